@@ -1,0 +1,146 @@
+//! The tools that tasks need: how each is recognised, where it comes from and why it is needed.
+//!
+//! A missing tool is installed and said so, or it is a failure that shows the line to type. It is
+//! never a reason to skip. A version already on the machine is taken as it is.
+
+use std::process::Command;
+
+use crate::Outcome;
+use crate::process::{cargo, command, line, run, succeeds};
+
+/// What `cargo xtask test` needs.
+pub(crate) const FOR_TESTS: &[Tool] = &[
+    Tool::apt("cc --version", &["gcc", "libc6-dev"], "SQLite and ring are compiled from C"),
+    Tool::krate("cargo nextest --version", "cargo-nextest@0.9.151", "it runs the tests"),
+];
+
+/// What `cargo xtask check` needs.
+pub(crate) const FOR_CHECKS: &[Tool] = &[
+    Tool::component("cargo clippy --version", "clippy", "it lints"),
+    Tool::krate("cargo machete --version", "cargo-machete@0.9.2", "it finds unused dependencies"),
+    Tool::krate("cargo deny --version", "cargo-deny@0.20.2", "it checks licences, bans, sources"),
+];
+
+/// What the format check needs; kept apart because it runs before anything slow is installed.
+pub(crate) const FOR_FORMAT: &[Tool] =
+    &[Tool::component("cargo fmt --version", "rustfmt", "it checks the format")];
+
+/// One tool.
+pub(crate) struct Tool {
+    /// A command that ends with success when the tool is there.
+    probe: &'static str,
+    source: Source,
+    why: &'static str,
+}
+
+impl Tool {
+    const fn apt(
+        probe: &'static str,
+        packages: &'static [&'static str],
+        why: &'static str,
+    ) -> Self {
+        Self { probe, source: Source::Apt(packages), why }
+    }
+
+    const fn krate(probe: &'static str, krate: &'static str, why: &'static str) -> Self {
+        Self { probe, source: Source::Crate(krate), why }
+    }
+
+    const fn component(probe: &'static str, component: &'static str, why: &'static str) -> Self {
+        Self { probe, source: Source::Component(component), why }
+    }
+
+    fn is_there(&self) -> bool {
+        let mut words = self.probe.split_whitespace();
+        words.next().is_some_and(|program| succeeds(command(program).args(words)))
+    }
+
+    fn name(&self) -> String {
+        match self.source {
+            Source::Apt(packages) => packages.join(" "),
+            Source::Crate(name) | Source::Component(name) => name.to_owned(),
+        }
+    }
+}
+
+enum Source {
+    /// Debian packages.
+    Apt(&'static [&'static str]),
+    /// A crate with programs in it, as `name@version`.
+    Crate(&'static str),
+    /// A component of the Rust toolchain.
+    Component(&'static str),
+}
+
+impl Source {
+    /// The commands that install from here, in order.
+    fn commands(&self) -> Vec<Command> {
+        match *self {
+            Self::Apt(packages) => {
+                let mut update = command("apt-get");
+                update.arg("update");
+                let mut install = command("apt-get");
+                install.env("DEBIAN_FRONTEND", "noninteractive");
+                install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+                vec![update, install]
+            }
+            Self::Crate(krate) => {
+                let mut install = cargo(&["install", "--locked", krate]);
+                // These tools run for seconds and are built for minutes: build them fast, not to be
+                // fast.
+                install.env("CARGO_PROFILE_RELEASE_LTO", "off");
+                install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+                install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+                vec![install]
+            }
+            Self::Component(component) => {
+                let mut add = command("rustup");
+                add.args(["component", "add", component]);
+                vec![add]
+            }
+        }
+    }
+}
+
+/// Installs those of `tools` that are missing.
+///
+/// # Errors
+/// When a tool is missing and cannot be installed; the text has the lines to type.
+pub(crate) fn ensure(tools: &[Tool]) -> Outcome {
+    tools.iter().filter(|tool| !tool.is_there()).try_for_each(install)
+}
+
+fn install(tool: &Tool) -> Outcome {
+    let Tool { probe, source, why } = tool;
+    println!("==> installing {} because {why}, and `{probe}` does not answer", tool.name());
+    let by_hand = |reason: String| {
+        let lines: Vec<String> = source.commands().iter().map(line).collect();
+        let lines = lines.join("\n    ");
+        format!(
+            "{} is needed ({why}) and could not be installed: {reason}\n  \
+             Install it by hand (packages need root), then run this task again:\n    {lines}",
+            tool.name()
+        )
+    };
+    source.commands().iter_mut().try_for_each(run).map_err(by_hand)?;
+    if tool.is_there() { Ok(()) } else { Err(by_hand(format!("`{probe}` still does not answer"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_there_is_left_alone() {
+        let cargo = Tool::krate("cargo --version", "no-such-crate@0.0.0", "it builds");
+        assert_eq!(ensure(&[cargo]), Ok(()));
+    }
+
+    #[test]
+    fn a_tool_that_cannot_be_installed_is_a_failure_with_the_line_to_type() {
+        let tool = Tool::component("no-such-program", "no-such-component", "the test asks for it");
+        let reason = ensure(&[tool]).expect_err("there is no such component");
+        assert!(reason.contains("rustup component add no-such-component"), "{reason}");
+        assert!(reason.contains("the test asks for it"), "{reason}");
+    }
+}
