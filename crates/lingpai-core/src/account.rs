@@ -1,0 +1,67 @@
+//! An account: one app registered with WeChat, its secret, and how it wants to be kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AccountId;
+use crate::policy::Policy;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// One account as the store keeps it. The secret is sealed at rest; everything else is in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name: the appid.
+    pub id: AccountId,
+    /// What sort of account it is.
+    pub kind: AccountKind,
+    /// The AppSecret.
+    pub secret: Secret,
+    /// Which family of tokens it uses.
+    pub mode: Mode,
+    /// How its credentials are kept.
+    pub policy: Policy,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Account {
+    /// An account with the defaults: an Official Account in stable mode, kept fresh eagerly.
+    pub fn new(id: AccountId, secret: Secret, at: Timestamp) -> Self {
+        Self {
+            id,
+            kind: AccountKind::default(),
+            secret,
+            mode: Mode::default(),
+            policy: Policy::default(),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
+/// What sort of app an account is. The engine treats them alike; people and issuers tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AccountKind {
+    /// 公众号 or 服务号.
+    #[default]
+    OfficialAccount,
+    /// 小程序.
+    MiniProgram,
+    /// 小游戏.
+    MiniGame,
+}
+
+/// Which of two isolated families of tokens an account uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Calls repeat the same token until its last minutes: a call too many costs nothing.
+    #[default]
+    Stable,
+    /// Each call mints a new token and kills the one before the last: only one may fetch.
+    Classic,
+}

@@ -1,0 +1,220 @@
+//! Clients: the business services that hold an API key, and what each may do.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AccountId;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// One API key as the store keeps it: everything but the key itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its public name, by which it is listed and revoked: the first part of the key.
+    pub id: String,
+    /// The person or service that holds it.
+    pub name: String,
+    /// The BLAKE3 hash of the whole key. Keys have 192 random bits, so a fast hash is enough.
+    pub hash: KeyHash,
+    /// What it may do.
+    pub rights: BTreeSet<Right>,
+    /// For which accounts.
+    pub accounts: Accounts,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is refused because somebody revoked it.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether this key's record allows `right` on `account` at this time, and why not.
+    ///
+    /// # Errors
+    /// The [`Denied`] that says what stands in the way.
+    pub fn allows(&self, right: Right, account: &AccountId, at: Timestamp) -> Result<(), Denied> {
+        if self.revoked_at.is_some() {
+            Err(Denied::Revoked)
+        } else if self.expires_at.is_some_and(|end| at >= end) {
+            Err(Denied::Expired)
+        } else if !self.rights.contains(&right) && !self.rights.contains(&Right::Admin) {
+            Err(Denied::Right(right))
+        } else if !self.accounts.contains(account) {
+            Err(Denied::Account)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a key that exists may not do what it asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// It was revoked.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// It lacks this right.
+    Right(Right),
+    /// It may not use this account.
+    Account,
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Right {
+    /// Read tokens.
+    #[serde(rename = "token:read")]
+    TokenRead,
+    /// Report a token as invalid.
+    #[serde(rename = "token:report")]
+    TokenReport,
+    /// Everything, on the accounts it is for.
+    #[serde(rename = "admin")]
+    Admin,
+}
+
+impl Right {
+    /// All rights.
+    pub const ALL: [Self; 3] = [Self::TokenRead, Self::TokenReport, Self::Admin];
+
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenRead => "token:read",
+            Self::TokenReport => "token:report",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// The accounts a key is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accounts {
+    /// Every account, those added later too.
+    All,
+    /// These only.
+    Only(BTreeSet<AccountId>),
+}
+
+impl Accounts {
+    /// Whether `account` is among them.
+    pub fn contains(&self, account: &AccountId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(accounts) => accounts.contains(account),
+        }
+    }
+}
+
+/// The hash under which a key is kept and looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// The hash of a whole key.
+    pub fn of(key: &str) -> Self {
+        Self(*blake3::hash(key.as_bytes()).as_bytes())
+    }
+
+    /// A hash that was stored.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// A new key: what is stored, and the one time that the key itself is seen.
+#[derive(Debug)]
+pub struct NewKey {
+    /// What the store keeps.
+    pub record: ApiKey,
+    /// What the client is given.
+    pub key: Secret,
+}
+
+impl NewKey {
+    /// Makes a key from 30 random bytes. It reads `lp_<id>_<48 hexadecimal digits>`, URL-safe, so that it fits where an
+    /// SDK puts an AppSecret.
+    pub fn from_random(
+        random: [u8; 30],
+        name: &str,
+        rights: BTreeSet<Right>,
+        accounts: Accounts,
+        at: Timestamp,
+    ) -> Self {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let id = format!("lp_{}", hex(&random[..6]));
+        let key = Secret::from(format!("{id}_{}", hex(&random[6..])));
+        let record = ApiKey {
+            id,
+            name: name.to_owned(),
+            hash: KeyHash::of(key.expose()),
+            rights,
+            accounts,
+            created_at: at,
+            expires_at: None,
+            revoked_at: None,
+        };
+        Self { record, key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(rights: &[Right], accounts: Accounts) -> ApiKey {
+        let rights = rights.iter().copied().collect();
+        NewKey::from_random([7; 30], "orders", rights, accounts, Timestamp::default()).record
+    }
+
+    #[test]
+    fn a_key_allows_its_rights_on_its_accounts_and_nothing_else() {
+        let mine: AccountId = "wx1".parse().unwrap();
+        let other: AccountId = "wx2".parse().unwrap();
+        let now = Timestamp::from_millis(1000);
+        let key = key(&[Right::TokenRead], Accounts::Only([mine.clone()].into()));
+        assert_eq!(key.allows(Right::TokenRead, &mine, now), Ok(()));
+        assert_eq!(key.allows(Right::TokenRead, &other, now), Err(Denied::Account));
+        assert_eq!(
+            key.allows(Right::TokenReport, &mine, now),
+            Err(Denied::Right(Right::TokenReport))
+        );
+    }
+
+    #[test]
+    fn a_revoked_or_expired_key_allows_nothing() {
+        let account: AccountId = "wx1".parse().unwrap();
+        let now = Timestamp::from_millis(1000);
+        let mut admin = key(&[Right::Admin], Accounts::All);
+        assert_eq!(admin.allows(Right::TokenReport, &account, now), Ok(()));
+        admin.expires_at = Some(now);
+        assert_eq!(admin.allows(Right::TokenRead, &account, now), Err(Denied::Expired));
+        admin.revoked_at = Some(now);
+        assert_eq!(admin.allows(Right::TokenRead, &account, now), Err(Denied::Revoked));
+    }
+
+    #[test]
+    fn the_record_of_a_new_key_does_not_hold_the_key() {
+        let new = NewKey::from_random(
+            [9; 30],
+            "orders",
+            BTreeSet::new(),
+            Accounts::All,
+            Timestamp::default(),
+        );
+        let (_, secret_part) = new.key.expose().rsplit_once('_').unwrap();
+        assert!(!format!("{:?}", new.record).contains(secret_part));
+        assert_eq!(new.record.hash, KeyHash::of(new.key.expose()));
+    }
+}

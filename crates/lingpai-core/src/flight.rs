@@ -1,0 +1,224 @@
+//! One step of a keeper, done in a task of its own: claim the lease, ask upstream, commit, publish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::failure::{Class, Failure, Reached};
+use crate::id::Fence;
+use crate::issuer::{Verdict, Way};
+use crate::keeper::Keeper;
+use crate::rotation::{Fact, Reason, Saved, Step};
+use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError};
+use crate::token::{Fingerprint, Token};
+
+/// How long a store may take to answer before it counts as down.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Starts a step that the machine asked for. Whatever happens to the task, the machine hears of an outcome.
+pub(crate) fn start(keeper: &Arc<Keeper>, step: Step) {
+    let span = tracing::debug_span!("flight", credential = %keeper.credential, ?step);
+    let flight = Flight { keeper: Arc::clone(keeper), step, landed: false };
+    keeper.shared.tasks.spawn(flight.fly().instrument(span));
+}
+
+struct Flight {
+    keeper: Arc<Keeper>,
+    step: Step,
+    landed: bool,
+}
+
+impl Flight {
+    async fn fly(mut self) {
+        // A node that starts with very many credentials fetches them a few at a time.
+        let permit = Arc::clone(&self.keeper.shared.flights).acquire_owned().await;
+        match self.step {
+            Step::Rotate { reason, way, alone } => self.rotate(reason, way, alone).await,
+            Step::Try(fingerprint) => self.try_token(fingerprint).await,
+            Step::Save => self.save().await,
+            Step::Rest | Step::Wait(_) => {}
+        }
+        self.landed = true;
+        drop(permit);
+    }
+
+    async fn rotate(&self, reason: Reason, way: Way, alone: bool) {
+        let lease = if alone {
+            None
+        } else {
+            let Some(lease) = self.claim(way).await else { return };
+            Some(lease)
+        };
+        let fence = lease.as_ref().map(|lease| lease.fence);
+        let (issuer, deadline) = self
+            .keeper
+            .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
+        let sent = self.keeper.shared.clock.now();
+        let issued = match timeout(deadline, issuer.issue(way)).await {
+            Ok(Ok(issued)) => issued,
+            Ok(Err(failure)) => return self.fail(failure, way, reason, lease.as_ref()).await,
+            Err(_) => {
+                let failure = Failure::new(
+                    Class::Transient,
+                    format!("no answer from upstream within {} s", deadline.as_secs()),
+                );
+                return self.fail(failure.perhaps_reached(), way, reason, lease.as_ref()).await;
+            }
+        };
+        let fingerprint = Fingerprint::of(issued.value.expose());
+        let admission =
+            self.keeper.with(|rotation, _| rotation.admit(sent, fingerprint, issued.life, way));
+        let token = Token {
+            value: issued.value,
+            generation: admission.generation,
+            issued_at: admission.issued_at.wall,
+            expires_at: admission.ends.wall,
+            full_life: admission.full_life,
+            way: if way == Way::Forced { Way::Primary } else { way },
+        };
+        let mut saved = Saved::NotYet;
+        if let Some(lease) = lease {
+            let commit =
+                Commit { lease, token: token.clone(), previous_until: admission.previous_until };
+            match self.store(self.keeper.shared.store.commit(commit)).await {
+                Ok(Committed::Stored) => saved = Saved::Yes,
+                Ok(Committed::Fenced(record)) => {
+                    return self.keeper.adopt(*record, Fact::Fenced);
+                }
+                // The token is good, whatever the store says: it is served now and saved later.
+                Err(error) => saved = Saved::Refused(describe(&error)),
+            }
+        }
+        self.keeper.publish(token, Fact::Issued { admission, way, reason, saved, fence });
+    }
+
+    /// Takes the right to fetch. None if there is nothing to do with it; the machine has been told why.
+    async fn claim(&self, way: Way) -> Option<Lease> {
+        let shared = &self.keeper.shared;
+        let now = shared.clock.now();
+        let claim = self.keeper.with(|rotation, _| Claim {
+            credential: self.keeper.credential.clone(),
+            node: shared.node.clone(),
+            known: rotation.generation(),
+            settles: rotation.settles(),
+            way,
+            at: now.wall,
+            deadline: now.wall + rotation.policy().fetch_deadline,
+            lease: rotation.policy().lease(),
+        });
+        match self.store(shared.store.begin(claim)).await {
+            Ok(Begun::Granted { lease, usage }) => {
+                self.keeper.apply_aside(Fact::Granted(usage));
+                return Some(lease);
+            }
+            Ok(Begun::Newer(record)) => self.keeper.adopt(*record, Fact::Newer),
+            Ok(Begun::Held { until, .. }) => {
+                self.keeper.apply(Fact::Held(now.instant_at(until)));
+            }
+            Ok(Begun::Unfinished(intent)) => self.keeper.apply(Fact::Unfinished(intent)),
+            Err(error) => self.keeper.apply(Fact::StoreDown(describe(&error))),
+        }
+        None
+    }
+
+    async fn fail(&self, failure: Failure, way: Way, reason: Reason, lease: Option<&Lease>) {
+        let mut told = failure.clone();
+        if self.keeper.with(|rotation, _| rotation.leaves_open(&failure)) {
+            told.reached = Reached::Perhaps;
+        }
+        if let Some(lease) = lease
+            && let Err(error) = self.store(self.keeper.shared.store.abandon(lease, &told)).await
+        {
+            // The lease runs out by itself, and the intent leads to one more fetch.
+            tracing::warn!(error = %describe(&error), "a failed fetch could not be recorded");
+        }
+        let fence: Option<Fence> = lease.map(|lease| lease.fence);
+        self.keeper.apply(Fact::Failed { failure, way, reason, fence });
+    }
+
+    async fn try_token(&self, fingerprint: Fingerprint) {
+        let shared = &self.keeper.shared;
+        let (issuer, deadline) = self
+            .keeper
+            .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
+        let token = self.keeper.published().filter(|token| token.fingerprint() == fingerprint);
+        let verdict = match token {
+            Some(token) => match timeout(deadline, issuer.check(&token)).await {
+                Ok(verdict) => verdict,
+                Err(_) => Verdict::Inconclusive(Failure::new(
+                    Class::Transient,
+                    "no answer from upstream to a trial of the token",
+                )),
+            },
+            None => {
+                Verdict::Inconclusive(Failure::new(Class::Transient, "the token was just replaced"))
+            }
+        };
+        self.keeper.apply(Fact::Tried(fingerprint, verdict));
+        let day = shared.clock.now().day();
+        let credential = &self.keeper.credential;
+        let entry = Entry::Trial(credential.kind.clone());
+        if let Err(error) = self.store(shared.store.count(&credential.account, day, entry, 1)).await
+        {
+            tracing::warn!(error = %describe(&error), "a trial could not be counted");
+        }
+    }
+
+    /// Gives the store a token that was fetched while it was down.
+    async fn save(&self) {
+        let Some(token) = self.keeper.published() else {
+            return self.keeper.apply(Fact::Saved);
+        };
+        let Some(lease) = self.claim(token.way).await else { return };
+        let commit = Commit { lease, token, previous_until: None };
+        match self.store(self.keeper.shared.store.commit(commit)).await {
+            Ok(Committed::Stored) => self.keeper.apply(Fact::Saved),
+            Ok(Committed::Fenced(record)) => self.keeper.adopt(*record, Fact::Fenced),
+            Err(error) => self.keeper.apply(Fact::StoreDown(describe(&error))),
+        }
+    }
+
+    /// Bounds a store call: a store that hangs is a store that is down.
+    async fn store<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        timeout(STORE_DEADLINE, call).await.unwrap_or_else(|_| {
+            Err(StoreError::new(
+                crate::store::StoreErrorKind::Unavailable,
+                format!("the store gave no answer within {} s", STORE_DEADLINE.as_secs()),
+            ))
+        })
+    }
+}
+
+impl Drop for Flight {
+    /// A task that panicked or was dropped half-way must not leave the machine waiting for it.
+    fn drop(&mut self) {
+        if self.landed {
+            return;
+        }
+        let failure = Failure::new(Class::Transient, "the fetch was broken off inside Lingpai");
+        self.keeper.apply(match self.step {
+            Step::Rotate { reason, way, .. } => {
+                Fact::Failed { failure: failure.perhaps_reached(), way, reason, fence: None }
+            }
+            Step::Try(fingerprint) => Fact::Tried(fingerprint, Verdict::Inconclusive(failure)),
+            _ => Fact::StoreDown(failure.message),
+        });
+    }
+}
+
+/// The whole chain of an error in one line.
+fn describe(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,152 @@
+//! What can issue a token: the seam between the engine and an upstream.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::secret::Secret;
+use crate::token::Token;
+
+/// An upstream endpoint and the way to call it, for one credential.
+///
+/// The engine calls an issuer only while it holds the credential's lease, one call at a time.
+#[async_trait]
+pub trait Issuer: fmt::Debug + Send + Sync + 'static {
+    /// How tokens of this credential renew. Constant for the life of the issuer.
+    fn profile(&self) -> Profile;
+
+    /// Asks upstream for a token, once. Retries and their pauses are the engine's; an issuer only moves on to another
+    /// host where a connection could not be made.
+    ///
+    /// Dropping the future gives the request up; the engine then treats it as one that may have reached upstream.
+    ///
+    /// # Errors
+    /// A [`Failure`] with the class that tells the engine what to do, and without any secret in it.
+    async fn issue(&self, way: Way) -> Result<Issued, Failure>;
+
+    /// Tries a token with the cheapest call that upstream checks it on.
+    async fn check(&self, token: &Token) -> Verdict;
+}
+
+/// Which of an issuer's calls is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// The ordinary call.
+    Primary,
+    /// The call that makes upstream replace a token that it would otherwise repeat. Scarce.
+    Forced,
+    /// A call to an isolated family of tokens, for when the primary one cannot be used.
+    Fallback,
+}
+
+impl Way {
+    /// The name it has in logs, events and the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Forced => "forced",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What upstream gave.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The token's value.
+    pub value: Secret,
+    /// How long it is good, counted by upstream from when it answered; the engine counts from before it asked.
+    pub life: Duration,
+}
+
+/// What a trial of a token found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Upstream accepts the token.
+    Accepted,
+    /// Upstream says that the token is bad.
+    Refused(Failure),
+    /// The trial says nothing about the token: no answer, a refused IP, a busy server.
+    Inconclusive(Failure),
+}
+
+/// How a credential's tokens renew, in the times that hold for a token of the nominal life. Where upstream states shorter
+/// lives (a sandbox that runs fast), the engine shortens all of them in proportion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The life of a new token for which the other times are meant.
+    pub nominal_life: Duration,
+    /// What a [`Way::Primary`] call does.
+    pub primary: Renewal,
+    /// What limits [`Way::Forced`] calls, if there are any.
+    pub forced: Option<ForcedLimits>,
+    /// What a [`Way::Fallback`] call does, if there is one.
+    pub fallback: Option<Renewal>,
+    /// How many fetches a day are spent at most where the account's policy says nothing: well below what upstream allows.
+    pub daily_budget: u32,
+}
+
+impl Profile {
+    /// How the calls of one way renew. A forced call renews what the primary call repeats.
+    pub fn renewal(&self, way: Way) -> Renewal {
+        match way {
+            Way::Primary | Way::Forced => self.primary,
+            Way::Fallback => self.fallback.unwrap_or(self.primary),
+        }
+    }
+}
+
+/// The families of renewal that upstreams have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Each call mints a new token; the one before it stays good for `overlap`, older ones die at once.
+    Minting {
+        /// How long the replaced token is still accepted.
+        overlap: Duration,
+    },
+    /// Calls repeat the token until its last `window`; then one mints a new token and the old stays good for `overlap`.
+    Windowed {
+        /// How long before the end a call brings a new token.
+        window: Duration,
+        /// How long the replaced token is still accepted.
+        overlap: Duration,
+    },
+    /// Calls repeat the token until it expires; nothing overlaps.
+    Repeating,
+    /// New tokens do not end older ones, which live to their own expiry.
+    Surviving,
+}
+
+impl Renewal {
+    /// How long a replaced token is still accepted; zero where there is no such time.
+    pub fn overlap(self) -> Duration {
+        match self {
+            Self::Minting { overlap } | Self::Windowed { overlap, .. } => overlap,
+            Self::Repeating | Self::Surviving => Duration::ZERO,
+        }
+    }
+
+    /// Whether a call can end a token that somebody else relies on.
+    pub fn is_minting(self) -> bool {
+        matches!(self, Self::Minting { .. })
+    }
+}
+
+/// What limits forced calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForcedLimits {
+    /// Upstream ignores a forced call that comes sooner than this after the last.
+    pub spacing: Duration,
+    /// How many a day it takes.
+    pub per_day: u32,
+}

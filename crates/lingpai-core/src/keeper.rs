@@ -1,0 +1,495 @@
+//! The asynchronous shell around one credential's [`Rotation`]: an atomic read, a single flight, a shared outcome.
+//!
+//! Every step that the machine asks for is done in a task of its own (`flight`), so that a caller who goes away strands
+//! nobody. Callers who wait are woken by every change and look for themselves.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::Guard;
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use crate::cell::{Published, TokenCell};
+use crate::event::{Event, What};
+use crate::failure::{Class, Failure};
+use crate::flight;
+use crate::id::{CredentialId, Generation};
+use crate::issuer::Issuer;
+use crate::policy::{Policy, Refresh};
+use crate::registry::Shared;
+use crate::rotation::{Answer, AskDenied, Fact, Report, Rotation, Step};
+use crate::store::Record;
+use crate::time::{Instant, Moment, Timestamp};
+use crate::token::{Fingerprint, Token};
+
+/// Keeps one credential fresh and hands its token out.
+#[derive(Debug)]
+pub struct Keeper {
+    pub(crate) credential: CredentialId,
+    pub(crate) shared: Arc<Shared>,
+    cell: TokenCell,
+    state: Mutex<State>,
+    changed: Notify,
+    /// When the scheduler is to wake this keeper, in milliseconds of the process's clock.
+    planned: AtomicU64,
+    /// When the token was last read, likewise. Kept only where the refresh mode asks for it.
+    last_used: AtomicU64,
+    notes_use: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    rotation: Rotation,
+    issuer: Arc<dyn Issuer>,
+    /// No more steps are started.
+    retired: bool,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        credential: CredentialId,
+        shared: Arc<Shared>,
+        issuer: Arc<dyn Issuer>,
+        policy: Arc<Policy>,
+        seed: u64,
+        record: Option<Record>,
+    ) -> Arc<Self> {
+        let now = shared.clock.now();
+        let notes_use = matches!(policy.refresh, Refresh::IdleAfter(_));
+        let mut rotation = Rotation::new(issuer.profile(), policy, seed);
+        let cell = TokenCell::new();
+        let mut events = Vec::new();
+        if let Some(mut record) = record {
+            let token = record.token.clone();
+            record.failure = None;
+            events = rotation.apply(now, Fact::Stored(Box::new(record)));
+            cell.store(token.zip(rotation.current()).map(|(token, (_, ends))| (token, ends)));
+        }
+        let keeper = Arc::new(Self {
+            credential,
+            shared,
+            cell,
+            state: Mutex::new(State { rotation, issuer, retired: false }),
+            changed: Notify::new(),
+            planned: AtomicU64::new(u64::MAX),
+            last_used: AtomicU64::new(0),
+            notes_use,
+        });
+        keeper.tell(now, events);
+        keeper.drive(&mut keeper.lock(), now);
+        keeper
+    }
+
+    /// Which credential this keeps.
+    pub fn credential(&self) -> &CredentialId {
+        &self.credential
+    }
+
+    /// The current token, if there is a good one. An atomic load and a look at the clock: no lock, no waiting.
+    pub fn token(&self) -> Option<TokenRef> {
+        let published = self.cell.load();
+        let now = self.shared.clock.coarse();
+        if self.notes_use {
+            self.note_use(now);
+        }
+        match &*published {
+            Some(current) if now < current.ends => Some(TokenRef(published)),
+            _ => None,
+        }
+    }
+
+    /// The current token; if there is none, what comes of the fetch for it, which all who wait share.
+    ///
+    /// Waits as long as fetches go on and none has failed; give it a deadline. Dropping the future affects nobody else.
+    ///
+    /// # Errors
+    /// [`Unavailable`] with the cause, as soon as a fetch has failed and until the next may be tried.
+    pub async fn fresh(self: &Arc<Self>) -> Result<TokenRef, Unavailable> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(token) = self.token() {
+                return Ok(token);
+            }
+            {
+                let now = self.shared.clock.now();
+                let mut state = self.lock();
+                if state.retired {
+                    return Err(self.unavailable(
+                        Failure::new(Class::NeedsPerson, "it is no longer kept here"),
+                        Duration::ZERO,
+                    ));
+                }
+                match state.rotation.answer(now) {
+                    Answer::Fail(trouble) => {
+                        let retry_after = trouble.retry_at.since(now.instant);
+                        return Err(self.unavailable(trouble.failure.clone(), retry_after));
+                    }
+                    // The coarse clock of the read can be some milliseconds ahead.
+                    Answer::Serve => return Ok(TokenRef(self.cell.load())),
+                    Answer::Wait => {
+                        state.rotation.apply(now, Fact::Wanted);
+                        self.drive(&mut state, now);
+                    }
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Takes in that a call with this token was refused, and answers with the token to use instead.
+    ///
+    /// A token that is no longer current is simply answered with the current one. The current one is tried with a cheap
+    /// call first, and replaced only if upstream refuses it there too. Waits for the outcome; give it a deadline.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if there is no good token now.
+    pub async fn report_invalid(self: &Arc<Self>, value: &str) -> Result<Reported, Unavailable> {
+        let reported = Fingerprint::of(value);
+        let mut tried = false;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let verdict = {
+                let now = self.shared.clock.now();
+                let mut state = self.lock();
+                let report = state.rotation.report(now, reported);
+                self.drive(&mut state, now);
+                match report {
+                    Report::Replaced if tried => Some(Outcome::Rotated),
+                    Report::Replaced => Some(Outcome::Replaced),
+                    Report::Accepted => Some(Outcome::Accepted),
+                    Report::Unknown => Some(Outcome::Unknown),
+                    Report::Trying => None,
+                    // Refused on trial, and nothing is under way to replace it: a failure, or the budget.
+                    Report::Rotating if !state.rotation.is_busy() => Some(Outcome::Refused),
+                    Report::Rotating => None,
+                }
+            };
+            if let Some(outcome) = verdict {
+                let token = self.fresh().await?;
+                return Ok(Reported { outcome, token });
+            }
+            tried = true;
+            changed.await;
+        }
+    }
+
+    /// Rotates now, because a person asks for it. Waits for the outcome; give it a deadline.
+    ///
+    /// # Errors
+    /// [`RotateError::Denied`] if it would harm tokens in use or the budget, [`RotateError::Failed`] if no token came.
+    pub async fn rotate(self: &Arc<Self>) -> Result<TokenRef, RotateError> {
+        let mut asked = false;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let now = self.shared.clock.now();
+                let mut state = self.lock();
+                if !asked {
+                    state.rotation.ask(now)?;
+                    asked = true;
+                    self.drive(&mut state, now);
+                } else if !state.rotation.is_asked() {
+                    match state.rotation.trouble() {
+                        Some(trouble) => return Err(RotateError::Failed(trouble.failure.clone())),
+                        None => drop(state),
+                    }
+                    if let Some(token) = self.token() {
+                        return Ok(token);
+                    }
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// The token as soon as it is of a later generation than `known`. Waits for ever if that never happens.
+    pub async fn later_than(&self, known: Generation) -> TokenRef {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(token) = self.token().filter(|token| token.generation > known) {
+                return token;
+            }
+            changed.await;
+        }
+    }
+
+    /// How it stands with this credential.
+    pub fn status(&self) -> Status {
+        let now = self.shared.clock.now();
+        let state = self.lock();
+        let rotation = &state.rotation;
+        let next_at = match rotation.next(now) {
+            Step::Wait(at) => Some(now.wall_at(at)),
+            Step::Rest => None,
+            _ => Some(now.wall),
+        };
+        Status {
+            credential: self.credential.clone(),
+            generation: rotation.generation(),
+            expires_in: rotation
+                .current()
+                .map(|(_, ends)| ends.since(now.instant))
+                .filter(|left| !left.is_zero()),
+            refused: rotation.is_refused(),
+            rotating: rotation.is_busy(),
+            next_at,
+            failure: rotation.trouble().map(|trouble| trouble.failure.clone()),
+            failing_since: rotation.trouble().map(|trouble| trouble.since),
+        }
+    }
+
+    /// Takes over another issuer or policy: another secret, another mode. The current token stays.
+    pub fn reconfigure(self: &Arc<Self>, issuer: Arc<dyn Issuer>, policy: Arc<Policy>) {
+        let profile = issuer.profile();
+        self.lock().issuer = issuer;
+        self.apply(Fact::Reconfigured(profile, policy));
+    }
+
+    /// Takes in what the store holds: another node has rotated.
+    pub fn stored(self: &Arc<Self>, record: Record) {
+        self.adopt(record, Fact::Stored);
+    }
+
+    /// Takes in that a person has cleared the upstream quota.
+    pub fn quota_cleared(self: &Arc<Self>) {
+        self.apply(Fact::QuotaCleared);
+    }
+
+    /// Starts no more steps.
+    pub(crate) fn retire(&self) {
+        self.lock().retired = true;
+        self.cell.store(None);
+        self.changed.notify_waiters();
+    }
+
+    /// The scheduler's call at a time that was planned.
+    pub(crate) fn wake(self: &Arc<Self>, planned: Instant) {
+        if self.planned.load(Ordering::Relaxed) != planned.as_millis() {
+            return; // Planned anew meanwhile.
+        }
+        self.planned.store(u64::MAX, Ordering::Relaxed);
+        let now = self.shared.clock.now();
+        let mut state = self.lock();
+        if self.notes_use {
+            let used = Instant::from_millis(self.last_used.load(Ordering::Relaxed));
+            state.rotation.apply(now, Fact::Used(used));
+        }
+        self.drive(&mut state, now);
+    }
+
+    /// Tells the machine a fact, and does what it then wants done.
+    pub(crate) fn apply(self: &Arc<Self>, fact: Fact) {
+        let now = self.shared.clock.now();
+        let mut state = self.lock();
+        let events = state.rotation.apply(now, fact);
+        self.tell(now, events);
+        self.drive(&mut state, now);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Tells the machine a fact in the middle of a flight, which goes on.
+    pub(crate) fn apply_aside(&self, fact: Fact) {
+        let now = self.shared.clock.now();
+        let events = self.lock().rotation.apply(now, fact);
+        self.tell(now, events);
+    }
+
+    /// Tells the machine of a token, and publishes the token to readers in the same step.
+    pub(crate) fn publish(self: &Arc<Self>, token: Token, fact: Fact) {
+        let now = self.shared.clock.now();
+        let mut state = self.lock();
+        let events = state.rotation.apply(now, fact);
+        if let Some((fingerprint, ends)) = state.rotation.current()
+            && fingerprint == token.fingerprint()
+        {
+            self.cell.store(Some((token, ends)));
+        }
+        self.tell(now, events);
+        self.drive(&mut state, now);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Takes over the store's record by one of the facts that carry one.
+    pub(crate) fn adopt(self: &Arc<Self>, record: Record, fact: fn(Box<Record>) -> Fact) {
+        match record.token.clone() {
+            Some(token) => self.publish(token, fact(Box::new(record))),
+            None => self.apply(fact(Box::new(record))),
+        }
+    }
+
+    /// Looks at the machine and at what its flight needs.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Rotation, &Arc<dyn Issuer>) -> T) -> T {
+        let state = self.lock();
+        look(&state.rotation, &state.issuer)
+    }
+
+    /// The token in the cell, expired or not.
+    pub(crate) fn published(&self) -> Option<Token> {
+        self.cell.load().as_ref().map(|published| published.token.clone())
+    }
+
+    /// Does what the machine wants done next.
+    fn drive(self: &Arc<Self>, state: &mut State, now: Moment) {
+        if state.retired {
+            return;
+        }
+        match state.rotation.next(now) {
+            Step::Rest => self.planned.store(u64::MAX, Ordering::Relaxed),
+            Step::Wait(at) => {
+                if self.planned.swap(at.as_millis(), Ordering::Relaxed) != at.as_millis() {
+                    self.shared.scheduler.plan(self, at);
+                }
+            }
+            step => {
+                state.rotation.apply(now, Fact::Started);
+                flight::start(self, step);
+            }
+        }
+    }
+
+    fn tell(&self, now: Moment, events: Vec<What>) {
+        for what in events {
+            self.shared.events.tell(Event {
+                at: now.wall,
+                credential: Some(self.credential.clone()),
+                node: self.shared.node.clone(),
+                what,
+            });
+        }
+    }
+
+    fn unavailable(&self, failure: Failure, retry_after: Duration) -> Unavailable {
+        Unavailable { credential: self.credential.clone(), failure, retry_after }
+    }
+
+    fn note_use(&self, now: Instant) {
+        // Written once a second at most, so that readers do not fight for the cache line.
+        if now.as_millis() >= self.last_used.load(Ordering::Relaxed) + 1000 {
+            self.last_used.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held cannot leave the machine between two states: each fact is taken in whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A token that was current when it was read. Cheap; meant to be used and dropped, not kept.
+pub struct TokenRef(Guard<Option<Arc<Published>>>);
+
+impl Deref for TokenRef {
+    type Target = Token;
+
+    fn deref(&self) -> &Token {
+        match &*self.0 {
+            Some(published) => &published.token,
+            None => unreachable!("a TokenRef is made from a token only"),
+        }
+    }
+}
+
+impl std::fmt::Debug for TokenRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.deref().fmt(f)
+    }
+}
+
+/// What came of a report, and the token to use now.
+#[derive(Debug)]
+pub struct Reported {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The current token.
+    pub token: TokenRef,
+}
+
+/// What came of a report that a token is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The token had been replaced before: use the current one.
+    Replaced,
+    /// Upstream refused it on trial too, and it was replaced.
+    Rotated,
+    /// Upstream accepts it: the call was at fault, not the token.
+    Accepted,
+    /// It could not be tried.
+    Unknown,
+    /// Upstream refused it on trial too, but it could not be replaced yet.
+    Refused,
+}
+
+/// How it stands with a credential.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Which.
+    pub credential: CredentialId,
+    /// The latest generation.
+    pub generation: Generation,
+    /// How long the current token is still good, if there is one.
+    pub expires_in: Option<Duration>,
+    /// Whether upstream refused the current token on trial.
+    pub refused: bool,
+    /// Whether something is under way right now.
+    pub rotating: bool,
+    /// When something is planned next.
+    pub next_at: Option<Timestamp>,
+    /// What stands in the way of a fresh token.
+    pub failure: Option<Failure>,
+    /// Since when.
+    pub failing_since: Option<Timestamp>,
+}
+
+/// There is no good token, and why.
+#[derive(Clone, Debug, Error)]
+#[error("no token of {credential} now: {failure}")]
+pub struct Unavailable {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Why the last fetch failed.
+    pub failure: Failure,
+    /// After what time it is worth asking again.
+    pub retry_after: Duration,
+}
+
+/// Why a rotation that a person asked for brought no token.
+#[derive(Clone, Debug, Error)]
+pub enum RotateError {
+    /// It was not tried.
+    #[error("{}", denial(.0))]
+    Denied(AskDenied),
+    /// It was tried.
+    #[error("the rotation failed: {0}")]
+    Failed(Failure),
+}
+
+impl From<AskDenied> for RotateError {
+    fn from(denied: AskDenied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+fn denial(denied: &AskDenied) -> String {
+    match denied {
+        AskDenied::TooSoon(_) => "the token was replaced moments ago; replacing it again would kill the one before it \
+                                  while clients still use it. Wait a few minutes, or report the token as invalid"
+            .to_owned(),
+        AskDenied::BudgetSpent { used, .. } => format!(
+            "{used} fetches were made today, and the rest of the budget is kept for scheduled rotations. Raise \
+             `daily-budget`, or wait for the day to end in China"
+        ),
+    }
+}

@@ -1,0 +1,44 @@
+//! What a credential is and how it stays fresh.
+//!
+//! This is the floor that everything else in Lingpai stands on. It knows no HTTP, no SQL and no WeChat: upstreams come in
+//! through the [`Issuer`] trait, durable storage through [`Store`] and [`Directory`], time through [`Clock`].
+//!
+//! Where to start reading:
+//! - [`rotation`]: the pure state machine that decides when to rotate, how, and what may be served meanwhile. Every rule
+//!   of the engine is there and is tested there.
+//! - [`keeper`]: the thin asynchronous shell around it, one per credential: an atomic read, a single flight.
+//! - [`registry`]: all keepers, and the one scheduler that wakes them.
+
+pub mod account;
+mod cell;
+pub mod client;
+pub mod clock;
+pub mod event;
+pub mod failure;
+mod flight;
+pub mod id;
+pub mod issuer;
+pub mod keeper;
+pub mod policy;
+mod recorder;
+pub mod registry;
+pub mod rotation;
+mod scheduler;
+mod secret;
+pub mod store;
+mod tasks;
+pub mod time;
+pub mod token;
+
+pub use account::{Account, AccountKind, Mode};
+pub use clock::{Clock, SystemClock};
+pub use failure::{Class, Failure, Reached};
+pub use id::{AccountId, CredentialId, Fence, Generation, Kind, NodeId};
+pub use issuer::{ForcedLimits, Issued, Issuer, Profile, Renewal, Verdict, Way};
+pub use keeper::{Keeper, TokenRef};
+pub use policy::{Policy, Refresh};
+pub use registry::Registry;
+pub use secret::Secret;
+pub use store::{Directory, Store, StoreError, StoreErrorKind};
+pub use time::{Day, Instant, Moment, Timestamp};
+pub use token::{Fingerprint, Token};

@@ -1,0 +1,66 @@
+//! How one account wants its credentials kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How one account wants its credentials kept. Durations are meant for a token of the nominal life and are shortened in
+/// proportion where upstream states shorter lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Policy {
+    /// When tokens are renewed.
+    pub refresh: Refresh,
+    /// How long before its end a token is renewed. Default 600 s. Where upstream repeats the token until its last
+    /// minutes, the lead always lies inside those.
+    pub lead: Duration,
+    /// By how much, at random, renewal comes earlier than the lead, so that many accounts do not renew in step.
+    /// Default 60 s.
+    pub jitter: Duration,
+    /// How many fetches a day a credential may spend. Default: what its issuer suggests
+    /// ([`Profile::daily_budget`](crate::issuer::Profile::daily_budget)). The last quarter is a reserve for scheduled
+    /// rotations, which are never refused by this count; reported and manual ones are refused when only it is left.
+    pub daily_budget: Option<u32>,
+    /// Whether tokens may come from the issuer's isolated fallback family when the primary one cannot be used. Default
+    /// true.
+    pub fallback: bool,
+    /// Whether a minting credential may be fetched while the store cannot be reached, so that no lease guards it.
+    /// Default false.
+    pub alone: bool,
+    /// How long one fetch may take. Default 8 s; the lease lasts two seconds longer.
+    pub fetch_deadline: Duration,
+}
+
+impl Policy {
+    /// How long the right to rotate is held: longer than a fetch can take.
+    pub fn lease(&self) -> Duration {
+        self.fetch_deadline + Duration::from_secs(2)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            refresh: Refresh::Eager,
+            lead: Duration::from_secs(600),
+            jitter: Duration::from_secs(60),
+            daily_budget: None,
+            fallback: true,
+            alone: false,
+            fetch_deadline: Duration::from_secs(8),
+        }
+    }
+}
+
+/// When tokens are renewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refresh {
+    /// Always fresh, used or not.
+    #[default]
+    Eager,
+    /// Fetched when somebody asks and there is none.
+    OnDemand,
+    /// Always fresh while it was used within this time; fetched on demand after that.
+    IdleAfter(Duration),
+}

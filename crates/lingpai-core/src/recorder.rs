@@ -1,0 +1,129 @@
+//! The way of an event: from the keeper to the log, to live subscribers, and in batches to the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::event::{Event, What};
+use crate::store::Store;
+
+/// Events as they happen. A subscriber that is slow misses the oldest and is told how many.
+pub type EventStream = broadcast::Receiver<Arc<Event>>;
+
+/// How many events a slow subscriber, or a slow store, may be behind.
+const BEHIND: usize = 4096;
+
+/// How many events one write to the store carries.
+const BATCH: usize = 256;
+
+/// Where keepers put events.
+#[derive(Clone, Debug)]
+pub(crate) struct Events {
+    live: broadcast::Sender<Arc<Event>>,
+    durable: mpsc::Sender<Arc<Event>>,
+}
+
+impl Events {
+    /// Tells everyone. Never waits: if the store is far behind, the event is told and logged but not kept.
+    pub(crate) fn tell(&self, event: Event) {
+        log(&event);
+        let event = Arc::new(event);
+        let _ = self.live.send(Arc::clone(&event)); // Nobody may be listening.
+        if self.durable.try_send(event).is_err() {
+            tracing::debug!("an event was not kept: the store is behind");
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> EventStream {
+        self.live.subscribe()
+    }
+}
+
+/// The task that writes events to the store.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    task: Option<JoinHandle<()>>,
+    stop: mpsc::Sender<()>,
+}
+
+impl Recorder {
+    pub(crate) fn start(store: Arc<dyn Store>) -> (Events, Self) {
+        let (durable, mut queue) = mpsc::channel::<Arc<Event>>(BEHIND);
+        let (stop, mut stopped) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            let mut batch = Vec::with_capacity(BATCH);
+            loop {
+                let count = tokio::select! {
+                    biased;
+                    count = queue.recv_many(&mut batch, BATCH) => count,
+                    _ = stopped.recv() => 0,
+                };
+                if count == 0 {
+                    break;
+                }
+                let events: Vec<Event> =
+                    batch.drain(..).map(|event| Event::clone(&event)).collect();
+                if let Err(error) = store.record(&events).await {
+                    tracing::warn!(%error, lost = events.len(), "events could not be kept");
+                }
+            }
+        });
+        let events = Events { live: broadcast::Sender::new(BEHIND), durable };
+        (events, Self { task: Some(task), stop })
+    }
+
+    /// Writes what is left, and ends.
+    pub(crate) async fn finish(&mut self, deadline: Duration) {
+        let _ = self.stop.send(()).await; // It may have ended already.
+        if let Some(task) = self.task.take() {
+            let _ = tokio::time::timeout(deadline, task).await;
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// The event as a log line: what a person should look at is a warning, the ordinary course is information.
+fn log(event: &Event) {
+    let credential = event.credential.as_ref().map(ToString::to_string).unwrap_or_default();
+    match &event.what {
+        What::Rotated { generation, reason, way, expires_at, .. } => {
+            tracing::info!(%credential, %generation, ?reason, %way, %expires_at, "token rotated");
+        }
+        What::Repeated { generation, way, expires_at } => {
+            tracing::info!(%credential, %generation, %way, %expires_at, "upstream repeated the token");
+        }
+        What::Failed { reason, way, failure, retry_after } => {
+            tracing::warn!(%credential, ?reason, %way, %failure, ?retry_after, "no token could be had");
+        }
+        What::RogueRefresher { fingerprint, failure } => tracing::warn!(
+            %credential, %fingerprint, %failure,
+            "upstream refuses a token that we did not replace: somebody else fetches tokens for this account"
+        ),
+        What::ReportUnfounded { fingerprint } => tracing::info!(
+            %credential, %fingerprint,
+            "a client called a token invalid that upstream accepts: its call was at fault"
+        ),
+        What::Suspect { cause } => {
+            tracing::warn!(%credential, cause, "the token may have been replaced; one more fetch follows");
+        }
+        What::FellBack { cause } => {
+            tracing::warn!(%credential, cause, "tokens now come from the isolated fallback family");
+        }
+        What::BudgetSpent { used, reason } => tracing::warn!(
+            %credential, used, ?reason, "the day's budget is spent down to the reserve for scheduled rotations"
+        ),
+        What::StoreDegraded { message } => {
+            tracing::error!(%credential, message, "the store is down; what we have is served on");
+        }
+        What::StoreRestored => tracing::info!(%credential, "the store works again"),
+    }
+}

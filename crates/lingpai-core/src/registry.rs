@@ -1,0 +1,192 @@
+//! All keepers of a process, and what they share: the store, the clock, the scheduler, the event stream.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::id::{CredentialId, NodeId};
+use crate::issuer::Issuer;
+use crate::keeper::Keeper;
+use crate::policy::Policy;
+use crate::recorder::{Events, Recorder};
+use crate::scheduler::Scheduler;
+use crate::store::{Record, Store, StoreError};
+use crate::tasks::Tasks;
+
+pub use crate::recorder::EventStream;
+
+/// How many fetches one node has under way at once.
+const FLIGHTS: usize = 64;
+
+/// Every credential that this process keeps.
+///
+/// Made by [`Registry::open`]; reads through [`Registry::get`] take no lock. [`Registry::close`] ends it in order;
+/// dropping it ends it at once, which costs at most one fetch per rotation under way.
+#[derive(Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    keepers: papaya::HashMap<CredentialId, Arc<Keeper>>,
+    /// What the store held at the start and nobody has asked for yet.
+    loaded: Mutex<HashMap<CredentialId, Record>>,
+    scheduler: JoinHandle<()>,
+    recorder: Recorder,
+}
+
+/// What all keepers share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) node: NodeId,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) flights: Arc<Semaphore>,
+    pub(crate) tasks: Tasks,
+    pub(crate) events: Events,
+}
+
+impl Registry {
+    /// Reads everything the store holds, and starts the scheduler on the current `tokio` runtime.
+    ///
+    /// # Errors
+    /// The store's, if it cannot be read.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        node: NodeId,
+    ) -> Result<Self, StoreError> {
+        let records = store.load().await?;
+        let loaded = records.into_iter().map(|record| (record.credential.clone(), record));
+        let (events, recorder) = Recorder::start(Arc::clone(&store));
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            node,
+            scheduler: Scheduler::default(),
+            flights: Arc::new(Semaphore::new(FLIGHTS)),
+            tasks: Tasks::default(),
+            events,
+        });
+        let scheduler = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { shared.scheduler.run(&*shared.clock).await }
+        });
+        Ok(Self {
+            shared,
+            keepers: papaya::HashMap::new(),
+            loaded: Mutex::new(loaded.collect()),
+            scheduler,
+            recorder,
+        })
+    }
+
+    /// The keeper of a credential, if it is kept here.
+    pub fn get(&self, credential: &CredentialId) -> Option<Arc<Keeper>> {
+        self.keepers.pin().get(credential).cloned()
+    }
+
+    /// Runs `look` on the keeper of a credential, without touching its reference count: for the hot path.
+    pub fn with<T>(
+        &self,
+        credential: &CredentialId,
+        look: impl FnOnce(&Arc<Keeper>) -> T,
+    ) -> Option<T> {
+        self.keepers.pin().get(credential).map(look)
+    }
+
+    /// Keeps a credential from now on. If it is kept already, it takes over the issuer and the policy and keeps its token.
+    pub fn manage(
+        &self,
+        credential: CredentialId,
+        issuer: Arc<dyn Issuer>,
+        policy: Arc<Policy>,
+    ) -> Arc<Keeper> {
+        if let Some(keeper) = self.get(&credential) {
+            keeper.reconfigure(issuer, policy);
+            return keeper;
+        }
+        let record = self.loaded().remove(&credential);
+        let seed = seed_of(&credential, &self.shared.node);
+        let keeper =
+            Keeper::new(credential.clone(), Arc::clone(&self.shared), issuer, policy, seed, record);
+        self.keepers.pin().insert(credential, Arc::clone(&keeper));
+        keeper
+    }
+
+    /// Stops keeping a credential. False if it was not kept. What the store holds of it stays.
+    pub fn forget(&self, credential: &CredentialId) -> bool {
+        match self.keepers.pin().remove(credential) {
+            Some(keeper) => {
+                keeper.retire();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Every keeper, in no particular order.
+    pub fn keepers(&self) -> Vec<Arc<Keeper>> {
+        self.keepers.pin().values().cloned().collect()
+    }
+
+    /// The events from now on, as they happen.
+    pub fn events(&self) -> EventStream {
+        self.shared.events.subscribe()
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// The clock behind it.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// The name of this process among those that share the store.
+    pub fn node(&self) -> &NodeId {
+        &self.shared.node
+    }
+
+    /// Ends in order: starts no more rotations, waits for those under way at most until `deadline` has passed, and
+    /// writes the last events.
+    pub async fn close(mut self, deadline: Duration) {
+        self.scheduler.abort();
+        for keeper in self.keepers() {
+            keeper.retire();
+        }
+        if tokio::time::timeout(deadline, self.shared.tasks.finish()).await.is_err() {
+            tracing::warn!(
+                "rotations were still under way at the end; each may cost one more fetch"
+            );
+        }
+        self.recorder.finish(deadline).await;
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<CredentialId, Record>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.scheduler.abort();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// Jitter differs between credentials and between nodes, and is the same each time for the same two.
+fn seed_of(credential: &CredentialId, node: &NodeId) -> u64 {
+    let hash = blake3::hash(format!("{credential}@{node}").as_bytes());
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(seed)
+}

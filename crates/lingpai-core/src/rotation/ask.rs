@@ -1,0 +1,127 @@
+//! What is answered to those who want a token, report one as invalid, or ask for a rotation.
+
+use super::{Activity, Rotation, Trouble, pace};
+use crate::time::{Instant, Moment};
+use crate::token::Fingerprint;
+
+/// What somebody who wants a token is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// The current token is good.
+    Serve,
+    /// There is none, and one is on its way: wait for what comes of it.
+    Wait,
+    /// There is none, the last fetch failed, and the next is not before [`Trouble::retry_at`].
+    Fail(&'a Trouble),
+}
+
+/// What somebody who reports a token as invalid is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// That token is not the current one: take the current one.
+    Replaced,
+    /// It is being tried, or about to be: wait for the verdict.
+    Trying,
+    /// Upstream accepted it on a trial this long ago at most [`pace::TRIAL_SPACING`]: the call was at fault.
+    Accepted,
+    /// A trial a short while ago told nothing, and the next is not due yet.
+    Unknown,
+    /// Upstream refused it on trial, or there is none: a new one is being fetched, or about to be.
+    Rotating,
+}
+
+/// Why a rotation that a person asked for is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskDenied {
+    /// It would come so soon after the last that the token before the last dies in use.
+    TooSoon(Instant),
+    /// The day's budget is spent down to the reserve for scheduled rotations.
+    BudgetSpent {
+        /// How many fetches were made today.
+        used: u32,
+        /// When the day ends.
+        until: Instant,
+    },
+}
+
+impl Rotation {
+    /// What somebody who wants a token now is told. Does not start anything; [`Fact::Wanted`](super::Fact::Wanted) does.
+    pub fn answer(&self, at: Moment) -> Answer<'_> {
+        if self.live(at).is_some() {
+            return Answer::Serve;
+        }
+        match &self.trouble {
+            Some(trouble)
+                if self.activity == Activity::Resting && at.instant < trouble.retry_at =>
+            {
+                Answer::Fail(trouble)
+            }
+            _ => Answer::Wait,
+        }
+    }
+
+    /// Takes in that somebody calls the token with this fingerprint invalid.
+    ///
+    /// Compare, try, refresh: an old token is no news, and a current one is tried before it is replaced, since 40001 has
+    /// many causes that no rotation mends.
+    pub fn report(&mut self, at: Moment, reported: Fingerprint) -> Report {
+        let Some(held) = self.live(at) else {
+            self.wanted = true;
+            return Report::Rotating;
+        };
+        if held.fingerprint != reported {
+            return Report::Replaced;
+        }
+        if self.refused.is_some() {
+            return Report::Rotating;
+        }
+        let fresh = |trial: &&super::Trial| {
+            trial.fingerprint == reported && at.instant.since(trial.at) < pace::TRIAL_SPACING
+        };
+        match self.trial.as_ref().filter(fresh) {
+            Some(trial) if trial.accepted => Report::Accepted,
+            Some(_) => Report::Unknown,
+            None => {
+                self.trial_at.get_or_insert(at.instant);
+                Report::Trying
+            }
+        }
+    }
+
+    /// Takes in that a person asks for a rotation.
+    ///
+    /// # Errors
+    /// [`AskDenied`] if it would harm the tokens in use or the budget; then nothing changes.
+    pub fn ask(&mut self, at: Moment) -> Result<(), AskDenied> {
+        if self.activity == Activity::Resting && self.live(at).is_some() {
+            if at.instant < self.spaced() {
+                return Err(AskDenied::TooSoon(self.spaced()));
+            }
+            if !self.may_spend(at) {
+                return Err(AskDenied::BudgetSpent {
+                    used: self.fetches(at),
+                    until: self.day_ends(at),
+                });
+            }
+        }
+        self.asked = true;
+        // A person who asks may have mended what was wrong.
+        self.trouble = None;
+        Ok(())
+    }
+
+    /// Whether upstream refused the current token on trial.
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// Whether a rotation that a person asked for is still to be done.
+    pub fn is_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Whether something is under way, here or on another node, whose outcome is worth waiting for.
+    pub fn is_busy(&self) -> bool {
+        self.activity == Activity::Busy || self.held_until.is_some()
+    }
+}

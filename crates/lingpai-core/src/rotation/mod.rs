@@ -1,0 +1,551 @@
+//! The pure state machine that keeps one credential fresh.
+//!
+//! [`Rotation`] takes facts (a token was issued, a fetch failed, somebody reports the token invalid, the store holds
+//! something newer) and answers what to do next: rest, wait until a time, rotate, try the token, save it. It does no I/O,
+//! reads no clock and rolls no dice, so that every rule of the engine is tested on the very code that production runs.
+//!
+//! - This module: the state, and what each fact does to it.
+//! - `facts`: what there is to learn.
+//! - `plan`: what to do next, when and how.
+//! - `pace`: how long things last: leads, overlaps, pauses, each scaled to the token's life.
+//! - `ask`: what is answered to those who report a token, ask for a rotation, or want a token.
+
+mod ask;
+mod facts;
+mod pace;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::What;
+use crate::failure::{Class, Failure, Reached};
+use crate::id::{Fence, Generation};
+use crate::issuer::{Profile, Verdict, Way};
+use crate::policy::{Policy, Refresh};
+use crate::store::{Intent, Record, Usage};
+use crate::time::{Instant, Moment, Timestamp};
+use crate::token::{Fingerprint, Token};
+
+pub use ask::{Answer, AskDenied, Report};
+pub use facts::{Admission, Fact, Reason, Saved};
+pub use pace::TRIAL_SPACING;
+pub use plan::Step;
+
+/// A wall clock that stands this far before a stored token's issue has been set back: the token's age is unknown.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+/// The state machine of one credential.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    profile: Profile,
+    policy: Arc<Policy>,
+    /// Where this credential's jitter comes from.
+    seed: u64,
+    activity: Activity,
+    /// The highest generation known to be given out.
+    generation: Generation,
+    current: Option<Held>,
+    previous: Option<(Fingerprint, Instant)>,
+    usage: Usage,
+    /// Somebody waits for a token.
+    wanted: bool,
+    /// A person asked for a rotation.
+    asked: bool,
+    last_used: Instant,
+    last_forced: Option<Instant>,
+    /// A fetch may have replaced the token without our knowing; whatever it was can no longer arrive after this.
+    suspect: Option<Instant>,
+    /// The unfinished intent that the next lease takes responsibility for.
+    settles: Option<Fence>,
+    /// Upstream refused the current token on trial.
+    refused: Option<Refusal>,
+    trial: Option<Trial>,
+    /// When the current token is to be tried.
+    trial_at: Option<Instant>,
+    /// When another node's lease is looked at again.
+    held_until: Option<Instant>,
+    /// The store is down, and tried again at this time.
+    store_down: Option<Instant>,
+    /// The store does not have the current token yet.
+    unsaved: bool,
+    /// The primary family is out of quota, and tried again at this time.
+    quota: Option<Instant>,
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What the machine is waiting to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    Resting,
+    Busy,
+}
+
+/// What the machine knows of a token. The value is the keeper's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    fingerprint: Fingerprint,
+    issued: Instant,
+    ends: Instant,
+    full_life: Duration,
+    way: Way,
+    /// Upstream repeated it: not asked again before this.
+    repeated_until: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    /// The primary call returned the refused token all the same: only a forced one can replace it.
+    insisted: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Trial {
+    fingerprint: Fingerprint,
+    at: Instant,
+    accepted: bool,
+}
+
+/// Why there is no fresh token, and when that is looked at again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What went wrong last.
+    pub failure: Failure,
+    /// How many times in a row.
+    pub attempts: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is tried again, at the earliest.
+    pub retry_at: Instant,
+}
+
+impl Rotation {
+    /// The machine of a credential that nothing is known of yet. `seed` decides its jitter; two credentials should not
+    /// share one.
+    pub fn new(profile: Profile, policy: Arc<Policy>, seed: u64) -> Self {
+        Self {
+            profile,
+            policy,
+            seed,
+            activity: Activity::Resting,
+            generation: Generation::default(),
+            current: None,
+            previous: None,
+            usage: Usage::default(),
+            wanted: false,
+            asked: false,
+            last_used: Instant::default(),
+            last_forced: None,
+            suspect: None,
+            settles: None,
+            refused: None,
+            trial: None,
+            trial_at: None,
+            held_until: None,
+            store_down: None,
+            unsaved: false,
+            quota: None,
+            trouble: None,
+        }
+    }
+
+    /// Takes a fact in. Returns what of it is worth telling.
+    pub fn apply(&mut self, at: Moment, fact: Fact) -> Vec<What> {
+        let mut events = Vec::new();
+        match fact {
+            Fact::Wanted => {
+                self.wanted = true;
+                self.last_used = self.last_used.max(at.instant);
+            }
+            Fact::Used(when) => self.last_used = self.last_used.max(when),
+            Fact::Started => self.activity = Activity::Busy,
+            Fact::Granted(usage) => {
+                self.usage = usage;
+                self.store_is_up(&mut events);
+            }
+            Fact::Held(until) => {
+                self.store_is_up(&mut events);
+                self.held_until = Some(until.min(at.instant + pace::LEASE_POLL));
+                self.activity = Activity::Resting;
+            }
+            Fact::Unfinished(intent) => {
+                self.store_is_up(&mut events);
+                self.suspect_intent(at, intent, &mut events);
+                self.activity = Activity::Resting;
+            }
+            Fact::Stored(record) => {
+                self.adopt(at, &record, &mut events);
+            }
+            Fact::Newer(record) => {
+                self.store_is_up(&mut events);
+                self.adopt(at, &record, &mut events);
+                self.activity = Activity::Resting;
+            }
+            Fact::Issued { admission, way, reason, saved, fence } => {
+                self.issued(at, &admission, way, reason, &mut events);
+                self.unsaved = saved != Saved::Yes;
+                self.settles = fence.filter(|_| self.unsaved);
+                if let Saved::Refused(message) = saved {
+                    self.store_is_down(at, message, &mut events);
+                }
+            }
+            Fact::Fenced(record) => {
+                self.activity = Activity::Resting;
+                self.adopt(at, &record, &mut events);
+                if self.profile.primary.is_minting() {
+                    // Whose token is the latest cannot be known: the store orders writes, not issues.
+                    self.become_suspect(
+                        at.instant,
+                        "the lease was lost during the fetch",
+                        &mut events,
+                    );
+                }
+            }
+            Fact::Failed { failure, way, reason, fence } => {
+                self.failed(at, failure, way, reason, fence, &mut events);
+            }
+            Fact::Saved => {
+                self.store_is_up(&mut events);
+                self.unsaved = false;
+                self.settles = None;
+                self.activity = Activity::Resting;
+            }
+            Fact::StoreDown(message) => {
+                self.activity = Activity::Resting;
+                self.store_is_down(at, message, &mut events);
+            }
+            Fact::Tried(fingerprint, verdict) => self.tried(at, fingerprint, verdict, &mut events),
+            Fact::Reconfigured(profile, policy) => {
+                self.profile = profile;
+                self.policy = policy;
+                self.quota = None;
+                self.trouble = None;
+            }
+            Fact::QuotaCleared => {
+                self.quota = None;
+                self.trouble = None;
+            }
+        }
+        events
+    }
+
+    /// What becomes of a token that upstream gave for a request sent at `sent`, if it is to be the current one.
+    pub fn admit(
+        &self,
+        sent: Moment,
+        fingerprint: Fingerprint,
+        life: Duration,
+        way: Way,
+    ) -> Admission {
+        let current = self.current.filter(|held| held.fingerprint == fingerprint);
+        // A token that we did not see begin may be halfway through its life: then the longest life seen stands.
+        let seen_to_begin = self.profile.renewal(way).is_minting()
+            || self.renew_at().is_none_or(|renew_at| sent.instant >= renew_at);
+        let full_life = match self.current {
+            Some(held) if current.is_some() || !seen_to_begin => held.full_life.max(life),
+            _ => life,
+        };
+        Admission {
+            fingerprint,
+            generation: if current.is_some() { self.generation } else { self.generation.next() },
+            issued_at: sent,
+            ends: sent + life,
+            full_life,
+            previous_until: self.previous_until(sent, way).map(|until| sent.wall_at(until)),
+        }
+    }
+
+    /// The highest generation known.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The fingerprint of the current token and when it ends.
+    pub fn current(&self) -> Option<(Fingerprint, Instant)> {
+        self.current.map(|held| (held.fingerprint, held.ends))
+    }
+
+    /// The replaced token that upstream still accepts.
+    pub fn previous(&self, at: Moment) -> Option<Fingerprint> {
+        self.previous.filter(|(_, until)| at.instant < *until).map(|(fingerprint, _)| fingerprint)
+    }
+
+    /// What stands in the way of a fresh token, if anything does.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_deref()
+    }
+
+    /// The unfinished intent that the next claim settles.
+    pub fn settles(&self) -> Option<Fence> {
+        self.settles
+    }
+
+    /// Whether what a failed fetch set out to settle is still open: it may have reached upstream, or an earlier one may
+    /// have. Then the store keeps its intent.
+    pub fn leaves_open(&self, failure: &Failure) -> bool {
+        failure.reached == Reached::Perhaps || self.suspect.is_some()
+    }
+
+    /// How this credential is kept.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Whether the store lacks the current token.
+    pub fn is_unsaved(&self) -> bool {
+        self.unsaved
+    }
+
+    /// Until when the current token is accepted if a token asked for at `sent` by `way` replaces it.
+    fn previous_until(&self, sent: Moment, way: Way) -> Option<Instant> {
+        let held = self.current?;
+        let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
+        let until = if one_family {
+            // What was issued in between, if anything, has already used the overlap up.
+            if self.suspect.is_some() || self.refused.is_some() {
+                return None;
+            }
+            held.ends.min(sent.instant + self.overlap(way))
+        } else {
+            held.ends
+        };
+        (until > sent.instant).then_some(until)
+    }
+
+    fn issued(
+        &mut self,
+        at: Moment,
+        admission: &Admission,
+        way: Way,
+        reason: Reason,
+        events: &mut Vec<What>,
+    ) {
+        self.activity = Activity::Resting;
+        self.held_until = None;
+        self.wanted = false;
+        self.asked = false;
+        self.trouble = None;
+        if way == Way::Primary {
+            self.quota = None;
+        }
+        if way == Way::Forced {
+            self.last_forced = Some(admission.issued_at.instant);
+        }
+        let before = self.current;
+        let mut held = Held {
+            fingerprint: admission.fingerprint,
+            issued: admission.issued_at.instant,
+            ends: admission.ends.instant,
+            full_life: admission.full_life,
+            way: if way == Way::Forced { Way::Primary } else { way },
+            repeated_until: None,
+        };
+        match before.filter(|before| before.fingerprint == held.fingerprint) {
+            Some(before) => {
+                held.issued = before.issued;
+                held.repeated_until =
+                    Some(at.instant + pace::after_repetition(held.ends.since(at.instant)));
+                self.current = Some(held);
+                self.repeated(at, way);
+                events.push(What::Repeated {
+                    generation: admission.generation,
+                    way,
+                    expires_at: admission.ends.wall,
+                });
+            }
+            None => {
+                self.previous = before.zip(admission.previous_until).map(|(before, until)| {
+                    (before.fingerprint, admission.issued_at.instant_at(until))
+                });
+                self.current = Some(held);
+                self.generation = admission.generation;
+                self.forget_trials();
+                events.push(What::Rotated {
+                    generation: admission.generation,
+                    fingerprint: admission.fingerprint,
+                    reason,
+                    way,
+                    expires_at: admission.ends.wall,
+                });
+            }
+        }
+        self.suspect = None;
+    }
+
+    /// Upstream gave the token that we have. If it is one that upstream itself refuses, that is no way out of it.
+    fn repeated(&mut self, at: Moment, way: Way) {
+        let Some(refusal) = &mut self.refused else { return };
+        if way == Way::Forced || self.profile.forced.is_none() {
+            // A forced refresh that returns the same token has not happened. Whether another is needed is for
+            // another trial to say.
+            self.refused = None;
+            let spacing = self.forced_spacing().max(pace::TRIAL_SPACING);
+            self.trial_at = Some(at.instant + spacing);
+        } else {
+            refusal.insisted = true;
+        }
+    }
+
+    fn failed(
+        &mut self,
+        at: Moment,
+        failure: Failure,
+        way: Way,
+        reason: Reason,
+        fence: Option<Fence>,
+        events: &mut Vec<What>,
+    ) {
+        self.activity = Activity::Resting;
+        self.held_until = None;
+        if way == Way::Forced {
+            self.last_forced = Some(at.instant);
+        }
+        if failure.reached == Reached::Perhaps && self.profile.renewal(way).is_minting() {
+            self.become_suspect(at.instant, "the answer to a fetch was lost", events);
+        }
+        self.settles = fence.filter(|_| self.leaves_open(&failure));
+        let attempts =
+            self.trouble.as_ref().map_or(1, |trouble| trouble.attempts.saturating_add(1));
+        let since = self.trouble.as_ref().map_or(at.wall, |trouble| trouble.since);
+        let mut retry_at = at.instant + self.pause_after(at, &failure, attempts);
+        if failure.class == Class::Quota && way == Way::Primary {
+            let known = self.quota.replace(retry_at).is_some();
+            if self.has_fallback() {
+                // The isolated family takes over at once.
+                retry_at = at.instant;
+                if !known {
+                    events.push(What::FellBack { cause: failure.to_string() });
+                }
+            }
+        }
+        if self.policy.refresh != Refresh::Eager {
+            // Those who waited share this outcome; whoever asks after the pause starts anew.
+            self.wanted = false;
+        }
+        self.asked = false;
+        events.push(What::Failed {
+            reason,
+            way,
+            failure: failure.clone(),
+            retry_after: retry_at.since(at.instant),
+        });
+        self.trouble = Some(Box::new(Trouble { failure, attempts, since, retry_at }));
+    }
+
+    fn tried(
+        &mut self,
+        at: Moment,
+        fingerprint: Fingerprint,
+        verdict: Verdict,
+        events: &mut Vec<What>,
+    ) {
+        self.activity = Activity::Resting;
+        self.trial_at = None;
+        if self.current.is_none_or(|held| held.fingerprint != fingerprint) {
+            return; // The token was replaced while it was being tried.
+        }
+        let accepted = verdict == Verdict::Accepted;
+        self.trial = Some(Trial { fingerprint, at: at.instant, accepted });
+        match verdict {
+            Verdict::Accepted => events.push(What::ReportUnfounded { fingerprint }),
+            Verdict::Refused(failure) => {
+                self.refused = Some(Refusal { insisted: false });
+                if self.suspect.is_none() && self.live(at).is_some() {
+                    events.push(What::RogueRefresher { fingerprint, failure });
+                }
+                if !self.may_spend(at) {
+                    events.push(What::BudgetSpent {
+                        used: self.fetches(at),
+                        reason: Reason::Refused,
+                    });
+                }
+            }
+            Verdict::Inconclusive(_) => {}
+        }
+    }
+
+    /// Takes over what the store holds, if it is ahead of what is known here.
+    fn adopt(&mut self, at: Moment, record: &Record, events: &mut Vec<What>) {
+        self.held_until = None;
+        self.usage = record.usage;
+        self.last_forced =
+            record.last_forced_at.map(|when| at.instant_at(when)).max(self.last_forced);
+        let known = self.current.map(|held| held.fingerprint);
+        let stored = record.token.as_ref().map(|token| restored(at, token));
+        // The same token again is left as it is: its end is known better here, on the clock that does not jump. A store
+        // that has lost the token is not a reason to lose it here too.
+        let news = stored.is_some() && stored.map(|held| held.fingerprint) != known;
+        if news && (record.generation > self.generation || !self.unsaved) {
+            self.generation = self.generation.max(record.generation);
+            self.unsaved = false;
+            self.current = stored;
+            self.previous = record
+                .previous
+                .map(|previous| (previous.fingerprint, at.instant_at(previous.until)));
+            self.forget_trials();
+            self.suspect = None;
+            self.trouble = None;
+            self.asked = false;
+            self.wanted &= self.live(at).is_none();
+        }
+        match record.intent {
+            Some(intent) => self.suspect_intent(at, intent, events),
+            None => self.settles = None,
+        }
+    }
+
+    /// What was found out about a token does not hold for the next.
+    fn forget_trials(&mut self) {
+        self.refused = None;
+        self.trial = None;
+        self.trial_at = None;
+    }
+
+    fn suspect_intent(&mut self, at: Moment, intent: Intent, events: &mut Vec<What>) {
+        self.settles = Some(intent.fence);
+        if self.profile.renewal(intent.way).is_minting() {
+            let cause = "a process ended between fetching a token and storing it";
+            self.become_suspect(at.instant_at(intent.deadline), cause, events);
+        }
+    }
+
+    fn become_suspect(&mut self, settled_at: Instant, cause: &str, events: &mut Vec<What>) {
+        if self.suspect.is_none() {
+            events.push(What::Suspect { cause: cause.to_owned() });
+        }
+        self.suspect = Some(settled_at);
+    }
+
+    fn store_is_down(&mut self, at: Moment, message: String, events: &mut Vec<What>) {
+        if self.store_down.is_none() {
+            events.push(What::StoreDegraded { message });
+        }
+        self.store_down = Some(at.instant + pace::STORE_RETRY);
+    }
+
+    fn store_is_up(&mut self, events: &mut Vec<What>) {
+        if self.store_down.take().is_some() {
+            events.push(What::StoreRestored);
+        }
+    }
+
+    /// The current token, if it is still good.
+    fn live(&self, at: Moment) -> Option<&Held> {
+        self.current.as_ref().filter(|held| at.instant < held.ends)
+    }
+}
+
+/// What is known of a token that comes from the store, where only wall time is kept.
+fn restored(at: Moment, token: &Token) -> Held {
+    let life = token.expires_at.since(token.issued_at);
+    let set_back = at.wall + CLOCK_TOLERANCE < token.issued_at;
+    let left = if set_back { Duration::ZERO } else { token.expires_at.since(at.wall).min(life) };
+    Held {
+        fingerprint: token.fingerprint(),
+        issued: at.instant_at(token.issued_at),
+        ends: at.instant + left,
+        full_life: token.full_life,
+        way: token.way,
+        repeated_until: None,
+    }
+}

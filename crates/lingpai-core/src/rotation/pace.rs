@@ -1,0 +1,123 @@
+//! How long things last.
+//!
+//! Leads, overlaps and windows are meant for tokens of the nominal life. Where upstream states shorter lives, all of them
+//! shrink in the same proportion, so that a credential behaves alike at 7200 s and at 60 s.
+
+use std::time::Duration;
+
+use super::Rotation;
+use crate::failure::{Class, Failure};
+use crate::issuer::{Renewal, Way};
+use crate::time::{Instant, Moment};
+
+/// One token is tried at most once in this time.
+pub const TRIAL_SPACING: Duration = Duration::from_secs(30);
+
+/// How often another node's lease is looked at while it is held.
+pub(super) const LEASE_POLL: Duration = Duration::from_millis(200);
+
+/// How long a store that failed is left alone.
+pub(super) const STORE_RETRY: Duration = Duration::from_secs(2);
+
+/// Between two rotations of a credential without an overlap: a guard against an upstream that states absurd lives.
+const MIN_SPACING: Duration = Duration::from_secs(1);
+
+/// How often an exhausted quota is probed.
+const QUOTA_PROBE: Duration = Duration::from_mins(15);
+
+/// How long to leave upstream alone after it repeated a token with this much life left.
+pub(super) fn after_repetition(left: Duration) -> Duration {
+    (left / 3).max(Duration::from_millis(500))
+}
+
+impl Rotation {
+    /// When the current token is to be renewed.
+    pub(super) fn renew_at(&self) -> Option<Instant> {
+        let held = self.current.as_ref()?;
+        let lead = self.scaled(self.policy.lead);
+        let at = match self.profile.renewal(held.way) {
+            Renewal::Minting { .. } | Renewal::Surviving => {
+                held.ends - (lead + self.scaled(self.policy.jitter).mul_f64(self.dice(0)))
+            }
+            Renewal::Windowed { window, .. } => {
+                // Inside the window, or upstream would repeat the token; not at its very edge, for clocks differ.
+                let lead = lead.min(self.scaled(window).mul_f64(0.8));
+                held.ends - lead.mul_f64(1.0 - 0.25 * self.dice(0))
+            }
+            Renewal::Repeating => held.ends,
+        };
+        Some(at.max(self.spaced()).max(held.repeated_until.unwrap_or_default()))
+    }
+
+    /// The earliest time for a rotation of our own accord: never closer to the last than the overlap, or the token before
+    /// the last would die while clients still use it.
+    pub(super) fn spaced(&self) -> Instant {
+        self.current.map_or(Instant::default(), |held| {
+            held.issued + self.overlap(held.way).max(MIN_SPACING.min(held.full_life))
+        })
+    }
+
+    /// How long a token is still accepted after one that was fetched by `way` replaced it.
+    pub(super) fn overlap(&self, way: Way) -> Duration {
+        self.scaled(self.profile.renewal(way).overlap())
+    }
+
+    pub(super) fn forced_spacing(&self) -> Duration {
+        self.scaled(self.profile.forced.map_or(Duration::ZERO, |limits| limits.spacing))
+    }
+
+    /// How long to wait after the `attempts`-th failure in a row.
+    pub(super) fn pause_after(&self, at: Moment, failure: &Failure, attempts: u32) -> Duration {
+        let doubled = |first: Duration, most: Duration| {
+            first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(most)
+        };
+        let dice = self.dice(attempts);
+        match failure.class {
+            Class::Transient => {
+                // Often enough that several attempts fall into the lead.
+                let most = self.scaled(self.policy.lead) / 4;
+                let most = most.clamp(Duration::from_millis(500), Duration::from_secs(60));
+                doubled(Duration::from_millis(500), most).mul_f64(0.5 + 0.5 * dice)
+            }
+            Class::RateLimited(pause) => pause.mul_f64(1.0 + 0.1 * dice),
+            Class::Quota => {
+                let probe = self.scaled(QUOTA_PROBE).mul_f64(1.0 + 0.2 * dice);
+                let day_ends =
+                    at.day().end().since(at.wall) + Duration::from_secs(60).mul_f64(dice);
+                probe.min(day_ends)
+            }
+            Class::NeedsPerson => {
+                let first = Duration::from_secs(15);
+                doubled(first, Duration::from_mins(10)).mul_f64(1.0 + 0.2 * dice)
+            }
+        }
+    }
+
+    /// `nominal`, shortened in the proportion in which tokens live shorter than the nominal life.
+    pub(super) fn scaled(&self, nominal: Duration) -> Duration {
+        nominal.mul_f64(self.share())
+    }
+
+    /// The proportion of the nominal life that tokens live: 1 for real ones.
+    pub(super) fn share(&self) -> f64 {
+        let nominal = self.profile.nominal_life;
+        match self.current {
+            Some(held) if held.full_life < nominal => {
+                held.full_life.as_secs_f64() / nominal.as_secs_f64()
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// A number from 0 to 1 that is this credential's, this generation's and this `throw`'s own: jitter that a test can
+    /// repeat.
+    fn dice(&self, throw: u32) -> f64 {
+        let mut x = self.seed ^ (self.generation.0 << 20) ^ u64::from(throw);
+        // The finaliser of splitmix64.
+        x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^= x >> 31;
+        (x >> 11) as f64 / (1u64 << 53) as f64
+    }
+}

@@ -1,0 +1,185 @@
+//! What to do next, when and how.
+
+use super::{Activity, Reason, Rotation};
+use crate::issuer::Way;
+use crate::policy::Refresh;
+use crate::time::{Instant, Moment};
+use crate::token::Fingerprint;
+
+/// What the machine wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing, until a fact comes in.
+    Rest,
+    /// Nothing, until this time.
+    Wait(Instant),
+    /// Fetch a token.
+    Rotate {
+        /// Why.
+        reason: Reason,
+        /// By which call.
+        way: Way,
+        /// Without a lease, since the store is down: only where a fetch too many harms nobody.
+        alone: bool,
+    },
+    /// Try the current token.
+    Try(Fingerprint),
+    /// Give the store the token that it lacks.
+    Save,
+}
+
+impl Rotation {
+    /// What to do now. The caller tells [`Fact::Started`](super::Fact::Started) before it does a step that is neither rest
+    /// nor waiting.
+    pub fn next(&self, at: Moment) -> Step {
+        if self.activity == Activity::Busy {
+            return Step::Rest;
+        }
+        let mut earliest: Option<(Instant, Step)> = None;
+        // In the order of urgency: of several that are due, the first is done.
+        let candidates =
+            [self.trial_step(at), self.rotate_step(at), self.save_step(), self.idle_step(at)];
+        for (due, step) in candidates.into_iter().flatten() {
+            if due <= at.instant && !matches!(step, Step::Wait(_)) {
+                return step;
+            }
+            if earliest.is_none_or(|(first, _)| due < first) {
+                earliest = Some((due, step));
+            }
+        }
+        earliest.map_or(Step::Rest, |(due, _)| Step::Wait(due))
+    }
+
+    fn trial_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        let (due, held) = self.trial_at.zip(self.live(at))?;
+        Some((due, Step::Try(held.fingerprint)))
+    }
+
+    fn save_step(&self) -> Option<(Instant, Step)> {
+        self.unsaved.then(|| (self.store_down.unwrap_or_default(), Step::Save))
+    }
+
+    /// While nobody uses a token that is kept fresh only in use, look again from time to time whether somebody does.
+    fn idle_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        let idle = matches!(self.policy.refresh, Refresh::IdleAfter(_)) && !self.kept(at);
+        let held = self.live(at).filter(|_| idle)?;
+        let due = self.renew_at()?.max(at.instant + self.scaled(self.policy.lead) / 8);
+        (due < held.ends).then_some((due, Step::Wait(due)))
+    }
+
+    fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        let (due, reason) = self.due(at)?;
+        let mut due = due.max(self.held_until.unwrap_or_default());
+        if let Some(trouble) = &self.trouble {
+            due = due.max(trouble.retry_at);
+        }
+        let mut way = Way::Primary;
+        if self.refused.is_some_and(|refusal| refusal.insisted) && self.profile.forced.is_some() {
+            way = Way::Forced;
+            due = due.max(self.forced_at(at));
+        } else if let Some(probe) = self.quota.filter(|probe| due.max(at.instant) < *probe) {
+            if self.has_fallback() {
+                way = Way::Fallback;
+            } else {
+                due = due.max(probe);
+            }
+        }
+        let mut alone = false;
+        if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
+            if !self.profile.renewal(way).is_minting() && way != Way::Forced || self.policy.alone {
+                alone = true;
+            } else if self.has_fallback() && way == Way::Primary && reason != Reason::Probe {
+                way = Way::Fallback;
+                alone = true;
+            } else {
+                due = due.max(retry);
+            }
+        }
+        Some((due, Step::Rotate { reason, way, alone }))
+    }
+
+    /// The most urgent reason to rotate and when it holds, before pauses and other nodes are considered.
+    fn due(&self, at: Moment) -> Option<(Instant, Reason)> {
+        let now = at.instant;
+        let live = self.live(at);
+        let needed = live.is_some() || self.wanted || self.kept(at);
+        let mut reasons = Vec::with_capacity(4);
+        if let Some(settled_at) = self.suspect.filter(|_| needed) {
+            // As long as the token that we have is served, the lost request may still arrive and must not be overtaken.
+            reasons.push((if live.is_some() { settled_at } else { now }, Reason::Suspect));
+        }
+        if self.refused.is_some() {
+            let due = if self.may_spend(at) { now } else { self.day_ends(at) };
+            reasons.push((due, Reason::Refused));
+        }
+        if self.asked {
+            reasons.push((self.spaced(), Reason::Manual));
+        }
+        if live.is_none() && needed {
+            reasons.push((self.missing_at(now), Reason::Missing));
+        }
+        if let Some(held) = live
+            && self.kept(at)
+        {
+            reasons.extend(self.renew_at().map(|renew| (renew, Reason::Scheduled)));
+            if held.way == Way::Fallback {
+                reasons.extend(self.quota.map(|probe| (probe, Reason::Probe)));
+            }
+        }
+        reasons.into_iter().min_by_key(|(due, _)| (*due).max(now))
+    }
+
+    /// When a token that is missing may be fetched.
+    fn missing_at(&self, now: Instant) -> Instant {
+        let Some(held) = self.current else { return now };
+        let repeated_until = held.repeated_until.unwrap_or_default();
+        // A fetch too many kills a token only where each fetch mints one.
+        if self.profile.renewal(held.way).is_minting() {
+            self.spaced().max(repeated_until)
+        } else {
+            repeated_until
+        }
+    }
+
+    /// Whether tokens are renewed without being asked for.
+    fn kept(&self, at: Moment) -> bool {
+        match self.policy.refresh {
+            Refresh::Eager => true,
+            Refresh::OnDemand => false,
+            Refresh::IdleAfter(idle) => at.instant.since(self.last_used) < idle,
+        }
+    }
+
+    /// When the next forced call may be made.
+    fn forced_at(&self, at: Moment) -> Instant {
+        let spaced = self.last_forced.map_or(at.instant, |last| last + self.forced_spacing());
+        let per_day = self.profile.forced.map_or(0, |limits| limits.per_day);
+        let used = if self.usage.day == at.day() { self.usage.forced } else { 0 };
+        if used < self.per_day(per_day) { spaced } else { spaced.max(self.day_ends(at)) }
+    }
+
+    /// Whether the day's budget allows a rotation that is not scheduled.
+    pub(super) fn may_spend(&self, at: Moment) -> bool {
+        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
+        // The last quarter is the scheduled rotations' own.
+        self.fetches(at) < self.per_day(budget - budget / 4)
+    }
+
+    /// How many fetches were made today.
+    pub(super) fn fetches(&self, at: Moment) -> u32 {
+        if self.usage.day == at.day() { self.usage.fetches } else { 0 }
+    }
+
+    pub(super) fn has_fallback(&self) -> bool {
+        self.policy.fallback && self.profile.fallback.is_some()
+    }
+
+    pub(super) fn day_ends(&self, at: Moment) -> Instant {
+        at.instant_at(at.day().end())
+    }
+
+    /// A number that is meant per day of nominal lives, for a day in which tokens live shorter.
+    fn per_day(&self, nominal: u32) -> u32 {
+        (f64::from(nominal) / self.share()).min(f64::from(u32::MAX)) as u32
+    }
+}

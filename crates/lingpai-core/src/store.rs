@@ -1,0 +1,304 @@
+//! Where everything durable lives: the traits that a store fulfils.
+//!
+//! [`Store`] is what the engine needs to rotate safely, [`Directory`] what people manage. One implementation provides
+//! both; the conformance suite in `lingpai-store` says what they must do.
+//!
+//! The heart is [`Store::begin`] and [`Store::commit`]. `begin` is one atomic step: compare the generation, take the
+//! lease, write the intent down and count the fetch. `commit` succeeds only for the holder of the highest fencing
+//! number ever given out for the credential.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::account::Account;
+use crate::client::ApiKey;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::id::{AccountId, CredentialId, Fence, Generation, NodeId};
+use crate::issuer::Way;
+use crate::time::{Day, Timestamp};
+use crate::token::{Fingerprint, Token};
+
+/// What the engine keeps in a store.
+///
+/// Every method is atomic and durable: what has returned `Ok` survives `kill -9` and power loss. A dropped future may or
+/// may not have been carried out.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Every credential there is, to start from.
+    async fn load(&self) -> Result<Vec<Record>, StoreError>;
+
+    /// One credential, if it was ever begun.
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError>;
+
+    /// Takes the right to rotate, in one atomic step, and answers with the first of these that holds:
+    /// - [`Begun::Newer`]: the stored generation is above `claim.known`; nothing was changed.
+    /// - [`Begun::Held`]: another node that may be alive holds an unexpired lease; nothing was changed. A store that
+    ///   knows a holder to be dead (its process has ended) does not wait for its lease to run out.
+    /// - [`Begun::Unfinished`]: there is an intent without an outcome whose fence is not `claim.settles`; nothing was
+    ///   changed.
+    /// - [`Begun::Granted`]: the lease is `claim.node`'s for `claim.lease` from `claim.at`, its fence is above every
+    ///   earlier one of this credential, `claim.way` was written down as the intent, and the fetch was counted in the
+    ///   ledger of `Day::of(claim.at)` under [`Entry::Fetch`].
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError>;
+
+    /// Stores the token that a lease's fetch brought, clears the intent and gives the lease back; or changes nothing and
+    /// answers [`Committed::Fenced`] if a later lease was granted in the meantime. An expired lease that nobody took
+    /// after it still commits.
+    ///
+    /// If the value differs from the stored token's, the stored one becomes `previous` until `previous_until` (absent:
+    /// the former `previous` and the former token are struck off).
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+
+    /// Gives a lease back after a fetch that brought no token, and clears the intent: its outcome is known. Does nothing
+    /// if a later lease was granted.
+    ///
+    /// With [`Reached::Perhaps`](crate::failure::Reached::Perhaps) the intent stays: only another fetch can settle it.
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError>;
+
+    /// Adds to the ledger of a day.
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError>;
+
+    /// What was counted for an account on a day.
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError>;
+
+    /// Adds to the event stream, which forgets its oldest when it grows past its bounds.
+    async fn record(&self, events: &[Event]) -> Result<(), StoreError>;
+
+    /// The newest events first, those of one account only if `account` is given, at most `limit`.
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
+}
+
+/// What people manage in a store. Same promises as [`Store`].
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// Every account.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// Adds an account, or replaces the one of this name.
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError>;
+
+    /// Removes an account and its credentials. False if there was none.
+    async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
+
+    /// Every API key, revoked ones too.
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Adds a key, or replaces the one of this id.
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError>;
+}
+
+/// A credential as a store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Which.
+    pub credential: CredentialId,
+    /// The highest generation ever committed.
+    pub generation: Generation,
+    /// The current token.
+    pub token: Option<Token>,
+    /// The token before it, while it may still be accepted.
+    pub previous: Option<Previous>,
+    /// A fetch that was begun and has no outcome.
+    pub intent: Option<Intent>,
+    /// When a forced call was last begun.
+    pub last_forced_at: Option<Timestamp>,
+    /// Why the last fetch failed, if it did.
+    pub failure: Option<Failure>,
+    /// Fetches counted on `usage.day`.
+    pub usage: Usage,
+}
+
+/// A replaced token that upstream still accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// A fetch that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The fence of the lease it was begun under.
+    pub fence: Fence,
+    /// How it asks.
+    pub way: Way,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// When its request can no longer be on its way.
+    pub deadline: Timestamp,
+}
+
+/// How many fetches a credential's account made on a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The day counted.
+    pub day: Day,
+    /// Fetches of this credential, whatever their way and outcome.
+    pub fetches: u32,
+    /// The forced ones among them.
+    pub forced: u32,
+}
+
+/// What a node asks for in [`Store::begin`].
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The credential to rotate.
+    pub credential: CredentialId,
+    /// Who asks.
+    pub node: NodeId,
+    /// The generation it knows.
+    pub known: Generation,
+    /// The unfinished intent whose consequences it has considered.
+    pub settles: Option<Fence>,
+    /// How it will ask upstream.
+    pub way: Way,
+    /// The wall time now.
+    pub at: Timestamp,
+    /// When its request will have ended one way or the other.
+    pub deadline: Timestamp,
+    /// How long it needs the right.
+    pub lease: Duration,
+}
+
+/// The right to rotate one credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Whose.
+    pub node: NodeId,
+    /// Its fencing number.
+    pub fence: Fence,
+    /// Until when it is held.
+    pub until: Timestamp,
+}
+
+/// What came of [`Store::begin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// The right is the caller's.
+    Granted {
+        /// The right.
+        lease: Lease,
+        /// The counts of the day, this fetch included.
+        usage: Usage,
+    },
+    /// Somebody else has rotated.
+    Newer(Box<Record>),
+    /// Somebody else is about to.
+    Held {
+        /// Who.
+        by: NodeId,
+        /// Until when, at most.
+        until: Timestamp,
+    },
+    /// A fetch was begun and nobody knows what came of it.
+    Unfinished(Intent),
+}
+
+/// What is stored by [`Store::commit`].
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The right under which the token was fetched.
+    pub lease: Lease,
+    /// The token.
+    pub token: Token,
+    /// Until when the token that it replaces is accepted.
+    pub previous_until: Option<Timestamp>,
+}
+
+/// What came of [`Store::commit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is stored.
+    Stored,
+    /// A later lease was granted: the token was refused, and this is what the store holds.
+    Fenced(Box<Record>),
+}
+
+/// One line of the ledger: what is counted, per account and day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// A call for a token, of this kind and way.
+    Fetch(crate::id::Kind, Way),
+    /// A trial of a token.
+    Trial(crate::id::Kind),
+}
+
+/// What was counted for one account on one day.
+pub type Ledger = std::collections::BTreeMap<String, u32>;
+
+impl Entry {
+    /// Its name in a [`Ledger`] and in a store: `fetch/access_token/primary`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Fetch(kind, way) => format!("fetch/{kind}/{way}"),
+            Self::Trial(kind) => format!("trial/{kind}"),
+        }
+    }
+}
+
+/// Why a store could not do what was asked.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// What sort of trouble it is.
+    pub kind: StoreErrorKind,
+    /// What happened, why, and what to do.
+    pub message: String,
+    /// What caused it.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error of this kind.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same with its cause.
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+/// The sorts of trouble that a store can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// It cannot be reached, or is busy: try again.
+    Unavailable,
+    /// There is no room left.
+    Full,
+    /// It can be read only.
+    ReadOnly,
+    /// A record cannot be opened: it was changed, or sealed with another key.
+    Sealed,
+    /// What is stored is damaged.
+    Corrupt,
+    /// It was written by a newer version.
+    Newer,
+    /// The caller asked for something that cannot be stored.
+    Invalid,
+}

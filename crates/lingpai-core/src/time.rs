@@ -1,0 +1,232 @@
+//! Points in time: [`Instant`] on the process's own clock, [`Timestamp`] on the wall, [`Moment`] for both at once,
+//! and the quota [`Day`].
+//!
+//! Inside a process everything that expires does so on the monotonic clock, so that a wall clock that jumps kills
+//! nothing. Wall time is what the store keeps, since it is the only time two processes share.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point on this process's own clock, in milliseconds since an arbitrary start. It never jumps, and it counts the
+/// time that the machine was suspended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The end of time: for "never".
+    pub const FAR_FUTURE: Self = Self(u64::MAX);
+
+    /// From milliseconds since the clock's start.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the clock's start.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+/// A point in wall time, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(millis(duration)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(millis(duration)))
+    }
+}
+
+/// RFC 3339 in UTC, to the second: `2026-11-23T11:50:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.as_seconds();
+        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+        let of_day = seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+/// The same moment on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// On the process's own clock.
+    pub instant: Instant,
+    /// On the wall.
+    pub wall: Timestamp,
+}
+
+impl Moment {
+    /// The quota day it falls in.
+    pub fn day(self) -> Day {
+        Day::of(self.wall)
+    }
+
+    /// The point on the process's clock that corresponds to `wall`, if both clocks run on from here.
+    pub fn instant_at(self, wall: Timestamp) -> Instant {
+        if wall >= self.wall {
+            self.instant + wall.since(self.wall)
+        } else {
+            self.instant - self.wall.since(wall)
+        }
+    }
+
+    /// The wall time that corresponds to `instant`, if both clocks run on from here.
+    pub fn wall_at(self, instant: Instant) -> Timestamp {
+        if instant >= self.instant {
+            self.wall + instant.since(self.instant)
+        } else {
+            self.wall - self.instant.since(instant)
+        }
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self { instant: self.instant + duration, wall: self.wall + duration }
+    }
+}
+
+/// A calendar day in Asia/Shanghai, in which WeChat counts its quotas (no source names the zone; it is inferred).
+/// Counted from 1970-01-01.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// China has had UTC+8 without daylight saving since 1991.
+    const OFFSET_SECONDS: i64 = 8 * 3600;
+
+    /// The day that `at` falls in.
+    pub fn of(at: Timestamp) -> Self {
+        let days = (at.as_seconds() + Self::OFFSET_SECONDS).div_euclid(86_400);
+        Self(i32::try_from(days).unwrap_or(i32::MAX))
+    }
+
+    /// When it ends.
+    pub fn end(self) -> Timestamp {
+        Timestamp::from_millis(
+            ((i64::from(self.0) + 1) * 86_400 - Self::OFFSET_SECONDS).saturating_mul(1000),
+        )
+    }
+}
+
+/// `2026-11-23`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(i64::from(self.0));
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The Gregorian date of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_as_rfc_3339() {
+        assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_millis(1_709_210_096_999).to_string(), "2024-02-29T12:34:56Z");
+        assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn a_quota_day_begins_at_midnight_in_shanghai() {
+        let midnight = Timestamp::from_millis(1_763_827_200_000); // 2025-11-22T16:00:00Z
+        assert_eq!(Day::of(midnight).to_string(), "2025-11-23");
+        assert_eq!(Day::of(midnight - Duration::from_millis(1)).to_string(), "2025-11-22");
+        assert_eq!(Day::of(midnight).end(), midnight + Duration::from_hours(24));
+    }
+
+    #[test]
+    fn a_moment_converts_between_its_clocks() {
+        let at =
+            Moment { instant: Instant::from_millis(5000), wall: Timestamp::from_millis(90_000) };
+        let later = at.wall + Duration::from_secs(7);
+        assert_eq!(at.instant_at(later), Instant::from_millis(12_000));
+        assert_eq!(at.wall_at(Instant::from_millis(12_000)), later);
+        assert_eq!(at.instant_at(Timestamp::from_millis(0)), Instant::from_millis(0));
+    }
+}

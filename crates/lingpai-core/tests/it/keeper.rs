@@ -1,0 +1,426 @@
+//! The asynchronous shell: one flight whoever asks and whoever goes away, on a clock that is paused and driven.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::clock::TestClock;
+use lingpai_core::keeper::{Outcome, RotateError};
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::{
+    AccountId, Class, Clock, CredentialId, Day, Failure, Generation, Issued, Issuer, Keeper,
+    NodeId, Policy, Profile, Refresh, Registry, Secret, Store, StoreError, StoreErrorKind, Token,
+    Verdict, Way,
+};
+use lingpai_store::MemoryStore;
+use tokio::time::{sleep, timeout};
+
+use crate::machine::{CLASSIC, HOUR, LIFE, NOON, SECOND, STABLE, refusal};
+
+/// An upstream that takes a second to answer, counts, and fails when told to.
+#[derive(Debug)]
+struct Upstream {
+    profile: Profile,
+    fetches: AtomicU32,
+    checks: AtomicU32,
+    /// What the next fetches answer; a token of its own number where it says nothing.
+    next: Mutex<Vec<Result<&'static str, Failure>>>,
+    refuses: AtomicBool,
+    hangs: AtomicBool,
+    panics: AtomicBool,
+}
+
+impl Upstream {
+    fn new(profile: Profile) -> Arc<Self> {
+        Arc::new(Self {
+            profile,
+            fetches: AtomicU32::new(0),
+            checks: AtomicU32::new(0),
+            next: Mutex::new(Vec::new()),
+            refuses: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
+        })
+    }
+
+    fn fetches(&self) -> u32 {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    fn answers(&self, next: Result<&'static str, Failure>) {
+        self.next.lock().unwrap().push(next);
+    }
+}
+
+#[async_trait]
+impl Issuer for Upstream {
+    fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+        let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(!self.panics.load(Ordering::SeqCst), "the issuer has a bug");
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        sleep(SECOND).await;
+        let next = self.next.lock().unwrap().pop();
+        let value = match next {
+            Some(Ok(value)) => value.to_owned(),
+            Some(Err(failure)) => return Err(failure),
+            None => format!("T{number}"),
+        };
+        Ok(Issued { value: Secret::from(value), life: LIFE })
+    }
+
+    async fn check(&self, _token: &Token) -> Verdict {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        sleep(SECOND).await;
+        if self.refuses.swap(false, Ordering::SeqCst) { refusal() } else { Verdict::Accepted }
+    }
+}
+
+struct Stand {
+    registry: Registry,
+    upstream: Arc<Upstream>,
+    keeper: Arc<Keeper>,
+    clock: Arc<TestClock>,
+}
+
+fn credential() -> CredentialId {
+    CredentialId::access_token("wx1".parse().unwrap())
+}
+
+async fn stand_on(store: Arc<dyn Store>, profile: Profile, policy: Policy) -> Stand {
+    let clock = Arc::new(TestClock::starting_at(NOON));
+    let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+    let registry = Registry::open(store, shared, NodeId::new("n1")).await.unwrap();
+    let upstream = Upstream::new(profile);
+    let issuer: Arc<dyn Issuer> = Arc::clone(&upstream) as _;
+    let keeper = registry.manage(credential(), issuer, Arc::new(policy));
+    Stand { registry, upstream, keeper, clock }
+}
+
+async fn stand(profile: Profile) -> Stand {
+    stand_on(Arc::new(MemoryStore::new()), profile, Policy::default()).await
+}
+
+fn on_demand() -> Policy {
+    Policy { refresh: Refresh::OnDemand, ..Policy::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_cold_callers_cause_one_fetch() {
+    let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
+    let callers: Vec<_> = (0..10_000)
+        .map(|_| {
+            let keeper = Arc::clone(&stand.keeper);
+            tokio::spawn(async move { keeper.fresh().await.unwrap().value.expose().to_owned() })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "T1");
+    }
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[test]
+fn ten_thousand_cold_callers_on_several_threads_cause_one_fetch() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
+        let callers: Vec<_> = (0..10_000)
+            .map(|_| {
+                let keeper = Arc::clone(&stand.keeper);
+                tokio::spawn(async move { keeper.fresh().await.map(|token| token.generation) })
+            })
+            .collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap().unwrap(), Generation(1));
+        }
+        assert_eq!(stand.upstream.fetches(), 1);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_is_shared_by_all_who_wait_and_not_retried_by_each() {
+    let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
+    stand.upstream.answers(Err(Failure::new(Class::NeedsPerson, "invalid appsecret")));
+    let callers: Vec<_> = (0..1000)
+        .map(|_| {
+            let keeper = Arc::clone(&stand.keeper);
+            tokio::spawn(async move { keeper.fresh().await.map(|_| ()) })
+        })
+        .collect();
+    for caller in callers {
+        let unavailable = caller.await.unwrap().unwrap_err();
+        assert_eq!(unavailable.failure.message, "invalid appsecret");
+        assert!(unavailable.retry_after > 10 * SECOND);
+    }
+    // Nor do those who come a little later.
+    assert!(stand.keeper.fresh().await.is_err());
+    assert_eq!(stand.upstream.fetches(), 1);
+    sleep(20 * SECOND).await;
+    assert!(stand.keeper.fresh().await.is_ok());
+    assert_eq!(stand.upstream.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_goes_away_strands_nobody() {
+    let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
+    let hasty = timeout(Duration::from_millis(10), stand.keeper.fresh()).await;
+    assert!(hasty.is_err());
+    assert_eq!(stand.keeper.fresh().await.unwrap().value.expose(), "T1");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_panics_is_a_failure_like_another() {
+    let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
+    stand.upstream.panics.store(true, Ordering::SeqCst);
+    assert!(stand.keeper.fresh().await.is_err());
+    stand.upstream.panics.store(false, Ordering::SeqCst);
+    sleep(SECOND).await;
+    assert!(stand.keeper.fresh().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_hangs_is_given_up_at_the_deadline_and_the_token_is_served_on() {
+    let stand = stand(STABLE).await;
+    stand.keeper.fresh().await.unwrap();
+    stand.upstream.hangs.store(true, Ordering::SeqCst);
+    sleep(LIFE - 60 * SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
+    assert!(stand.upstream.fetches() >= 3, "{}", stand.upstream.fetches());
+    let failure = stand.keeper.status().failure.unwrap();
+    assert_eq!(failure.message, "no answer from upstream within 8 s");
+    stand.upstream.hangs.store(false, Ordering::SeqCst);
+    sleep(59 * SECOND).await;
+    assert!(stand.keeper.token().unwrap().generation > Generation(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_read_of_a_day_finds_no_token_and_the_fetches_are_the_fewest_possible() {
+    for (profile, fewest) in [(STABLE, 13), (CLASSIC, 14)] {
+        let stand = stand(profile).await;
+        stand.keeper.fresh().await.unwrap();
+        for _ in 0..24 * 60 {
+            sleep(60 * SECOND).await;
+            assert!(stand.keeper.token().is_some());
+        }
+        assert!(stand.upstream.fetches() <= fewest, "{} fetches", stand.upstream.fetches());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_in_the_middle_costs_no_fetch() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let first = stand_on(Arc::clone(&store), CLASSIC, Policy::default()).await;
+    first.keeper.fresh().await.unwrap();
+    first.registry.close(SECOND).await;
+    let second = stand_on(store, CLASSIC, Policy::default()).await;
+    assert_eq!(second.keeper.token().unwrap().value.expose(), "T1");
+    sleep(HOUR).await;
+    assert_eq!(second.upstream.fetches(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_in_order_waits_for_the_rotation_under_way() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let stand = stand_on(Arc::clone(&store), CLASSIC, Policy::default()).await;
+    sleep(Duration::from_millis(500)).await; // The first fetch is under way.
+    stand.registry.close(5 * SECOND).await;
+    let record = store.read(&credential()).await.unwrap().unwrap();
+    assert!(record.token.is_some() && record.intent.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_of_a_bad_token_is_answered_with_a_good_one_after_one_trial_and_one_fetch() {
+    let stand = stand(CLASSIC).await;
+    stand.keeper.fresh().await.unwrap();
+    stand.upstream.refuses.store(true, Ordering::SeqCst);
+    let reports: Vec<_> = (0..100)
+        .map(|_| {
+            let keeper = Arc::clone(&stand.keeper);
+            tokio::spawn(async move {
+                let reported = keeper.report_invalid("T1").await.unwrap();
+                (reported.outcome, reported.token.value.expose().to_owned())
+            })
+        })
+        .collect();
+    for report in reports {
+        assert_eq!(report.await.unwrap(), (Outcome::Rotated, "T2".to_owned()));
+    }
+    assert_eq!(stand.upstream.fetches(), 2);
+    assert_eq!(stand.upstream.checks.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_of_a_good_token_is_answered_with_that_token_and_no_fetch() {
+    let stand = stand(CLASSIC).await;
+    stand.keeper.fresh().await.unwrap();
+    for _ in 0..50 {
+        let reported = stand.keeper.report_invalid("T1").await.unwrap();
+        assert_eq!(reported.outcome, Outcome::Accepted);
+        assert_eq!(reported.token.value.expose(), "T1");
+    }
+    let old = stand.keeper.report_invalid("T0").await.unwrap();
+    assert_eq!(old.outcome, Outcome::Replaced);
+    assert_eq!(stand.upstream.fetches(), 1);
+    assert_eq!(stand.upstream.checks.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_cannot_be_replaced_is_answered_as_it_is() {
+    let stand = stand(CLASSIC).await;
+    stand.keeper.fresh().await.unwrap();
+    stand.upstream.refuses.store(true, Ordering::SeqCst);
+    stand.upstream.answers(Err(Failure::new(Class::NeedsPerson, "invalid ip")));
+    let reported = stand.keeper.report_invalid("T1").await.unwrap();
+    assert_eq!(reported.outcome, Outcome::Refused);
+    assert_eq!(reported.token.value.expose(), "T1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_can_rotate_but_not_so_soon_that_it_hurts() {
+    let stand = stand(CLASSIC).await;
+    stand.keeper.fresh().await.unwrap();
+    let hasty = stand.keeper.rotate().await.unwrap_err();
+    assert!(matches!(hasty, RotateError::Denied(_)), "{hasty}");
+    sleep(300 * SECOND).await;
+    assert_eq!(stand.keeper.rotate().await.unwrap().value.expose(), "T2");
+    sleep(300 * SECOND).await;
+    stand.upstream.answers(Err(Failure::new(Class::NeedsPerson, "invalid ip")));
+    let failed = stand.keeper.rotate().await.unwrap_err();
+    assert!(matches!(failed, RotateError::Failed(_)), "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_watches_is_given_the_next_generation() {
+    let stand = stand(STABLE).await;
+    stand.keeper.fresh().await.unwrap();
+    let next = timeout(LIFE, stand.keeper.later_than(Generation(1))).await.unwrap();
+    assert_eq!(next.value.expose(), "T2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_set_by_hours_causes_no_storm_and_no_expired_read() {
+    let stand = stand(CLASSIC).await;
+    stand.keeper.fresh().await.unwrap();
+    for jump in [6 * 3600, -12 * 3600, 6 * 3600] {
+        stand.clock.jump_wall(jump);
+        for _ in 0..8 {
+            sleep(600 * SECOND).await;
+            assert!(stand.keeper.token().is_some());
+        }
+    }
+    assert!(stand.upstream.fetches() <= 4, "{} fetches", stand.upstream.fetches());
+}
+
+/// A store that works or does not.
+#[derive(Default)]
+struct Fragile {
+    inner: MemoryStore,
+    broken: AtomicBool,
+}
+
+impl Fragile {
+    fn works(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            Err(StoreError::new(StoreErrorKind::Full, "the disk is full"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Fragile {
+    async fn load(&self) -> Result<Vec<Record>, StoreError> {
+        self.inner.load().await
+    }
+
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
+        self.works()?;
+        self.inner.read(credential).await
+    }
+
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        self.works()?;
+        self.inner.begin(claim).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.works()?;
+        self.inner.commit(commit).await
+    }
+
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.abandon(lease, failure).await
+    }
+
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.count(account, day, entry, times).await
+    }
+
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
+        self.inner.ledger(account, day).await
+    }
+
+    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.record(events).await
+    }
+
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
+        self.inner.events(account, limit).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_during_the_fetch_costs_neither_the_token_nor_its_record() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    sleep(Duration::from_millis(500)).await; // The fetch is under way, its intent is stored.
+    store.broken.store(true, Ordering::SeqCst);
+    assert_eq!(stand.keeper.fresh().await.unwrap().value.expose(), "T1");
+    sleep(60 * SECOND).await;
+    store.broken.store(false, Ordering::SeqCst);
+    sleep(10 * SECOND).await;
+    let record = store.read(&credential()).await.unwrap().unwrap();
+    assert_eq!(record.token.unwrap().value.expose(), "T1");
+    assert_eq!(record.intent, None);
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stable_account_outlives_a_store_that_is_gone_for_a_day() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    store.broken.store(true, Ordering::SeqCst);
+    for _ in 0..24 * 60 {
+        sleep(60 * SECOND).await;
+        assert!(stand.keeper.token().is_some());
+    }
+    assert!(stand.upstream.fetches() <= 14, "{} fetches", stand.upstream.fetches());
+    store.broken.store(false, Ordering::SeqCst);
+    sleep(10 * SECOND).await;
+    let stored = store.read(&credential()).await.unwrap().unwrap().token.unwrap();
+    assert_eq!(stored, *stand.keeper.token().unwrap());
+}

@@ -1,0 +1,19 @@
+//! The rules of the engine, each as a test with the rule's name.
+//!
+//! - `machine`: a [`lingpai_core::rotation::Rotation`] with a clock to turn and an upstream to play.
+//! - `rules`, `reports`: what the machine decides, rule by rule.
+//! - `properties`: what holds whatever happens, over random histories.
+//! - `keeper`: the asynchronous shell, on a paused clock.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod keeper;
+mod machine;
+mod properties;
+mod reports;
+mod rules;
