@@ -27,6 +27,8 @@ pub(crate) struct Published {
 pub(crate) struct TokenCell {
     owner: u64,
     slot: ArcSwapOption<Published>,
+    /// Grows with every store, so that a reader can see that nothing is new.
+    version: AtomicU64,
     /// The same value, for the read that finds a stranger in the slot.
     truth: Mutex<Option<Arc<Published>>>,
 }
@@ -37,6 +39,7 @@ impl TokenCell {
         Self {
             owner: NEXT_OWNER.fetch_add(1, Ordering::Relaxed),
             slot: ArcSwapOption::empty(),
+            version: AtomicU64::new(0),
             truth: Mutex::new(None),
         }
     }
@@ -48,6 +51,12 @@ impl TokenCell {
         let mut truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
         truth.clone_from(&published);
         self.slot.store(published);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// A number that differs from an earlier one if something was stored in between.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The token that is published. It can only be this cell's own.

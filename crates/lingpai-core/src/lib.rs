@@ -35,7 +35,7 @@ pub use clock::{Clock, SystemClock};
 pub use failure::{Class, Failure, Reached};
 pub use id::{AccountId, CredentialId, Fence, Generation, Kind, NodeId};
 pub use issuer::{ForcedLimits, Issued, Issuer, Profile, Renewal, Verdict, Way};
-pub use keeper::{Keeper, TokenRef};
+pub use keeper::{Keeper, Reader, TokenRef};
 pub use policy::{Policy, Refresh};
 pub use registry::Registry;
 pub use secret::Secret;

@@ -307,6 +307,22 @@ async fn whoever_watches_is_given_the_next_generation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_readers_handle_follows_every_rotation_and_stops_at_the_end() {
+    let stand = stand(STABLE).await;
+    let mut reader = stand.keeper.reader();
+    assert!(reader.token().is_none());
+    stand.keeper.fresh().await.unwrap();
+    for _ in 0..200 {
+        let seen = reader.token().map(|token| token.generation);
+        assert_eq!(seen, stand.keeper.token().map(|token| token.generation));
+        sleep(60 * SECOND).await;
+    }
+    stand.upstream.hangs.store(true, Ordering::SeqCst);
+    sleep(2 * LIFE).await;
+    assert!(reader.token().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wall_clock_set_by_hours_causes_no_storm_and_no_expired_read() {
     let stand = stand(CLASSIC).await;
     stand.keeper.fresh().await.unwrap();
