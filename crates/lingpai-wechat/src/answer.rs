@@ -1,0 +1,156 @@
+//! Reading what WeChat answered: tolerant of form, strict about what a token must be.
+//!
+//! Whatever stands in an answer, a failure made from it holds no token: values are described, never
+//! repeated. Only `errmsg` is, after [`clean`].
+
+use std::time::Duration;
+
+use http::StatusCode;
+use lingpai_core::{Class, Failure, Issued, Secret};
+use serde_json::{Map, Value};
+
+use crate::catalogue::{self, Nature, Scope};
+use crate::clean::clean;
+use crate::protocol;
+
+/// A life longer than this is a lie: WeChat says 7200 s "at present", and nothing it issues lives
+/// for a month.
+const MAX_LIFE_SECONDS: f64 = 30.0 * 86_400.0;
+
+/// Reads the answer to a call for a token. `secrets` are those that the request held.
+pub(crate) fn issued(
+    status: StatusCode,
+    body: &[u8],
+    secrets: &[&Secret],
+) -> Result<Issued, Failure> {
+    let mut answer = accepted(status, body, Scope::Token, secrets)?;
+    let token = token(answer.remove("access_token"))?;
+    let life = life(answer.get("expires_in"))?;
+    Ok(Issued { value: token, life })
+}
+
+/// Reads the answer to a call made only to try a token.
+pub(crate) fn tried(status: StatusCode, body: &[u8], secrets: &[&Secret]) -> Result<(), Failure> {
+    let answer = accepted(status, body, Scope::Api, secrets)?;
+    if answer.contains_key("errcode") || answer.get("ip_list").is_some_and(Value::is_array) {
+        Ok(())
+    } else {
+        Err(unusable("the answer has neither an errcode nor a list of addresses"))
+    }
+}
+
+/// Whether a failure of a call that carried a token says that the token is bad.
+pub(crate) fn blames_token(failure: &Failure) -> bool {
+    let entry = failure.code.and_then(|code| catalogue::find(code, Scope::Api));
+    entry.is_some_and(|entry| entry.nature == Nature::TokenBad)
+}
+
+/// The answer as an object, if it does not say that the call was refused.
+fn accepted(
+    status: StatusCode,
+    body: &[u8],
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Result<Map<String, Value>, Failure> {
+    let object = object(body);
+    let code = object.as_ref().ok().and_then(|answer| answer.get("errcode"));
+    match code.map(integer) {
+        // An errcode says more than the status that a proxy may have put on it.
+        Some(Some(code)) if code != protocol::OK => {
+            let message = object.as_ref().ok().and_then(|answer| answer.get("errmsg"));
+            let message = message.and_then(Value::as_str).unwrap_or_default();
+            Err(catalogue::failure(code, scope, &clean(message, secrets)))
+        }
+        _ if status != StatusCode::OK => Err(refused_by_status(status)),
+        Some(None) => Err(unusable("errcode is not a whole number")),
+        _ => object.map_err(unusable),
+    }
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("the answer is JSON, but no object"),
+        Err(_) if body.is_empty() => Err("the answer is empty"),
+        Err(_) if body.starts_with(b"<") => Err("the answer is a web page or XML, not JSON"),
+        Err(error) if error.is_eof() => Err("the answer is JSON that breaks off"),
+        Err(_) => Err("the answer is not JSON"),
+    }
+}
+
+fn token(value: Option<Value>) -> Result<Secret, Failure> {
+    let token = match value {
+        Some(Value::String(token)) => Secret::from(token),
+        Some(_) => return Err(unusable("access_token is not a string")),
+        None => return Err(unusable("the answer has no access_token")),
+    };
+    // What may stand in the query of a URL as it is (RFC 3986, less what separates parameters or is
+    // decoded).
+    let in_query = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$'()*,;:@/?=".contains(&byte);
+    let text = token.expose();
+    if text.is_empty() {
+        Err(unusable("access_token is empty"))
+    } else if text.chars().count() > protocol::TOKEN_MAX_CHARS {
+        let (length, most) = (text.chars().count(), protocol::TOKEN_MAX_CHARS);
+        Err(unusable(format!("access_token has {length} characters, more than the {most} allowed")))
+    } else if !text.bytes().all(in_query) {
+        Err(unusable("access_token has characters that cannot stand in a URL"))
+    } else {
+        Ok(token)
+    }
+}
+
+fn life(value: Option<&Value>) -> Result<Duration, Failure> {
+    let value = value.ok_or_else(|| unusable("the answer has no expires_in"))?;
+    let seconds = match (integer(value), value) {
+        (Some(seconds), _) => seconds as f64,
+        (None, Value::Number(number)) => number.as_f64().unwrap_or(f64::NAN),
+        _ => return Err(unusable("expires_in is not a number")),
+    };
+    if (1.0..=MAX_LIFE_SECONDS).contains(&seconds) {
+        Ok(Duration::from_secs(seconds as u64))
+    } else if seconds.abs() < 1e15 {
+        Err(unusable(format!("expires_in is {seconds} s, which no token lives")))
+    } else {
+        Err(unusable(format!("expires_in is {seconds:e} s, which no token lives")))
+    }
+}
+
+/// A whole number, also one that is written as a string.
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// An answer that looks like success and cannot be used: upstream may well have issued a token.
+fn unusable(why: impl Into<String>) -> Failure {
+    Failure::new(Class::Transient, why).perhaps_reached().with_remedy(
+        "If this goes on, look for a proxy, a firewall or a captive portal between Lingpai and WeChat.",
+    )
+}
+
+fn refused_by_status(status: StatusCode) -> Failure {
+    let failure = |class| Failure::new(class, format!("upstream answered with HTTP {status}"));
+    match status.as_u16() {
+        412 => failure(Class::Transient).with_remedy(
+            "WeChat answers so when a body comes without Content-Length: a proxy on the way removes it.",
+        ),
+        429 => failure(Class::RateLimited(Duration::from_mins(1)))
+            .with_remedy("Find out who limits the calls: WeChat itself never answers so."),
+        300..400 => failure(Class::Transient)
+            .with_remedy("Check the base URL of WeChat: Lingpai follows no redirect with a secret."),
+        400..500 => failure(Class::Transient)
+            .with_remedy("Check the base URL of WeChat and the proxies on the way to it."),
+        // Others may come from a gateway that had passed the request on.
+        _ => failure(Class::Transient).perhaps_reached().with_remedy(
+            "It mends itself as a rule; if it does not, look for a proxy between Lingpai and WeChat.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

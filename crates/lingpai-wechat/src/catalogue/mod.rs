@@ -1,0 +1,238 @@
+//! What WeChat's error codes mean: to the engine, and to a person who reads English or Chinese.
+//!
+//! One [`Entry`] per meaning, in tables split by theme. A code that means one thing where a token
+//! is fetched and another where it is used, or another in WeCom, has an entry for each [`Scope`].
+//! [`find`] looks one up, [`explain`] reads a whole error text.
+//!
+//! Sources: the "return codes" of each API's page on `developers.weixin.qq.com` and
+//! `developer.work.weixin.qq.com`, the global list of codes there, and texts seen in the wild.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lingpai_core::{Class, Failure, Reached};
+
+mod common;
+mod diagnosis;
+mod explain;
+mod ip;
+mod platform;
+mod quota;
+mod secret;
+mod signature;
+mod standing;
+mod token;
+mod wecom;
+mod wecom_provider;
+
+pub use explain::{Explained, RequestId, explain};
+
+/// All tables. Where a code has several entries, the first is the one that is met most often.
+const TABLES: [&[Entry]; 11] = [
+    common::ENTRIES,
+    token::ENTRIES,
+    secret::ENTRIES,
+    ip::ENTRIES,
+    quota::ENTRIES,
+    standing::ENTRIES,
+    diagnosis::ENTRIES,
+    platform::ENTRIES,
+    wecom::ENTRIES,
+    wecom_provider::ENTRIES,
+    signature::ENTRIES,
+];
+
+/// What stands for every code that is in no table.
+///
+/// An unknown code is retried as if it would pass: the pauses grow anyway, so that a wrong guess
+/// costs a few calls, where the other wrong guess, a slow retry of what would have passed at once,
+/// could cost a token.
+static UNKNOWN: Entry = Entry {
+    code: i64::MIN,
+    scopes: &[],
+    nature: Nature::TRANSIENT,
+    name: "not in Lingpai's catalogue",
+    en: Text {
+        meaning: "Lingpai does not know this code.",
+        causes: &["It is new, or belongs to an API that has nothing to do with credentials."],
+        advice: &[
+            "Look the code up in the documentation of the API, or ask openapi/rid/get for the rid within seven days.",
+        ],
+        lingpai: "\
+            Where a token is fetched, it tries again with growing pauses and serves the current \
+            token until it expires. On other calls it passes the answer on unchanged: the code is \
+            not known to blame the token.",
+    },
+    zh: Text {
+        meaning: "Lingpai 不认识此错误码。",
+        causes: &["可能是新增的错误码，或属于与凭据无关的接口。"],
+        advice: &["查阅该接口文档中的错误码，或在 7 天内用 openapi/rid/get 查询 rid。"],
+        lingpai: "\
+            获取凭据时：自动重试，间隔逐步加长，现有凭据继续提供到过期为止。其他调用：原样返回此错误，\
+            因为没有依据表明凭据有问题。",
+    },
+};
+
+/// One meaning of one code.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The `errcode`.
+    pub code: i64,
+    /// Where it has this meaning.
+    pub scopes: &'static [Scope],
+    /// What is to be done about it.
+    pub nature: Nature,
+    /// WeChat's own short text for it, or one in its manner where none is known.
+    pub name: &'static str,
+    /// The explanation in English.
+    pub en: Text,
+    /// The explanation in Simplified Chinese.
+    pub zh: Text,
+}
+
+impl Entry {
+    /// The explanation in one language.
+    pub const fn text(&self, language: Language) -> &Text {
+        match language {
+            Language::English => &self.en,
+            Language::Chinese => &self.zh,
+        }
+    }
+}
+
+/// An explanation. Where `{ip}` stands in it, the caller's address belongs: [`Explained::to_text`]
+/// puts it there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Text {
+    /// What it means.
+    pub meaning: &'static str,
+    /// What it likely comes from, the likeliest first.
+    pub causes: &'static [&'static str],
+    /// What a person can do, and where. The first is one sentence that stands for itself.
+    pub advice: &'static [&'static str],
+    /// What Lingpai does by itself: "it" is Lingpai.
+    pub lingpai: &'static str,
+}
+
+/// The languages that explanations are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// 简体中文.
+    Chinese,
+}
+
+/// Where a code is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Fetching an access_token with an AppID and an AppSecret.
+    Token,
+    /// Calling an API of an Official Account or a mini program, with its token.
+    Api,
+    /// Calling an API of a third-party platform.
+    Platform,
+    /// Calling WeCom.
+    WeCom,
+}
+
+impl Scope {
+    /// What a person calls it.
+    pub const fn name(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Token, Language::English) => "fetching a token",
+            (Self::Token, Language::Chinese) => "获取凭据时",
+            (Self::Api, Language::English) => "calling an API with a token",
+            (Self::Api, Language::Chinese) => "携带凭据调用接口时",
+            (Self::Platform, Language::English) => "third-party platforms",
+            (Self::Platform, Language::Chinese) => "第三方平台",
+            (Self::WeCom, Language::English) => "WeCom",
+            (Self::WeCom, Language::Chinese) => "企业微信",
+        }
+    }
+}
+
+/// What is to be done about an answer with a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Nothing is wrong.
+    Success,
+    /// The token is bad: compare, try, refresh, and repeat the call once.
+    TokenBad,
+    /// The call itself is wrong; no other token mends it.
+    CallersFault,
+    /// The token is of the wrong kind or lacks a right; no refresh mends it.
+    WrongKind,
+    /// It says nothing about the token: wait, or see a person, as the class says.
+    Trouble(Class),
+}
+
+impl Nature {
+    const TRANSIENT: Self = Self::Trouble(Class::Transient);
+    const QUOTA: Self = Self::Trouble(Class::Quota);
+    const NEEDS_PERSON: Self = Self::Trouble(Class::NeedsPerson);
+
+    const fn rate_limited(seconds: u64) -> Self {
+        Self::Trouble(Class::RateLimited(Duration::from_secs(seconds)))
+    }
+
+    /// What the engine makes of it where a token was being fetched. A call of ours that is wrong,
+    /// or that a token is blamed for though it carried none, is changed on its way: that needs a
+    /// person.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Trouble(class) => class,
+            Self::TokenBad | Self::CallersFault | Self::WrongKind => Class::NeedsPerson,
+            Self::Success => Class::Transient,
+        }
+    }
+}
+
+/// Every entry there is.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    TABLES.into_iter().flatten()
+}
+
+/// What a code means where it is met. A code without a meaning of its own there has the one that it
+/// has elsewhere.
+pub fn find(code: i64, scope: Scope) -> Option<&'static Entry> {
+    let of_code = || all().filter(move |entry| entry.code == code);
+    of_code().find(|entry| entry.scopes.contains(&scope)).or_else(|| of_code().next())
+}
+
+/// The failure that an answer with this code is. `message` is upstream's text, already fit to be
+/// shown.
+pub(crate) fn failure(code: i64, scope: Scope, message: &str) -> Failure {
+    let entry = find(code, scope).unwrap_or(&UNKNOWN);
+    let ips = explain::caller_ips(message);
+    Failure {
+        class: entry.nature.class(),
+        // "System error" is no refusal: the token may have been replaced before the error happened.
+        reached: if code == SYSTEM_ERROR { Reached::Perhaps } else { Reached::No },
+        code: Some(code),
+        message: if message.is_empty() { entry.name } else { message }.to_owned(),
+        request_id: explain::request_id(message).map(|id| id.text),
+        remedy: entry.en.advice.first().map(|advice| with_ip(advice, &ips, Language::English)),
+    }
+}
+
+const SYSTEM_ERROR: i64 = -1;
+
+/// Puts the caller's addresses where `{ip}` stands.
+fn with_ip(text: &str, ips: &[IpAddr], language: Language) -> String {
+    let ips = match (ips, language) {
+        ([], Language::English) => "the address that the error text names".to_owned(),
+        ([], Language::Chinese) => "错误文本中的 IP".to_owned(),
+        (ips, Language::English) => joined(ips, " and "),
+        (ips, Language::Chinese) => joined(ips, " 和 "),
+    };
+    text.replace("{ip}", &ips)
+}
+
+fn joined(ips: &[IpAddr], and: &str) -> String {
+    ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(and)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! What can be wrong with the settings of this crate, found before the first call.
+
+use thiserror::Error;
+
+/// Why an [`Upstream`](crate::wire::Upstream) cannot be set up.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The base URL cannot be used. It is not repeated here: it may hold a password.
+    #[error(
+        "the base URL of WeChat {why}; write it like https://proxy.example.com or http://127.0.0.1:8080/wx"
+    )]
+    BaseUrl {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No certificate of WeChat could be verified.
+    #[error(
+        "the certificates that this machine trusts cannot be loaded; install them (Debian: the package \
+         ca-certificates), or name a file of them in SSL_CERT_FILE"
+    )]
+    Trust(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,59 @@
+//! What WeChat's documentation fixes: hosts, paths, times and limits of `api.weixin.qq.com`.
+//!
+//! Source of each fact: the pages of `developers.weixin.qq.com` on `getAccessToken`,
+//! `getStableAccessToken` and the domains of the API.
+
+use std::time::Duration;
+
+/// The hosts that serve every API alike, in the order in which they are tried: the default, the one
+/// for disaster recovery, then Shanghai, Shenzhen and Hong Kong. A token is good on all of them.
+pub const HOSTS: [&str; 5] = [
+    "api.weixin.qq.com",
+    "api2.weixin.qq.com",
+    "sh.api.weixin.qq.com",
+    "sz.api.weixin.qq.com",
+    "hk.api.weixin.qq.com",
+];
+
+/// `GET`: mints a token of the classic family.
+pub const TOKEN_PATH: &str = "/cgi-bin/token";
+
+/// `POST`: brings the token of the stable family.
+pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
+
+/// `GET`: the addresses that WeChat pushes from. The cheapest call that checks a token and asks for
+/// nothing else.
+pub const CALLBACK_IP_PATH: &str = "/cgi-bin/getcallbackip";
+
+/// The only `grant_type` there is.
+pub const GRANT_TYPE: &str = "client_credential";
+
+/// How long a new token lives.
+pub const NOMINAL_LIFE: Duration = Duration::from_secs(7200);
+
+/// How long a replaced token is still accepted, in both families.
+pub const OVERLAP: Duration = Duration::from_secs(300);
+
+/// How long before its end the stable family brings a new token in place of the same one.
+pub const STABLE_WINDOW: Duration = Duration::from_secs(300);
+
+/// How far apart two forced refreshes must be; one that comes sooner refreshes nothing.
+pub const FORCED_SPACING: Duration = Duration::from_secs(30);
+
+/// How many forced refreshes a day an account has.
+pub const FORCED_PER_DAY: u32 = 20;
+
+/// How many fetches a day are spent on a classic account at most, unless it is told otherwise:
+/// below the 200 that a test account is allowed (a real one has 2000), and over ten times what
+/// regular renewal takes.
+pub const CLASSIC_DAILY_BUDGET: u32 = 150;
+
+/// The same for a stable account, which is allowed 500,000.
+pub const STABLE_DAILY_BUDGET: u32 = 2000;
+
+/// How long a token may be. WeChat advises to reserve at least this much; tokens of today have
+/// about 140 characters.
+pub const TOKEN_MAX_CHARS: usize = 512;
+
+/// What `errcode` says of a success, where it is present at all.
+pub const OK: i64 = 0;

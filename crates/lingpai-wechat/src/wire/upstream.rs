@@ -1,0 +1,250 @@
+//! Which host is asked, how long for, and when another one is tried.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri, header};
+use tokio::time::{Instant, timeout_at};
+
+use super::http::Http;
+use super::transport::{Transport, TransportError, TransportErrorKind};
+use crate::{Error, protocol};
+
+/// How long a host that worked is tried before the ones that stand ahead of it.
+const PREFERENCE: Duration = Duration::from_mins(10);
+
+const USER_AGENT: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
+
+/// WeChat as one party: shared by all issuers of a process.
+#[derive(Debug)]
+pub struct Upstream {
+    hosts: Box<[BaseUrl]>,
+    deadlines: Deadlines,
+    transport: Arc<dyn Transport>,
+    preferred: Mutex<Option<Preferred>>,
+}
+
+impl Upstream {
+    /// Over sockets.
+    ///
+    /// # Errors
+    /// [`Error::Trust`] if the machine has no certificates to trust and they are needed.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let connect = settings.deadlines.connect;
+        let hosts = &settings.hosts;
+        let plain = !hosts.is_empty() && hosts.iter().all(|host| host.scheme == Scheme::HTTP);
+        let transport = if plain { Http::plain(connect)? } else { Http::new(connect)? };
+        Ok(Self::over(Arc::new(transport), settings))
+    }
+
+    /// Over a transport of one's own. The deadline of a connection is then the transport's to keep.
+    pub fn over(transport: Arc<dyn Transport>, settings: Settings) -> Self {
+        let hosts = if settings.hosts.is_empty() {
+            protocol::HOSTS.into_iter().map(BaseUrl::official).collect()
+        } else {
+            settings.hosts.into()
+        };
+        Self { hosts, deadlines: settings.deadlines, transport, preferred: Mutex::new(None) }
+    }
+
+    /// Sends a request, to the next host where no connection can be made, and waits for its answer
+    /// until the deadline.
+    ///
+    /// Dropping the future gives the request up; it may have been carried out.
+    pub(crate) async fn send(&self, call: Call) -> Result<Response<Bytes>, TransportError> {
+        let deadline = Instant::now() + self.deadlines.call;
+        let mut first_failure = None;
+        let mut unreachable = 0_usize;
+        for index in self.order() {
+            // An attempt that has no time to connect is not begun: cut off, it would count as one
+            // that was sent.
+            if first_failure.is_some() && Instant::now() + self.deadlines.connect > deadline {
+                break;
+            }
+            match self.attempt(index, &call, deadline).await {
+                Err(error) if error.kind == TransportErrorKind::NotSent => {
+                    unreachable += 1;
+                    first_failure.get_or_insert(error);
+                }
+                outcome => {
+                    self.prefer(index);
+                    return outcome;
+                }
+            }
+        }
+        let failure = first_failure.unwrap_or_else(|| TransportError::not_sent("no host to ask"));
+        Err(failure.and_others(unreachable.saturating_sub(1)))
+    }
+
+    async fn attempt(
+        &self,
+        index: usize,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let host = &self.hosts[index];
+        let request = host.request(call)?;
+        match timeout_at(deadline, self.transport.send(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(error.at(host)),
+            Err(_) => Err(TransportError::lost(format!(
+                "no answer within {} s",
+                self.deadlines.call.as_secs_f32()
+            ))
+            .at(host)),
+        }
+    }
+
+    /// The hosts to try: first the one that worked last, for a while.
+    fn order(&self) -> impl Iterator<Item = usize> + use<> {
+        let preferred = *self.preferred.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = preferred.filter(|one| Instant::now() < one.until).map(|one| one.index);
+        first.into_iter().chain((0..self.hosts.len()).filter(move |index| Some(*index) != first))
+    }
+
+    fn prefer(&self, index: usize) {
+        let mut preferred = self.preferred.lock().unwrap_or_else(PoisonError::into_inner);
+        // Kept until its time is over and not prolonged, so that the first host is tried again.
+        if preferred.is_none_or(|one| one.index != index || Instant::now() >= one.until) {
+            let until = Instant::now() + PREFERENCE;
+            *preferred = (index != 0).then_some(Preferred { index, until });
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Preferred {
+    index: usize,
+    until: Instant,
+}
+
+/// How WeChat is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies.
+    /// Empty: [`protocol::HOSTS`].
+    pub hosts: Vec<BaseUrl>,
+    /// How long is waited.
+    pub deadlines: Deadlines,
+}
+
+/// How long is waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For one connection: name, TCP and TLS together.
+    pub connect: Duration,
+    /// For a whole call, with every host that it tries.
+    pub call: Duration,
+}
+
+/// 2 s and 7 s: WeChat answers within 0.1 s, a lost SYN is sent again after 1 s, and the engine's
+/// own deadline of 8 s must not cut off a call that can still say what happened to it.
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(2), call: Duration::from_secs(7) }
+    }
+}
+
+/// Where a party is reached: scheme, host, and perhaps a port and a path that goes before every
+/// other.
+///
+/// ```
+/// # use lingpai_wechat::wire::BaseUrl;
+/// let base: BaseUrl = "http://127.0.0.1:8080/wx/".parse()?;
+/// assert_eq!(base.to_string(), "http://127.0.0.1:8080/wx");
+/// # Ok::<(), lingpai_wechat::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    scheme: Scheme,
+    authority: Authority,
+    prefix: Box<str>,
+}
+
+impl BaseUrl {
+    fn official(host: &'static str) -> Self {
+        Self { scheme: Scheme::HTTPS, authority: Authority::from_static(host), prefix: "".into() }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
+        let unsendable = |_| TransportError::not_sent("the request cannot be written as a URL");
+        let target = match &call.query {
+            Some(query) => format!("{}{}?{query}", self.prefix, call.path),
+            None => format!("{}{}", self.prefix, call.path),
+        };
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(
+                PathAndQuery::try_from(target).map_err(|error| unsendable(error.into()))?,
+            )
+            .build()
+            .map_err(unsendable)?;
+        let mut request = Request::new(call.body.clone().unwrap_or_default());
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(body) = &call.body {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            // Said and not left to the transport: WeChat answers 412 to a body without it.
+            headers.insert(header::CONTENT_LENGTH, body.len().into());
+            *request.method_mut() = Method::POST;
+        }
+        Ok(request)
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse = |why| Err(Error::BaseUrl { why });
+        let Ok(parts) = text.parse::<Uri>().map(Uri::into_parts) else {
+            return refuse("is not a URL");
+        };
+        let Some((scheme, authority)) = parts.scheme.zip(parts.authority) else {
+            return refuse("needs a scheme and a host");
+        };
+        let path = parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
+            refuse("must begin with https:// or http://")
+        } else if authority.as_str().contains('@') {
+            refuse("must not hold a user name or a password")
+        } else if path.query().is_some() || text.contains('#') {
+            refuse("must end before any ? and #")
+        } else {
+            Ok(Self { scheme, authority, prefix: path.path().trim_end_matches('/').into() })
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
+    }
+}
+
+/// One request, before it is known to which host it goes. With a body it is a `POST` of JSON.
+pub(crate) struct Call {
+    pub(crate) path: &'static str,
+    pub(crate) query: Option<String>,
+    pub(crate) body: Option<Bytes>,
+}
+
+impl TransportError {
+    fn and_others(mut self, count: usize) -> Self {
+        if count > 0 {
+            self.message.push_str(&format!(" (other hosts tried in vain: {count})"));
+        }
+        self
+    }
+
+    fn at(mut self, host: &BaseUrl) -> Self {
+        self.message = format!("{}: {}", host.authority, self.message);
+        self
+    }
+}

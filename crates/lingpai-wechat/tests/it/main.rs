@@ -1,0 +1,10 @@
+//! The issuers from outside: over real loopback sockets, and over a transport in process.
+
+// Everything here is a test, helpers too; clippy sees it only of functions that are marked so.
+#![allow(clippy::unwrap_used)]
+
+mod failover;
+mod requests;
+mod secrets;
+mod support;
+mod verdicts;
