@@ -55,11 +55,13 @@ impl TokenCell {
     }
 
     /// A number that differs from an earlier one if something was stored in between.
+    #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
     /// The token that is published. It can only be this cell's own.
+    #[inline]
     pub(crate) fn load(&self) -> Guard<Option<Arc<Published>>> {
         let guard = self.slot.load();
         match &*guard {

@@ -89,6 +89,7 @@ impl Keeper {
     }
 
     /// The current token, if there is a good one. An atomic load and a look at the clock: no lock, no waiting.
+    #[inline]
     pub fn token(&self) -> Option<TokenRef> {
         let published = self.cell.load();
         let now = self.shared.clock.coarse();
@@ -399,6 +400,7 @@ pub struct TokenRef(Guard<Option<Arc<Published>>>);
 impl Deref for TokenRef {
     type Target = Token;
 
+    #[inline]
     fn deref(&self) -> &Token {
         match &*self.0 {
             Some(published) => &published.token,
@@ -423,6 +425,7 @@ pub struct Reader {
 
 impl Reader {
     /// The current token, if there is a good one; the same answer as [`Keeper::token`], sooner.
+    #[inline]
     pub fn token(&mut self) -> Option<&Token> {
         let version = self.keeper.cell.version();
         if version != self.version {

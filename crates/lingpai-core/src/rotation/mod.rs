@@ -401,7 +401,7 @@ impl Rotation {
             self.last_forced = Some(at.instant);
         }
         if failure.reached == Reached::Perhaps && self.profile.renewal(way).is_minting() {
-            self.become_suspect(at.instant, "the answer to a fetch was lost", events);
+            self.become_suspect(at.instant, "a fetch that failed may have been carried out all the same", events);
         }
         self.settles = fence.filter(|_| self.leaves_open(&failure));
         let attempts =
@@ -542,7 +542,7 @@ fn restored(at: Moment, token: &Token) -> Held {
     let left = if set_back { Duration::ZERO } else { token.expires_at.since(at.wall).min(life) };
     Held {
         fingerprint: token.fingerprint(),
-        issued: at.instant_at(token.issued_at),
+        issued: at.instant_at(token.issued_at).min(at.instant),
         ends: at.instant + left,
         full_life: token.full_life,
         way: token.way,

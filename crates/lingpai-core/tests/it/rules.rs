@@ -469,6 +469,17 @@ mod clocks_that_jump {
     }
 
     #[test]
+    fn and_when_upstream_repeats_it_it_is_renewed_in_time_like_any_other() {
+        let mut machine = Machine::stable();
+        let stored = machine.record("A", HOUR, 5);
+        machine.now.wall = machine.now.wall - 5 * HOUR;
+        machine.tell(Fact::Stored(Box::new(stored)));
+        machine.rotate_to("A", HOUR);
+        assert!(rotates(machine.until_step(), Reason::Scheduled));
+        assert!(machine.left() > 100 * SECOND, "{:?}", machine.left());
+    }
+
+    #[test]
     fn the_same_token_from_the_store_does_not_bring_the_walls_error_in() {
         let mut machine = Machine::stable().with_token();
         let stored = machine.record("A", Duration::ZERO, 1);

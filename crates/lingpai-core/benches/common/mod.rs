@@ -1,0 +1,175 @@
+//! How the benches measure: contenders take turns (A B C A B C ...), CPU time is judged, the median of the rounds counts.
+//!
+//! The host takes CPU away without showing it, so figures of two runs are not compared, only figures of one run. What
+//! noise is left shows where the same contender takes part twice. Threads that should meet do so only while each has a
+//! core, so a turn in which one did not is taken again.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+/// How often a turn is taken again at most; on a machine that is never quiet the last one has to do.
+const ATTEMPTS: usize = 50;
+
+/// Something that is done very often, and by which name it appears in the results.
+pub struct Contender<'a> {
+    name: &'static str,
+    /// Does it so many times on the calling thread.
+    work: Box<dyn Fn(u64) + Sync + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    /// `prepare` makes what each thread has for itself; `step` is what is measured.
+    pub fn new<S, T>(
+        name: &'static str,
+        prepare: impl Fn() -> S + Sync + 'a,
+        step: impl Fn(&mut S) -> T + Sync + 'a,
+    ) -> Self {
+        let work = move |times| {
+            let mut own = prepare();
+            for _ in 0..times {
+                black_box(step(black_box(&mut own)));
+            }
+        };
+        Self { name, work: Box::new(work) }
+    }
+}
+
+/// What a contender took, in nanoseconds of CPU time for each time.
+pub struct Taken {
+    pub name: &'static str,
+    pub median: f64,
+    /// The quartiles around the median.
+    pub spread: (f64, f64),
+}
+
+/// Lets all contenders work in turn on `threads` threads at once, in `rounds` rounds of about `turn` for each.
+pub fn take_turns(
+    contenders: &[Contender<'_>],
+    threads: usize,
+    rounds: usize,
+    turn: Duration,
+) -> Vec<Taken> {
+    let turns: Vec<u64> = contenders.iter().map(|contender| times(contender, turn)).collect();
+    let mut taken = vec![Vec::with_capacity(rounds); contenders.len()];
+    for _ in 0..rounds {
+        for ((contender, times), taken) in contenders.iter().zip(&turns).zip(&mut taken) {
+            taken.push(undisturbed(contender, threads, *times));
+        }
+    }
+    contenders.iter().zip(taken).map(|(contender, taken)| summary(contender.name, taken)).collect()
+}
+
+/// The median of `figures`, and the quartiles around it.
+pub fn middle(mut figures: Vec<f64>) -> (f64, (f64, f64)) {
+    figures.sort_by(f64::total_cmp);
+    let at = |share: f64| figures[((figures.len() - 1) as f64 * share).round() as usize];
+    (at(0.5), (at(0.25), at(0.75)))
+}
+
+/// The CPU time that the calling thread has used.
+pub fn thread_cpu() -> Duration {
+    cpu(Whose::Thread)
+}
+
+/// The CPU time that all threads of the process have used.
+pub fn process_cpu() -> Duration {
+    cpu(Whose::Process)
+}
+
+/// The machine and the compiler, for the head of the results.
+pub fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("unknown");
+    format!("{cores} cores ({model}), kernel {}, load {load} at the start", kernel.trim())
+}
+
+fn summary(name: &'static str, taken: Vec<f64>) -> Taken {
+    let (median, spread) = middle(taken);
+    Taken { name, median, spread }
+}
+
+/// How many times a contender works in about `turn` on one thread.
+fn times(contender: &Contender<'_>, turn: Duration) -> u64 {
+    let mut times = 1000;
+    loop {
+        let each = undisturbed(contender, 1, times);
+        if each * times as f64 >= turn.as_nanos() as f64 / 4.0 {
+            return (turn.as_nanos() as f64 / each) as u64;
+        }
+        times *= 4;
+    }
+}
+
+fn undisturbed(contender: &Contender<'_>, threads: usize, times: u64) -> f64 {
+    let mut each = f64::NAN;
+    for _ in 0..ATTEMPTS {
+        let turns = turn(contender, threads, times);
+        let taken: Duration = turns.iter().map(|turn| turn.cpu).sum();
+        each = taken.as_nanos() as f64 / (times * threads as u64) as f64;
+        if were_together(&turns) {
+            break;
+        }
+    }
+    each
+}
+
+/// One thread's part of a turn.
+struct Turn {
+    cpu: Duration,
+    started: Instant,
+    ended: Instant,
+}
+
+fn turn(contender: &Contender<'_>, threads: usize, times: u64) -> Vec<Turn> {
+    let together = Barrier::new(threads);
+    let work = || {
+        together.wait();
+        let (started, cpu) = (Instant::now(), thread_cpu());
+        (contender.work)(times);
+        Turn { cpu: thread_cpu().saturating_sub(cpu), started, ended: Instant::now() }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Whether every thread had a core all the time, and for most of it the others had one too.
+fn were_together(turns: &[Turn]) -> bool {
+    let all_started = turns.iter().map(|turn| turn.started).max();
+    let first_ended = turns.iter().map(|turn| turn.ended).min();
+    let shared = first_ended.zip(all_started).map(|(end, start)| end.saturating_duration_since(start));
+    turns.iter().all(|turn| {
+        let wall = turn.ended - turn.started;
+        wall < turn.cpu.mul_f64(1.1) && shared.is_some_and(|shared| shared > wall.mul_f64(0.8))
+    })
+}
+
+enum Whose {
+    Thread,
+    Process,
+}
+
+#[cfg(target_os = "linux")]
+fn cpu(whose: Whose) -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let at = clock_gettime(match whose {
+        Whose::Thread => ClockId::ThreadCPUTime,
+        Whose::Process => ClockId::ProcessCPUTime,
+    });
+    Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32)
+}
+
+/// Elsewhere the time on the wall has to do, on a machine that does nothing else.
+#[cfg(not(target_os = "linux"))]
+fn cpu(_: Whose) -> Duration {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed()
+}

@@ -1,0 +1,347 @@
+//! What 100,000 accounts cost: memory, start-up from SQLite, and a steady 139 rotations a second.
+//!
+//! `cargo bench -p lingpai-core --bench scale [-- ACCOUNTS]`. Each figure comes from a process of its own, so that none
+//! inherits another's heap. Files are written into the temporary directory (`TMPDIR`).
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench measures time, prints, and may fail loudly"
+)]
+
+mod common;
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use common::{machine, middle, process_cpu};
+use lingpai_core::rotation::Rotation;
+use lingpai_core::store::{Begun, Claim, Commit, Record};
+use lingpai_core::{
+    Account, Clock, CredentialId, Directory, Failure, Generation, Issued, Issuer, Keeper, NodeId,
+    Policy, Profile, Registry, Renewal, Secret, Store, SystemClock, Timestamp, Token, Verdict, Way,
+};
+use lingpai_store::{KeySource, MemoryStore, SqliteOptions, SqliteStore};
+
+const ROUNDS: usize = 5;
+const WINDOWS: usize = 7;
+const WINDOW: Duration = Duration::from_secs(6);
+
+/// An appid, a secret, a token and when it ends.
+const PAYLOAD: usize = 18 + 32 + 157 + 8;
+
+/// The life that real tokens have.
+const LONG: Duration = Duration::from_secs(7200);
+
+/// A life at which 100,000 accounts are as busy as a million are at the real one: 139 rotations a second, since each
+/// token is renewed 719 s after it was issued, its lead taken off.
+const SHORT: Duration = Duration::from_secs(741);
+const CYCLE: Duration = Duration::from_secs(719);
+
+/// How long upstream accepts a token that it has replaced.
+const OVERLAP: Duration = Duration::from_secs(300);
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    match *arguments {
+        [] => all(100_000),
+        [accounts] => all(number(accounts)),
+        ["fill", file, accounts, life] => runtime.block_on(async {
+            let store = sqlite(file).await;
+            let accounts: Vec<Account> = (0..number(accounts)).map(account).collect();
+            store.put_accounts(&accounts).await.unwrap();
+            let life = Duration::from_secs(life.parse().unwrap());
+            fill(&(store.clone() as Arc<dyn Store>), accounts.len(), life).await;
+            store.close().await;
+        }),
+        ["strings", accounts] => strings(number(accounts)),
+        ["start", file] => runtime.block_on(start(file)),
+        ["steady", "sqlite", file] => runtime.block_on(async {
+            let store = sqlite(file).await;
+            let accounts = store.accounts().await.unwrap();
+            steady(store, accounts).await;
+        }),
+        ["steady", "memory", accounts] => runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+            let accounts: Vec<Account> = (0..number(accounts)).map(account).collect();
+            fill(&store, accounts.len(), SHORT).await;
+            steady(store, accounts).await;
+        }),
+        _ => panic!("not understood: {arguments:?}"),
+    }
+}
+
+/// Every figure, one after the other.
+fn all(accounts: usize) {
+    println!("{}, {accounts} accounts\n", machine());
+    sizes();
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name| directory.path().join(name).to_str().unwrap().to_owned();
+    let (long, short) = (file("long.db"), file("short.db"));
+    let count = accounts.to_string();
+
+    part(&["fill", &long, &count, &LONG.as_secs().to_string()]);
+    let mut strings = Vec::new();
+    let mut starts = Vec::new();
+    for _ in 0..ROUNDS {
+        strings.extend(part(&["strings", &count]));
+        starts.extend(part(&["start", &long]));
+    }
+    println!("| start-up from SQLite | median of {ROUNDS} | quartiles | target |");
+    println!("|---|---|---|---|");
+    let names = ["store opened", "accounts read", "tokens read", "all kept", "**in all**", "of it CPU"];
+    for (index, name) in names.into_iter().enumerate() {
+        let target = if index == 4 { "under 2 s" } else { "" };
+        row(name, &starts, index, "s", 3, target);
+    }
+    println!("\n| memory an account above {PAYLOAD} B of payload | median of {ROUNDS} | quartiles | target |");
+    println!("|---|---|---|---|");
+    row("a `HashMap` of plain strings (the payload and nothing else)", &strings, 0, "B", 0, "");
+    row("**the engine**", &starts, 6, "B", 0, "under 600 B");
+    println!("\n| {accounts} accounts and nothing due | median of {ROUNDS} | quartiles |");
+    println!("|---|---|---|");
+    row("CPU, share of one core", &starts, 7, "%", 3, "");
+
+    part(&["fill", &short, &count, &SHORT.as_secs().to_string()]);
+    for (name, arguments) in
+        [("memory", ["steady", "memory", &count]), ("SQLite", ["steady", "sqlite", &short])]
+    {
+        let windows = part(&arguments);
+        println!("\n| steady, {name} store | median of {WINDOWS} | quartiles |");
+        println!("|---|---|---|");
+        row("rotations a second", &windows, 0, "", 1, "");
+        row("CPU for each rotation", &windows, 1, "us", 0, "");
+        row("CPU, share of one core", &windows, 2, "%", 2, "");
+    }
+}
+
+fn row(name: &str, rounds: &[Vec<f64>], index: usize, unit: &str, digits: usize, target: &str) {
+    let (median, (low, high)) = middle(rounds.iter().map(|round| round[index]).collect());
+    let target = if target.is_empty() { String::new() } else { format!(" {target} |") };
+    println!("| {name} | {median:.digits$} {unit} | {low:.digits$} to {high:.digits$} |{target}");
+}
+
+/// This program again, for one part. The figures it prints, line by line.
+fn part(arguments: &[&str]) -> Vec<Vec<f64>> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.args(arguments).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?} failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let figures = |line: &str| line.split(' ').map(|figure| figure.parse().unwrap()).collect();
+    text.lines().map(figures).collect()
+}
+
+fn sizes() {
+    let sizes = [
+        ("Keeper", size_of::<Keeper>()),
+        ("Rotation (in it)", size_of::<Rotation>()),
+        ("Profile (in it)", size_of::<Profile>()),
+        ("Token", size_of::<Token>()),
+        ("CredentialId", size_of::<CredentialId>()),
+        ("Record (while starting)", size_of::<Record>()),
+        ("Policy (shared here)", size_of::<Policy>()),
+    ];
+    let sizes = sizes.map(|(name, size)| format!("{name} {size} B"));
+    println!("sizes: {}\n", sizes.join(", "));
+}
+
+/// The least that could be kept: what a small program would do.
+fn strings(accounts: usize) {
+    let before = resident();
+    let entry = |n| {
+        let account = account(n);
+        let entry = (account.secret.expose().to_owned(), value(n), n as u64);
+        (account.id.as_str().to_owned(), entry)
+    };
+    let kept: HashMap<String, (String, String, u64)> = (0..accounts).map(entry).collect();
+    println!("{}", above_payload(before, black_box(&kept).len()));
+}
+
+/// Starts as a server does, and stays for a while with nothing to do.
+async fn start(file: &str) {
+    let (before, cpu) = (resident(), process_cpu());
+    let started = Instant::now();
+    let store = sqlite(file).await;
+    let opened = started.elapsed();
+    let accounts = store.accounts().await.unwrap();
+    let listed = started.elapsed();
+    let count = accounts.len();
+    let registry = open(store).await;
+    let loaded = started.elapsed();
+    let fetches = manage(&registry, accounts, LONG);
+    let kept = started.elapsed();
+    let cpu = process_cpu() - cpu;
+    let keepers = registry.keepers();
+    assert!(keepers.iter().all(|keeper| keeper.token().is_some()));
+    assert_eq!((keepers.len(), fetches.load(Ordering::Relaxed)), (count, 0));
+    drop(keepers);
+
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let above = above_payload(before, count);
+    let idle = process_cpu();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let idle = (process_cpu() - idle).as_secs_f64() / 3.0;
+    let phases = [opened, listed - opened, loaded - listed, kept - loaded, kept, cpu];
+    let mut figures = phases.map(|phase| phase.as_secs_f64()).to_vec();
+    figures.extend([above, idle * 100.0]);
+    print_figures(&figures);
+}
+
+/// Keeps accounts whose tokens come to their ends evenly spread, and looks at the CPU time that it takes.
+async fn steady(store: Arc<dyn Store>, accounts: Vec<Account>) {
+    let registry = open(store).await;
+    let fetches = manage(&registry, accounts, SHORT);
+    // What became due while everything was prepared.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for _ in 0..WINDOWS {
+        let (started, cpu, from) =
+            (Instant::now(), process_cpu(), fetches.load(Ordering::Relaxed));
+        tokio::time::sleep(WINDOW).await;
+        let (wall, cpu) = (started.elapsed(), process_cpu() - cpu);
+        let rotations = (fetches.load(Ordering::Relaxed) - from) as f64;
+        let (wall, cpu) = (wall.as_secs_f64(), cpu.as_secs_f64());
+        print_figures(&[rotations / wall, cpu * 1e6 / rotations, cpu / wall * 100.0]);
+    }
+}
+
+fn print_figures(figures: &[f64]) {
+    let figures: Vec<String> = figures.iter().map(f64::to_string).collect();
+    println!("{}", figures.join(" "));
+}
+
+async fn sqlite(file: &str) -> Arc<SqliteStore> {
+    let options = SqliteOptions::new(Path::new(file), KeySource::Beside);
+    Arc::new(SqliteStore::open(options).await.unwrap())
+}
+
+async fn open(store: Arc<dyn Store>) -> Registry {
+    Registry::open(store, Arc::new(SystemClock::new()), NodeId::new("bench")).await.unwrap()
+}
+
+/// Keeps every account, and counts the fetches from now on.
+fn manage(registry: &Registry, accounts: Vec<Account>, life: Duration) -> Arc<AtomicU64> {
+    let fetches = Arc::new(AtomicU64::new(0));
+    let policy = Arc::new(Policy::default());
+    for account in accounts {
+        let credential = CredentialId::access_token(account.id.clone());
+        let fetches = Arc::clone(&fetches);
+        let issuer = Upstream { _account: account.id, _secret: account.secret, life, fetches };
+        registry.manage(credential, Arc::new(issuer), Arc::clone(&policy));
+    }
+    fetches
+}
+
+/// Gives the first `count` accounts tokens whose lives began at times spread evenly over a cycle of short lives, or just
+/// now if they live long.
+async fn fill(store: &Arc<dyn Store>, count: usize, life: Duration) {
+    const TOGETHER: usize = 256;
+    let now = SystemClock::new().now().wall;
+    let workers = (0..TOGETHER).map(|worker| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for n in (worker..count).step_by(TOGETHER) {
+                let age = if life == SHORT { CYCLE.mul_f64(n as f64 / count as f64) } else { Duration::ZERO };
+                put_token(&*store, n, now - age, life).await;
+            }
+        })
+    });
+    for worker in workers.collect::<Vec<_>>() {
+        worker.await.unwrap();
+    }
+}
+
+async fn put_token(store: &dyn Store, n: usize, issued_at: Timestamp, life: Duration) {
+    let claim = Claim {
+        credential: CredentialId::access_token(account(n).id),
+        node: NodeId::new("bench"),
+        known: Generation(0),
+        settles: None,
+        way: Way::Primary,
+        at: issued_at,
+        deadline: issued_at + Duration::from_secs(8),
+        lease: Duration::from_secs(10),
+    };
+    let Begun::Granted { lease, .. } = store.begin(claim).await.unwrap() else {
+        panic!("a new store grants every lease");
+    };
+    let token = Token {
+        value: Secret::from(value(n)),
+        generation: Generation(1),
+        issued_at,
+        expires_at: issued_at + life,
+        full_life: life,
+        way: Way::Primary,
+    };
+    store.commit(Commit { lease, token, previous_until: None }).await.unwrap();
+}
+
+fn account(n: usize) -> Account {
+    let id = format!("wx{n:016x}").parse().unwrap();
+    Account::new(id, Secret::from(format!("{n:032x}")), Timestamp::default())
+}
+
+/// A token as long as real ones are.
+fn value(n: usize) -> String {
+    format!("75_{n:020}_{}", "q".repeat(133))
+}
+
+/// What an account takes above its payload, in bytes of resident memory.
+fn above_payload(before: usize, accounts: usize) -> f64 {
+    resident().saturating_sub(before) as f64 / accounts as f64 - PAYLOAD as f64
+}
+
+/// The resident memory of this process, in bytes. Read on Linux only.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes.map_or(0, |kilobytes| kilobytes.parse::<usize>().unwrap() * 1024)
+}
+
+/// An upstream that answers at once, as the stable call does in its last minutes.
+#[derive(Debug)]
+struct Upstream {
+    _account: lingpai_core::AccountId,
+    _secret: Secret,
+    life: Duration,
+    fetches: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Issuer for Upstream {
+    fn profile(&self) -> Profile {
+        Profile {
+            nominal_life: LONG,
+            primary: Renewal::Windowed { window: OVERLAP, overlap: OVERLAP },
+            forced: None,
+            fallback: None,
+            daily_budget: 500,
+        }
+    }
+
+    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+        let number = self.fetches.fetch_add(1, Ordering::Relaxed);
+        let value = Secret::from(value(100_000_000 + number as usize));
+        Ok(Issued { value, life: self.life })
+    }
+
+    async fn check(&self, _: &Token) -> Verdict {
+        Verdict::Accepted
+    }
+}
