@@ -1,0 +1,213 @@
+//! The rules of a store, as tests. Every implementation passes the same.
+//!
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of each rule, for a function that opens an empty store
+//! with the given bounds on its events:
+//!
+//! ```ignore
+//! async fn open(events: EventBounds) -> (Arc<MyStore>, impl Sized) { ... }
+//! lingpai_store::conformance_tests!(open);
+//! ```
+//!
+//! What the function returns beside the store (a directory, a server) is kept until the test ends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "each function is a test, and its name says what it proves"
+)]
+
+mod events;
+mod people;
+mod rotation;
+
+use std::time::Duration;
+
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease, Usage};
+use lingpai_core::{
+    AccountId, Class, CredentialId, Directory, Failure, Fence, Generation, NodeId, Secret, Store,
+    Timestamp, Token, Way,
+};
+
+use crate::EventBounds;
+
+pub use self::events::*;
+pub use self::people::*;
+pub use self::rotation::*;
+
+/// The bounds that the suite opens stores with.
+pub const BOUNDS: EventBounds = EventBounds { count: 10, age: Duration::from_hours(24) };
+
+/// What a rule needs of a store.
+pub trait Subject: Store + Directory {}
+
+impl<S: Store + Directory> Subject for S {}
+
+/// A test of each rule. See [`conformance`](crate::conformance).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($open:path) => {
+        $crate::conformance_tests! { $open:
+            // rotation.rs
+            nothing_is_known_of_a_credential_that_was_never_begun,
+            a_claim_is_granted_where_nothing_stands_against_it,
+            a_grant_writes_down_the_intent_and_counts_the_fetch,
+            fences_grow_for_ever,
+            a_fence_is_not_given_out_again_after_its_account_was_removed,
+            who_knows_too_little_is_told_what_is_newer,
+            another_nodes_lease_is_respected_until_it_ends,
+            a_lease_of_ones_own_does_not_stand_in_the_way,
+            a_lease_from_before_the_clock_was_set_back_is_over,
+            what_is_newer_is_told_before_what_is_held,
+            what_is_held_is_told_before_what_is_unfinished,
+            an_unfinished_intent_must_be_settled_by_its_fence,
+            a_refused_claim_changes_nothing,
+            leases_of_different_credentials_have_nothing_to_do_with_each_other,
+            of_a_hundred_claims_at_once_one_is_granted,
+            a_commit_stores_the_token_and_clears_intent_lease_and_failure,
+            a_token_of_512_characters_is_stored,
+            an_expired_lease_that_nobody_took_still_commits,
+            of_two_that_believe_to_hold_the_lease_only_the_later_commits,
+            a_commit_for_a_removed_account_is_fenced_off,
+            a_commit_may_be_repeated,
+            the_replaced_token_becomes_the_previous_one,
+            without_an_overlap_the_replaced_tokens_are_struck_off,
+            a_repeated_token_leaves_the_previous_one_alone,
+            a_generation_never_goes_back,
+            a_new_token_needs_a_new_generation,
+            a_failure_that_reached_nobody_clears_the_intent,
+            a_failure_that_may_have_reached_upstream_leaves_the_intent,
+            a_lost_lease_cannot_be_abandoned,
+            a_lease_given_back_cannot_be_abandoned,
+            a_late_answer_still_commits_after_its_lease_was_abandoned,
+            load_finds_what_read_finds,
+            // people.rs
+            accounts_come_back_as_they_were_put,
+            an_account_is_replaced_by_one_of_its_name,
+            a_removed_account_takes_its_credentials_along,
+            keys_come_back_as_they_were_put,
+            // events.rs
+            the_ledger_counts_by_account_and_day,
+            usage_begins_anew_at_midnight_in_shanghai,
+            usage_survives_a_clock_that_visits_another_day,
+            usage_is_that_of_one_credential,
+            the_ledger_outlives_its_account,
+            every_event_comes_back_as_it_was_recorded,
+            the_newest_events_come_first,
+            events_can_be_had_of_one_account,
+            the_oldest_events_make_room_for_new_ones,
+            events_past_their_age_are_forgotten,
+        }
+    };
+    ($open:path: $($rule:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $rule() {
+            let (store, _guard) = $open($crate::conformance::BOUNDS).await;
+            $crate::conformance::$rule(store).await;
+        }
+    )*};
+}
+
+/// 2026-11-23 12:00 in Shanghai: no rule is near midnight by accident.
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_795_406_400_000);
+
+const LEASE: Duration = Duration::from_secs(10);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn account(name: &str) -> AccountId {
+    name.parse().unwrap()
+}
+
+fn credential() -> CredentialId {
+    CredentialId::access_token(account("wx1"))
+}
+
+/// A claim of the node `a` on [`credential`] at [`NOON`], knowing nothing.
+fn claim() -> Claim {
+    Claim {
+        credential: credential(),
+        node: NodeId::new("a"),
+        known: Generation(0),
+        settles: None,
+        way: Way::Primary,
+        at: NOON,
+        deadline: NOON + seconds(8),
+        lease: LEASE,
+    }
+}
+
+fn of_node(node: &str) -> Claim {
+    Claim { node: NodeId::new(node), ..claim() }
+}
+
+fn token(generation: u64, value: &str) -> Token {
+    Token {
+        value: Secret::from(value),
+        generation: Generation(generation),
+        issued_at: NOON,
+        expires_at: NOON + seconds(7200),
+        full_life: seconds(7200),
+        way: Way::Primary,
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(Class::NeedsPerson, "invalid ip").with_remedy("add the IP to the white list")
+}
+
+async fn grant(store: &impl Store, claim: Claim) -> (Lease, Usage) {
+    match store.begin(claim).await.unwrap() {
+        Begun::Granted { lease, usage } => (lease, usage),
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+async fn lease(store: &impl Store, claim: Claim) -> Lease {
+    grant(store, claim).await.0
+}
+
+async fn commit(store: &impl Store, lease: Lease, token: Token) -> Committed {
+    commit_until(store, lease, token, None).await
+}
+
+async fn commit_until(
+    store: &impl Store,
+    lease: Lease,
+    token: Token,
+    previous_until: Option<Timestamp>,
+) -> Committed {
+    store.commit(Commit { lease, token, previous_until }).await.unwrap()
+}
+
+/// Rotates to a token of this generation, whose value names the generation.
+async fn rotate(store: &impl Store, generation: u64) -> Fence {
+    let known = Generation(generation - 1);
+    let lease = lease(store, Claim { known, ..claim() }).await;
+    let fence = lease.fence;
+    let token = token(generation, &format!("token-{generation}"));
+    assert_eq!(commit(store, lease, token).await, Committed::Stored);
+    fence
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_rule_is_in_the_macro() {
+        let macro_text = include_str!("conformance.rs");
+        let rules = [
+            include_str!("conformance/rotation.rs"),
+            include_str!("conformance/people.rs"),
+            include_str!("conformance/events.rs"),
+        ];
+        for line in rules.iter().flat_map(|text| text.lines()) {
+            if let Some(rest) = line.strip_prefix("pub async fn ") {
+                let name = rest.split('<').next().unwrap();
+                assert!(macro_text.contains(&format!("            {name},\n")), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Rules about accounts and keys.
+
+use std::sync::Arc;
+
+use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
+use lingpai_core::{Account, AccountKind, Mode, Policy, Refresh};
+
+use super::*;
+
+fn some_account(name: &str) -> Account {
+    Account::new(account(name), Secret::from(format!("secret of {name}")), NOON)
+}
+
+fn some_key(byte: u8, accounts: Accounts) -> ApiKey {
+    NewKey::from_random([byte; 30], "orders", Right::ALL.into(), accounts, NOON).record
+}
+
+pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
+    let unusual = Account {
+        kind: AccountKind::MiniGame,
+        mode: Mode::Classic,
+        policy: Policy {
+            refresh: Refresh::IdleAfter(Duration::from_hours(6)),
+            alone: true,
+            ..Policy::default()
+        },
+        updated_at: NOON + seconds(1),
+        ..some_account("ww1234567890abcdef:1000002")
+    };
+    let put = [some_account("wx1"), unusual];
+    for account in &put {
+        store.put_account(account).await.unwrap();
+    }
+    let mut found = store.accounts().await.unwrap();
+    found.sort_by(|a, b| b.id.cmp(&a.id));
+    assert_eq!(found, put);
+}
+
+pub async fn an_account_is_replaced_by_one_of_its_name<S: Subject>(store: Arc<S>) {
+    let changed = Account { secret: Secret::from("new"), ..some_account("wx1") };
+    store.put_account(&some_account("wx1")).await.unwrap();
+    store.put_account(&changed).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), [changed]);
+}
+
+pub async fn a_removed_account_takes_its_credentials_along<S: Subject>(store: Arc<S>) {
+    store.put_account(&some_account("wx1")).await.unwrap();
+    store.put_account(&some_account("wx11")).await.unwrap();
+    rotate(&*store, 1).await;
+    let other = CredentialId::access_token(account("wx11"));
+    lease(&*store, Claim { credential: other.clone(), ..claim() }).await;
+    assert!(store.remove_account(&account("wx1")).await.unwrap());
+    assert!(!store.remove_account(&account("wx1")).await.unwrap());
+    assert_eq!(store.accounts().await.unwrap(), [some_account("wx11")]);
+    assert_eq!(store.read(&credential()).await.unwrap(), None);
+    assert!(store.read(&other).await.unwrap().is_some());
+}
+
+pub async fn keys_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
+    let first = some_key(1, Accounts::All);
+    let second = ApiKey {
+        expires_at: Some(NOON + seconds(60)),
+        ..some_key(2, Accounts::Only([account("wx1"), account("wx2")].into()))
+    };
+    store.put_key(&first).await.unwrap();
+    store.put_key(&second).await.unwrap();
+    let revoked = ApiKey { revoked_at: Some(NOON), ..first };
+    store.put_key(&revoked).await.unwrap();
+    let mut found = store.keys().await.unwrap();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(found, [revoked, second]);
+}

@@ -1,0 +1,41 @@
+//! Where tokens, accounts, keys and events are kept: SQLite and memory.
+//!
+//! Here live the implementations of [`lingpai_core::Store`] and [`lingpai_core::Directory`], the sealing of what must not
+//! be read from a disk, and the conformance suite that every implementation passes. When a token is fetched, and by whom,
+//! is decided in `lingpai-core`; this crate only answers who may.
+//!
+//! - [`MemoryStore`] forgets everything when it is dropped: for tests, demos and embedded use. Shortest to read.
+//! - [`SqliteStore`] is one file, durable and sealed: the default of the server.
+//! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the file's secrets.
+//! - `conformance` (a feature of this name) holds the rules of a store as tests.
+//!
+//! Start with `rules.rs`: what a store decides about leases, intents and generations is there, once, for both.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod keys;
+mod memory;
+mod rules;
+mod seal;
+mod sqlite;
+
+use std::time::Duration;
+
+pub use keys::{KeySource, MasterKey};
+pub use memory::MemoryStore;
+pub use sqlite::{Damage, SqliteOptions, SqliteStore};
+
+/// How much of the event stream is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventBounds {
+    /// At most this many. Default 100,000.
+    pub count: u32,
+    /// None that is older than this when a new one arrives. Default 90 days.
+    pub age: Duration,
+}
+
+impl Default for EventBounds {
+    fn default() -> Self {
+        Self { count: 100_000, age: Duration::from_hours(90 * 24) }
+    }
+}

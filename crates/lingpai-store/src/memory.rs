@@ -1,0 +1,197 @@
+//! A store that forgets everything when it is dropped.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use lingpai_core::client::ApiKey;
+use lingpai_core::event::Event;
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Day, Directory, Failure, Fence, Store, StoreError, Token,
+};
+
+use crate::EventBounds;
+use crate::rules::{self, LEDGER_DAYS, Refusal, Standing};
+
+/// A [`Store`] and [`Directory`] in memory. Nodes that share it share the process; nothing survives that.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    contents: Mutex<Contents>,
+    bounds: EventBounds,
+}
+
+impl MemoryStore {
+    /// An empty store that keeps as many events as the default bounds allow.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store with these bounds on its events.
+    pub fn with_bounds(bounds: EventBounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn load(&self) -> Result<Vec<Record>, StoreError> {
+        let contents = self.contents();
+        Ok(contents.credentials.iter().map(|(id, kept)| kept.record(id)).collect())
+    }
+
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
+        Ok(self.contents().credentials.get(credential).map(|kept| kept.record(credential)))
+    }
+
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        let mut contents = self.contents();
+        let contents = &mut *contents;
+        let kept = contents.credentials.entry(claim.credential.clone()).or_default();
+        // A node in this process ends when the store does, so none is known to have ended.
+        match kept.standing.refusal(&claim, |_| false) {
+            Some(Refusal::Newer) => Ok(Begun::Newer(Box::new(kept.record(&claim.credential)))),
+            Some(Refusal::Held { by, until }) => Ok(Begun::Held { by, until }),
+            Some(Refusal::Unfinished(intent)) => Ok(Begun::Unfinished(intent)),
+            None => {
+                contents.last_fence.0 += 1;
+                let day = Day::of(claim.at);
+                let account = &claim.credential.account;
+                let lines = contents.ledger.get(&(day, account.clone()));
+                let lines = lines.into_iter().flatten().map(|(entry, n)| (entry.as_str(), *n));
+                let counted = rules::usage(&claim.credential, day, lines);
+                let lease = kept.standing.grant(&claim, contents.last_fence, None, counted);
+                let usage = kept.standing.usage;
+                let entry = Entry::Fetch(claim.credential.kind.clone(), claim.way);
+                contents.count(account, day, &entry, 1);
+                Ok(Begun::Granted { lease, usage })
+            }
+        }
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let mut contents = self.contents();
+        let credential = &commit.lease.credential;
+        match contents.credentials.get_mut(credential) {
+            Some(kept) if !kept.standing.fences_off(&commit.lease) => {
+                kept.standing.commit(&commit)?;
+                kept.token = Some(commit.token);
+                Ok(Committed::Stored)
+            }
+            Some(kept) => Ok(Committed::Fenced(Box::new(kept.record(credential)))),
+            None => Ok(Committed::Fenced(Box::new(Kept::default().record(credential)))),
+        }
+    }
+
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+        if let Some(kept) = self.contents().credentials.get_mut(&lease.credential) {
+            kept.standing.abandon(lease, failure);
+        }
+        Ok(())
+    }
+
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError> {
+        self.contents().count(account, day, &entry, times);
+        Ok(())
+    }
+
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
+        Ok(self.contents().ledger.get(&(day, account.clone())).cloned().unwrap_or_default())
+    }
+
+    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
+        let mut contents = self.contents();
+        let stream = &mut contents.events;
+        stream.extend(events.iter().cloned());
+        let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
+        let too_many = |stream: &VecDeque<Event>| stream.len() > self.bounds.count as usize;
+        let oldest = now - self.bounds.age;
+        while too_many(stream) || stream.front().is_some_and(|event| event.at < oldest) {
+            stream.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let contents = self.contents();
+        let wanted = |event: &&Event| account.is_none() || event.account() == account;
+        Ok(contents.events.iter().rev().filter(wanted).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        Ok(self.contents().accounts.values().cloned().collect())
+    }
+
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        self.contents().accounts.insert(account.id.clone(), account.clone());
+        Ok(())
+    }
+
+    async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
+        let mut contents = self.contents();
+        contents.credentials.retain(|credential, _| credential.account != *account);
+        Ok(contents.accounts.remove(account).is_some())
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(self.contents().keys.values().cloned().collect())
+    }
+
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        self.contents().keys.insert(key.id.clone(), key.clone());
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    credentials: HashMap<CredentialId, Kept>,
+    /// One row of numbers for all credentials: one that is removed and added again does not start over.
+    last_fence: Fence,
+    ledger: BTreeMap<(Day, AccountId), Ledger>,
+    events: VecDeque<Event>,
+    accounts: BTreeMap<AccountId, Account>,
+    keys: BTreeMap<String, ApiKey>,
+}
+
+impl Contents {
+    fn count(&mut self, account: &AccountId, day: Day, entry: &Entry, times: u32) {
+        let lines = self.ledger.entry((day, account.clone())).or_default();
+        let line = lines.entry(entry.name()).or_default();
+        *line = line.saturating_add(times);
+        while let Some(first) = self.ledger.first_entry()
+            && first.key().0.0 < day.0.saturating_sub(LEDGER_DAYS)
+        {
+            first.remove();
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    standing: Standing,
+    token: Option<Token>,
+}
+
+impl Kept {
+    fn record(&self, credential: &CredentialId) -> Record {
+        self.standing.clone().record(credential.clone(), self.token.clone())
+    }
+}

@@ -1,0 +1,152 @@
+//! Accounts and API keys in the file.
+
+use lingpai_core::client::ApiKey;
+use lingpai_core::{Account, AccountId, StoreError, StoreErrorKind, Timestamp};
+use rusqlite::Row;
+
+use super::trouble::Trouble;
+use super::{Database, credentials, sealed_shut};
+use crate::seal::{Place, Sealer};
+
+const TABLE: &str = "accounts";
+
+/// A record that is there and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Its table.
+    pub table: &'static str,
+    /// Its name in the table.
+    pub record: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Every account that is whole, and what is wrong with the others.
+pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
+    let mut select = database.connection.prepare_cached(
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at FROM accounts ORDER BY id",
+    )?;
+    let mut rows = select.query([])?;
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        match account(database, &id, row) {
+            Ok(account) => whole.push(account),
+            Err(what) => damaged.push(Damage { table: TABLE, record: id, what }),
+        }
+    }
+    Ok((whole, damaged))
+}
+
+/// The error for whoever can only use all accounts or none.
+pub(super) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
+    let Some(first) = damage.first() else { return Ok(()) };
+    let others = match damage.len() - 1 {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    };
+    Err(StoreError::new(
+        StoreErrorKind::Sealed,
+        format!(
+            "the account {}{others} cannot be read from the table {}: {}. Restore the store from a \
+             backup, or add the account again with its AppSecret, or remove it",
+            first.record, first.table, first.what
+        ),
+    ))
+}
+
+pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
+    let mut upsert = database.connection.prepare_cached(
+        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET kind = ?2, mode = ?3, secret = ?4, policy = ?5,
+             created_at = ?6, updated_at = ?7",
+    )?;
+    let text = |value: serde_json::Result<String>| {
+        value.map_err(|error| Trouble::unfit(&format!("the account {} ({error})", account.id)))
+    };
+    upsert.execute((
+        account.id.as_str(),
+        text(serde_json::to_string(&account.kind))?,
+        text(serde_json::to_string(&account.mode))?,
+        database.sealer.seal(secret_of(account.id.as_str()), account.secret.expose())?,
+        text(serde_json::to_string(&account.policy))?,
+        account.created_at.as_millis(),
+        account.updated_at.as_millis(),
+    ))?;
+    Ok(())
+}
+
+pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result<bool, Trouble> {
+    credentials::remove_of_account(database, account.as_str())?;
+    let mut delete = database.connection.prepare_cached("DELETE FROM accounts WHERE id = ?1")?;
+    Ok(delete.execute([account.as_str()])? > 0)
+}
+
+pub(super) fn keys(database: &Database) -> Result<Vec<ApiKey>, Trouble> {
+    let mut select = database.connection.prepare_cached("SELECT id, body FROM keys ORDER BY id")?;
+    let mut rows = select.query([])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+        keys.push(match key {
+            Ok(key) => key,
+            Err(error) => return Err(Trouble::damaged("keys", &row.get::<_, String>(0)?, error)),
+        });
+    }
+    Ok(keys)
+}
+
+pub(super) fn put_key(database: &Database, key: &ApiKey) -> Result<(), Trouble> {
+    let body = serde_json::to_string(key)
+        .map_err(|error| Trouble::unfit(&format!("the key {} ({error})", key.id)))?;
+    let mut upsert = database.connection.prepare_cached(
+        "INSERT INTO keys (id, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = ?2",
+    )?;
+    upsert.execute((&key.id, body))?;
+    Ok(())
+}
+
+/// Opens every secret and seals it again with the key of `to`. How many there were.
+pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
+    let mut select = database.connection.prepare("SELECT rowid, id, secret FROM accounts")?;
+    let mut update =
+        database.connection.prepare("UPDATE accounts SET secret = ?2 WHERE rowid = ?1")?;
+    let mut rows = select.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(1)?;
+        let place = secret_of(&id);
+        let secret = database.sealer.open(place, &row.get::<_, Vec<u8>>(2)?).map_err(|why| {
+            let advice = "Nothing was changed. Add the account again with its AppSecret, or remove \
+                          it, and try again";
+            sealed_shut(place, why, advice)
+        })?;
+        update.execute((row.get::<_, i64>(0)?, to.seal(place, secret.expose())?))?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, String> {
+    let wrong = |column: &str, error: &dyn std::fmt::Display| format!("its {column}: {error}");
+    let text = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
+    let time = |at| row.get(at).map(Timestamp::from_millis);
+    let secret: Vec<u8> = row.get(3).map_err(|error| wrong("secret", &error))?;
+    Ok(Account {
+        id: id.parse().map_err(|error| wrong("name", &error))?,
+        kind: serde_json::from_str(text(1)).map_err(|error| wrong("kind", &error))?,
+        secret: database
+            .sealer
+            .open(secret_of(id), &secret)
+            .map_err(|why| format!("its secret cannot be opened: {why}"))?,
+        mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
+        policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
+        created_at: time(5).map_err(|error| wrong("time", &error))?,
+        updated_at: time(6).map_err(|error| wrong("time", &error))?,
+    })
+}
+
+fn secret_of(id: &str) -> Place<'_> {
+    Place { table: TABLE, record: id, column: "secret" }
+}

@@ -1,0 +1,279 @@
+//! A store in one file.
+//!
+//! Two threads own the file: one writes, one reads ([`lane`]). What a rotation does is in [`credentials`], what people
+//! manage in [`directory`], what is counted and told in [`stream`]. Several processes may have the same file open, for a
+//! rolling restart; [`node`] knows which of them live.
+
+mod credentials;
+mod directory;
+mod lane;
+mod node;
+mod open;
+mod schema;
+mod stream;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::client::ApiKey;
+use lingpai_core::event::Event;
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError,
+    StoreErrorKind,
+};
+use rusqlite::Connection;
+
+pub use self::directory::Damage;
+use self::lane::{Lane, Use};
+use self::node::Node;
+use crate::seal::{Place, Sealer, Unopened};
+use crate::{EventBounds, KeySource, MasterKey};
+
+/// What a [`SqliteStore`] is opened with.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The file. Created if it is missing; its directory must exist.
+    pub path: PathBuf,
+    /// Where its master key comes from.
+    pub key: KeySource,
+    /// How much of the event stream is kept.
+    pub events: EventBounds,
+    /// How long a write waits for another program that has the file locked. Default 5 s.
+    pub busy_timeout: Duration,
+    /// How large the file may grow, in bytes. Default: as large as the disk allows.
+    pub size_limit: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// The defaults for this file and key.
+    pub fn new(path: impl Into<PathBuf>, key: KeySource) -> Self {
+        Self {
+            path: path.into(),
+            key,
+            events: EventBounds::default(),
+            busy_timeout: Duration::from_secs(5),
+            size_limit: None,
+        }
+    }
+}
+
+/// A [`Store`] and [`Directory`] in one SQLite file, with secrets and tokens sealed.
+///
+/// What a method has acknowledged survives `kill -9` and power loss. A dropped future may or may not be carried out.
+/// Dropping the store finishes what was asked, which blocks for some milliseconds; [`close`](Self::close) does so
+/// without blocking.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Dropped first: whoever closes the file last tidies up, and that takes a connection that can write.
+    reader: Lane,
+    writer: Lane,
+    path: Arc<Path>,
+    key: KeySource,
+    generated_key: Option<PathBuf>,
+    node: NodeId,
+}
+
+impl SqliteStore {
+    /// Opens the file, or creates it.
+    ///
+    /// # Errors
+    /// The file cannot be opened, read or written; it is no Lingpai store, a newer one, or damaged; the master key is
+    /// missing, unreadable or another one. Each says so, and what to do.
+    pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
+        let opening = tokio::task::spawn_blocking(move || open::open(&options));
+        opening.await.map_err(|error| {
+            let message = "opening the store was broken off, since the program is ending";
+            StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+        })?
+    }
+
+    /// A name for this process as a node, which no other has: `node-<process id>-<random digits>`. Leases may be claimed
+    /// under any name; whether their holder lives is found out by the process that was granted them.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// The key file that was generated when the store was opened now, so that the operator can be told to keep it safe.
+    pub fn generated_key(&self) -> Option<&Path> {
+        self.generated_key.as_deref()
+    }
+
+    /// Every account that can be read, and what is wrong with the others. [`Directory::accounts`] is an error if one
+    /// cannot be read.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`].
+    pub async fn accounts_and_damage(&self) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+        self.reader.ask(directory::accounts).await
+    }
+
+    /// Adds or replaces many accounts: all of them, or none if there is an error.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`].
+    pub async fn put_accounts(&self, accounts: &[Account]) -> Result<(), StoreError> {
+        let accounts = accounts.to_vec();
+        let put = move |database: &Database| {
+            accounts.iter().try_for_each(|account| directory::put_account(database, account))
+        };
+        self.writer.ask(put).await
+    }
+
+    /// Seals everything anew with another master key, in one step: after a crash either the old or the new key opens the
+    /// store. Consumes the store; open it again with the new key. How many values were sealed.
+    ///
+    /// A key that came from a file is replaced in that file too. One that was given is for the caller to replace, who
+    /// should have kept the new one safe before this call.
+    ///
+    /// # Errors
+    /// Another process has the store open; a secret or token cannot be opened; or as of every method of [`Store`].
+    /// Nothing was changed then, unless the error says that the new key waits beside its file.
+    pub async fn rekey(self, new: &MasterKey) -> Result<usize, StoreError> {
+        let file = self.key.file(&self.path);
+        let (new, staged) = (new.clone(), file.clone());
+        let sealed =
+            self.writer.ask(move |database| open::rekey(database, &new, staged.as_deref())).await?;
+        if let Some(file) = file {
+            crate::keys::promote(&file)?;
+        }
+        self.close().await;
+        Ok(sealed)
+    }
+
+    /// Finishes what was asked before, moves the log into the file, and lets go of it. Later calls are errors.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self) -> Result<Vec<Record>, StoreError> {
+        self.reader.ask(credentials::load).await
+    }
+
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
+        let credential = credential.clone();
+        self.reader.ask(move |database| credentials::read(database, &credential)).await
+    }
+
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        self.writer.ask(move |database| credentials::begin(database, &claim)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.writer.ask(move |database| credentials::commit(database, &commit)).await
+    }
+
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+        let (lease, failure) = (lease.clone(), failure.clone());
+        self.writer.ask(move |database| credentials::abandon(database, &lease, &failure)).await
+    }
+
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError> {
+        let account = account.clone();
+        let count = move |database: &Database| {
+            stream::add_to_ledger(database, &account, day, &entry, times)
+        };
+        self.writer.ask(count).await
+    }
+
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
+        let account = account.clone();
+        self.reader.ask(move |database| stream::ledger(database, &account, day)).await
+    }
+
+    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
+        let events = events.to_vec();
+        self.writer.ask(move |database| stream::record(database, &events)).await
+    }
+
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let account = account.cloned();
+        self.reader.ask(move |database| stream::events(database, account.as_ref(), limit)).await
+    }
+}
+
+#[async_trait]
+impl Directory for SqliteStore {
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let (accounts, damage) = self.accounts_and_damage().await?;
+        directory::refuse_damage(&damage)?;
+        Ok(accounts)
+    }
+
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        let account = account.clone();
+        self.writer.ask(move |database| directory::put_account(database, &account)).await
+    }
+
+    async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
+        let account = account.clone();
+        self.writer.ask(move |database| directory::remove_account(database, &account)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.reader.ask(directory::keys).await
+    }
+
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.writer.ask(move |database| directory::put_key(database, &key)).await
+    }
+}
+
+/// One connection and what its work needs.
+struct Database {
+    connection: Connection,
+    path: Arc<Path>,
+    sealer: Arc<Sealer>,
+    node: Arc<Node>,
+    bounds: EventBounds,
+    purpose: Use,
+}
+
+impl Database {
+    /// Moves the log into the file. A failure is left to the next attempt: nothing is lost.
+    fn checkpoint(&self, mode: &str) {
+        let checkpoint = format!("PRAGMA wal_checkpoint({mode})");
+        if let Err(error) = self.connection.query_row(&checkpoint, [], |_| Ok(())) {
+            tracing::debug!(%error, "the log of the store stays as long as it is");
+        }
+    }
+
+    fn close(self) {
+        if self.purpose == Use::Writing {
+            if let Err(error) = self.node.leave(&self.connection) {
+                tracing::debug!(%error, "the node's slot is not given back");
+            }
+            self.checkpoint("TRUNCATE");
+        }
+        if let Err((_, error)) = self.connection.close() {
+            tracing::debug!(%error, "the store's connection does not close");
+        }
+    }
+}
+
+/// The error for a sealed value that does not open where it is needed.
+fn sealed_shut(place: Place<'_>, why: Unopened, advice: &str) -> StoreError {
+    let Place { table, record, column } = place;
+    StoreError::new(
+        StoreErrorKind::Sealed,
+        format!("the {column} of {record} in the table {table} cannot be opened: {why}. {advice}"),
+    )
+}

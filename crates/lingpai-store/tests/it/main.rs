@@ -1,0 +1,15 @@
+//! What the stores promise, shown on real files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod conformance;
+mod crash;
+mod sealing;
+mod sharing;
+mod support;
+mod trouble;

@@ -1,0 +1,118 @@
+//! What the tests of files share.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use lingpai_core::event::{Event, What};
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Generation, NodeId, Secret, Store, StoreError, Timestamp,
+    Token, Way,
+};
+use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
+use tempfile::TempDir;
+
+/// 2026-11-23 12:00 in Shanghai.
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_795_406_400_000);
+
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub(crate) fn key(byte: u8) -> KeySource {
+    let key = MasterKey::parse(&format!("{byte:02x}").repeat(32)).unwrap();
+    KeySource::Given { key, from: "LINGPAI_MASTER_KEY".to_owned() }
+}
+
+pub(crate) fn path(directory: &TempDir) -> PathBuf {
+    directory.path().join("lingpai.db")
+}
+
+pub(crate) fn options(directory: &TempDir) -> SqliteOptions {
+    let busy_timeout = Duration::from_millis(200);
+    SqliteOptions { busy_timeout, ..SqliteOptions::new(path(directory), key(1)) }
+}
+
+pub(crate) async fn open(directory: &TempDir) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(options(directory)).await
+}
+
+pub(crate) fn account(name: &str) -> Account {
+    Account::new(name.parse().unwrap(), Secret::from(format!("secret-of-{name}")), NOON)
+}
+
+pub(crate) fn credential(name: &str) -> CredentialId {
+    CredentialId::access_token(name.parse::<AccountId>().unwrap())
+}
+
+pub(crate) fn claim(name: &str, node: &NodeId, known: u64) -> Claim {
+    Claim {
+        credential: credential(name),
+        node: node.clone(),
+        known: Generation(known),
+        settles: None,
+        way: Way::Primary,
+        at: NOON,
+        deadline: NOON + Duration::from_secs(8),
+        lease: Duration::from_secs(10),
+    }
+}
+
+pub(crate) fn token(name: &str, generation: u64) -> Token {
+    Token {
+        value: Secret::from(format!("token-{generation}-of-{name}")),
+        generation: Generation(generation),
+        issued_at: NOON,
+        expires_at: NOON + Duration::from_secs(7200),
+        full_life: Duration::from_secs(7200),
+        way: Way::Primary,
+    }
+}
+
+pub(crate) async fn lease(store: &SqliteStore, claim: Claim) -> Lease {
+    match store.begin(claim).await.unwrap() {
+        Begun::Granted { lease, .. } => lease,
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+/// Rotates to a token of this generation.
+pub(crate) async fn rotate(
+    store: &SqliteStore,
+    name: &str,
+    generation: u64,
+) -> Result<(), StoreError> {
+    let begun = store.begin(claim(name, store.node(), generation - 1)).await?;
+    let Begun::Granted { lease, .. } = begun else { panic!("not granted: {begun:?}") };
+    let token = token(name, generation);
+    let committed = store.commit(Commit { lease, token, previous_until: None }).await?;
+    assert_eq!(committed, Committed::Stored);
+    Ok(())
+}
+
+/// Where a child process of a test finds its directory. A test that is only a child's part does nothing without it.
+const CHILD: &str = "LINGPAI_STORE_TEST_CHILD";
+
+/// This test program again, to run the one test of this name as a process of its own.
+pub(crate) fn child(program: &Path, test: &str, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+}
+
+/// The directory, in a child.
+pub(crate) fn childs_directory() -> Option<PathBuf> {
+    std::env::var_os(CHILD).map(PathBuf::from)
+}
+
+/// The store in a child's directory.
+pub(crate) async fn open_in(directory: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(SqliteOptions::new(directory.join("lingpai.db"), key(1))).await
+}
+
+pub(crate) fn event(name: &str) -> Event {
+    let what = What::Suspect { cause: "a test".to_owned() };
+    Event { at: NOON, credential: Some(credential(name)), node: NodeId::new("a"), what }
+}

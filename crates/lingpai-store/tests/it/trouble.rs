@@ -1,0 +1,245 @@
+//! Whatever is wrong with the file, the error says so and nothing is lost.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use lingpai_core::store::Commit;
+use lingpai_core::{Directory, Store, StoreError, StoreErrorKind};
+use lingpai_store::{SqliteOptions, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+async fn refused(directory: &TempDir) -> StoreError {
+    open(directory).await.unwrap_err()
+}
+
+fn assert_says(error: &StoreError, kind: StoreErrorKind, parts: &[&str]) {
+    assert_eq!(error.kind, kind, "{error}");
+    for part in parts {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+/// A closed store with enough in it to fill many pages.
+async fn large() -> TempDir {
+    let directory = directory();
+    let store = open(&directory).await.unwrap();
+    let accounts: Vec<_> = (0..2000).map(|n| account(&format!("wx{n:04}"))).collect();
+    store.put_accounts(&accounts).await.unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = directory();
+    let text = "a letter to a friend\n".repeat(500);
+    fs::write(path(&directory), &text).unwrap();
+    let error = refused(&directory).await;
+    assert_says(&error, StoreErrorKind::Corrupt, &["is no SQLite database", "lingpai.db"]);
+    assert_eq!(fs::read_to_string(path(&directory)).unwrap(), text);
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_alone() {
+    let directory = directory();
+    let other = Connection::open(path(&directory)).unwrap();
+    other.execute_batch("CREATE TABLE cookies (name TEXT)").unwrap();
+    let error = refused(&directory).await;
+    assert_says(&error, StoreErrorKind::Corrupt, &["a database of another program"]);
+    let mode: String = other.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
+}
+
+#[tokio::test]
+async fn a_newer_store_is_refused_with_what_to_do() {
+    let directory = large().await;
+    let other = Connection::open(path(&directory)).unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    drop(other);
+    let error = refused(&directory).await;
+    assert_says(&error, StoreErrorKind::Newer, &["schema is 99", "Run that version"]);
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let directory = directory();
+    let path = directory.path().join("data/lingpai.db");
+    let options = SqliteOptions { path, ..options(&directory) };
+    let error = SqliteStore::open(options).await.unwrap_err();
+    assert_says(&error, StoreErrorKind::Unavailable, &["mkdir -p", "/data"]);
+}
+
+#[tokio::test]
+async fn a_directory_is_no_store() {
+    let directory = directory();
+    fs::create_dir(path(&directory)).unwrap();
+    let error = refused(&directory).await;
+    assert_says(&error, StoreErrorKind::Invalid, &["is a directory"]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_called_damaged() {
+    let directory = large().await;
+    let file = OpenOptions::new().write(true).open(path(&directory)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let error = match open(&directory).await {
+        Ok(store) => store.accounts().await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert_says(&error, StoreErrorKind::Corrupt, &["is damaged", "backup"]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_overwritten_inside_is_called_damaged() {
+    let directory = large().await;
+    let mut file = OpenOptions::new().write(true).open(path(&directory)).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(8192)).unwrap();
+    file.write_all(&vec![0xAB; usize::try_from(length).unwrap() - 8192]).unwrap();
+    drop(file);
+    let error = match open(&directory).await {
+        Ok(store) => store.accounts().await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert_says(&error, StoreErrorKind::Corrupt, &["is damaged", "backup"]);
+}
+
+#[tokio::test]
+async fn a_file_locked_by_another_program_is_said_so_and_tried_again() {
+    let directory = directory();
+    let store = open(&directory).await.unwrap();
+    let other = Connection::open(path(&directory)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    assert_says(&error, StoreErrorKind::Unavailable, &["locked by another program"]);
+    assert_eq!(store.accounts().await.unwrap(), []);
+    let error = refused(&directory).await;
+    assert_says(&error, StoreErrorKind::Unavailable, &["locked by another program"]);
+    other.execute_batch("ROLLBACK").unwrap();
+    store.put_account(&account("wx1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_store_can_be_read_and_recovers_when_there_is_room() {
+    let directory = directory();
+    let limited = SqliteOptions { size_limit: Some(400_000), ..options(&directory) };
+    let store = SqliteStore::open(limited).await.unwrap();
+    rotate(&store, "wx1", 1).await.unwrap();
+    let mut fitting = Vec::new();
+    let error = loop {
+        let account = account(&format!("wx{}", fitting.len()));
+        match store.put_account(&account).await {
+            Ok(()) => fitting.push(account.id),
+            Err(error) => break error,
+        }
+    };
+    assert_says(&error, StoreErrorKind::Full, &["Make room"]);
+    assert_eq!(store.accounts().await.unwrap().len(), fitting.len());
+    let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+    assert_eq!(record.token, Some(token("wx1", 1)));
+    // The token of a known credential takes the room of the one before it.
+    rotate(&store, "wx1", 2).await.unwrap();
+    for account in fitting.iter().skip(2).take(100) {
+        assert!(store.remove_account(account).await.unwrap());
+    }
+    for account in fitting.iter().skip(2).take(50) {
+        store.put_account(&self::account(account.as_str())).await.unwrap();
+    }
+    drop(store);
+    assert_eq!(open(&directory).await.unwrap().accounts().await.unwrap().len(), fitting.len() - 50);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_fit_does_not_fail_its_neighbours() {
+    let directory = directory();
+    let limited = SqliteOptions { size_limit: Some(400_000), ..options(&directory) };
+    let store = Arc::new(SqliteStore::open(limited).await.unwrap());
+    let many: Vec<_> = (0..5000).map(|n| account(&format!("many{n}"))).collect();
+    for round in 0..5 {
+        let (before, after) = (format!("wx{round}"), format!("xw{round}"));
+        let (before, after) = (account(&before), account(&after));
+        let (one, two, three) = tokio::join!(
+            store.put_account(&before),
+            store.put_accounts(&many),
+            store.put_account(&after)
+        );
+        one.unwrap();
+        assert_eq!(two.unwrap_err().kind, StoreErrorKind::Full);
+        three.unwrap();
+    }
+    assert_eq!(store.accounts().await.unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_does_not_fail_its_neighbours() {
+    let directory = directory();
+    let store = open(&directory).await.unwrap();
+    for generation in 1..=2 {
+        rotate(&store, "wx1", generation).await.unwrap();
+    }
+    let lease = lease(&store, claim("wx1", store.node(), 2)).await;
+    let old = Commit { lease, token: token("wx1", 1), previous_until: None };
+    let (account1, account2) = (account("wx1"), account("wx2"));
+    let (one, two, three) =
+        tokio::join!(store.put_account(&account1), store.commit(old), store.put_account(&account2));
+    one.unwrap();
+    assert_eq!(two.unwrap_err().kind, StoreErrorKind::Invalid);
+    three.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), [account1, account2]);
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let directory = directory();
+    let store = open(&directory).await.unwrap();
+    store.close().await;
+    store.close().await;
+    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    assert_says(&error, StoreErrorKind::Unavailable, &["the store is closed"]);
+    assert_says(&store.load().await.unwrap_err(), StoreErrorKind::Unavailable, &["is closed"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_not_be_written_or_read_is_said_to_be_so() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    let allow = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let directory = large().await;
+    // In a process of its own that root has given up its power in: nothing is forbidden to root.
+    let program = directory.path().join("test-program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    allow(&program, 0o755);
+    allow(directory.path(), 0o755);
+    for (mode, test) in
+        [(0o444, "trouble::sees_a_file_to_read_only"), (0o000, "trouble::sees_no_file")]
+    {
+        allow(&path(&directory), mode);
+        let mut child = child(&program, test, directory.path());
+        if OpenOptions::new().write(true).open(path(&directory)).is_ok() {
+            child.uid(65534).gid(65534);
+        }
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[tokio::test]
+async fn sees_a_file_to_read_only() {
+    let Some(directory) = childs_directory() else { return };
+    let error = open_in(&directory).await.unwrap_err();
+    assert_says(&error, StoreErrorKind::ReadOnly, &["right to write", "lingpai.db"]);
+}
+
+#[tokio::test]
+async fn sees_no_file() {
+    let Some(directory) = childs_directory() else { return };
+    let error = open_in(&directory).await.unwrap_err();
+    assert_says(&error, StoreErrorKind::Unavailable, &["right to read and write", "lingpai.db"]);
+}
