@@ -1,0 +1,125 @@
+//! The APIs of this WeChat: the table of them, and the checks that come before each.
+
+mod business;
+mod diagnostics;
+mod multipart;
+mod secret;
+
+use http::Method;
+
+pub(crate) use self::business::Media;
+use crate::{
+    World,
+    app::ApiKind,
+    outcome::Success,
+    quota::{CLASSIC_PATH, STABLE_PATH},
+    refusal::Refusal,
+    settings::AppKind,
+    tokens::Standing,
+    world::Call,
+};
+
+type Served = Result<Success, Refusal>;
+
+struct Api {
+    path: &'static str,
+    method: Verb,
+    serve: Serve,
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Get,
+    Post,
+    Either,
+}
+
+/// What an API asks of its caller, and what it then does.
+#[derive(Clone, Copy)]
+enum Serve {
+    /// The AppSecret; the API checks it by itself.
+    WithSecret(fn(&mut World, &Call<'_>) -> Served),
+    /// A live token, by which the app is known.
+    WithToken(fn(&mut World, &Call<'_>, &str) -> Served),
+}
+
+use Serve::{WithSecret, WithToken};
+
+/// An API that refuses every token with 40001, as WeChat's do when only a third-party platform may
+/// call them.
+const ALWAYS_40001: &str = "/wxa/get_latest_auditstatus";
+
+const APIS: &[Api] = &[
+    Api { path: CLASSIC_PATH, method: Verb::Either, serve: WithSecret(secret::token) },
+    Api { path: STABLE_PATH, method: Verb::Post, serve: WithSecret(secret::stable_token) },
+    post("/cgi-bin/clear_quota/v2", WithSecret(secret::clear_quota_v2)),
+    post("/cgi-bin/clear_quota", WithToken(diagnostics::clear_quota)),
+    post("/cgi-bin/openapi/quota/get", WithToken(diagnostics::quota_get)),
+    post("/cgi-bin/openapi/quota/clear", WithToken(diagnostics::quota_clear)),
+    post("/cgi-bin/openapi/rid/get", WithToken(diagnostics::rid_get)),
+    get("/cgi-bin/getcallbackip", WithToken(diagnostics::callback_ips)),
+    get("/cgi-bin/get_api_domain_ip", WithToken(diagnostics::api_domain_ips)),
+    post("/cgi-bin/callback/check", WithToken(diagnostics::callback_check)),
+    get("/cgi-bin/user/info", WithToken(business::user_info)),
+    get("/cgi-bin/user/get", WithToken(business::user_list)),
+    post("/cgi-bin/message/custom/send", WithToken(business::custom_send)),
+    post("/cgi-bin/media/upload", WithToken(business::media_upload)),
+    get("/cgi-bin/media/get", WithToken(business::media_get)),
+    post("/cgi-bin/qrcode/create", WithToken(business::qrcode_create)),
+    post("/wxa/getwxacodeunlimit", WithToken(business::wxa_code)),
+    get(ALWAYS_40001, WithToken(|_, _, _| Err(Refusal::BAD_TOKEN))),
+];
+
+const fn get(path: &'static str, serve: Serve) -> Api {
+    Api { path, method: Verb::Get, serve }
+}
+
+const fn post(path: &'static str, serve: Serve) -> Api {
+    Api { path, method: Verb::Post, serve }
+}
+
+pub(crate) fn exists(path: &str) -> bool {
+    APIS.iter().any(|api| api.path == path)
+}
+
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    APIS.iter().map(|api| api.path)
+}
+
+/// Carries out one call.
+pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
+    let api = APIS.iter().find(|api| api.path == call.path()).ok_or(Refusal::INVALID_URL)?;
+    match (api.method, call.request.method()) {
+        (Verb::Get | Verb::Either, &Method::GET) | (Verb::Post | Verb::Either, &Method::POST) => {}
+        (Verb::Get, _) => return Err(Refusal::REQUIRE_GET),
+        (Verb::Post | Verb::Either, _) => return Err(Refusal::REQUIRE_POST),
+    }
+    match api.serve {
+        WithSecret(serve) => serve(world, call),
+        WithToken(serve) => {
+            let appid = authorise(world, call)?;
+            serve(world, call, &appid)
+        }
+    }
+}
+
+/// Finds the app by its token and checks that it may call this API from here. Only the query is
+/// read: a token in a header or body is no token, as calls to the real one have shown.
+fn authorise(world: &mut World, call: &Call<'_>) -> Result<String, Refusal> {
+    let token = call.query.value("access_token").ok_or(Refusal::TOKEN_MISSING)?;
+    match world.tokens.standing(call.now, token) {
+        Some(Standing::Live { .. }) => {}
+        Some(Standing::Expired) => return Err(Refusal::TOKEN_EXPIRED),
+        Some(Standing::Replaced) | None => return Err(Refusal::BAD_TOKEN),
+    }
+    let (appid, _) = world.tokens.owner(token).ok_or(Refusal::BAD_TOKEN)?;
+    let appid = appid.to_owned();
+    let app = world.apps.get_mut(&appid).ok_or(Refusal::BAD_TOKEN)?;
+    // A mini program's whitelist guards only the APIs that take the AppSecret .
+    if app.kind == AppKind::OfficialAccount {
+        app.check_whitelist(call.caller)?;
+    }
+    app.check_punishment(ApiKind::Other)?;
+    app.usage.take(call.now, call.path(), &app.quotas)?;
+    Ok(appid)
+}

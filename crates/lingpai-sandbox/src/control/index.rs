@@ -1,0 +1,200 @@
+//! What `GET /__sandbox/` shows: every route, what it does, and a command that does it.
+
+use serde_json::{Value, json};
+
+use crate::DEMO_APPID;
+
+/// Method, path, what it does, and a body as an example.
+type Route = (&'static str, &'static str, &'static str, &'static str);
+
+pub(super) const ROUTES: &[Route] = &[
+    ("GET", "/", "this list", ""),
+    ("GET", "/state", "time, apps and faults as they are now", ""),
+    ("GET", "/counters", "exact counts of every call: in all, by path, by app, by outcome", ""),
+    ("POST", "/reset-counters", "set every counter to zero; quotas stay as they are", ""),
+    ("GET", "/log?last=20", "the last calls, secrets and tokens masked", ""),
+    (
+        "POST",
+        "/time",
+        "let a token live 60 real seconds; everything shrinks with it",
+        r#"{"lifetime_seconds":60}"#,
+    ),
+    ("POST", "/time", "the same as virtual seconds per real second", r#"{"speed":1}"#),
+    ("POST", "/time", "let an hour of virtual time pass at once", r#"{"advance_seconds":3600}"#),
+    (
+        "POST",
+        "/caller-ip",
+        "the address that WeChat believes to see; null is the true one",
+        r#"{"ip":"203.0.113.7"}"#,
+    ),
+    (
+        "POST",
+        "/verdict",
+        "what WeChat would say of a token: live, expired, replaced or unknown",
+        r#"{"token":"96_x"}"#,
+    ),
+    ("GET", "/faults", "the faults in force", ""),
+    (
+        "POST",
+        "/faults",
+        "answer late",
+        r#"{"fault":"latency","milliseconds":500,"path":"/cgi-bin/*"}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "never answer; when=after carries the call out first",
+        r#"{"fault":"hang","when":"before","times":1}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "close the connection without an answer; when as for hang",
+        r#"{"fault":"cut","when":"after","times":1}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "close it in the middle of the answer's body",
+        r#"{"fault":"cut-body","times":1}"#,
+    ),
+    ("POST", "/faults", "JSON that stops in the middle", r#"{"fault":"truncated-json","times":1}"#),
+    ("POST", "/faults", "bytes that mean nothing", r#"{"fault":"garbage","times":1}"#),
+    ("POST", "/faults", "a web page", r#"{"fault":"html","times":1}"#),
+    (
+        "POST",
+        "/faults",
+        "an HTTP status",
+        r#"{"fault":"status","status":502,"body":"","for_seconds":5}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "a burst of refusals; errmsg may be given too",
+        r#"{"fault":"errcode","errcode":-1,"times":3}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "lie about expires_in, with any JSON value",
+        r#"{"fault":"expires-in","value":-1,"path":"*token","times":1}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "mint a good token of this length",
+        r#"{"fault":"token-length","characters":512,"path":"*token","times":1}"#,
+    ),
+    (
+        "POST",
+        "/faults",
+        "refuse every other call of this app with 40001",
+        r#"{"fault":"flapping","appid":"APPID","for_seconds":10}"#,
+    ),
+    ("DELETE", "/faults/1", "mend one fault", ""),
+    ("DELETE", "/faults", "mend every fault", ""),
+    ("GET", "/apps", "the apps, without their secrets", ""),
+    (
+        "POST",
+        "/apps",
+        "create an app; kind is official-account or mini-program",
+        r#"{"appid":"wx00000000000000aa","kind":"mini-program","whitelist":["127.0.0.1"]}"#,
+    ),
+    ("DELETE", "/apps/wx00000000000000aa", "remove an app and its tokens", ""),
+    (
+        "POST",
+        "/apps/APPID/revoke",
+        "kill the live tokens (40001); family is classic, stable or left out for both; stubborn: \
+         until a forced refresh stable_token repeats the dead one",
+        r#"{"family":"stable","stubborn":false}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/expire",
+        "end the lifetime of the live tokens (42001)",
+        r#"{"family":"stable"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/other-system",
+        "let another system fetch behind your back; how is classic, stable or forced",
+        r#"{"how":"classic"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/block-ip",
+        "refuse an address (40164); left out, it is yours",
+        r#"{"ip":"203.0.113.7"}"#,
+    ),
+    ("POST", "/apps/APPID/allow-ip", "put an address on the whitelist", r#"{"ip":"203.0.113.7"}"#),
+    (
+        "POST",
+        "/apps/APPID/require-confirmation",
+        "let the administrator confirm an address (89503)",
+        r#"{"ip":"198.51.100.1"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/accept",
+        "the administrator accepts the address that asked",
+        r#"{"ip":"198.51.100.1"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/refuse",
+        "the administrator refuses it (89507, then 89506)",
+        r#"{"ip":"198.51.100.1"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/exhaust",
+        "use up a quota: classic-day, stable-day, stable-minute, forced-day, clears-month, or the \
+         path of an API",
+        r#"{"quota":"stable-day"}"#,
+    ),
+    ("POST", "/apps/APPID/restore-quotas", "give every quota back", ""),
+    (
+        "POST",
+        "/apps/APPID/freeze",
+        "freeze the AppSecret (40243), in ten virtual minutes or at once",
+        r#"{"at_once":true}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/unfreeze",
+        "end that, in ten virtual minutes or at once",
+        r#"{"at_once":true}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/punish",
+        "limited (50002), token-forbidden (50004), account-frozen (50007), component-only (61024)",
+        r#"{"punishment":"token-forbidden"}"#,
+    ),
+    ("POST", "/apps/APPID/pardon", "end the punishment", ""),
+    (
+        "POST",
+        "/apps/APPID/reset-secret",
+        "give the app another secret; the old one is dead at once",
+        r#"{"secret":"5a0db0c0ffee00015a0db0c0ffee0001"}"#,
+    ),
+];
+
+pub(super) fn index(host: &str) -> Value {
+    let route = |&(method, path, what, body): &Route| {
+        let path = format!("/__sandbox{}", path.replace("APPID", DEMO_APPID));
+        let mut curl = match method {
+            "GET" => format!("curl '{host}{path}'"),
+            _ => format!("curl -X {method} '{host}{path}'"),
+        };
+        if !body.is_empty() {
+            curl += &format!(" -d '{}'", body.replace("APPID", DEMO_APPID));
+        }
+        json!({"route": format!("{method} {path}"), "what": what, "example": curl})
+    };
+    json!({
+        "sandbox": "a simulated WeChat; every other path is WeChat's own API",
+        "wechat": crate::api::paths().collect::<Vec<_>>(),
+        "routes": ROUTES.iter().map(route).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,265 @@
+//! The HTTP shell: a listener around one [`SharedWorld`]. It only does on the wire what the world
+//! says.
+
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use crate::{Act, Error, Settings, SharedWorld};
+
+/// The largest body that is read. WeChat's largest upload is 10 MB.
+const MAX_BODY: usize = 12 * 1024 * 1024;
+/// How long calls under way may take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(1);
+/// So many connections may wait to be accepted, for tests in which thousands come at once. The
+/// operating system may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
+/// Pause after a failed accept, which mostly means that file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A world that listens.
+///
+/// ```
+/// use lingpai_sandbox::{Server, Settings};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings { addr: "127.0.0.1:0".parse()?, ..Settings::default() };
+/// let server = Server::bind(settings).await?;
+/// let (url, world) = (format!("http://{}", server.addr()), server.world());
+/// let running = tokio::spawn(server.serve(std::future::pending()));
+/// // Point the program under test at `url`, then:
+/// assert_eq!(world.counters().fetches(), 0);
+/// # running.abort();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    world: SharedWorld,
+}
+
+impl Server {
+    /// Listens on `settings.addr`, and creates the world or goes on from `settings.state`; its real
+    /// time starts now. Reads and writes that file without giving way to other tasks.
+    ///
+    /// # Errors
+    /// If the settings are not valid, the address is not a loopback one although `allow_remote` is
+    /// not set, it cannot be listened on, or the file cannot be understood or written.
+    pub async fn bind(settings: Settings) -> Result<Self, Error> {
+        let addr = settings.addr;
+        if !addr.ip().is_loopback() && !settings.allow_remote {
+            return Err(Error::NotLoopback { addr });
+        }
+        // First, so that the file of a sandbox that has this port is left alone.
+        let listener = listen(addr).map_err(|source| Error::Listen { addr, source })?;
+        let world = SharedWorld::open(settings)?;
+        let addr = listener.local_addr().map_err(|source| Error::Listen { addr, source })?;
+        Ok(Self { listener, addr, world })
+    }
+
+    /// Where it listens; with the true port if 0 was asked for.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The world behind it, to drive and to ask.
+    pub fn world(&self) -> SharedWorld {
+        self.world.clone()
+    }
+
+    /// Answers until `shutdown` is done. Then nothing new is accepted, calls that hang or wait are
+    /// cut, the rest has a second to end, and the state is written a last time. Dropping the future
+    /// stops accepting at once; connections then end when their callers go.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let (stop, stopping) = watch::channel(());
+        let accepting = async {
+            loop {
+                match self.listener.accept().await {
+                    Ok((stream, peer)) => {
+                        let world = self.world.clone();
+                        tokio::spawn(converse(world, stream, peer.ip(), stopping.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = accepting => {}
+        }
+        drop((self.listener, stopping));
+        stop.send_replace(());
+        // Resolves when the last conversation has dropped its end.
+        stop.closed().await;
+        self.world.save_all().await;
+    }
+}
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // On Windows it would let two servers share a port.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves one connection until it ends, or is told to.
+async fn converse(
+    world: SharedWorld,
+    stream: TcpStream,
+    peer: IpAddr,
+    mut stopping: watch::Receiver<()>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::trace!(%error, "answers on a connection may be late");
+    }
+    let told = stopping.clone();
+    let service = service_fn(|request| answer(world.clone(), peer, request, told.clone()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            timeout(GRACE, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection ended early");
+    }
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut")]
+struct Cut;
+
+async fn answer(
+    world: SharedWorld,
+    peer: IpAddr,
+    request: Request<Incoming>,
+    mut stopping: watch::Receiver<()>,
+) -> Result<Response<WireBody>, Cut> {
+    let (head, body) = request.into_parts();
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Ok(too_large());
+    }
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Ok(too_large()),
+        Err(_) => return Err(Cut),
+    };
+    let request = Request::from_parts(head, body);
+    let reply = world.handle(peer, &request).await;
+    let wire = async {
+        if !reply.delay.is_zero() {
+            sleep(reply.delay).await;
+        }
+        match reply.act {
+            Act::Answer(response) => Ok(response.map(WireBody::whole)),
+            Act::Truncate { response, bytes } => {
+                Ok(response.map(|body| WireBody::truncated(&body, bytes)))
+            }
+            Act::Hang => std::future::pending().await,
+            Act::Cut => Err(Cut),
+        }
+    };
+    tokio::select! {
+        outcome = wire => outcome,
+        _ = stopping.changed() => Err(Cut),
+    }
+}
+
+fn too_large() -> Response<WireBody> {
+    let mut response = Response::new(WireBody::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    response
+}
+
+/// A body that may break off before the length it has stated.
+struct WireBody {
+    chunk: Option<Bytes>,
+    stated: u64,
+    ending: Ending,
+}
+
+enum Ending {
+    Whole,
+    /// What there is has to be on the wire before the cut: one more turn.
+    FlushThenCut,
+    Cut,
+}
+
+impl WireBody {
+    fn whole(body: Bytes) -> Self {
+        let stated = body.len() as u64;
+        let chunk = (!body.is_empty()).then_some(body);
+        Self { chunk, stated, ending: Ending::Whole }
+    }
+
+    fn truncated(body: &Bytes, bytes: usize) -> Self {
+        let chunk = Some(body.slice(..bytes.min(body.len()))).filter(|chunk| !chunk.is_empty());
+        Self { chunk, stated: body.len() as u64, ending: Ending::FlushThenCut }
+    }
+}
+
+impl Body for WireBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(chunk) = self.chunk.take() {
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        match self.ending {
+            Ending::Whole => Poll::Ready(None),
+            Ending::Cut => Poll::Ready(Some(Err(Cut))),
+            Ending::FlushThenCut => {
+                self.ending = Ending::Cut;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.chunk.is_none() && matches!(self.ending, Ending::Whole)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.stated)
+    }
+}

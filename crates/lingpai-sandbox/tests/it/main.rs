@@ -1,0 +1,17 @@
+//! The sandbox proves its own rules: on the pure world, where time is driven, and over real HTTP.
+
+// Clippy knows only the functions marked #[test] as tests, not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod business;
+mod control;
+mod diagnostics;
+mod faults;
+mod http_server;
+mod operate;
+mod quotas;
+mod refusals;
+mod restarts;
+mod sky;
+mod tokens;
+mod wire;
