@@ -1,15 +1,15 @@
 //! What reading a token costs in process, on one thread and on two, beside the structures it could have been.
+//!
+//! `cargo bench -p lingpai-core --bench reads`.
 
 #![allow(
-    missing_docs,
-    unreachable_pub,
-    dead_code,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a bench measures time, prints, and may fail loudly"
 )]
 
+#[allow(dead_code, reason = "each bench uses its part of it")]
 mod common;
 
 use std::sync::{Arc, RwLock};
@@ -19,8 +19,8 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use common::{Contender, Taken, machine, take_turns};
 use lingpai_core::{
-    Clock, CredentialId, Failure, Instant, Issued, Issuer, NodeId, Profile,
-    Registry, Renewal, Secret, SystemClock, Token, Verdict, Way,
+    Clock, CredentialId, Failure, Instant, Issued, Issuer, NodeId, Profile, Registry, Renewal,
+    Secret, SystemClock, Token, Verdict, Way,
 };
 use lingpai_store::MemoryStore;
 
@@ -69,10 +69,14 @@ async fn main() {
         guard(GUARD_AGAIN),
         Contender::new(CACHE, || arc_swap::Cache::new(&swap), |cache| length(cache.load())),
         Contender::new(READER, || keeper.reader(), |reader| length(reader.token().unwrap())),
-        Contender::new(CACHE_AND_CLOCK, || arc_swap::Cache::new(&swap_until), |cache| {
-            let (token, ends) = &**cache.load();
-            live(*ends).then(|| length(token)).unwrap()
-        }),
+        Contender::new(
+            CACHE_AND_CLOCK,
+            || arc_swap::Cache::new(&swap_until),
+            |cache| {
+                let (token, ends) = &**cache.load();
+                live(*ends).then(|| length(token)).unwrap()
+            },
+        ),
         Contender::new(LOCK, none, |()| length(&Arc::clone(&lock.read().unwrap()))),
         Contender::new(MOKA, none, |()| length(&cache.get(&credential).unwrap())),
         Contender::new(REGISTRY, none, |()| {

@@ -6,7 +6,7 @@
 //! number of the cell that it belongs to, and a read checks it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 
@@ -29,8 +29,20 @@ pub(crate) struct TokenCell {
     slot: ArcSwapOption<Published>,
     /// Grows with every store, so that a reader can see that nothing is new.
     version: AtomicU64,
-    /// The same value, for the read that finds a stranger in the slot.
-    truth: Mutex<Option<Arc<Published>>>,
+    /// The value, shown in the slot or held back. For the read that finds a stranger in the slot, too.
+    truth: Mutex<Truth>,
+}
+
+#[derive(Debug)]
+struct Truth {
+    value: Option<Arc<Published>>,
+    shown: bool,
+}
+
+impl Truth {
+    fn visible(&self) -> Option<Arc<Published>> {
+        self.value.clone().filter(|_| self.shown)
+    }
 }
 
 impl TokenCell {
@@ -40,7 +52,7 @@ impl TokenCell {
             owner: NEXT_OWNER.fetch_add(1, Ordering::Relaxed),
             slot: ArcSwapOption::empty(),
             version: AtomicU64::new(0),
-            truth: Mutex::new(None),
+            truth: Mutex::new(Truth { value: None, shown: true }),
         }
     }
 
@@ -48,10 +60,32 @@ impl TokenCell {
     pub(crate) fn store(&self, token: Option<(Token, Instant)>) {
         let owner = self.owner;
         let published = token.map(|(token, ends)| Arc::new(Published { token, ends, owner }));
-        let mut truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
-        truth.clone_from(&published);
-        self.slot.store(published);
+        let mut truth = self.lock();
+        truth.value = published;
+        self.publish(&truth);
+    }
+
+    /// Shows the token to readers, or holds it back.
+    pub(crate) fn show(&self, shown: bool) {
+        let mut truth = self.lock();
+        if truth.shown != shown {
+            truth.shown = shown;
+            self.publish(&truth);
+        }
+    }
+
+    /// The token, shown or not.
+    pub(crate) fn kept(&self) -> Option<Arc<Published>> {
+        self.lock().value.clone()
+    }
+
+    fn publish(&self, truth: &Truth) {
+        self.slot.store(truth.visible());
         self.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number that differs from an earlier one if something was stored in between.
@@ -73,8 +107,7 @@ impl TokenCell {
     #[cold]
     fn load_truth(&self) -> Guard<Option<Arc<Published>>> {
         tracing::error!("a token cell held another cell's token; the read was answered safely");
-        let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
-        Guard::from_inner(truth.clone())
+        Guard::from_inner(self.lock().visible())
     }
 }
 

@@ -59,14 +59,14 @@ impl Keeper {
     ) -> Arc<Self> {
         let now = shared.clock.now();
         let notes_use = matches!(policy.refresh, Refresh::IdleAfter(_));
-        let mut rotation = Rotation::new(issuer.profile(), policy, seed);
+        let mut rotation = Rotation::new(shared.profile(issuer.profile()), policy, seed);
         let cell = TokenCell::new();
         let mut events = Vec::new();
-        if let Some(mut record) = record {
-            let token = record.token.clone();
-            record.failure = None;
-            events = rotation.apply(now, Fact::Stored(Box::new(record)));
-            cell.store(token.zip(rotation.current()).map(|(token, (_, ends))| (token, ends)));
+        if let Some(record) = record {
+            rotation.adopt(now, &record, &mut events);
+            let current = record.token.zip(rotation.current());
+            cell.store(current.map(|(token, (_, ends))| (token, ends)));
+            cell.show(!rotation.is_doubtful());
         }
         let keeper = Arc::new(Self {
             credential,
@@ -299,6 +299,7 @@ impl Keeper {
         let now = self.shared.clock.now();
         let mut state = self.lock();
         let events = state.rotation.apply(now, fact);
+        self.cell.show(!state.rotation.is_doubtful());
         self.tell(now, events);
         self.drive(&mut state, now);
         drop(state);
@@ -308,7 +309,10 @@ impl Keeper {
     /// Tells the machine a fact in the middle of a flight, which goes on.
     pub(crate) fn apply_aside(&self, fact: Fact) {
         let now = self.shared.clock.now();
-        let events = self.lock().rotation.apply(now, fact);
+        let mut state = self.lock();
+        let events = state.rotation.apply(now, fact);
+        self.cell.show(!state.rotation.is_doubtful());
+        drop(state);
         self.tell(now, events);
     }
 
@@ -322,6 +326,7 @@ impl Keeper {
         {
             self.cell.store(Some((token, ends)));
         }
+        self.cell.show(!state.rotation.is_doubtful());
         self.tell(now, events);
         self.drive(&mut state, now);
         drop(state);
@@ -342,9 +347,9 @@ impl Keeper {
         look(&state.rotation, &state.issuer)
     }
 
-    /// The token in the cell, expired or not.
+    /// The token in the cell, expired or held back or not.
     pub(crate) fn published(&self) -> Option<Token> {
-        self.cell.load().as_ref().map(|published| published.token.clone())
+        self.cell.kept().map(|published| published.token.clone())
     }
 
     /// Does what the machine wants done next.
@@ -396,6 +401,13 @@ impl Keeper {
 
 /// A token that was current when it was read. Cheap; meant to be used and dropped, not kept.
 pub struct TokenRef(Guard<Option<Arc<Published>>>);
+
+impl TokenRef {
+    /// When it stops being served, on the clock of the registry that it comes from.
+    pub fn ends(&self) -> Instant {
+        self.0.as_ref().map_or(Instant::default(), |published| published.ends)
+    }
+}
 
 impl Deref for TokenRef {
     type Target = Token;

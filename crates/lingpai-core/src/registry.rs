@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::id::{CredentialId, NodeId};
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, Profile};
 use crate::keeper::Keeper;
 use crate::policy::Policy;
 use crate::recorder::{Events, Recorder};
@@ -45,6 +45,20 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Semaphore>,
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
+    profiles: Mutex<Vec<Arc<Profile>>>,
+}
+
+impl Shared {
+    /// The one copy of a profile. There are very many keepers and a handful of profiles.
+    pub(crate) fn profile(&self, profile: Profile) -> Arc<Profile> {
+        let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = profiles.iter().find(|known| ***known == profile) {
+            return Arc::clone(known);
+        }
+        let profile = Arc::new(profile);
+        profiles.push(Arc::clone(&profile));
+        profile
+    }
 }
 
 impl Registry {
@@ -68,6 +82,7 @@ impl Registry {
             flights: Arc::new(Semaphore::new(FLIGHTS)),
             tasks: Tasks::default(),
             events,
+            profiles: Mutex::default(),
         });
         let scheduler = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -107,7 +122,7 @@ impl Registry {
             keeper.reconfigure(issuer, policy);
             return keeper;
         }
-        let record = self.loaded().remove(&credential);
+        let record = self.take_loaded(&credential);
         let seed = seed_of(&credential, &self.shared.node);
         let keeper =
             Keeper::new(credential.clone(), Arc::clone(&self.shared), issuer, policy, seed, record);
@@ -166,8 +181,14 @@ impl Registry {
         self.recorder.finish(deadline).await;
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<CredentialId, Record>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the store held of a credential at the start. Gives back the room that no longer needs to be there.
+    fn take_loaded(&self, credential: &CredentialId) -> Option<Record> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = loaded.remove(credential);
+        if loaded.len() < loaded.capacity() / 4 {
+            loaded.shrink_to_fit();
+        }
+        record
     }
 }
 

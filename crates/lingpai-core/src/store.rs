@@ -41,7 +41,7 @@ pub trait Store: Send + Sync + 'static {
     /// - [`Begun::Unfinished`]: there is an intent without an outcome whose fence is not `claim.settles`; nothing was
     ///   changed.
     /// - [`Begun::Granted`]: the lease is `claim.node`'s for `claim.lease` from `claim.at`, its fence is above every
-    ///   earlier one of this credential, `claim.way` was written down as the intent, and the fetch was counted in the
+    ///   earlier one of this credential, `claim.way` was written down as the intent (which counts the unfinished one that it settles as lost), and the fetch was counted in the
     ///   ledger of `Day::of(claim.at)` under [`Entry::Fetch`].
     async fn begin(&self, claim: Claim) -> Result<Begun, StoreError>;
 
@@ -142,6 +142,10 @@ pub struct Intent {
     pub at: Timestamp,
     /// When its request can no longer be on its way.
     pub deadline: Timestamp,
+    /// How many fetches before it were left without an outcome since the last commit: the store adds one for each intent
+    /// that a [`Claim`] settles.
+    #[serde(default)]
+    pub lost: u32,
 }
 
 /// How many fetches a credential's account made on a day.

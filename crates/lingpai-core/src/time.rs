@@ -5,6 +5,7 @@
 //! nothing. Wall time is what the store keeps, since it is the only time two processes share.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -12,26 +13,36 @@ use serde::{Deserialize, Serialize};
 
 /// A point on this process's own clock, in milliseconds since an arbitrary start. It never jumps, and it counts the
 /// time that the machine was suspended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// One more than the milliseconds: never zero, so that an `Option<Instant>` takes no more room.
+    NonZeroU64,
+);
 
 impl Instant {
     /// The end of time: for "never".
-    pub const FAR_FUTURE: Self = Self(u64::MAX);
+    pub const FAR_FUTURE: Self = Self(NonZeroU64::MAX);
 
     /// From milliseconds since the clock's start.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     /// Milliseconds since the clock's start.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.as_millis().saturating_sub(earlier.as_millis()))
+    }
+}
+
+/// The clock's start.
+impl Default for Instant {
+    fn default() -> Self {
+        Self::from_millis(0)
     }
 }
 
@@ -47,7 +58,7 @@ impl Sub<Duration> for Instant {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_sub(millis(duration)))
     }
 }
 
@@ -204,6 +215,14 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_that_may_be_missing_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<Instant>());
+        assert_eq!(Instant::default().as_millis(), 0);
+        assert_eq!(Instant::from_millis(5000).as_millis(), 5000);
+        assert_eq!(Instant::from_millis(u64::MAX), Instant::FAR_FUTURE);
+    }
 
     #[test]
     fn a_timestamp_prints_as_rfc_3339() {

@@ -62,6 +62,7 @@ macro_rules! conformance_tests {
             what_is_newer_is_told_before_what_is_held,
             what_is_held_is_told_before_what_is_unfinished,
             an_unfinished_intent_must_be_settled_by_its_fence,
+            an_intent_counts_those_that_were_lost_before_it,
             a_refused_claim_changes_nothing,
             leases_of_different_credentials_have_nothing_to_do_with_each_other,
             of_a_hundred_claims_at_once_one_is_granted,

@@ -103,8 +103,13 @@ impl Standing {
         }
         self.fence = fence;
         self.hold = Some(Hold { node: claim.node.clone(), from: claim.at, until, process });
-        self.intent =
-            Some(Intent { fence, way: claim.way, at: claim.at, deadline: claim.deadline });
+        self.intent = Some(Intent {
+            fence,
+            way: claim.way,
+            at: claim.at,
+            deadline: claim.deadline,
+            lost: self.intent.map_or(0, |unfinished| unfinished.lost.saturating_add(1)),
+        });
         Lease { credential: claim.credential.clone(), node: claim.node.clone(), fence, until }
     }
 

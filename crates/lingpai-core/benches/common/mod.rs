@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const ATTEMPTS: usize = 50;
 
 /// Something that is done very often, and by which name it appears in the results.
-pub struct Contender<'a> {
+pub(crate) struct Contender<'a> {
     name: &'static str,
     /// Does it so many times on the calling thread.
     work: Box<dyn Fn(u64) + Sync + 'a>,
@@ -20,7 +20,7 @@ pub struct Contender<'a> {
 
 impl<'a> Contender<'a> {
     /// `prepare` makes what each thread has for itself; `step` is what is measured.
-    pub fn new<S, T>(
+    pub(crate) fn new<S, T>(
         name: &'static str,
         prepare: impl Fn() -> S + Sync + 'a,
         step: impl Fn(&mut S) -> T + Sync + 'a,
@@ -36,15 +36,15 @@ impl<'a> Contender<'a> {
 }
 
 /// What a contender took, in nanoseconds of CPU time for each time.
-pub struct Taken {
-    pub name: &'static str,
-    pub median: f64,
+pub(crate) struct Taken {
+    pub(crate) name: &'static str,
+    pub(crate) median: f64,
     /// The quartiles around the median.
-    pub spread: (f64, f64),
+    pub(crate) spread: (f64, f64),
 }
 
 /// Lets all contenders work in turn on `threads` threads at once, in `rounds` rounds of about `turn` for each.
-pub fn take_turns(
+pub(crate) fn take_turns(
     contenders: &[Contender<'_>],
     threads: usize,
     rounds: usize,
@@ -61,24 +61,24 @@ pub fn take_turns(
 }
 
 /// The median of `figures`, and the quartiles around it.
-pub fn middle(mut figures: Vec<f64>) -> (f64, (f64, f64)) {
+pub(crate) fn middle(mut figures: Vec<f64>) -> (f64, (f64, f64)) {
     figures.sort_by(f64::total_cmp);
     let at = |share: f64| figures[((figures.len() - 1) as f64 * share).round() as usize];
     (at(0.5), (at(0.25), at(0.75)))
 }
 
 /// The CPU time that the calling thread has used.
-pub fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     cpu(Whose::Thread)
 }
 
 /// The CPU time that all threads of the process have used.
-pub fn process_cpu() -> Duration {
+pub(crate) fn process_cpu() -> Duration {
     cpu(Whose::Process)
 }
 
-/// The machine and the compiler, for the head of the results.
-pub fn machine() -> String {
+/// The machine, for the head of the results.
+pub(crate) fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
@@ -107,6 +107,7 @@ fn times(contender: &Contender<'_>, turn: Duration) -> u64 {
     }
 }
 
+/// What a contender takes each time, from a turn that nobody else disturbed.
 fn undisturbed(contender: &Contender<'_>, threads: usize, times: u64) -> f64 {
     let mut each = f64::NAN;
     for _ in 0..ATTEMPTS {
@@ -145,13 +146,15 @@ fn turn(contender: &Contender<'_>, threads: usize, times: u64) -> Vec<Turn> {
 fn were_together(turns: &[Turn]) -> bool {
     let all_started = turns.iter().map(|turn| turn.started).max();
     let first_ended = turns.iter().map(|turn| turn.ended).min();
-    let shared = first_ended.zip(all_started).map(|(end, start)| end.saturating_duration_since(start));
+    let shared =
+        first_ended.zip(all_started).map(|(end, start)| end.saturating_duration_since(start));
     turns.iter().all(|turn| {
         let wall = turn.ended - turn.started;
         wall < turn.cpu.mul_f64(1.1) && shared.is_some_and(|shared| shared > wall.mul_f64(0.8))
     })
 }
 
+#[derive(Clone, Copy)]
 enum Whose {
     Thread,
     Process,

@@ -38,7 +38,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 /// The state machine of one credential.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    profile: Profile,
+    profile: Arc<Profile>,
     policy: Arc<Policy>,
     /// Where this credential's jitter comes from.
     seed: u64,
@@ -60,6 +60,7 @@ pub struct Rotation {
     settles: Option<Fence>,
     /// Upstream refused the current token on trial.
     refused: Option<Refusal>,
+    /// The last trial of the current token.
     trial: Option<Trial>,
     /// When the current token is to be tried.
     trial_at: Option<Instant>,
@@ -89,6 +90,8 @@ struct Held {
     ends: Instant,
     full_life: Duration,
     way: Way,
+    /// It is most likely dead, or about to be: held back until a fetch has been tried, and served on if that fails.
+    doubtful: bool,
     /// Upstream repeated it: not asked again before this.
     repeated_until: Option<Instant>,
 }
@@ -101,7 +104,6 @@ struct Refusal {
 
 #[derive(Clone, Debug)]
 struct Trial {
-    fingerprint: Fingerprint,
     at: Instant,
     accepted: bool,
 }
@@ -122,9 +124,9 @@ pub struct Trouble {
 impl Rotation {
     /// The machine of a credential that nothing is known of yet. `seed` decides its jitter; two credentials should not
     /// share one.
-    pub fn new(profile: Profile, policy: Arc<Policy>, seed: u64) -> Self {
+    pub fn new(profile: impl Into<Arc<Profile>>, policy: Arc<Policy>, seed: u64) -> Self {
         Self {
-            profile,
+            profile: profile.into(),
             policy,
             seed,
             activity: Activity::Resting,
@@ -162,6 +164,7 @@ impl Rotation {
             Fact::Granted(usage) => {
                 self.usage = usage;
                 self.store_is_up(&mut events);
+                self.hold_back();
             }
             Fact::Held(until) => {
                 self.store_is_up(&mut events);
@@ -216,7 +219,9 @@ impl Rotation {
             }
             Fact::Tried(fingerprint, verdict) => self.tried(at, fingerprint, verdict, &mut events),
             Fact::Reconfigured(profile, policy) => {
-                self.profile = profile;
+                if *self.profile != profile {
+                    self.profile = Arc::new(profile);
+                }
                 self.policy = policy;
                 self.quota = None;
                 self.trouble = None;
@@ -263,6 +268,11 @@ impl Rotation {
     /// The fingerprint of the current token and when it ends.
     pub fn current(&self) -> Option<(Fingerprint, Instant)> {
         self.current.map(|held| (held.fingerprint, held.ends))
+    }
+
+    /// Whether the current token is held back until a fetch has been tried.
+    pub fn is_doubtful(&self) -> bool {
+        self.current.is_some_and(|held| held.doubtful)
     }
 
     /// The replaced token that upstream still accepts.
@@ -338,6 +348,7 @@ impl Rotation {
             ends: admission.ends.instant,
             full_life: admission.full_life,
             way: if way == Way::Forced { Way::Primary } else { way },
+            doubtful: false,
             repeated_until: None,
         };
         match before.filter(|before| before.fingerprint == held.fingerprint) {
@@ -397,11 +408,16 @@ impl Rotation {
     ) {
         self.activity = Activity::Resting;
         self.held_until = None;
+        self.make_do();
         if way == Way::Forced {
             self.last_forced = Some(at.instant);
         }
         if failure.reached == Reached::Perhaps && self.profile.renewal(way).is_minting() {
-            self.become_suspect(at.instant, "a fetch that failed may have been carried out all the same", events);
+            self.become_suspect(
+                at.instant,
+                "a fetch that failed may have been carried out all the same",
+                events,
+            );
         }
         self.settles = fence.filter(|_| self.leaves_open(&failure));
         let attempts =
@@ -445,7 +461,7 @@ impl Rotation {
             return; // The token was replaced while it was being tried.
         }
         let accepted = verdict == Verdict::Accepted;
-        self.trial = Some(Trial { fingerprint, at: at.instant, accepted });
+        self.trial = Some(Trial { at: at.instant, accepted });
         match verdict {
             Verdict::Accepted => events.push(What::ReportUnfounded { fingerprint }),
             Verdict::Refused(failure) => {
@@ -465,7 +481,7 @@ impl Rotation {
     }
 
     /// Takes over what the store holds, if it is ahead of what is known here.
-    fn adopt(&mut self, at: Moment, record: &Record, events: &mut Vec<What>) {
+    pub(crate) fn adopt(&mut self, at: Moment, record: &Record, events: &mut Vec<What>) {
         self.held_until = None;
         self.usage = record.usage;
         self.last_forced =
@@ -506,6 +522,12 @@ impl Rotation {
         if self.profile.renewal(intent.way).is_minting() {
             let cause = "a process ended between fetching a token and storing it";
             self.become_suspect(at.instant_at(intent.deadline), cause, events);
+            // Its overlap is over, or a second lost fetch has cut it short.
+            let overlap_ends = at.instant_at(intent.at) + self.overlap(intent.way);
+            let dead = intent.lost > 0 || overlap_ends <= at.instant;
+            if let Some(held) = &mut self.current {
+                held.doubtful = dead && held.way == intent.way;
+            }
         }
     }
 
@@ -517,6 +539,7 @@ impl Rotation {
     }
 
     fn store_is_down(&mut self, at: Moment, message: String, events: &mut Vec<What>) {
+        self.make_do();
         if self.store_down.is_none() {
             events.push(What::StoreDegraded { message });
         }
@@ -531,7 +554,23 @@ impl Rotation {
 
     /// The current token, if it is still good.
     fn live(&self, at: Moment) -> Option<&Held> {
-        self.current.as_ref().filter(|held| at.instant < held.ends)
+        self.current.as_ref().filter(|held| at.instant < held.ends && !held.doubtful)
+    }
+
+    /// The fetch that is about to be sent kills a suspect token if the lost one minted, and a refused token is dead
+    /// already: whoever asks meanwhile is better served by what the fetch brings. One that failed before may fail again.
+    fn hold_back(&mut self) {
+        let suspect = self.suspect.is_some() && self.profile.primary.is_minting();
+        if let Some(held) = &mut self.current {
+            held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
+        }
+    }
+
+    /// There is nothing better than what we have.
+    fn make_do(&mut self) {
+        if let Some(held) = &mut self.current {
+            held.doubtful = false;
+        }
     }
 }
 
@@ -546,6 +585,7 @@ fn restored(at: Moment, token: &Token) -> Held {
         ends: at.instant + left,
         full_life: token.full_life,
         way: token.way,
+        doubtful: false,
         repeated_until: None,
     }
 }

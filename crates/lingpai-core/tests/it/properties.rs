@@ -320,8 +320,9 @@ impl World {
             self.stored.last_forced_at = Some(self.now.wall);
         }
         let deadline = self.now.wall + 8 * SECOND;
+        let lost = self.stored.intent.map_or(0, |unfinished| unfinished.lost + 1);
         self.stored.intent =
-            Some(Intent { fence: Fence(self.fence), way, at: self.now.wall, deadline });
+            Some(Intent { fence: Fence(self.fence), way, at: self.now.wall, deadline, lost });
         self.rotation.apply(self.now, Fact::Granted(self.stored.usage));
     }
 

@@ -14,7 +14,7 @@ use crate::machine::{
 
 fn with_intent(mut record: Record, machine: &Machine, way: Way) -> Record {
     let at = machine.now.wall;
-    record.intent = Some(Intent { fence: Fence(9), way, at, deadline: at + 8 * SECOND });
+    record.intent = Some(Intent { fence: Fence(9), way, at, deadline: at + 8 * SECOND, lost: 0 });
     record
 }
 
@@ -378,6 +378,53 @@ mod after_a_crash {
         // All but the last known token count as dead.
         assert_eq!(machine.rotation.previous(machine.now), None);
         assert!(rotates(machine.until_step(), Reason::Scheduled));
+    }
+
+    /// A token whose second replacement was cut off too.
+    fn twice_lost() -> Machine {
+        let mut machine = Machine::classic();
+        let mut record = with_intent(machine.record("A", HOUR, 5), &machine, Way::Primary);
+        record.intent.as_mut().unwrap().lost = 1;
+        machine.tell(Fact::Stored(Box::new(record)));
+        machine
+    }
+
+    #[test]
+    fn a_token_that_two_lost_fetches_have_killed_is_held_back_and_replaced_at_once() {
+        let mut machine = twice_lost();
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Wait);
+        assert!(rotates(machine.step(), Reason::Suspect));
+        machine.rotate_to("B", LIFE);
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Serve);
+    }
+
+    #[test]
+    fn and_so_is_one_whose_overlap_ended_while_no_process_ran() {
+        let mut machine = Machine::classic();
+        let record = with_intent(machine.record("A", HOUR, 5), &machine, Way::Primary);
+        machine.pass(301 * SECOND);
+        machine.tell(Fact::Stored(Box::new(record)));
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Wait);
+        assert!(rotates(machine.step(), Reason::Suspect));
+    }
+
+    #[test]
+    fn a_suspect_token_is_held_back_while_the_fetch_that_would_kill_it_is_under_way() {
+        let mut machine = Machine::classic();
+        let record = with_intent(machine.record("A", HOUR, 5), &machine, Way::Primary);
+        machine.tell(Fact::Stored(Box::new(record)));
+        machine.until_step();
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Serve);
+        machine.begin();
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Wait);
+    }
+
+    #[test]
+    fn but_if_no_other_can_be_had_it_is_served_for_what_it_is_worth() {
+        let mut machine = twice_lost();
+        machine.fail(transient());
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Serve);
+        assert!(rotates(machine.until_step(), Reason::Suspect));
     }
 
     #[test]

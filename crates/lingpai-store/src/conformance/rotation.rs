@@ -27,8 +27,13 @@ pub async fn a_grant_writes_down_the_intent_and_counts_the_fetch<S: Subject>(sto
     let forced = Claim { way: Way::Forced, ..claim() };
     let (lease, usage) = grant(&*store, forced).await;
     let record = store.read(&credential()).await.unwrap().unwrap();
-    let intent =
-        Intent { fence: lease.fence, way: Way::Forced, at: NOON, deadline: NOON + seconds(8) };
+    let intent = Intent {
+        fence: lease.fence,
+        way: Way::Forced,
+        at: NOON,
+        deadline: NOON + seconds(8),
+        lost: 0,
+    };
     assert_eq!(record.intent, Some(intent));
     assert_eq!(record.last_forced_at, Some(NOON));
     assert_eq!(record.usage, usage);
@@ -103,14 +108,29 @@ pub async fn what_is_held_is_told_before_what_is_unfinished<S: Subject>(store: A
 
 pub async fn an_unfinished_intent_must_be_settled_by_its_fence<S: Subject>(store: Arc<S>) {
     let first = lease(&*store, claim()).await;
-    let intent =
-        Intent { fence: first.fence, way: Way::Primary, at: NOON, deadline: NOON + seconds(8) };
+    let intent = Intent {
+        fence: first.fence,
+        way: Way::Primary,
+        at: NOON,
+        deadline: NOON + seconds(8),
+        lost: 0,
+    };
     for settles in [None, Some(Fence(first.fence.0 + 1))] {
         let later = Claim { at: NOON + LEASE, settles, ..of_node("b") };
         assert_eq!(store.begin(later).await.unwrap(), Begun::Unfinished(intent));
     }
     let settling = Claim { at: NOON + LEASE, settles: Some(first.fence), ..of_node("b") };
     lease(&*store, settling).await;
+}
+
+pub async fn an_intent_counts_those_that_were_lost_before_it<S: Subject>(store: Arc<S>) {
+    let mut settles = None;
+    for lost in 0..3 {
+        let at = NOON + LEASE * lost;
+        settles = Some(lease(&*store, Claim { at, settles, ..claim() }).await.fence);
+        let intent = store.read(&credential()).await.unwrap().unwrap().intent.unwrap();
+        assert_eq!(intent.lost, lost);
+    }
 }
 
 pub async fn a_refused_claim_changes_nothing<S: Subject>(store: Arc<S>) {

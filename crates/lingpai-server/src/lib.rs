@@ -1,0 +1,29 @@
+//! The HTTP surfaces of Lingpai: what clients of the server see.
+//!
+//! Here live the listener with its limits, the check of API keys, the native API and the paths that answer as WeChat
+//! does. What a token is, when it is fetched and whether a report is believed is decided in `lingpai-core`; this crate
+//! reads from its [`Registry`](lingpai_core::Registry) and turns what it finds into answers. Configuration and signals
+//! are the binary's.
+//!
+//! Where to start reading:
+//! - `routes.rs`: every path there is, and who answers it.
+//! - `native.rs` and `dropin.rs`: the two surfaces. Each is short, since both find the token in `serving.rs`.
+//! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
+//! - [`Server`]: how it is started and ended.
+
+mod answer;
+mod dropin;
+mod error;
+mod keyring;
+mod limits;
+mod native;
+mod params;
+mod refusal;
+mod routes;
+mod server;
+mod serving;
+
+pub use error::Error;
+pub use limits::Limits;
+pub use refusal::errcode;
+pub use server::{Bound, Server};

@@ -1,0 +1,259 @@
+//! The native API: proper HTTP statuses, a key in the `Authorization` header, answers that say more than WeChat's.
+
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use hyper::body::Incoming;
+use lingpai_core::client::Right;
+use lingpai_core::keeper::Outcome;
+use lingpai_core::{CredentialId, Generation, Secret, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
+use tokio::time::timeout;
+
+use crate::answer::{self, Body};
+use crate::refusal::Refusal;
+use crate::serving::{Served, Serving};
+
+/// A token as the native API shows it.
+#[derive(Serialize)]
+struct TokenAnswer<'a> {
+    account: &'a str,
+    kind: &'a str,
+    access_token: &'a str,
+    generation: Generation,
+    #[serde(serialize_with = "rfc_3339")]
+    issued_at: Timestamp,
+    #[serde(serialize_with = "rfc_3339")]
+    expires_at: Timestamp,
+    /// Whole seconds.
+    expires_in: u64,
+}
+
+/// What is answered to a report.
+#[derive(Serialize)]
+struct ReportAnswer<'a> {
+    outcome: &'static str,
+    explanation: &'static str,
+    /// Only for a key that may read tokens too.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    token: Option<TokenAnswer<'a>>,
+}
+
+/// A report.
+#[derive(Deserialize)]
+struct Report {
+    access_token: Secret,
+}
+
+/// `?wait=30s&after=7`: answer as soon as there is a later generation than 7, or when 30 s have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Poll {
+    wait: Duration,
+    after: Generation,
+}
+
+/// `GET /v1/accounts/{account}/token`.
+pub(crate) async fn token(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+) -> Result<Response<Body>, Refusal> {
+    if head.method != Method::GET {
+        return Err(Refusal::MethodUnknown("GET"));
+    }
+    let key = bearer(&head.headers)?;
+    let credential = serving.admit(key, Right::TokenRead, account).await?;
+    let poll = Poll::read(head.uri.query())?;
+    let mut served = serving.current(&credential).await?;
+    let mut known = Known::of(&head.headers);
+    if let Some(poll) = poll {
+        known.after = Some(poll.after);
+        if served.token.generation <= poll.after {
+            drop(served);
+            wait(serving, &credential, poll).await?;
+            // The key may have been revoked meanwhile.
+            serving.admit(key, Right::TokenRead, account).await?;
+            served = serving.current(&credential).await?;
+        }
+    }
+    let generation = served.token.generation;
+    let mut response = if known.includes(generation) {
+        answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        answer::json(StatusCode::OK, &TokenAnswer::new(&credential, &served))
+    };
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{generation}\"")) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// `POST /v1/accounts/{account}/token/report-invalid`.
+pub(crate) async fn report_invalid(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    const EXPECTED: &str =
+        "the JSON object {\"access_token\": \"...\"} with the token that was refused";
+    if head.method != Method::POST {
+        return Err(Refusal::MethodUnknown("POST"));
+    }
+    let key = bearer(&head.headers)?;
+    let credential = serving.admit(key, Right::TokenReport, account).await?;
+    let may_read = serving.admit(key, Right::TokenRead, account).await.is_ok();
+    let keeper = serving.keeper(&credential)?;
+    let body = serving.body(body).await?;
+    let report: Report =
+        serde_json::from_slice(&body).map_err(|_| Refusal::BodyUnreadable(EXPECTED))?;
+    let waited =
+        timeout(serving.limits.token_wait, keeper.report_invalid(report.access_token.expose()));
+    let reported = waited.await.map_err(|_| Refusal::Pending)??;
+    let served = serving.served(reported.token);
+    let (outcome, explanation) = told(reported.outcome);
+    let token = may_read.then(|| TokenAnswer::new(&credential, &served));
+    Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
+}
+
+/// Waits for a later generation, at most for the time that was asked for. Ends early when the server does.
+async fn wait(serving: &Serving, credential: &CredentialId, poll: Poll) -> Result<(), Refusal> {
+    let keeper = serving.keeper(credential)?;
+    let mut stopping = serving.stopping.clone();
+    tokio::select! {
+        token = keeper.later_than(poll.after) => drop(token),
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+        () = tokio::time::sleep(poll.wait.min(serving.limits.poll)) => {}
+    }
+    Ok(())
+}
+
+impl<'a> TokenAnswer<'a> {
+    fn new(credential: &'a CredentialId, served: &'a Served) -> Self {
+        let token = &served.token;
+        Self {
+            account: credential.account.as_str(),
+            kind: credential.kind.as_str(),
+            access_token: token.value.expose(),
+            generation: token.generation,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+            expires_in: served.left.as_secs(),
+        }
+    }
+}
+
+impl Poll {
+    /// What the query asks for, if it asks to wait.
+    fn read(query: Option<&str>) -> Result<Option<Self>, Refusal> {
+        const WAIT: Refusal =
+            Refusal::QueryUnreadable("wait", "a whole number of seconds, such as `wait=30s`");
+        const AFTER: Refusal = Refusal::QueryUnreadable(
+            "after",
+            "the `generation` that you have, a whole number, whenever you send `wait`",
+        );
+        let (mut wait, mut after) = (None, None);
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            match &*name {
+                "wait" => {
+                    let seconds = value.strip_suffix('s').unwrap_or(&value).parse();
+                    wait = Some(seconds.map(Duration::from_secs).map_err(|_| WAIT)?);
+                }
+                "after" => after = Some(value.parse().map(Generation).map_err(|_| AFTER)?),
+                _ => {}
+            }
+        }
+        match (wait, after) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(AFTER),
+            (Some(wait), Some(after)) => Ok(Some(Self { wait, after })),
+        }
+    }
+}
+
+/// The generations that the caller says it has.
+struct Known<'a> {
+    tags: Option<&'a str>,
+    after: Option<Generation>,
+}
+
+impl<'a> Known<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let tags = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+        Self { tags, after: None }
+    }
+
+    fn includes(&self, generation: Generation) -> bool {
+        let matches = |tag: &str| {
+            let tag = tag.trim();
+            let number = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse();
+            tag == "*" || number.is_ok_and(|number| Generation(number) == generation)
+        };
+        self.after == Some(generation) || self.tags.is_some_and(|tags| tags.split(',').any(matches))
+    }
+}
+
+/// The key in the `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match value.and_then(|value| value.split_once(' ')) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Ok(key.trim()),
+        _ => Err(Refusal::KeyMissing),
+    }
+}
+
+fn told(outcome: Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Replaced => {
+            ("replaced", "That token is not the current one any more. Use the current one.")
+        }
+        Outcome::Rotated => (
+            "rotated",
+            "WeChat refused the token on a trial too, so it was replaced. Use the new one.",
+        ),
+        Outcome::Accepted => (
+            "accepted",
+            "WeChat accepts the token, so the call that was refused is at fault: the wrong account, another kind of \
+             token (a user's, a component's), or a truncated value.",
+        ),
+        Outcome::Unknown => (
+            "unknown",
+            "The token could not be tried just now, so it stays. Report it again in half a minute if it is still \
+             refused.",
+        ),
+        Outcome::Refused => (
+            "refused",
+            "WeChat refused the token on a trial too, but it cannot be replaced yet. It is tried again by itself.",
+        ),
+    }
+}
+
+fn rfc_3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_says_how_long_and_after_what() {
+        let poll = Poll { wait: Duration::from_secs(30), after: Generation(7) };
+        assert_eq!(Poll::read(Some("wait=30s&x=1&after=7")).unwrap(), Some(poll));
+        assert_eq!(Poll::read(Some("after=7&wait=30")).unwrap(), Some(poll));
+        assert_eq!(Poll::read(Some("after=7")).unwrap(), None);
+        for bad in ["wait=30s", "wait=x&after=7", "wait=-1&after=7", "wait=1s&after=x"] {
+            assert!(Poll::read(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_known_in_every_form_that_http_allows() {
+        for tags in ["\"7\"", "W/\"7\"", "\"3\", \"7\"", "*"] {
+            assert!(Known { tags: Some(tags), after: None }.includes(Generation(7)), "{tags}");
+        }
+        assert!(!Known { tags: Some("\"77\""), after: None }.includes(Generation(7)));
+    }
+}

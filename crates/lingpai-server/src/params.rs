@@ -1,0 +1,96 @@
+//! The parameters of WeChat's token calls, wherever an SDK puts them: query, form or JSON, in any order, with others
+//! among them.
+
+use lingpai_core::Secret;
+use serde::Deserialize;
+
+use crate::refusal::{Parameter, Refusal};
+
+const EXPECTED: &str =
+    "a form, or a JSON object whose `grant_type`, `appid` and `secret` are strings";
+
+/// What was found so far. An empty value counts as absent, and the first of two counts.
+///
+/// `force_refresh` is not among them: it costs one of 20 calls a day, so a client cannot have it.
+#[derive(Default, Deserialize)]
+pub(crate) struct Params {
+    grant_type: Option<String>,
+    appid: Option<String>,
+    secret: Option<Secret>,
+}
+
+/// A call for a token with everything that it needs.
+pub(crate) struct TokenCall {
+    pub(crate) appid: String,
+    /// The client's key, in the place of the AppSecret.
+    pub(crate) key: Secret,
+}
+
+impl Params {
+    /// Adds what a query or a form says.
+    pub(crate) fn add_form(&mut self, text: &[u8]) {
+        for (name, value) in form_urlencoded::parse(text) {
+            let mut found = Self::default();
+            match &*name {
+                "grant_type" => found.grant_type = Some(value.into_owned()),
+                "appid" => found.appid = Some(value.into_owned()),
+                "secret" => found.secret = Some(value.into_owned().into()),
+                _ => continue,
+            }
+            self.add(found);
+        }
+    }
+
+    /// Adds what a body says. Whether it is JSON shows in its first byte: many SDKs send no `Content-Type`, or a wrong
+    /// one.
+    pub(crate) fn add_body(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        match body.trim_ascii_start().first() {
+            Some(b'{' | b'[' | b'"') => {
+                let found = serde_json::from_slice(body);
+                self.add(found.map_err(|_| Refusal::BodyUnreadable(EXPECTED))?);
+            }
+            _ => self.add_form(body),
+        }
+        Ok(())
+    }
+
+    /// Whether everything is there, in the order in which WeChat looks.
+    pub(crate) fn complete(self) -> Result<TokenCall, Refusal> {
+        let appid = self.appid.ok_or(Refusal::ParameterMissing(Parameter::AppId))?;
+        let key = self.secret.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
+        if self.grant_type.as_deref() != Some("client_credential") {
+            return Err(Refusal::GrantType);
+        }
+        Ok(TokenCall { appid, key })
+    }
+
+    fn add(&mut self, found: Self) {
+        let given = |text: &String| !text.is_empty();
+        self.grant_type = self.grant_type.take().or(found.grant_type.filter(given));
+        self.appid = self.appid.take().or(found.appid.filter(given));
+        let secret = found.secret.filter(|secret| !secret.expose().is_empty());
+        self.secret = self.secret.take().or(secret);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_two_values_counts_and_an_empty_one_does_not() {
+        let mut params = Params::default();
+        params
+            .add_form(b"appid=&x=1&secret=k%5F1&appid=wx1&appid=wx2&grant_type=client_credential");
+        let call = params.complete().unwrap();
+        assert_eq!((call.appid.as_str(), call.key.expose()), ("wx1", "k_1"));
+    }
+
+    #[test]
+    fn json_is_known_by_its_first_byte() {
+        let mut params = Params::default();
+        let body = br#" {"secret":"k","force_refresh":true,"appid":"wx1","n":[1],"grant_type":"client_credential"}"#;
+        params.add_body(body).unwrap();
+        assert_eq!(params.complete().unwrap().appid, "wx1");
+    }
+}

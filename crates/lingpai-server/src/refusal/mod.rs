@@ -1,0 +1,180 @@
+//! Why a request is not served, and how each surface says so.
+//!
+//! A [`Refusal`] is turned into an answer in two places only: [`Refusal::native`] for people and programs that know
+//! Lingpai, [`Refusal::wechat`] for SDKs that believe to talk to WeChat.
+
+pub mod errcode;
+mod native;
+mod wechat;
+
+use std::borrow::Cow;
+
+use lingpai_core::client::Denied;
+use lingpai_core::keeper::Unavailable;
+
+/// Why a request is not served.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It carries no key.
+    KeyMissing,
+    /// Nobody holds this key.
+    KeyUnknown,
+    /// The key exists and does not allow it.
+    Denied(Denied),
+    /// The account is not kept here.
+    AccountUnknown,
+    /// There is no such path.
+    PathUnknown,
+    /// The path does not know the method; these it knows.
+    MethodUnknown(&'static str),
+    /// The body has more bytes than these.
+    BodyTooLarge(usize),
+    /// The body did not arrive in time.
+    BodySlow,
+    /// The body cannot be read: it should have been this.
+    BodyUnreadable(&'static str),
+    /// A parameter of the query cannot be read: its name, and what it should have been.
+    QueryUnreadable(&'static str, &'static str),
+    /// A parameter that WeChat requires is missing.
+    ParameterMissing(Parameter),
+    /// The `grant_type` is another than `client_credential`.
+    GrantType,
+    /// There is no good token now.
+    NoToken(Box<Unavailable>),
+    /// One is being fetched or tried, and the caller has waited long enough.
+    Pending,
+}
+
+/// What WeChat's token calls require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parameter {
+    AppId,
+    Secret,
+}
+
+impl Refusal {
+    /// The stable name.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::KeyMissing => "key-missing",
+            Self::KeyUnknown => "key-unknown",
+            Self::Denied(Denied::Revoked) => "key-revoked",
+            Self::Denied(Denied::Expired) => "key-expired",
+            Self::Denied(Denied::Right(_)) => "right-missing",
+            Self::Denied(Denied::Account) => "account-forbidden",
+            Self::AccountUnknown => "account-unknown",
+            Self::PathUnknown => "path-unknown",
+            Self::MethodUnknown(_) => "method-unknown",
+            Self::BodyTooLarge(_) => "body-too-large",
+            Self::BodySlow => "body-slow",
+            Self::BodyUnreadable(_) => "body-unreadable",
+            Self::QueryUnreadable(..) => "query-unreadable",
+            Self::ParameterMissing(_) => "parameter-missing",
+            Self::GrantType => "grant-type",
+            Self::NoToken(_) => "no-token",
+            Self::Pending => "token-pending",
+        }
+    }
+
+    /// What happened, and why.
+    fn message(&self) -> Cow<'_, str> {
+        match self {
+            Self::KeyMissing => "the request carries no API key".into(),
+            Self::KeyUnknown => "this API key is not known here".into(),
+            Self::Denied(Denied::Revoked) => "this API key was revoked".into(),
+            Self::Denied(Denied::Expired) => "this API key has expired".into(),
+            Self::Denied(Denied::Right(right)) => {
+                format!("this API key lacks the right `{}`", right.as_str()).into()
+            }
+            Self::Denied(Denied::Account) => "this API key is not for this account".into(),
+            Self::AccountUnknown => "no account of this name is kept here".into(),
+            Self::PathUnknown => "there is nothing at this path".into(),
+            Self::MethodUnknown(known) => format!("this path is for {known} only").into(),
+            Self::BodyTooLarge(most) => format!("the body is larger than {most} bytes").into(),
+            Self::BodySlow => "the body did not arrive in time".into(),
+            Self::BodyUnreadable(_) => "the body cannot be read".into(),
+            Self::QueryUnreadable(name, _) => {
+                format!("the query parameter `{name}` cannot be read").into()
+            }
+            Self::ParameterMissing(parameter) => {
+                format!("the parameter `{}` is missing", parameter.name()).into()
+            }
+            Self::GrantType => "the `grant_type` is not `client_credential`".into(),
+            Self::NoToken(unavailable) => match unavailable.failure.code {
+                Some(code) => format!(
+                    "there is no good token now: WeChat answered errcode {code}: {}",
+                    unavailable.failure.message
+                )
+                .into(),
+                None => {
+                    format!("there is no good token now: {}", unavailable.failure.message).into()
+                }
+            },
+            Self::Pending => "upstream has not answered yet".into(),
+        }
+    }
+
+    /// What the caller, or the one who runs the server, can do.
+    fn remedy(&self) -> Cow<'_, str> {
+        match self {
+            Self::KeyMissing => "Send the header `Authorization: Bearer KEY`. `lingpai key create` makes a key".into(),
+            Self::KeyUnknown => {
+                "Send the whole key as it was shown once, `lp_..._...`. An AppSecret is not accepted here. If the key is \
+                 lost, make another with `lingpai key create`"
+                    .into()
+            }
+            Self::Denied(Denied::Revoked | Denied::Expired) => {
+                "Ask the one who runs this server for another key (`lingpai key create`)".into()
+            }
+            Self::Denied(Denied::Right(right)) => {
+                format!("Use a key that was made with the right `{}`", right.as_str()).into()
+            }
+            Self::Denied(Denied::Account) => {
+                "Use a key that was made for this account, and check the account's name".into()
+            }
+            Self::AccountUnknown => {
+                "Check the appid, and that the account is in the configuration of this server".into()
+            }
+            Self::PathUnknown => {
+                "Try /v1/accounts/{account}/token, /v1/accounts/{account}/token/report-invalid, /cgi-bin/token, \
+                 /cgi-bin/stable_token or /healthz; docs/api.md describes them"
+                    .into()
+            }
+            Self::MethodUnknown(known) => format!("Use {known}").into(),
+            Self::BodyTooLarge(_) => "Send the documented parameters only".into(),
+            Self::BodySlow => "Check the connection, and that Content-Length is true".into(),
+            Self::BodyUnreadable(expected) => format!("Send {expected}").into(),
+            Self::QueryUnreadable(_, expected) => format!("Send {expected}").into(),
+            Self::ParameterMissing(parameter) => {
+                format!("Send `{}` in the query, a form or JSON", parameter.name()).into()
+            }
+            Self::GrantType => "Send `grant_type=client_credential`".into(),
+            Self::NoToken(unavailable) => match &unavailable.failure.remedy {
+                Some(remedy) => remedy.into(),
+                None => "It is tried again by itself; ask again later".into(),
+            },
+            Self::Pending => "Ask again in a second; the fetch goes on meanwhile".into(),
+        }
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::NoToken(Box::new(unavailable))
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl Parameter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AppId => "appid",
+            Self::Secret => "secret",
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How the native API says no.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use lingpai_core::Failure;
+use lingpai_core::client::Denied;
+use serde::Serialize;
+
+use super::Refusal;
+use crate::answer::{self, Body};
+
+/// The body of a native error.
+#[derive(Serialize)]
+struct NativeError<'a> {
+    error: Said<'a>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    code: &'static str,
+    message: Cow<'a, str>,
+    remedy: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<Upstream<'a>>,
+}
+
+/// What WeChat said.
+#[derive(Serialize)]
+struct Upstream<'a> {
+    errcode: i64,
+    errmsg: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rid: Option<&'a str>,
+}
+
+impl Refusal {
+    /// The answer of the native API: the HTTP status says the kind, the body what happened and what to do.
+    pub(crate) fn native(&self) -> Response<Body> {
+        let upstream = match self {
+            Self::NoToken(unavailable) => Upstream::of(&unavailable.failure),
+            _ => None,
+        };
+        let said =
+            Said { code: self.code(), message: self.message(), remedy: self.remedy(), upstream };
+        let mut response = answer::json(self.status(), &NativeError { error: said });
+        let headers = response.headers_mut();
+        match self {
+            Self::KeyMissing => {
+                headers
+                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"lingpai\""));
+            }
+            Self::KeyUnknown | Self::Denied(Denied::Revoked | Denied::Expired) => {
+                headers.insert(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"lingpai\", error=\"invalid_token\""),
+                );
+            }
+            Self::MethodUnknown(known) => {
+                headers.insert(ALLOW, HeaderValue::from_static(known));
+            }
+            Self::BodyTooLarge(_) | Self::BodySlow => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::NoToken(unavailable) => {
+                headers.insert(RETRY_AFTER, whole_seconds(unavailable.retry_after).into());
+            }
+            Self::Pending => {
+                headers.insert(RETRY_AFTER, 1_u64.into());
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::KeyMissing
+            | Self::KeyUnknown
+            | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::Right(_) | Denied::Account) => StatusCode::FORBIDDEN,
+            Self::AccountUnknown | Self::PathUnknown => StatusCode::NOT_FOUND,
+            Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyUnreadable(_)
+            | Self::QueryUnreadable(..)
+            | Self::ParameterMissing(_)
+            | Self::GrantType => StatusCode::BAD_REQUEST,
+            Self::NoToken(_) | Self::Pending => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl<'a> Upstream<'a> {
+    fn of(failure: &'a Failure) -> Option<Self> {
+        Some(Self {
+            errcode: failure.code?,
+            errmsg: &failure.message,
+            rid: failure.request_id.as_deref(),
+        })
+    }
+}
+
+/// Whole seconds, rounded up, and at least one: a caller who comes a little too early comes twice.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,87 @@
+//! How the paths that answer as WeChat does say no.
+
+use std::borrow::Cow;
+
+use http::header::CONNECTION;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use lingpai_core::Failure;
+use serde::Serialize;
+
+use super::{Parameter, Refusal, errcode};
+use crate::answer::{self, Body};
+
+/// By which a person who sees an answer in WeChat's shape knows that Lingpai wrote it.
+const ERROR_HEADER: HeaderName = HeaderName::from_static("x-lingpai-error");
+
+/// The body of an error in WeChat's shape.
+#[derive(Serialize)]
+struct WeChatError<'a> {
+    errcode: i64,
+    errmsg: Cow<'a, str>,
+}
+
+impl Refusal {
+    /// The answer in WeChat's shape: HTTP 200 whatever happened, since most SDKs break on anything else.
+    pub(crate) fn wechat(&self) -> Response<Body> {
+        let (errcode, errmsg) = self.errcode_and_errmsg();
+        let mut response = answer::json(StatusCode::OK, &WeChatError { errcode, errmsg });
+        response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.code()));
+        if matches!(self, Self::BodyTooLarge(_) | Self::BodySlow) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// WeChat's words where it has some for this, and Lingpai's after them.
+    fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
+        let said = |errcode, words: &str| {
+            let text = format!("{words}, lingpai: {}. {}", self.message(), self.remedy());
+            (errcode, Cow::Owned(text))
+        };
+        match self {
+            Self::KeyMissing | Self::ParameterMissing(Parameter::Secret) => {
+                let text = "appsecret missing, lingpai: send the API key as the parameter `secret`";
+                (errcode::SECRET_MISSING, text.into())
+            }
+            Self::ParameterMissing(Parameter::AppId) => {
+                said(errcode::APPID_MISSING, "appid missing")
+            }
+            Self::GrantType => said(errcode::INVALID_GRANT_TYPE, "invalid grant_type"),
+            Self::KeyUnknown => (
+                errcode::INVALID_SECRET,
+                "invalid appsecret, lingpai: the `secret` is not an API key that is known here. Put the key in its \
+                 place, `lp_..._...`, not the AppSecret"
+                    .into(),
+            ),
+            Self::Denied(_) => said(errcode::INVALID_SECRET, "invalid appsecret"),
+            Self::AccountUnknown | Self::PathUnknown => {
+                said(errcode::INVALID_APPID, "invalid appid")
+            }
+            Self::MethodUnknown(_) => said(errcode::POST_REQUIRED, "require POST method"),
+            Self::BodyTooLarge(_)
+            | Self::BodySlow
+            | Self::BodyUnreadable(_)
+            | Self::QueryUnreadable(..) => said(errcode::BAD_BODY, "data format error"),
+            Self::NoToken(unavailable) => match passed_on(&unavailable.failure) {
+                Some(error) => error,
+                None => (errcode::NO_TOKEN, self.in_own_words()),
+            },
+            Self::Pending => (errcode::TOKEN_PENDING, self.in_own_words()),
+        }
+    }
+
+    fn in_own_words(&self) -> Cow<'_, str> {
+        format!("lingpai: {}. {}", self.message(), self.remedy()).into()
+    }
+}
+
+/// Upstream's own error, where it may reach an SDK.
+fn passed_on(failure: &Failure) -> Option<(i64, Cow<'_, str>)> {
+    let code = failure.code.filter(|code| errcode::may_be_passed_on(*code))?;
+    let rid = failure.request_id.as_deref().filter(|rid| !failure.message.contains(rid));
+    let errmsg = match rid {
+        Some(rid) => format!("{} rid: {rid}", failure.message).into(),
+        None => failure.message.as_str().into(),
+    };
+    Some((code, errmsg))
+}

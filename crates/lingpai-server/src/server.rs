@@ -1,0 +1,204 @@
+//! The listener: it lets connections in, keeps them within their limits, and ends in order.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lingpai_core::{Directory, Registry};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::keyring::KeyRing;
+use crate::limits::Limits;
+use crate::routes;
+use crate::serving::Serving;
+
+/// How many connections the kernel may have taken that we have not: a fleet that starts at once comes at once.
+const BACKLOG: u32 = 4096;
+/// The pause after a failed accept, which mostly means that file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A server that does not listen yet.
+pub struct Server {
+    registry: Arc<Registry>,
+    directory: Arc<dyn Directory>,
+    limits: Limits,
+}
+
+/// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
+pub struct Bound {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    serving: Arc<Serving>,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
+    pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
+        Self { registry, directory, limits: Limits::default() }
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Reads the keys and listens on `addr`; port 0 is any free one.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] if the address cannot be had, [`Error::Keys`] if the keys cannot be read.
+    pub async fn bind(self, addr: SocketAddr) -> Result<Bound, Error> {
+        let listener = listener_on(addr).map_err(|source| Error::Listen { addr, source })?;
+        self.listen(listener).await
+    }
+
+    /// Reads the keys and uses a listener that somebody else has bound.
+    ///
+    /// # Errors
+    /// [`Error::Listener`] if it is of no use, [`Error::Keys`] if the keys cannot be read.
+    pub async fn listen(self, listener: TcpListener) -> Result<Bound, Error> {
+        let local_addr = listener.local_addr().map_err(Error::Listener)?;
+        let clock = Arc::clone(self.registry.clock());
+        let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
+        let (stop, stopping) = watch::channel(false);
+        let Self { registry, limits, .. } = self;
+        let serving = Arc::new(Serving { registry, keys, limits, stopping });
+        Ok(Bound { listener, local_addr, serving, stop })
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// Where it listens; with the true port if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Answers until `shutdown` is done. Then nothing new is accepted, long polls are answered at once, and other
+    /// requests under way have [`Limits::grace`] to end; what has not ended by then is cut.
+    ///
+    /// Dropping the future cuts everything at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, serving, stop, .. } = self;
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = shutdown => {}
+            never = accept(&listener, &serving, &mut connections) => match never {},
+            () = serving.keys.keep_current() => {}
+        }
+        drop(listener);
+        stop.send_replace(true);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(serving.limits.grace, ended).await.is_err() {
+            tracing::warn!(
+                connections = connections.len(),
+                "requests were still under way when their time to end was over; they are cut"
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("local_addr", &self.local_addr).finish_non_exhaustive()
+    }
+}
+
+/// Like [`TcpListener::bind`], with a longer queue.
+fn listener_on(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // So that a server that has just ended does not hold the port. Elsewhere it would let two servers share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// Lets connections in for ever, while there is room.
+async fn accept(
+    listener: &TcpListener,
+    serving: &Arc<Serving>,
+    connections: &mut JoinSet<()>,
+) -> Infallible {
+    let most = serving.limits.connections.max(1);
+    // Said once, and again only after it has been otherwise.
+    let (mut full, mut failing) = (false, false);
+    loop {
+        if connections.len() >= most && !full {
+            full = true;
+            tracing::warn!(most, "all connections are in use; further clients wait for one to end");
+        }
+        tokio::select! {
+            Some(ended) = connections.join_next() => {
+                full = full && connections.len() >= most / 2;
+                if ended.is_err_and(|error| error.is_panic()) {
+                    tracing::error!("a connection ended in a panic. This is a mistake in Lingpai: please report it");
+                }
+            }
+            accepted = listener.accept(), if connections.len() < most => match accepted {
+                Ok((stream, _)) => {
+                    failing = false;
+                    connections.spawn(converse(Arc::clone(serving), stream));
+                }
+                Err(error) => {
+                    if !failing {
+                        failing = true;
+                        tracing::warn!(
+                            %error,
+                            "a connection could not be accepted; trying on. If file descriptors have run out, raise the \
+                             limit (`ulimit -n`, LimitNOFILE in systemd)"
+                        );
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Serves one connection until it ends, or its current request if the server is to end.
+async fn converse(serving: Arc<Serving>, stream: TcpStream) {
+    // Without it a pipelining client waits 40 ms for each answer. It fails only on a connection that is gone.
+    let _ = stream.set_nodelay(true);
+    let limits = serving.limits;
+    let mut stopping = serving.stopping.clone();
+    let stopped = async move {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let service = service_fn(move |request| {
+        let serving = Arc::clone(&serving);
+        async move { Ok::<_, Infallible>(routes::answer(&serving, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_header_size(limits.head_bytes)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients come and go; hyper's errors name no header and no body.
+        tracing::trace!(%error, "a connection ended early");
+    }
+}

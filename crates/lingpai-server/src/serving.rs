@@ -1,0 +1,90 @@
+//! What both surfaces do: let the caller in, and find the token. A token that is there is found without a lock and
+//! without waiting; a token that is not is waited for, but never longer than an SDK waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use lingpai_core::client::Right;
+use lingpai_core::{AccountId, CredentialId, Keeper, Registry, TokenRef};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::keyring::KeyRing;
+use crate::limits::Limits;
+use crate::refusal::Refusal;
+
+/// What every request needs.
+pub(crate) struct Serving {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) keys: KeyRing,
+    pub(crate) limits: Limits,
+    /// True as soon as the server is to end.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// A token, and how long it is still good.
+pub(crate) struct Served {
+    pub(crate) token: TokenRef,
+    pub(crate) left: Duration,
+}
+
+impl Serving {
+    /// The access_token's credential of this account, if the key allows that. The key is looked at before the account,
+    /// so that a stranger cannot find out which accounts there are.
+    pub(crate) async fn admit(
+        &self,
+        key: &str,
+        right: Right,
+        account: &str,
+    ) -> Result<CredentialId, Refusal> {
+        let Ok(account) = account.parse::<AccountId>() else {
+            self.keys.look(key, |_| ()).await.ok_or(Refusal::KeyUnknown)?;
+            return Err(Refusal::AccountUnknown);
+        };
+        let now = self.registry.clock().now().wall;
+        let verdict = self.keys.look(key, |key| key.allows(right, &account, now)).await;
+        verdict.ok_or(Refusal::KeyUnknown)??;
+        Ok(CredentialId::access_token(account))
+    }
+
+    /// The current token, or what comes of the fetch for it.
+    pub(crate) async fn current(&self, credential: &CredentialId) -> Result<Served, Refusal> {
+        // An atomic load; not even the keeper's reference count is touched.
+        match self.registry.with(credential, |keeper| keeper.token()) {
+            Some(Some(token)) => Ok(self.served(token)),
+            Some(None) | None => {
+                let keeper = self.keeper(credential)?;
+                let fresh = timeout(self.limits.token_wait, keeper.fresh()).await;
+                Ok(self.served(fresh.map_err(|_| Refusal::Pending)??))
+            }
+        }
+    }
+
+    pub(crate) fn keeper(&self, credential: &CredentialId) -> Result<Arc<Keeper>, Refusal> {
+        self.registry.get(credential).ok_or(Refusal::AccountUnknown)
+    }
+
+    /// Adds how long the token is still good.
+    pub(crate) fn served(&self, token: TokenRef) -> Served {
+        let left = token.ends().since(self.registry.clock().coarse());
+        Served { token, left }
+    }
+
+    /// Reads a body within the limits on its size and its time.
+    pub(crate) async fn body(&self, body: Incoming) -> Result<Bytes, Refusal> {
+        let most = self.limits.body_bytes;
+        // A body that states to be too large is refused before it is sent.
+        if body.size_hint().lower() > most as u64 {
+            return Err(Refusal::BodyTooLarge(most));
+        }
+        match timeout(self.limits.body_time, Limited::new(body, most).collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(most)),
+            Ok(Err(_)) => Err(Refusal::BodyUnreadable("a body as long as Content-Length states")),
+            Err(_) => Err(Refusal::BodySlow),
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! A running server with an upstream that counts, and a client that speaks HTTP by hand.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
+use lingpai_core::clock::TestClock;
+use lingpai_core::{
+    Account, AccountId, Clock, CredentialId, Directory, Failure, Issued, Issuer, NodeId, Policy,
+    Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind, SystemClock,
+    Timestamp, Token, Verdict, Way,
+};
+use lingpai_server::{Bound, Limits, Server};
+use lingpai_store::MemoryStore;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+/// The account that is kept. It has no token until somebody asks.
+pub(crate) const KEPT: &str = "wx00000000000000a1";
+/// Another account that is kept.
+pub(crate) const OTHER: &str = "wx00000000000000b2";
+/// No test waits longer for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct House {
+    pub(crate) addr: SocketAddr,
+    pub(crate) upstream: Arc<FakeUpstream>,
+    pub(crate) directory: Arc<ShakyDirectory>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: Arc<TestClock>,
+    /// May read and report [`KEPT`].
+    pub(crate) key: String,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        Self::with_limits(Limits::default()).await
+    }
+
+    pub(crate) async fn with_limits(limits: Limits) -> Self {
+        capture_logs();
+        let directory = Arc::new(ShakyDirectory::default());
+        let key = directory.add_key(&[Right::TokenRead, Right::TokenReport], only(KEPT)).await;
+        let clock = Arc::new(TestClock::starting_at(now()));
+        let registry = Registry::open(
+            Arc::new(MemoryStore::new()),
+            Arc::clone(&clock) as _,
+            NodeId::new("test"),
+        );
+        let registry = Arc::new(registry.await.unwrap());
+        let upstream = Arc::new(FakeUpstream::default());
+        let policy = Arc::new(Policy { refresh: Refresh::OnDemand, ..Policy::default() });
+        for account in [KEPT, OTHER] {
+            let issuer: Arc<dyn Issuer> = Arc::clone(&upstream) as _;
+            registry.manage(credential(account), issuer, Arc::clone(&policy));
+        }
+        let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
+        let bound: Bound =
+            server.with_limits(limits).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let addr = bound.local_addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(bound.serve(async {
+            let _ = stopped.await;
+        }));
+        Self { addr, upstream, directory, registry, clock, key, stop: Some(stop), running }
+    }
+
+    /// Another server of the same accounts, which does not listen yet.
+    pub(crate) fn second_server(&self) -> Server {
+        Server::new(Arc::clone(&self.registry), Arc::clone(&self.directory) as _)
+    }
+
+    /// A request with the house's key in the header.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let key = bearer(&self.key);
+        let mut all = vec![("Authorization", key.as_str())];
+        all.extend(headers);
+        self.ask("GET", path, &all, "").await
+    }
+
+    pub(crate) async fn report(&self, key: &str, token: &str) -> Reply {
+        let path = format!("/v1/accounts/{KEPT}/token/report-invalid");
+        let body = format!(r#"{{"access_token":"{token}"}}"#);
+        self.ask("POST", &path, &[("Authorization", &bearer(key))], &body).await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: lingpai\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        self.exchange(&format!("{head}\r\n{body}")).await
+    }
+
+    /// Sends these very bytes, and reads until the server closes.
+    pub(crate) async fn exchange(&self, request: &str) -> Reply {
+        Reply::parse(&self.exchange_raw(request).await)
+    }
+
+    pub(crate) async fn exchange_raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_to_end(&mut stream).await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    /// Tells the server to end.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn ended(self) {
+        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap();
+    }
+}
+
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A connection that is cut with unread data ends in a reset; what came before it counts.
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+pub(crate) fn credential(account: &str) -> CredentialId {
+    CredentialId::access_token(account.parse().unwrap())
+}
+
+pub(crate) fn bearer(key: &str) -> String {
+    format!("Bearer {key}")
+}
+
+pub(crate) fn only(account: &str) -> Accounts {
+    Accounts::Only(BTreeSet::from([account.parse().unwrap()]))
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) json: Value,
+}
+
+impl Reply {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let json = serde_json::from_str(body).unwrap_or(Value::Null);
+        Self { status: status.unwrap_or(0), head: head.to_owned(), json }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.json[field].as_str().unwrap_or_else(|| panic!("no {field} in {self:?}"))
+    }
+
+    /// The code of a native error, which must have a message and a remedy.
+    pub(crate) fn error(&self) -> &str {
+        let error = &self.json["error"];
+        for part in ["message", "remedy"] {
+            assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+        }
+        error["code"].as_str().unwrap()
+    }
+
+    /// The errcode of an error in WeChat's shape, which must look like one.
+    pub(crate) fn errcode(&self) -> i64 {
+        assert_eq!(self.status, 200, "{self:?}");
+        assert!(self.header("x-lingpai-error").is_some(), "{self:?}");
+        assert!(!self.text("errmsg").is_empty());
+        self.json["errcode"].as_i64().unwrap()
+    }
+}
+
+/// An upstream that counts how often it was asked, and answers what it was told to.
+#[derive(Debug)]
+pub(crate) struct FakeUpstream {
+    issued: AtomicU64,
+    failure: Mutex<Option<Failure>>,
+    verdict: Mutex<Verdict>,
+    /// A permit for every call that may go through.
+    gate: Semaphore,
+    /// A permit for every call that has come.
+    called: Semaphore,
+}
+
+impl Default for FakeUpstream {
+    fn default() -> Self {
+        Self {
+            issued: AtomicU64::new(0),
+            failure: Mutex::new(None),
+            verdict: Mutex::new(Verdict::Accepted),
+            gate: Semaphore::new(1000),
+            called: Semaphore::new(0),
+        }
+    }
+}
+
+impl FakeUpstream {
+    /// How often it was asked for a token.
+    pub(crate) fn calls(&self) -> u64 {
+        self.issued.load(Ordering::SeqCst)
+    }
+
+    /// The token it gives at the `n`th call.
+    pub(crate) fn token(n: u64) -> String {
+        format!("70_{n}_{}", "SeCrEtToKeN".repeat(12))
+    }
+
+    pub(crate) fn fails_with(&self, failure: Failure) {
+        *self.failure.lock().unwrap() = Some(failure);
+    }
+
+    pub(crate) fn judges(&self, verdict: Verdict) {
+        *self.verdict.lock().unwrap() = verdict;
+    }
+
+    /// From now on calls hang.
+    pub(crate) fn hang(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Calls go through again.
+    pub(crate) fn go_on(&self) {
+        self.gate.add_permits(1000);
+    }
+
+    /// Waits until a call has come.
+    pub(crate) async fn was_called(&self) {
+        tokio::time::timeout(PATIENCE, self.called.acquire()).await.unwrap().unwrap().forget();
+    }
+}
+
+#[async_trait]
+impl Issuer for FakeUpstream {
+    fn profile(&self) -> Profile {
+        let five_minutes = Duration::from_secs(300);
+        Profile {
+            nominal_life: Duration::from_secs(7200),
+            primary: Renewal::Windowed { window: five_minutes, overlap: five_minutes },
+            forced: None,
+            fallback: None,
+            daily_budget: 200,
+        }
+    }
+
+    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+        let n = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
+        self.called.add_permits(1);
+        self.gate.acquire().await.unwrap().forget();
+        match self.failure.lock().unwrap().clone() {
+            Some(failure) => Err(failure),
+            None => Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) }),
+        }
+    }
+
+    async fn check(&self, _: &Token) -> Verdict {
+        self.verdict.lock().unwrap().clone()
+    }
+}
+
+/// A directory that can be out of reach.
+#[derive(Default)]
+pub(crate) struct ShakyDirectory {
+    inner: MemoryStore,
+    pub(crate) down: AtomicBool,
+    made: AtomicU64,
+}
+
+impl ShakyDirectory {
+    /// Makes a key, as another process would.
+    pub(crate) async fn add_key(&self, rights: &[Right], accounts: Accounts) -> String {
+        self.add_key_with(rights, accounts, |_| {}).await
+    }
+
+    pub(crate) async fn add_key_with(
+        &self,
+        rights: &[Right],
+        accounts: Accounts,
+        change: impl FnOnce(&mut ApiKey),
+    ) -> String {
+        let mut random = [0xA5; 30];
+        random[..8].copy_from_slice(&self.made.fetch_add(1, Ordering::SeqCst).to_le_bytes());
+        let rights = rights.iter().copied().collect();
+        let mut new = NewKey::from_random(random, "test", rights, accounts, now());
+        change(&mut new.record);
+        self.inner.put_key(&new.record).await.unwrap();
+        new.key.expose().to_owned()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away"));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    SystemClock::new().now().wall
+}
+
+#[async_trait]
+impl Directory for ShakyDirectory {
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.inner.accounts().await
+    }
+
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        self.inner.put_account(account).await
+    }
+
+    async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
+        self.inner.remove_account(account).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.check()?;
+        self.inner.keys().await
+    }
+
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        self.inner.put_key(key).await
+    }
+}
+
+static LOGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Everything that any test of this process has logged, down to the finest level.
+pub(crate) fn logs() -> String {
+    String::from_utf8_lossy(&LOGS.lock().unwrap()).into_owned()
+}
+
+fn capture_logs() {
+    struct ToBuffer;
+    impl std::io::Write for ToBuffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            LOGS.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_ansi(false)
+            .with_writer(|| ToBuffer)
+            .init();
+    });
+}
+
+/// A token of this generation, as another node would have stored it.
+pub(crate) fn token_of(generation: lingpai_core::Generation, value: &str) -> Token {
+    let at = now();
+    Token {
+        value: Secret::from(value),
+        generation,
+        issued_at: at,
+        expires_at: at + Duration::from_secs(7200),
+        full_life: Duration::from_secs(7200),
+        way: Way::Primary,
+    }
+}

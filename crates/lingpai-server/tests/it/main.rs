@@ -1,0 +1,13 @@
+//! The server as its clients meet it: real sockets, a real engine, an upstream that is made up.
+
+// Clippy knows only the functions marked #[test] as tests, not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod connections;
+mod docs;
+mod dropin;
+mod herd;
+mod house;
+mod keys;
+mod logs;
+mod native;
