@@ -57,7 +57,11 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     tools::ensure(tools::FOR_TESTS)?;
     // Their figures are part of the result, and one at a time they do not disturb each other.
     let options = ["--profile", "soak", "--no-capture"];
-    test::nextest(&options, arguments, &[("LINGPAI_SOAK", "1")])?;
+    // Other histories each time; the seed is printed to repeat them.
+    let chosen = std::env::var("PROPTEST_RNG_SEED").ok();
+    let seed = chosen.unwrap_or_else(|| std::process::id().to_string());
+    println!("==> random histories from PROPTEST_RNG_SEED={seed}");
+    test::nextest(&options, arguments, &[("LINGPAI_SOAK", "1"), ("PROPTEST_RNG_SEED", &seed)])?;
     bench_all()
 }
 
