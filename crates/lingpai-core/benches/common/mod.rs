@@ -2,13 +2,13 @@
 //!
 //! The host takes CPU away without showing it, so figures of two runs are not compared, only figures of one run. What
 //! noise is left shows where the same contender takes part twice. Threads that should meet do so only while each has a
-//! core, so a turn in which one did not is taken again.
+//! core, so a turn in which one did not is taken again, and its round is left out if that does not help.
 
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// How often a turn is taken again at most; on a machine that is never quiet the last one has to do.
+/// How often a turn is tried.
 const ATTEMPTS: usize = 50;
 
 /// Something that is done very often, and by which name it appears in the results.
@@ -41,6 +41,8 @@ pub(crate) struct Taken {
     pub(crate) median: f64,
     /// The quartiles around the median.
     pub(crate) spread: (f64, f64),
+    /// How many rounds counted.
+    pub(crate) rounds: usize,
 }
 
 /// Lets all contenders work in turn on `threads` threads at once, in `rounds` rounds of about `turn` for each.
@@ -54,16 +56,17 @@ pub(crate) fn take_turns(
     let mut taken = vec![Vec::with_capacity(rounds); contenders.len()];
     for _ in 0..rounds {
         for ((contender, times), taken) in contenders.iter().zip(&turns).zip(&mut taken) {
-            taken.push(undisturbed(contender, threads, *times));
+            taken.extend(undisturbed(contender, threads, *times));
         }
     }
     contenders.iter().zip(taken).map(|(contender, taken)| summary(contender.name, taken)).collect()
 }
 
-/// The median of `figures`, and the quartiles around it.
+/// The median of `figures`, and the quartiles around it. Not a number if there are none.
 pub(crate) fn middle(mut figures: Vec<f64>) -> (f64, (f64, f64)) {
     figures.sort_by(f64::total_cmp);
-    let at = |share: f64| figures[((figures.len() - 1) as f64 * share).round() as usize];
+    let last = figures.len().saturating_sub(1) as f64;
+    let at = |share: f64| figures.get((last * share).round() as usize).copied().unwrap_or(f64::NAN);
     (at(0.5), (at(0.25), at(0.75)))
 }
 
@@ -91,15 +94,16 @@ pub(crate) fn machine() -> String {
 }
 
 fn summary(name: &'static str, taken: Vec<f64>) -> Taken {
+    let rounds = taken.len();
     let (median, spread) = middle(taken);
-    Taken { name, median, spread }
+    Taken { name, median, spread, rounds }
 }
 
 /// How many times a contender works in about `turn` on one thread.
 fn times(contender: &Contender<'_>, turn: Duration) -> u64 {
     let mut times = 1000;
     loop {
-        let each = undisturbed(contender, 1, times);
+        let each = nanoseconds_each(&take_turn(contender, 1, times), times);
         if each * times as f64 >= turn.as_nanos() as f64 / 4.0 {
             return (turn.as_nanos() as f64 / each) as u64;
         }
@@ -108,33 +112,32 @@ fn times(contender: &Contender<'_>, turn: Duration) -> u64 {
 }
 
 /// What a contender takes each time, from a turn that nobody else disturbed.
-fn undisturbed(contender: &Contender<'_>, threads: usize, times: u64) -> f64 {
-    let mut each = f64::NAN;
-    for _ in 0..ATTEMPTS {
-        let turns = turn(contender, threads, times);
-        let taken: Duration = turns.iter().map(|turn| turn.cpu).sum();
-        each = taken.as_nanos() as f64 / (times * threads as u64) as f64;
-        if were_together(&turns) {
-            break;
-        }
-    }
-    each
+fn undisturbed(contender: &Contender<'_>, threads: usize, times: u64) -> Option<f64> {
+    let turn = (0..ATTEMPTS)
+        .map(|_| take_turn(contender, threads, times))
+        .find(|parts| were_together(parts))?;
+    Some(nanoseconds_each(&turn, times))
+}
+
+fn nanoseconds_each(turn: &[Part], times: u64) -> f64 {
+    let taken: Duration = turn.iter().map(|part| part.cpu).sum();
+    taken.as_nanos() as f64 / (times * turn.len() as u64) as f64
 }
 
 /// One thread's part of a turn.
-struct Turn {
+struct Part {
     cpu: Duration,
     started: Instant,
     ended: Instant,
 }
 
-fn turn(contender: &Contender<'_>, threads: usize, times: u64) -> Vec<Turn> {
+fn take_turn(contender: &Contender<'_>, threads: usize, times: u64) -> Vec<Part> {
     let together = Barrier::new(threads);
     let work = || {
         together.wait();
         let (started, cpu) = (Instant::now(), thread_cpu());
         (contender.work)(times);
-        Turn { cpu: thread_cpu().saturating_sub(cpu), started, ended: Instant::now() }
+        Part { cpu: thread_cpu().saturating_sub(cpu), started, ended: Instant::now() }
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
@@ -143,14 +146,14 @@ fn turn(contender: &Contender<'_>, threads: usize, times: u64) -> Vec<Turn> {
 }
 
 /// Whether every thread had a core all the time, and for most of it the others had one too.
-fn were_together(turns: &[Turn]) -> bool {
-    let all_started = turns.iter().map(|turn| turn.started).max();
-    let first_ended = turns.iter().map(|turn| turn.ended).min();
+fn were_together(turn: &[Part]) -> bool {
+    let all_started = turn.iter().map(|part| part.started).max();
+    let first_ended = turn.iter().map(|part| part.ended).min();
     let shared =
         first_ended.zip(all_started).map(|(end, start)| end.saturating_duration_since(start));
-    turns.iter().all(|turn| {
-        let wall = turn.ended - turn.started;
-        wall < turn.cpu.mul_f64(1.1) && shared.is_some_and(|shared| shared > wall.mul_f64(0.8))
+    turn.iter().all(|part| {
+        let wall = part.ended - part.started;
+        wall < part.cpu.mul_f64(1.1) && shared.is_some_and(|shared| shared > wall.mul_f64(0.8))
     })
 }
 
