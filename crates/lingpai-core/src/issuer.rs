@@ -82,7 +82,7 @@ pub enum Verdict {
 
 /// How a credential's tokens renew, in the times that hold for a token of the nominal life. Where upstream states shorter
 /// lives (a sandbox that runs fast), the engine shortens all of them in proportion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// The life of a new token for which the other times are meant.
     pub nominal_life: Duration,
@@ -107,7 +107,7 @@ impl Profile {
 }
 
 /// The families of renewal that upstreams have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Renewal {
     /// Each call mints a new token; the one before it stays good for `overlap`, older ones die at once.
     Minting {
@@ -143,7 +143,7 @@ impl Renewal {
 }
 
 /// What limits forced calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ForcedLimits {
     /// Upstream ignores a forced call that comes sooner than this after the last.
     pub spacing: Duration,

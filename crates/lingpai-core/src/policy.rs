@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How one account wants its credentials kept. Durations are meant for a token of the nominal life and are shortened in
 /// proportion where upstream states shorter lives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Policy {
     /// When tokens are renewed.
@@ -53,7 +53,7 @@ impl Default for Policy {
 }
 
 /// When tokens are renewed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refresh {
     /// Always fresh, used or not.

@@ -1,6 +1,6 @@
 //! The way of an event: from the keeper to the log, to live subscribers, and in batches to the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
@@ -44,7 +44,7 @@ impl Events {
 /// The task that writes events to the store.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    task: Option<JoinHandle<()>>,
+    task: Mutex<Option<JoinHandle<()>>>,
     stop: mpsc::Sender<()>,
 }
 
@@ -71,21 +71,26 @@ impl Recorder {
             }
         });
         let events = Events { live: broadcast::Sender::new(BEHIND), durable };
-        (events, Self { task: Some(task), stop })
+        (events, Self { task: Mutex::new(Some(task)), stop })
     }
 
     /// Writes what is left, and ends.
-    pub(crate) async fn finish(&mut self, deadline: Duration) {
+    pub(crate) async fn finish(&self, deadline: Duration) {
         let _ = self.stop.send(()).await; // It may have ended already.
-        if let Some(task) = self.task.take() {
+        let task = self.take_task();
+        if let Some(task) = task {
             let _ = tokio::time::timeout(deadline, task).await;
         }
+    }
+
+    fn take_task(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
+        if let Some(task) = self.take_task() {
             task.abort();
         }
     }

@@ -1,6 +1,7 @@
 //! All keepers of a process, and what they share: the store, the clock, the scheduler, the event stream.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,19 +46,19 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Semaphore>,
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
-    profiles: Mutex<Vec<Arc<Profile>>>,
+    profiles: Mutex<HashSet<Arc<Profile>>>,
+    policies: Mutex<HashSet<Arc<Policy>>>,
 }
 
 impl Shared {
-    /// The one copy of a profile. There are very many keepers and a handful of profiles.
+    /// The one copy of a profile.
     pub(crate) fn profile(&self, profile: Profile) -> Arc<Profile> {
-        let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = profiles.iter().find(|known| ***known == profile) {
-            return Arc::clone(known);
-        }
-        let profile = Arc::new(profile);
-        profiles.push(Arc::clone(&profile));
-        profile
+        one_copy(&self.profiles, Arc::new(profile))
+    }
+
+    /// The one copy of a policy.
+    fn policy(&self, policy: Arc<Policy>) -> Arc<Policy> {
+        one_copy(&self.policies, policy)
     }
 }
 
@@ -83,6 +84,7 @@ impl Registry {
             tasks: Tasks::default(),
             events,
             profiles: Mutex::default(),
+            policies: Mutex::default(),
         });
         let scheduler = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -118,6 +120,7 @@ impl Registry {
         issuer: Arc<dyn Issuer>,
         policy: Arc<Policy>,
     ) -> Arc<Keeper> {
+        let policy = self.shared.policy(policy);
         if let Some(keeper) = self.get(&credential) {
             keeper.reconfigure(issuer, policy);
             return keeper;
@@ -166,9 +169,9 @@ impl Registry {
         &self.shared.node
     }
 
-    /// Ends in order: starts no more rotations, waits for those under way at most until `deadline` has passed, and
-    /// writes the last events.
-    pub async fn close(mut self, deadline: Duration) {
+    /// Ends in order: serves no more tokens, starts no more rotations, waits for those under way at most until `deadline`
+    /// has passed, and writes the last events.
+    pub async fn close(&self, deadline: Duration) {
         self.scheduler.abort();
         for keeper in self.keepers() {
             keeper.retire();
@@ -202,6 +205,16 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
     }
+}
+
+/// The value that all who have an equal one share: there are very many keepers and a handful of these.
+fn one_copy<T: Eq + Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>) -> Arc<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(copy) = known.get(&value) {
+        return Arc::clone(copy);
+    }
+    known.insert(Arc::clone(&value));
+    value
 }
 
 /// Jitter differs between credentials and between nodes, and is the same each time for the same two.

@@ -1,0 +1,262 @@
+//! What can be typed. Each command's own file says what it does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lingpai_core::AccountId;
+use lingpai_core::client::Right;
+
+use crate::config;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   failed; standard error says what happened, why, and what to do
+  2   the arguments are not understood
+  78  the configuration has to be changed first
+
+Try it without an account: lingpai serve --demo";
+
+/// The central server for WeChat access_tokens: fetched once, refreshed in time, handed out to everyone.
+#[derive(Debug, Parser)]
+#[command(name = "lingpai", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// The configuration [default: lingpai.toml, which may be missing]
+    #[arg(long, short, global = true, value_name = "FILE", env = "LINGPAI_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Keep the tokens of all accounts fresh, and hand them out over HTTP
+    Serve(Serve),
+    /// Run a simulated WeChat to try and test against
+    Sandbox(Sandbox),
+    /// Print the current access_token of an account, and nothing else
+    Token(Token),
+    /// Explain an error of WeChat, offline, in English or Chinese
+    Explain(Explain),
+    /// Make, list and revoke the API keys of clients
+    #[command(subcommand)]
+    Key(Key),
+    /// List, show and remove the accounts in the store
+    #[command(subcommand)]
+    Account(Account),
+    /// Look after the store
+    #[command(subcommand)]
+    Store(Store),
+    /// Look after the configuration
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen [default: what the configuration says, or 127.0.0.1:8700]
+    #[arg(long, value_name = "IP:PORT", value_parser = config::parse_address)]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// See it at work: a simulated WeChat and one account, kept in ./lingpai-demo
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    /// How long the demo's tokens live (WeChat's: 2h)
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "demo",
+        default_value = "30s",
+        value_parser = lifetime
+    )]
+    pub(crate) lifetime: Duration,
+
+    /// Keep the demo's account in classic mode, in which every fetch replaces the token
+    #[arg(long, requires = "demo")]
+    pub(crate) classic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Where to listen [default: 127.0.0.1:8900]
+    #[arg(long, value_name = "IP:PORT", value_parser = config::parse_address)]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// How long tokens live; everything else shrinks with it
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lifetime)]
+    pub(crate) lifetime: Duration,
+
+    /// The same seed and the same calls give the same answers
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Allow an address that other machines reach; the sandbox asks nobody for a password
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// The server to ask
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LINGPAI_SERVER",
+        default_value = "http://127.0.0.1:8700"
+    )]
+    pub(crate) server: String,
+
+    /// A file that holds the API key [default: the environment variable LINGPAI_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Ask no server: open the configuration's store, and fetch if there is no token
+    #[arg(long, conflicts_with = "key_file")]
+    pub(crate) standalone: bool,
+
+    /// Print JSON, with the generation and the times
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code such as 40164, or the whole error text. - reads it from standard input
+    #[arg(required = true, allow_negative_numbers = true, value_name = "CODE|TEXT")]
+    pub(crate) text: Vec<String>,
+
+    /// The language [default: LINGPAI_LANG, or what the locale says]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<Lang>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Lang {
+    /// English
+    En,
+    /// 简体中文
+    Zh,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a key for a person or a service. It is printed once and never again
+    Create(KeyCreate),
+    /// List all keys
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse a key from now on
+    Revoke {
+        /// The key's id, lp_ and 12 digits: the first part of the key
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyCreate {
+    /// The person or service it is for
+    pub(crate) name: String,
+
+    /// What it may do; may be said again [default: token:read and token:report]
+    #[arg(long = "right", value_name = "RIGHT", value_parser = right)]
+    pub(crate) rights: Vec<Right>,
+
+    /// An account it may use; may be said again [default: all accounts]
+    #[arg(long = "account", value_name = "APPID")]
+    pub(crate) accounts: Vec<AccountId>,
+
+    /// Everything, on the accounts it is for
+    #[arg(long, conflicts_with = "rights")]
+    pub(crate) admin: bool,
+
+    /// Refuse it after this time, such as 90d [default: never]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    pub(crate) expires_in: Option<Duration>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Account {
+    /// List all accounts and how they stand
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one account
+    Show {
+        /// The appid
+        account: AccountId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an account and its tokens from the store
+    Remove {
+        /// The appid
+        account: AccountId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Seal secrets and tokens with a new master key. Stop the server first
+    Rekey {
+        /// A file that holds the new key, 64 hexadecimal digits [default: a random key, put into the present key file]
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Read it and show all that is wrong with it. Starts nothing
+    Check,
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = config::parse_duration(text)?;
+    let (least, most) = (Duration::from_secs(10), Duration::from_hours(2));
+    if (least..=most).contains(&lifetime) {
+        Ok(lifetime)
+    } else {
+        Err("tokens can live from 10s to 2h".to_owned())
+    }
+}
+
+fn right(text: &str) -> Result<Right, String> {
+    let known = Right::ALL.into_iter().find(|right| right.as_str() == text);
+    known.ok_or_else(|| {
+        let names: Vec<_> = Right::ALL.iter().map(|right| right.as_str()).collect();
+        format!("there are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_hang_together() {
+        Arguments::command().debug_assert();
+    }
+}

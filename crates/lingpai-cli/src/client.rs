@@ -1,0 +1,117 @@
+//! A client of the server's native API, for `lingpai token` and the demo.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use lingpai_core::{AccountId, Secret};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Longer than the server lets anyone wait for a token.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// More than any answer of ours has.
+const MOST: usize = 64 * 1024;
+
+/// One server, and the key to it.
+pub(crate) struct Client {
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    server: String,
+    key: Secret,
+}
+
+impl Client {
+    /// A client of the server at `url`. No connection is made yet.
+    pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Error> {
+        let server = url.trim_end_matches('/').to_owned();
+        let parsed: Option<Uri> = server.parse().ok();
+        let is_encrypted = match parsed.as_ref().and_then(Uri::scheme_str) {
+            Some("http") => false,
+            Some("https") => true,
+            _ => {
+                let what = format!(
+                    "`{url}` is not the URL of a server: write it like http://127.0.0.1:8700"
+                );
+                return Err(Error::said(what));
+            }
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(is_encrypted)?)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { http, server, key })
+    }
+
+    /// The current token of an account, as the server answers it.
+    pub(crate) async fn token(&self, account: &AccountId) -> Result<Value, Error> {
+        let server = &self.server;
+        let request = Request::get(format!("{server}/v1/accounts/{account}/token"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            .body(Full::default())
+            .map_err(|_| {
+                Error::said("the API key holds signs that no key has. Check where it comes from")
+            })?;
+        let answer = tokio::time::timeout(DEADLINE, self.send(request)).await.map_err(|_| {
+            Error::said(format!(
+                "the server {server} did not answer in time. Check what it is doing, and ask again"
+            ))
+        })?;
+        let (status, body) =
+            answer.map_err(|source| Error::Unreachable { server: server.clone(), source })?;
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(token) if status == StatusCode::OK && token["access_token"].is_string() => Ok(token),
+            Ok(refusal) if refusal["error"]["message"].is_string() => {
+                Err(refused(&refusal["error"]))
+            }
+            _ => Err(Error::said(format!(
+                "{server} answered with status {status} and no token: it is no Lingpai server. Check the URL"
+            ))),
+        }
+    }
+
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let answer = self.http.request(request).await?;
+        let status = answer.status();
+        Ok((status, Limited::new(answer.into_body(), MOST).collect().await?.to_bytes()))
+    }
+}
+
+/// The certificates of this machine; none where nothing is encrypted, since a machine may have none.
+fn tls(is_encrypted: bool) -> Result<ClientConfig, Error> {
+    let untrusting = |source| Error::Trust { source };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(untrusting)?;
+    let builder = if is_encrypted {
+        builder.with_platform_verifier().map_err(untrusting)?
+    } else {
+        builder.with_root_certificates(RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// The server's own words.
+fn refused(error: &Value) -> Error {
+    let word = |name: &str| error[name].as_str().unwrap_or_default();
+    Error::said(format!(
+        "the server refused: {}. {}",
+        word("message").trim_end_matches('.'),
+        word("remedy")
+    ))
+}

@@ -1,0 +1,147 @@
+//! `lingpai account`: the accounts in the store, and how they stand.
+
+use lingpai_core::store::Record;
+use lingpai_core::{Account, Clock, Kind, SystemClock, Timestamp};
+use serde_json::{Value, json};
+
+use crate::args;
+use crate::commands::durable_store;
+use crate::config::account::{kind_name, mode_name};
+use crate::config::{Config, show_duration};
+use crate::error::Error;
+use crate::keeping::OpenStore;
+use crate::output;
+
+/// Works on the store of the configuration.
+pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Error> {
+    let store = durable_store(&config).await?;
+    let outcome = work(command, &store).await;
+    store.close().await;
+    outcome
+}
+
+async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
+    let now = SystemClock::new().now().wall;
+    match command {
+        args::Account::List { json } => {
+            let standings = standings(store, now).await?;
+            if json {
+                return output::print_json(&standings.iter().map(Standing::to_json).collect());
+            }
+            if standings.is_empty() {
+                output::tell(
+                    "The store has no accounts yet: they come into it when `lingpai serve` starts.",
+                );
+                return Ok(());
+            }
+            let heading =
+                ["ACCOUNT", "KIND", "MODE", "TOKEN", "LEFT", "TROUBLE"].map(str::to_owned);
+            let rows: Vec<_> =
+                std::iter::once(heading).chain(standings.iter().map(Standing::row)).collect();
+            output::print(&output::table(&rows))
+        }
+        args::Account::Show { account, json } => {
+            let standings = standings(store, now).await?;
+            let found = standings.iter().find(|standing| standing.account.id == account);
+            let standing = found.ok_or_else(|| unknown(account.as_str()))?;
+            if json {
+                output::print_json(&standing.to_json())
+            } else {
+                output::print(&standing.told())
+            }
+        }
+        args::Account::Remove { account } => {
+            if !store.directory().remove_account(&account).await? {
+                return Err(unknown(account.as_str()));
+            }
+            output::tell(&format!(
+                "The account {account} and its tokens are removed from the store. A running server goes on keeping it \
+                 until it is started again; an [[account]] in the configuration brings it back."
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn unknown(account: &str) -> Error {
+    Error::said(format!(
+        "the account {account} is not in the store. `lingpai account list` shows those there are"
+    ))
+}
+
+/// An account and what the store holds of its access_token.
+struct Standing {
+    account: Account,
+    record: Option<Record>,
+    now: Timestamp,
+}
+
+async fn standings(store: &OpenStore, now: Timestamp) -> Result<Vec<Standing>, Error> {
+    let mut records = store.store().load().await?;
+    records.retain(|record| record.credential.kind == Kind::ACCESS_TOKEN);
+    let mut accounts = store.accounts().await?;
+    accounts.sort_by(|one, other| one.id.cmp(&other.id));
+    let standing = |account: Account| {
+        let record = records.iter().find(|record| record.credential.account == account.id).cloned();
+        Standing { account, record, now }
+    };
+    Ok(accounts.into_iter().map(standing).collect())
+}
+
+impl Standing {
+    fn row(&self) -> [String; 6] {
+        let Account { id, kind, mode, .. } = &self.account;
+        let (generation, left) = self.token();
+        let trouble = self.trouble().unwrap_or("none");
+        [
+            id.to_string(),
+            kind_name(*kind).to_owned(),
+            mode_name(*mode).to_owned(),
+            generation,
+            left,
+            trouble.to_owned(),
+        ]
+    }
+
+    fn told(&self) -> String {
+        let names =
+            ["account", "kind", "mode", "token", "left", "trouble"].map(|name| format!("{name}:"));
+        let mut rows: Vec<[String; 2]> =
+            names.into_iter().zip(self.row()).map(|(name, value)| [name, value]).collect();
+        rows.push(["created:".to_owned(), self.account.created_at.to_string()]);
+        rows.push(["changed:".to_owned(), self.account.updated_at.to_string()]);
+        output::table(&rows)
+    }
+
+    fn to_json(&self) -> Value {
+        let token = self.record.as_ref().and_then(|record| record.token.as_ref());
+        json!({
+            "account": self.account.id.as_str(),
+            "kind": kind_name(self.account.kind),
+            "mode": mode_name(self.account.mode),
+            "generation": self.record.as_ref().map(|record| record.generation),
+            "expires_at": token.map(|token| token.expires_at.to_string()),
+            "trouble": self.trouble(),
+            "created_at": self.account.created_at.to_string(),
+            "updated_at": self.account.updated_at.to_string(),
+        })
+    }
+
+    /// The token's generation, and how long it is still good.
+    fn token(&self) -> (String, String) {
+        match self.record.as_ref().and_then(|record| record.token.as_ref()) {
+            None => ("none".to_owned(), "-".to_owned()),
+            Some(token) if token.expires_at <= self.now => {
+                (token.generation.to_string(), "expired".to_owned())
+            }
+            Some(token) => {
+                (token.generation.to_string(), show_duration(token.expires_at.since(self.now)))
+            }
+        }
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        let failure = self.record.as_ref()?.failure.as_ref()?;
+        Some(&failure.message)
+    }
+}

@@ -1,0 +1,84 @@
+//! `lingpai token`: the token alone, for scripts.
+
+use std::time::Duration;
+
+use lingpai_core::Secret;
+use serde_json::{Value, json};
+
+use crate::args::Token;
+use crate::client::Client;
+use crate::config::{Config, Environment};
+use crate::error::Error;
+use crate::keeping::Keeping;
+use crate::output;
+
+/// Longer than one fetch and its lease may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Asks a server.
+pub(crate) async fn ask(options: Token, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::new(&options.server, key(&options, environment)?)?;
+    show(&options, &client.token(&options.account).await?)
+}
+
+/// Opens the store, and fetches if there is no token in it.
+pub(crate) async fn standalone(options: Token, config: Config) -> Result<(), Error> {
+    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
+    let token = fetch(&keeping, &config, &options).await;
+    keeping.close().await;
+    show(&options, &token?)
+}
+
+async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Value, Error> {
+    let id = &options.account;
+    let accounts = keeping.accounts(config).await?;
+    let account = accounts.iter().find(|account| account.id == *id).ok_or_else(|| {
+        Error::said(format!(
+            "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
+             there are"
+        ))
+    })?;
+    let keeper = keeping.keep(account);
+    let token = tokio::time::timeout(PATIENCE, keeper.fresh()).await.map_err(|_| {
+        Error::said(format!(
+            "no token of {id} came in time. Check the way to WeChat, and ask again"
+        ))
+    })?;
+    let token = token.map_err(|error| Error::said(error.to_string()))?;
+    let left = token.expires_at.since(keeping.clock().now().wall);
+    Ok(json!({
+        "account": id.as_str(),
+        "kind": "access_token",
+        "access_token": token.value.expose(),
+        "generation": token.generation,
+        "issued_at": token.issued_at.to_string(),
+        "expires_at": token.expires_at.to_string(),
+        "expires_in": left.as_secs(),
+    }))
+}
+
+fn show(options: &Token, token: &Value) -> Result<(), Error> {
+    if options.json {
+        output::print_json(token)
+    } else {
+        output::print(token["access_token"].as_str().unwrap_or_default())
+    }
+}
+
+fn key(options: &Token, environment: Environment<'_>) -> Result<Secret, Error> {
+    let text = match &options.key_file {
+        Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
+            path: path.clone(),
+            deed: "read",
+            advice: "Name the file that holds your API key",
+            source,
+        })?,
+        None => environment("LINGPAI_KEY").ok_or_else(|| {
+            Error::said(
+                "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
+                 `lingpai key create NAME` makes one",
+            )
+        })?,
+    };
+    Ok(Secret::from(text.trim()))
+}

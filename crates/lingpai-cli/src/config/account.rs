@@ -1,0 +1,133 @@
+//! One `[[account]]` of the file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Timestamp};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::mistake::Place;
+use super::secret::Reference;
+use super::section::{Section, name_of, one_of};
+use super::settings::duration_between;
+use super::show_duration;
+
+const DAY: Duration = Duration::from_hours(24);
+const KINDS: [(&str, AccountKind); 3] = [
+    ("official-account", AccountKind::OfficialAccount),
+    ("mini-program", AccountKind::MiniProgram),
+    ("mini-game", AccountKind::MiniGame),
+];
+const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Classic)];
+
+/// Reads one account, and tells where its id stands. Its times are for whoever stores it.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    base: &Path,
+    call_deadline: Duration,
+) -> Option<(Account, Place)> {
+    section.require("id", "the appid: `id = \"wx...\"`");
+    section.require(
+        "secret",
+        "where the AppSecret is: `secret = { env = \"NAME\" }` or `secret = { file = \"PATH\" }`",
+    );
+    let id =
+        section.text("id", |text| text.parse::<AccountId>().map_err(|error| error.to_string()));
+    let secret = secret(section, base);
+    let kind = section.text("kind", |text| one_of(&KINDS, text));
+    let mode = section.text("mode", |text| one_of(&MODES, text));
+    let policy = policy(section, call_deadline);
+    let (id, secret) = (id?, secret?);
+    let mut account = Account::new(id.value, secret, Timestamp::default());
+    account.kind = kind.map_or(account.kind, |said| said.value);
+    account.mode = mode.map_or(account.mode, |said| said.value);
+    account.policy = policy;
+    Some((account, id.place))
+}
+
+/// The name that a kind has in the file.
+pub(crate) fn kind_name(kind: AccountKind) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(name, _)| name)
+}
+
+/// The name that a mode has in the file.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    MODES.iter().find(|(_, known)| *known == mode).map_or("other", |(name, _)| name)
+}
+
+fn secret(section: &mut Section<'_>, base: &Path) -> Option<lingpai_core::Secret> {
+    let reading = section.reading();
+    let value = section.value("secret")?;
+    let reference = Reference::read(reading, "secret", value)?;
+    let fetched = reference.fetch(base, reading.environment);
+    fetched.map_err(|what| reading.mistake(Place::File(value.span()), what)).ok()
+}
+
+fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
+    let mut policy = Policy::default();
+    if let Some(refresh) = refresh(section) {
+        policy.refresh = refresh;
+    }
+    let hour = Duration::from_hours(1);
+    if let Some(said) = section.text("lead", duration_between(Duration::from_secs(1), hour)) {
+        policy.lead = said.value;
+    }
+    if let Some(said) = section.text("jitter", duration_between(Duration::ZERO, hour)) {
+        policy.jitter = said.value;
+    }
+    policy.daily_budget = section.count("daily-budget").map(|said| said.value);
+    if let Some(said) = section.flag("fallback") {
+        policy.fallback = said.value;
+    }
+    if let Some(said) = section.flag("alone") {
+        policy.alone = said.value;
+    }
+    let bounds = duration_between(Duration::from_secs(1), Duration::from_mins(2));
+    let mut place = section.place();
+    if let Some(said) = section.text("fetch-deadline", bounds) {
+        policy.fetch_deadline = said.value;
+        place = said.place;
+    }
+    if policy.fetch_deadline <= call_deadline {
+        let what = format!(
+            "`fetch-deadline` ({}) must be longer than `call-deadline` ({}), or a slow call is cut off before it can \
+             say what happened",
+            show_duration(policy.fetch_deadline),
+            show_duration(call_deadline)
+        );
+        section.mistake(place, what);
+    }
+    policy
+}
+
+fn refresh(section: &mut Section<'_>) -> Option<Refresh> {
+    const FORMS: &str = "`\"eager\"`, `\"on-demand\"` or `{ idle-after = \"6h\" }`";
+    let reading = section.reading();
+    let value: &Spanned<DeValue<'_>> = section.value("refresh")?;
+    let place = Place::File(value.span());
+    match value.get_ref() {
+        DeValue::String(word) => {
+            let words = [("eager", Refresh::Eager), ("on-demand", Refresh::OnDemand)];
+            let picked = words.iter().find(|(name, _)| name == word).map(|(_, refresh)| *refresh);
+            if picked.is_none() {
+                reading.mistake(place, format!("`{word}` is not a way to refresh: write {FORMS}"));
+            }
+            picked
+        }
+        DeValue::Table(table) => {
+            let mut section = Section::new(reading, Some(table), value.span(), None);
+            let idle =
+                section.text("idle-after", duration_between(Duration::from_mins(1), 30 * DAY));
+            section.end();
+            if table.iter().count() == 0 {
+                reading.mistake(place, format!("say when: write {FORMS}"));
+            }
+            idle.map(|said| Refresh::IdleAfter(said.value))
+        }
+        other => {
+            reading.mistake(place, format!("`refresh` is not {}: write {FORMS}", name_of(other)));
+            None
+        }
+    }
+}

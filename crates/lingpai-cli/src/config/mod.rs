@@ -1,0 +1,176 @@
+//! The configuration: `lingpai.toml`, the environment above it, the command line above both.
+//!
+//! Everything is read before anything is started, and all mistakes are shown at once. `section` reads a table and takes
+//! note of what is wrong, `mistake` shows it; what the settings are is in `settings` and `account`.
+
+pub(crate) mod account;
+mod duration;
+mod mistake;
+mod secret;
+mod section;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use lingpai_core::Account;
+use lingpai_store::KeySource;
+use lingpai_wechat::wire;
+use toml::de::DeTable;
+
+pub(crate) use self::duration::{parse as parse_duration, show as show_duration};
+pub(crate) use self::mistake::Mistakes;
+use self::mistake::{Mistake, Place};
+pub(crate) use self::section::Environment;
+use self::section::Reading;
+pub(crate) use self::settings::parse_address;
+use crate::error::Error;
+
+/// The file that is read if none is named.
+pub(crate) const DEFAULT_FILE: &str = "lingpai.toml";
+
+/// Where the server listens if nothing else is said.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8700);
+
+const DEFAULT_STORE: &str = "lingpai.db";
+
+/// What Lingpai is to do.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where the server listens.
+    pub(crate) listen: SocketAddr,
+    /// Where everything durable is.
+    pub(crate) store: StoreAt,
+    /// How WeChat is reached.
+    pub(crate) upstream: wire::Settings,
+    /// What is logged.
+    pub(crate) log: Log,
+    /// The accounts that the file names. The store may know more.
+    pub(crate) accounts: Vec<Account>,
+    /// The file, if there is one.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub(crate) enum StoreAt {
+    /// In this process, and gone with it.
+    Memory,
+    /// In a file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What it is sealed with.
+        key: KeySource,
+    },
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    /// The directives of a `tracing` filter.
+    pub(crate) level: String,
+    /// How a line looks.
+    pub(crate) format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Human }
+    }
+}
+
+impl Log {
+    /// For a command that prints a result: warnings only, unless more was asked for.
+    pub(crate) fn quieter(&self) -> Self {
+        let level = if self.level == "info" { "warn" } else { &self.level };
+        Self { level: level.to_owned(), format: self.format }
+    }
+}
+
+impl Config {
+    /// Reads the file (`lingpai.toml` if none is named; that one may be missing), the environment, and `--listen`.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        listen: Option<SocketAddr>,
+        environment: Environment<'_>,
+    ) -> Result<Self, Error> {
+        let named = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match fs::read_to_string(named) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => None,
+            Err(source) => return Err(Error::ConfigFile { path: named.to_owned(), source }),
+        };
+        let name = named.display().to_string();
+        let base = named.parent().unwrap_or(Path::new(""));
+        let mut config =
+            Self::parse(text.as_deref().unwrap_or(""), &name, base, listen, environment)?;
+        config.file = text.is_some().then(|| named.to_owned());
+        Ok(config)
+    }
+
+    /// What it comes to, in a few lines.
+    pub(crate) fn summary(&self) -> String {
+        let file = match &self.file {
+            Some(file) => format!("{} is fine", file.display()),
+            None => {
+                format!("there is no {DEFAULT_FILE}; these are the defaults and the environment")
+            }
+        };
+        let store = match &self.store {
+            StoreAt::Memory => "in memory, gone when the server ends".to_owned(),
+            StoreAt::Sqlite { path, .. } => path.display().to_string(),
+        };
+        let upstream = self.upstream.hosts.first();
+        let upstream = upstream.map_or("WeChat's own hosts".to_owned(), ToString::to_string);
+        let accounts: Vec<_> = self.accounts.iter().map(|account| account.id.as_str()).collect();
+        let accounts =
+            if accounts.is_empty() { "those in the store".to_owned() } else { accounts.join(", ") };
+        let listen = self.listen;
+        format!(
+            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n  accounts  {accounts}\n"
+        )
+    }
+
+    /// Makes a configuration of a text. Relative paths in it start at `base`.
+    fn parse(
+        text: &str,
+        name: &str,
+        base: &Path,
+        listen: Option<SocketAddr>,
+        environment: Environment<'_>,
+    ) -> Result<Self, Error> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let reading = Reading { environment, mistakes: RefCell::default() };
+        // What cannot be read is not judged: it would only look like more mistakes.
+        let config = if errors.is_empty() {
+            Some(settings::read(&reading, table.get_ref(), base, listen))
+        } else {
+            for error in errors {
+                let place = Place::File(error.span().unwrap_or(0..0));
+                reading.mistake(place, format!("this is not TOML: {}", error.message()));
+            }
+            None
+        };
+        let mistakes: Vec<Mistake> = reading.mistakes.into_inner();
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(Mistakes::new(name.to_owned(), text, mistakes).into()),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Reading one table of the file, key by key, and taking note of everything that is wrong with it.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Mistake, Place};
+
+/// The environment: a name in, its value out.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What the reading of all sections shares.
+pub(crate) struct Reading<'a> {
+    pub(crate) environment: Environment<'a>,
+    pub(crate) mistakes: RefCell<Vec<Mistake>>,
+}
+
+impl Reading<'_> {
+    pub(crate) fn mistake(&self, place: Place, what: impl Into<String>) {
+        self.mistakes.borrow_mut().push(Mistake { place, what: what.into() });
+    }
+}
+
+/// One table. Keys that were asked for are known; [`Section::end`] complains of the others.
+pub(crate) struct Section<'a> {
+    reading: &'a Reading<'a>,
+    table: Option<&'a DeTable<'a>>,
+    /// Where the table begins.
+    place: Place,
+    /// What the names of the variables begin with that override its keys, if there are any.
+    variables: Option<String>,
+    known: Vec<&'static str>,
+}
+
+/// A value that was said, and where: the last word of what was said about a key.
+pub(crate) struct Said<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
+
+impl<'a> Section<'a> {
+    pub(crate) fn new(
+        reading: &'a Reading<'a>,
+        table: Option<&'a DeTable<'a>>,
+        span: Range<usize>,
+        variables: Option<&str>,
+    ) -> Self {
+        let variables = variables.map(str::to_owned);
+        Self { reading, table, place: Place::File(span), variables, known: Vec::new() }
+    }
+
+    /// Where the table begins.
+    pub(crate) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    /// The value of a key as it stands in the file.
+    pub(crate) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.push(key);
+        let mut entries = self.table?.iter();
+        entries.find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    /// A text that `parse` makes something of.
+    pub(crate) fn text<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Said<T>> {
+        let read = |value: &DeValue<'_>| match value {
+            DeValue::String(text) => parse(text),
+            other => Err(format!("`{key}` is a text in quotes, not {}", name_of(other))),
+        };
+        self.read(key, read, &parse)
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, key: &'static str) -> Option<Said<bool>> {
+        let read = |value: &DeValue<'_>| match value {
+            DeValue::Boolean(flag) => Ok(*flag),
+            other => Err(format!("`{key}` is true or false, not {}", name_of(other))),
+        };
+        let parse = |text: &str| {
+            text.parse().map_err(|_| format!("`{key}` is true or false, not `{text}`"))
+        };
+        self.read(key, read, parse)
+    }
+
+    /// A whole number above zero.
+    pub(crate) fn count(&mut self, key: &'static str) -> Option<Said<u32>> {
+        let parse = |text: &str| match text.parse() {
+            Ok(count) if count > 0 => Ok(count),
+            _ => Err(format!("`{key}` is a whole number from 1 to {}", u32::MAX)),
+        };
+        let read = |value: &DeValue<'_>| match value {
+            DeValue::Integer(number) if number.radix() == 10 => parse(number.as_str()),
+            other => Err(format!("`{key}` is a whole number, not {}", name_of(other))),
+        };
+        self.read(key, read, parse)
+    }
+
+    /// Takes note of it if a key is missing.
+    pub(crate) fn require(&self, key: &str, wanted: &str) {
+        if !self.table.is_some_and(|table| table.iter().any(|(name, _)| name.get_ref() == key)) {
+            self.reading.mistake(self.place.clone(), format!("`{key}` is missing: say {wanted}"));
+        }
+    }
+
+    /// Takes note of every key that nobody asked for.
+    pub(crate) fn end(self) {
+        for (key, _) in self.table.into_iter().flatten() {
+            let name = key.get_ref();
+            if !self.known.contains(&name.as_ref()) {
+                let what = match suggestion(name, &self.known) {
+                    Some(meant) => format!("`{name}` is not a setting. Did you mean `{meant}`?"),
+                    None => {
+                        format!("`{name}` is not a setting here. There are {}", listed(&self.known))
+                    }
+                };
+                self.reading.mistake(Place::File(key.span()), what);
+            }
+        }
+    }
+
+    /// Takes note of something that is wrong here.
+    pub(crate) fn mistake(&self, place: Place, what: impl Into<String>) {
+        self.reading.mistake(place, what);
+    }
+
+    pub(crate) fn reading(&self) -> &'a Reading<'a> {
+        self.reading
+    }
+
+    /// What the environment says, or else the file. Both must be right, whoever has the last word.
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Said<T>> {
+        let in_file = self
+            .value(key)
+            .and_then(|value| self.noted(Place::File(value.span()), read(value.get_ref())));
+        let name = self
+            .variables
+            .as_ref()
+            .map(|prefix| format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_")));
+        let overridden = name.and_then(|name| {
+            let text = (self.reading.environment)(&name).filter(|text| !text.is_empty())?;
+            self.noted(Place::Elsewhere(format!("the environment variable {name}")), parse(&text))
+        });
+        overridden.or(in_file)
+    }
+
+    fn noted<T>(&self, place: Place, outcome: Result<T, String>) -> Option<Said<T>> {
+        match outcome {
+            Ok(value) => Some(Said { value, place }),
+            Err(what) => {
+                self.reading.mistake(place, what);
+                None
+            }
+        }
+    }
+}
+
+/// What a person calls this sort of value.
+pub(crate) fn name_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// Picks one of several words, and says which there are if it is none of them.
+pub(crate) fn one_of<T: Copy>(choices: &[(&'static str, T)], text: &str) -> Result<T, String> {
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+        return Ok(*choice);
+    }
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    Err(match suggestion(text, &names) {
+        Some(meant) => format!("`{text}` is none of {}. Did you mean `{meant}`?", listed(&names)),
+        None => format!("`{text}` is none of {}", listed(&names)),
+    })
+}
+
+/// What somebody may have meant who knows the thing by another name.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("accounts", "account"),
+    ("address", "listen"),
+    ("app-id", "id"),
+    ("app-secret", "secret"),
+    ("appid", "id"),
+    ("appsecret", "secret"),
+    ("bind", "listen"),
+    ("database", "store"),
+    ("port", "listen"),
+    ("type", "kind"),
+];
+
+fn suggestion(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let synonym = SYNONYMS.iter().find(|(other, _)| *other == name).map(|(_, key)| *key);
+    let meant = |key: &&&'static str| strsim::jaro_winkler(&name, key) > 0.85;
+    let closeness = |key: &&'static str| (strsim::jaro_winkler(&name, key) * 1000.0) as u32;
+    synonym
+        .filter(|key| known.contains(key))
+        .or_else(|| known.iter().filter(meant).max_by_key(|key| closeness(key)).copied())
+}
+
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

@@ -1,0 +1,226 @@
+//! The settings of the file outside the accounts, one function each.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lingpai_core::{Account, Secret};
+use lingpai_store::{KeySource, MasterKey};
+use lingpai_wechat::wire;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::duration::{parse as parse_duration, show as show_duration};
+use super::mistake::Place;
+use super::secret::Reference;
+use super::section::{Reading, Said, Section, name_of, one_of};
+use super::{Config, DEFAULT_LISTEN, DEFAULT_STORE, Log, LogFormat, StoreAt, account};
+
+pub(super) fn read(
+    reading: &Reading<'_>,
+    table: &DeTable<'_>,
+    base: &Path,
+    argument: Option<SocketAddr>,
+) -> Config {
+    let mut root = Section::new(reading, Some(table), 0..0, Some("LINGPAI_"));
+    let listen = listen(&mut root, argument);
+    let store = store(&mut root, base);
+    let upstream = upstream(&mut root);
+    let log = log(&mut root);
+    let accounts = accounts(&mut root, base, upstream.deadlines.call);
+    root.end();
+    Config { listen, store, upstream, log, accounts, file: None }
+}
+
+fn listen(root: &mut Section<'_>, argument: Option<SocketAddr>) -> SocketAddr {
+    let said = root.text("listen", parse_address);
+    let said = match argument {
+        Some(value) => Some(Said { value, place: Place::Elsewhere("--listen".to_owned()) }),
+        None => said,
+    };
+    let plain_text = root.flag("allow-plain-text").is_some_and(|said| said.value);
+    let Some(Said { value: addr, place }) = said else { return DEFAULT_LISTEN };
+    if !addr.ip().is_loopback() && !plain_text {
+        let what = format!(
+            "other machines reach {addr}, and tokens and keys would travel there in plain text. Listen on \
+             127.0.0.1:{} and put a TLS proxy before it, or say `allow-plain-text = true` if the network is yours",
+            addr.port()
+        );
+        root.mistake(place, what);
+    }
+    addr
+}
+
+/// An address with a port. `localhost` may stand for the loopback.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    local.as_deref().unwrap_or(text).parse().map_err(|_| {
+        format!("`{text}` is not an address: write IP:PORT, such as {DEFAULT_LISTEN}, or 0.0.0.0:8700 for all")
+    })
+}
+
+fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
+    let key = master_key(root, base);
+    let parse = |text: &str| match text.split_once(':') {
+        Some(("memory", "")) => Ok(None),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Some(PathBuf::from(path))),
+        _ => Err(format!(
+            "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, or `memory:`"
+        )),
+    };
+    let path = match root.text("store", parse) {
+        Some(Said { value: None, .. }) => return StoreAt::Memory,
+        Some(Said { value: Some(path), .. }) => path,
+        None => PathBuf::from(DEFAULT_STORE),
+    };
+    StoreAt::Sqlite { path: base.join(path), key }
+}
+
+fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {
+    const VARIABLE: &str = "LINGPAI_MASTER_KEY";
+    let reading = root.reading();
+    let value = root.value("master-key");
+    let reference = match value {
+        Some(value) => Reference::read(reading, "master-key", value),
+        None => (reading.environment)(VARIABLE)
+            .filter(|text| !text.is_empty())
+            .map(|_| Reference::Variable(VARIABLE.to_owned())),
+    };
+    let variable = match reference {
+        None => return KeySource::Beside,
+        Some(Reference::File(path)) => return KeySource::File(base.join(path)),
+        Some(Reference::Variable(name)) => name,
+    };
+    let place = match value {
+        Some(value) => Place::File(value.span()),
+        None => Place::Elsewhere(format!("the environment variable {variable}")),
+    };
+    let from = variable.clone();
+    let fetched = Reference::Variable(variable).fetch(base, reading.environment);
+    let parse = |text: Secret| MasterKey::parse(text.expose()).map_err(|error| error.to_string());
+    match fetched.and_then(parse) {
+        Ok(key) => KeySource::Given { key, from },
+        Err(what) => {
+            root.mistake(place, what);
+            KeySource::Beside
+        }
+    }
+}
+
+fn upstream(root: &mut Section<'_>) -> wire::Settings {
+    let default = wire::Deadlines::default();
+    let base: Option<Said<wire::BaseUrl>> = root.text("upstream", |text| {
+        text.parse().map_err(|error: lingpai_wechat::Error| error.to_string())
+    });
+    let mut deadline =
+        |key, default| match root.text(key, duration_between(MIN_DEADLINE, MAX_DEADLINE)) {
+            Some(said) => said.value,
+            None => default,
+        };
+    let connect = deadline("connect-deadline", default.connect);
+    let call = deadline("call-deadline", default.call);
+    wire::Settings {
+        hosts: base.into_iter().map(|said| said.value).collect(),
+        deadlines: wire::Deadlines { connect, call },
+    }
+}
+
+const MIN_DEADLINE: Duration = Duration::from_millis(100);
+const MAX_DEADLINE: Duration = Duration::from_mins(1);
+
+/// A reader of spans of time within bounds.
+pub(super) fn duration_between(
+    least: Duration,
+    most: Duration,
+) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| match parse_duration(text)? {
+        time if (least..=most).contains(&time) => Ok(time),
+        _ => Err(format!("must lie between {} and {}", show_duration(least), show_duration(most))),
+    }
+}
+
+fn log(root: &mut Section<'_>) -> Log {
+    let reading = root.reading();
+    let value = root.value("log");
+    let table = value.and_then(|value| match value.get_ref() {
+        DeValue::Table(table) => Some(table),
+        other => {
+            let what = format!(
+                "`log` is a table, not {}: write `[log]` and `level = \"info\"` below it",
+                name_of(other)
+            );
+            reading.mistake(Place::File(value.span()), what);
+            None
+        }
+    });
+    let mut section = Section::new(reading, table, 0..0, Some("LINGPAI_LOG_"));
+    let level = section.text("level", parse_level);
+    let format = section.text("format", |text| {
+        one_of(&[("human", LogFormat::Human), ("json", LogFormat::Json)], text)
+    });
+    section.end();
+    let default = Log::default();
+    Log {
+        level: level.map_or(default.level, |said| said.value),
+        format: format.map_or(default.format, |said| said.value),
+    }
+}
+
+/// A filter of levels: `info`, or `info,lingpai_wechat=debug`. What `EnvFilter` can do beyond that makes it take any word.
+fn parse_level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| LEVELS.contains(&word);
+    let is_directive = |part: &str| match part.split_once('=') {
+        Some((target, level)) => !target.is_empty() && is_level(level),
+        None => is_level(part),
+    };
+    if text.split(',').all(is_directive) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "`{text}` is not a level: write error, warn, info, debug or trace, or a filter such as `info,lingpai_wechat=debug`"
+        ))
+    }
+}
+
+fn accounts(root: &mut Section<'_>, base: &Path, call_deadline: Duration) -> Vec<Account> {
+    const FORM: &str = "write `[[account]]` before the settings of each account";
+    let reading = root.reading();
+    let Some(value) = root.value("account") else { return Vec::new() };
+    let DeValue::Array(list) = value.get_ref() else {
+        reading
+            .mistake(Place::File(value.span()), format!("`account` is a list of tables: {FORM}"));
+        return Vec::new();
+    };
+    let mut accounts: Vec<Account> = Vec::new();
+    for entry in list.iter() {
+        let Some((account, id_place)) = read_account(reading, entry, base, call_deadline) else {
+            continue;
+        };
+        if accounts.iter().any(|other| other.id == account.id) {
+            let what =
+                format!("the account {} stands in this file twice: remove one of them", account.id);
+            reading.mistake(id_place, what);
+        } else {
+            accounts.push(account);
+        }
+    }
+    accounts
+}
+
+fn read_account<'a>(
+    reading: &'a Reading<'a>,
+    entry: &'a Spanned<DeValue<'a>>,
+    base: &Path,
+    call_deadline: Duration,
+) -> Option<(Account, Place)> {
+    let DeValue::Table(table) = entry.get_ref() else {
+        let what = "`account` is a list of tables: write `[[account]]` before the settings of each account";
+        reading.mistake(Place::File(entry.span()), what);
+        return None;
+    };
+    let mut section = Section::new(reading, Some(table), entry.span(), None);
+    let account = account::read(&mut section, base, call_deadline);
+    section.end();
+    account
+}

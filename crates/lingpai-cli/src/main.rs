@@ -1,0 +1,95 @@
+//! The `lingpai` binary: arguments, configuration, wiring, printing. No logic: that is in the crates below.
+//!
+//! Where to start reading: `args` says what can be typed, `commands` has a file for each command, `config` reads
+//! `lingpai.toml`, and `keeping` puts store, engine and accounts together.
+
+mod args;
+mod client;
+mod commands;
+mod config;
+mod demo;
+mod error;
+mod keeping;
+mod language;
+mod limits;
+mod logging;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::commands::{account, explain, key, sandbox, serve, store, token};
+use crate::config::Config;
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough: `lingpai key list | head -1`.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            output::tell(&error.report());
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Error> {
+    let load = |listen| Config::load(arguments.config.as_deref(), listen, &environment);
+    let quiet = |config: &Config| logging::start(&config.log.quieter());
+    match arguments.command {
+        Command::Serve(options) if options.demo => {
+            // The demo tells what happens itself.
+            logging::start(&config::Log { level: "error".to_owned(), ..config::Log::default() });
+            block_on(demo::run(options))
+        }
+        Command::Serve(options) => {
+            let config = load(options.listen)?;
+            logging::start(&config.log);
+            block_on(serve::run(config))
+        }
+        Command::Sandbox(options) => {
+            logging::start(&config::Log::default());
+            block_on(sandbox::run(options))
+        }
+        Command::Token(options) if options.standalone => {
+            let config = load(None)?;
+            quiet(&config);
+            block_on(token::standalone(options, config))
+        }
+        Command::Token(options) => block_on(token::ask(options, &environment)),
+        Command::Explain(options) => explain::run(&options, &environment),
+        Command::Key(command) => {
+            let config = load(None)?;
+            quiet(&config);
+            block_on(key::run(command, config))
+        }
+        Command::Account(command) => {
+            let config = load(None)?;
+            quiet(&config);
+            block_on(account::run(command, config))
+        }
+        Command::Store(args::Store::Rekey { new_key_file }) => {
+            let config = load(None)?;
+            quiet(&config);
+            block_on(store::rekey(new_key_file, config))
+        }
+        Command::Config(args::Config::Check) => output::print(&load(None)?.summary()),
+    }
+}
+
+/// Runs a command on threads that bear a name, which `top -H` and a debugger show.
+fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    limits::allow_many_connections();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.thread_name("lingpai").enable_all().build();
+    let what = "the threads of the program could not be started. Check the limits of this process (ulimit -a)";
+    runtime.map_err(|source| Error::System { what, source })?.block_on(command)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,37 @@
+//! How the operating system asks the program to end: SIGINT (Ctrl-C) and SIGTERM.
+
+use crate::error::Error;
+
+/// A future that ends when the program is asked to end the first time. The second time ends it at once.
+///
+/// Signals are caught from this call on, not from the first poll.
+#[cfg(unix)]
+pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let system = |source| Error::System { what: "signals cannot be caught", source };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            crate::output::tell("ended at once: rotations under way may each cost one more fetch");
+            std::process::exit(130);
+        });
+    })
+}
+
+/// The same with Ctrl-C alone, where there is no more.
+#[cfg(not(unix))]
+pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, Error> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,175 @@
+//! Commands that need no server.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::support::{lingpai, run};
+
+const WHITELIST: &str = "{\"errcode\":40164,\"errmsg\":\"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in \
+                         whitelist rid: 6aac0063-7ed08fb9-1250f724\"}";
+
+#[test]
+fn the_help_names_every_command_and_the_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(lingpai(folder.path(), &["--help"]));
+    assert_eq!(said.code, Some(0));
+    for word in
+        ["serve", "sandbox", "token", "explain", "key", "account", "store", "config", "Exit codes"]
+    {
+        assert!(said.out.contains(word), "{word}");
+    }
+    assert!(run(lingpai(folder.path(), &["--version"])).out.starts_with("lingpai 0."));
+}
+
+#[test]
+fn arguments_that_are_not_understood_end_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["srve"][..],
+        &["serve", "--lifetime", "60s"],
+        &["serve", "--demo", "--lifetime", "1s"],
+        &["sandbox", "--listen", "8700"],
+        &["key", "create", "x", "--right", "everything"],
+    ] {
+        let said = run(lingpai(folder.path(), arguments));
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
+        assert!(said.err.starts_with("error: "), "{}", said.err);
+    }
+}
+
+#[test]
+fn an_error_is_explained_in_the_language_of_the_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let english = run(lingpai(folder.path(), &["explain", WHITELIST]));
+    assert!(
+        english.out.contains("Add 203.0.113.7 to the account's IP whitelist"),
+        "{}",
+        english.out
+    );
+    let chinese = run(lingpai(folder.path(), &["explain", "--lang", "zh", WHITELIST]));
+    assert!(chinese.out.contains("把 203.0.113.7 加入该账号的 IP 白名单"), "{}", chinese.out);
+    let mut by_locale = lingpai(folder.path(), &["explain", "40164"]);
+    by_locale.env("LC_ALL", "zh_CN.UTF-8");
+    assert!(run(by_locale).out.contains("处理办法"));
+}
+
+#[test]
+fn an_error_may_be_a_negative_code_or_come_on_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(lingpai(folder.path(), &["explain", "-1"])).out.starts_with("-1: "));
+    let mut command = lingpai(folder.path(), &["explain", "-", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(WHITELIST.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap().stdout;
+    let explained: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(explained["code"], 40164);
+    assert_eq!(explained["caller_ips"][0], "203.0.113.7");
+}
+
+#[test]
+fn a_text_without_an_error_is_said_to_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(lingpai(folder.path(), &["explain", "all", "is", "well"]));
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+    assert!(
+        said.err.starts_with("error: no error of WeChat was found in this text."),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = lingpai(folder.path(), &["explain", "40001"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_key_is_shown_once_listed_without_itself_and_can_be_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(lingpai(
+        folder.path(),
+        &["key", "create", "orders", "--right", "token:read", "--account", "wx1"],
+    ));
+    let key = made.out.trim();
+    let (id, secret) = key.rsplit_once('_').unwrap();
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert!(made.err.contains("orders: token:read on wx1"), "{}", made.err);
+
+    let listed = run(lingpai(folder.path(), &["key", "list"])).out;
+    assert!(listed.contains(id) && listed.contains("good") && !listed.contains(secret), "{listed}");
+
+    // A key that has leaked is at hand as a whole; it is not repeated.
+    let revoked = run(lingpai(folder.path(), &["key", "revoke", key]));
+    assert!(
+        revoked.err.contains(&format!("{id} of orders is revoked"))
+            && !revoked.err.contains(secret)
+    );
+    let listed = run(lingpai(folder.path(), &["key", "list", "--json"])).out;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["good"], false);
+
+    let unknown = run(lingpai(folder.path(), &["key", "revoke", "lp_0"]));
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.err.contains("`lingpai key list` shows all ids"), "{}", unknown.err);
+}
+
+#[test]
+fn the_store_can_be_given_another_master_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("lingpai.key");
+    assert_eq!(run(lingpai(folder.path(), &["key", "create", "orders"])).code, Some(0));
+    let before = std::fs::read_to_string(&key_file).unwrap();
+    let said = run(lingpai(folder.path(), &["store", "rekey"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_ne!(std::fs::read_to_string(&key_file).unwrap(), before);
+    assert!(run(lingpai(folder.path(), &["key", "list"])).out.contains("orders"));
+}
+
+#[test]
+fn a_master_key_that_comes_from_the_environment_is_not_replaced_behind_its_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_key = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), arguments);
+        command.env("LINGPAI_MASTER_KEY", "ab".repeat(32));
+        run(command)
+    };
+    assert_eq!(with_key(&["key", "create", "orders"]).code, Some(0));
+    let said = with_key(&["store", "rekey"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("openssl rand -hex 32"), "{}", said.err);
+    // Another key is recognised and refused.
+    let mut other = lingpai(folder.path(), &["key", "list"]);
+    other.env("LINGPAI_MASTER_KEY", "cd".repeat(32));
+    let said = run(other);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("LINGPAI_MASTER_KEY") && !said.err.contains("cdcd"), "{}", said.err);
+}
+
+#[test]
+fn a_token_that_cannot_be_asked_for_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(lingpai(folder.path(), &["token", "wx1"]));
+    assert!(said.err.contains("there is no API key. Set LINGPAI_KEY"), "{}", said.err);
+    let said = run(lingpai(folder.path(), &["token", "wx1", "--key-file", "none"]));
+    assert!(said.err.contains("the file none cannot be read"), "{}", said.err);
+    let mut nobody = lingpai(folder.path(), &["token", "wx1", "--server", "http://127.0.0.1:1"]);
+    nobody.env("LINGPAI_KEY", "lp_x");
+    let said = run(nobody);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("http://127.0.0.1:1 cannot be reached. Check that it runs"),
+        "{}",
+        said.err
+    );
+    let said = run(lingpai(folder.path(), &["token", "wx1", "--standalone"]));
+    assert!(
+        said.err.contains("wx1 is neither in the configuration nor in the store"),
+        "{}",
+        said.err
+    );
+}

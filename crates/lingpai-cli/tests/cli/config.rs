@@ -1,0 +1,55 @@
+//! The configuration from outside; every single mistake is tested beside the code.
+
+use std::fs;
+
+use crate::support::{lingpai, run};
+
+#[test]
+fn a_mistake_is_shown_with_its_line_and_ends_with_78() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("lingpai.toml"), "store = \"memory:\"\nlisen = \"127.0.0.1:0\"\n")
+        .unwrap();
+    for command in [&["config", "check"][..], &["serve"], &["key", "list"]] {
+        let said = run(lingpai(folder.path(), command));
+        assert_eq!(said.code, Some(78));
+        assert_eq!(
+            said.err,
+            "error: the configuration has a mistake. Nothing was started\n\n\
+             lingpai.toml:2:1: `lisen` is not a setting. Did you mean `listen`?\n  |\n\
+             2 | lisen = \"127.0.0.1:0\"\n  | ^^^^^\n\n"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_is_fine_is_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[[account]]\nid = \"wx1\"\nsecret = { file = \"wx1.secret\" }\n";
+    fs::create_dir(folder.path().join("etc")).unwrap();
+    fs::write(folder.path().join("etc/my.toml"), text).unwrap();
+    fs::write(folder.path().join("etc/wx1.secret"), "8f5c0de8f5c0de8f5c0de8f5c0de8f5c\n").unwrap();
+    let said = run(lingpai(folder.path(), &["config", "check", "--config", "etc/my.toml"]));
+    assert_eq!(
+        said.out,
+        "etc/my.toml is fine\n  listen    127.0.0.1:8700\n  store     etc/lingpai.db\n  upstream  WeChat's own hosts\n  \
+         accounts  wx1\n",
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_configuration_that_is_not_there_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(lingpai(folder.path(), &["serve", "--config", "none.toml"]));
+    assert_eq!(said.code, Some(78));
+    assert!(
+        said.err.contains("none.toml cannot be read. It does not exist: check the path"),
+        "{}",
+        said.err
+    );
+    let said = run(lingpai(folder.path(), &["serve"]));
+    assert_eq!(said.code, Some(78));
+    assert!(said.err.contains("lingpai serve --demo"), "{}", said.err);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was left behind");
+}

@@ -1,0 +1,9 @@
+//! The `lingpai` binary as a person and a script meet it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers are not recognised as tests.
+
+mod commands;
+mod config;
+mod demo;
+mod serve;
+mod support;

@@ -1,0 +1,141 @@
+//! `serve` against `sandbox`: two processes of the real binary.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use crate::support::{Running, http, lingpai, run, word_after};
+
+const APPID: &str = "wx5a0db0c0ffee0001";
+const SECRET: &str = "5a0db0c0ffee00015a0db0c0ffee0001";
+
+/// A sandbox on a free port, and its URL.
+fn sandbox(folder: &Path) -> (Running, String) {
+    let mut sandbox = Running::start(lingpai(folder, &["sandbox", "--listen", "127.0.0.1:0"]));
+    let line = sandbox.wait_for("answers as WeChat on");
+    let url = word_after(&line, "answers as WeChat on").trim_end_matches(';').to_owned();
+    (sandbox, url)
+}
+
+/// A configuration for that sandbox.
+fn configure(folder: &Path, sandbox: &str) {
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"{sandbox}\"\n\n[[account]]\nid = \"{APPID}\"\nsecret = {{ env = \"SECRET\" }}\n"
+    );
+    fs::write(folder.join("lingpai.toml"), text).unwrap();
+}
+
+/// A server, and its URL.
+fn serve(folder: &Path) -> (Running, String) {
+    let mut command = lingpai(folder, &["serve"]);
+    command.env("SECRET", SECRET);
+    let mut server = Running::start(command);
+    let line = server.wait_for("listening on");
+    (server, word_after(&line, "listening on"))
+}
+
+/// How often WeChat was asked for anything.
+fn calls(sandbox: &str) -> serde_json::Value {
+    let counters = http("GET", &format!("{sandbox}/__sandbox/counters"), "", "");
+    let counters: serde_json::Value = serde_json::from_str(&counters).unwrap();
+    counters["calls"].clone()
+}
+
+#[test]
+fn the_server_hands_out_a_token_that_survives_its_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, upstream) = sandbox(folder.path());
+    configure(folder.path(), &upstream);
+    let (mut server, url) = serve(folder.path());
+    let made = server.seen();
+    let key = made.lines().find_map(|line| line.trim().strip_prefix("lp_")).expect("the first key");
+    let key = format!("lp_{key}");
+
+    let ask = |url: &str, arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), &["token", APPID, "--server", url]);
+        command.args(arguments).env("LINGPAI_KEY", &key);
+        run(command)
+    };
+    let first = ask(&url, &[]);
+    assert_eq!((first.code, first.err.as_str()), (Some(0), ""));
+    assert!(first.out.trim().len() > 100, "{}", first.out);
+    assert_eq!(server.terminate(), Some(0));
+    assert!(server.seen().contains("ended in order"));
+
+    let (mut server, url) = serve(folder.path());
+    assert!(!server.seen().contains("lp_"), "the key is shown once");
+    assert_eq!(ask(&url, &[]).out, first.out);
+    server.kill();
+
+    let (_server, url) = serve(folder.path());
+    assert_eq!(ask(&url, &[]).out, first.out);
+    let mut standalone = lingpai(folder.path(), &["token", APPID, "--standalone"]);
+    standalone.env("SECRET", SECRET);
+    assert_eq!(run(standalone).out, first.out);
+    assert_eq!(calls(&upstream), 1);
+
+    let unknown = {
+        let mut command = lingpai(folder.path(), &["token", "wx0", "--server", &url]);
+        command.env("LINGPAI_KEY", &key);
+        run(command)
+    };
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(1), ""));
+    assert!(unknown.err.starts_with("error: the server refused: "), "{}", unknown.err);
+    let mut stranger = lingpai(folder.path(), &["token", APPID, "--server", &url]);
+    stranger.env("LINGPAI_KEY", "lp_0_0");
+    assert!(run(stranger).err.contains("the server refused"));
+}
+
+#[test]
+fn a_key_made_while_the_server_runs_works_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, upstream) = sandbox(folder.path());
+    configure(folder.path(), &upstream);
+    let (_server, url) = serve(folder.path());
+    let mut command = lingpai(folder.path(), &["key", "create", "orders", "--account", APPID]);
+    command.env("SECRET", SECRET);
+    let made = run(command);
+    let answer = http("GET", &format!("{url}/v1/accounts/{APPID}/token"), made.out.trim(), "");
+    assert!(answer.contains("\"access_token\""), "{answer}");
+}
+
+#[test]
+fn a_port_in_use_is_said_before_anything_is_fetched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, upstream) = sandbox(folder.path());
+    configure(folder.path(), &upstream);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = lingpai(folder.path(), &["serve", "--listen", &address]);
+    command.env("SECRET", SECRET);
+    let said = run(command);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains(&format!("cannot listen on {address}: port")), "{}", said.err);
+    assert!(said.err.contains("choose another port"), "{}", said.err);
+    assert_eq!(calls(&upstream), 0);
+    let said = run(lingpai(folder.path(), &["sandbox", "--listen", &address]));
+    assert_eq!(said.code, Some(1));
+}
+
+#[test]
+fn accounts_are_listed_as_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, upstream) = sandbox(folder.path());
+    configure(folder.path(), &upstream);
+    let (mut server, _) = serve(folder.path());
+    server.wait_for("token rotated");
+    let ask = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), arguments);
+        command.env("SECRET", SECRET);
+        run(command)
+    };
+    let listed = ask(&["account", "list"]).out;
+    assert!(listed.contains(&format!("{APPID}  official-account  stable  1")), "{listed}");
+    assert!(!listed.contains(SECRET));
+    let shown = ask(&["account", "show", APPID, "--json"]).out;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["generation"], 1);
+    assert_eq!(ask(&["account", "show", "wx0"]).code, Some(1));
+    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(ask(&["account", "remove", APPID]).code, Some(0));
+    assert!(ask(&["account", "list"]).err.contains("no accounts yet"));
+}

@@ -1,0 +1,94 @@
+//! Ten thousand clients that find no token, all at the same moment, over real connections.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use lingpai_sandbox::{Fault, FaultKind};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::node::{Home, WeChat, answer, appid};
+
+const CALLERS: usize = 10_000;
+
+/// The tests of this file take turns: each needs the descriptors that one process may have.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Raises this process's own limit on descriptors as far as it may.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+    let enough = limit.maximum.is_none_or(|most| most >= CALLERS as u64 + 500);
+    assert!(
+        enough,
+        "this test needs {CALLERS} descriptors: raise the hard limit with `ulimit -Hn 20000`"
+    );
+}
+
+/// Connects all callers first, then lets them ask at once. What each got: a status and a body.
+async fn all_at_once(home: &Home) -> Vec<(u16, String)> {
+    let mut streams = Vec::with_capacity(CALLERS);
+    for _ in 0..CALLERS {
+        streams.push(TcpStream::connect(("127.0.0.1", home.port)).await.unwrap());
+    }
+    let request = home.request(&format!("/v1/accounts/{}/token", appid(0)));
+    let mut callers = JoinSet::new();
+    for mut stream in streams {
+        let request = request.clone();
+        callers.spawn(async move {
+            stream.write_all(request.as_bytes()).await.unwrap();
+            answer(&mut stream).await.unwrap()
+        });
+    }
+    callers.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
+    let _turn = TURN.lock().await;
+    allow_many_connections();
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    wechat.world.with(|world, now| {
+        let slow = FaultKind::Latency { milliseconds: 1500 };
+        world.fault(now, Fault::new(slow).on("*token")).unwrap();
+    });
+    let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
+    let node = home.start().await;
+    assert_eq!(wechat.fetches(), 0);
+    let answers = all_at_once(&home).await;
+    let distinct: HashSet<_> = answers
+        .iter()
+        .map(|(status, body)| {
+            assert_eq!(*status, 200, "{body}");
+            serde_json::from_str::<serde_json::Value>(body).unwrap()["access_token"].to_string()
+        })
+        .collect();
+    assert_eq!(distinct.len(), 1);
+    assert_eq!(wechat.fetches(), 1);
+    home.token(0).await.unwrap();
+    node.end().await;
+    home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_callers_share_the_failure_of_one_fetch() {
+    let _turn = TURN.lock().await;
+    allow_many_connections();
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    wechat.world.with(|world, now| {
+        let slow = FaultKind::Latency { milliseconds: 1500 };
+        world.fault(now, Fault::new(slow).on("*token")).unwrap();
+        let blocked = FaultKind::Errcode { errcode: 40164, errmsg: None };
+        world.fault(now, Fault::new(blocked).on("*token")).unwrap();
+    });
+    let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
+    let node = home.start().await;
+    for (status, body) in all_at_once(&home).await {
+        assert!(status >= 400 && body.contains("40164"), "{status} {body}");
+    }
+    assert_eq!(wechat.fetches(), 1);
+    node.end().await;
+}

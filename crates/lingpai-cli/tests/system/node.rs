@@ -1,0 +1,271 @@
+//! A real `lingpai serve` in a process of its own, and a client of it.
+//!
+//! Whatever a node printed or stored is searched for secrets and tokens when it is given up.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lingpai_sandbox::{
+    AppKind, AppSecret, AppSettings, Counters, Server, Settings, SharedWorld, Verdict,
+};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lingpai");
+
+/// The simulated WeChat on a loopback port, with `accounts` apps.
+pub(crate) struct WeChat {
+    pub(crate) world: SharedWorld,
+    pub(crate) addr: SocketAddr,
+    _end: oneshot::Sender<()>,
+}
+
+impl WeChat {
+    pub(crate) async fn start(lifetime: Duration, accounts: usize) -> Self {
+        let apps = (0..accounts).map(|number| AppSettings {
+            secret: Some(AppSecret::new(secret(number))),
+            ..AppSettings::new(&appid(number), AppKind::OfficialAccount)
+        });
+        let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let settings = Settings { addr, apps: apps.collect(), ..Settings::default() };
+        let server = Server::bind(settings.with_lifetime(lifetime)).await.unwrap();
+        let (world, addr) = (server.world(), server.addr());
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(server.serve(async {
+            let _ = ended.await;
+        }));
+        Self { world, addr, _end: end }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.world.counters()
+    }
+
+    pub(crate) fn fetches(&self) -> u64 {
+        self.counters().fetches()
+    }
+
+    pub(crate) fn accepts(&self, token: &str) -> bool {
+        matches!(self.world.verdict(token), Verdict::Live { .. })
+    }
+}
+
+pub(crate) fn appid(number: usize) -> String {
+    format!("wx{number:016x}")
+}
+
+fn secret(number: usize) -> String {
+    format!("5ec2e7{number:026x}")
+}
+
+/// The folder of a node: its configuration, its store, its API key. It outlives the node's process.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    key: String,
+    accounts: usize,
+    printed: Arc<Mutex<Vec<u8>>>,
+    /// Every token that was read here.
+    seen: Mutex<Vec<String>>,
+}
+
+impl Home {
+    /// With `accounts` accounts of one mode, further lines for all, and further lines for each.
+    pub(crate) fn new(
+        wechat: &WeChat,
+        accounts: usize,
+        mode: &str,
+        for_all: &str,
+        for_each: &str,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut text = format!(
+            "listen = \"127.0.0.1:{port}\"\nupstream = \"http://{}\"\n{for_all}\n[log]\nlevel = \"debug\"\n",
+            wechat.addr
+        );
+        for number in 0..accounts {
+            let file = folder.path().join(format!("secret-{number}"));
+            std::fs::write(&file, secret(number)).unwrap();
+            text += &format!(
+                "[[account]]\nid = \"{}\"\nmode = \"{mode}\"\nsecret = {{ file = \"{}\" }}\n{for_each}\n",
+                appid(number),
+                file.display()
+            );
+        }
+        std::fs::write(folder.path().join("lingpai.toml"), text).unwrap();
+        let mut home = Self {
+            folder,
+            port,
+            key: String::new(),
+            accounts,
+            printed: Arc::default(),
+            seen: Mutex::default(),
+        };
+        let output =
+            home.command(&["key", "create", "test", "--admin", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+        home.key = made["key"].as_str().unwrap().to_owned();
+        home
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("lingpai.db")
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the node and waits until it answers.
+    pub(crate) async fn start(&self) -> Node<'_> {
+        let mut child =
+            self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.listen_to(child.stdout.take().unwrap());
+        self.listen_to(child.stderr.take().unwrap());
+        let node = Node { home: self, child };
+        timeout(PATIENCE, async {
+            while self.get("/healthz").await.is_err() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("the node does not answer:\n{}", self.printed()));
+        node
+    }
+
+    fn listen_to(&self, mut pipe: impl Read + Send + 'static) {
+        let printed = Arc::clone(&self.printed);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                printed.lock().unwrap().extend_from_slice(&buffer[..count]);
+            }
+        });
+    }
+
+    pub(crate) fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.printed.lock().unwrap()).into_owned()
+    }
+
+    /// Reads an account's token over HTTP; the whole answer if there is none.
+    pub(crate) async fn token(&self, account: usize) -> Result<String, String> {
+        let path = format!("/v1/accounts/{}/token", appid(account));
+        let (status, body) = self.get(&path).await.map_err(|error| error.to_string())?;
+        let json: Value = serde_json::from_str(&body).map_err(|_| body.clone())?;
+        match json["access_token"].as_str() {
+            Some(token) if status == 200 => {
+                let mut seen = self.seen.lock().unwrap();
+                if !seen.iter().any(|known| known == token) {
+                    seen.push(token.to_owned());
+                }
+                Ok(token.to_owned())
+            }
+            _ => Err(body),
+        }
+    }
+
+    pub(crate) fn request(&self, path: &str) -> String {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: lingpai\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            self.key
+        )
+    }
+
+    async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(self.request(path).as_bytes()).await?;
+        answer(&mut stream).await
+    }
+
+    /// Searches everything that was printed and stored for what must not be there.
+    pub(crate) fn assert_nothing_leaked(&self) {
+        let mut forbidden: Vec<String> = (0..self.accounts).map(secret).collect();
+        forbidden.push(self.key.clone());
+        forbidden.extend(self.seen.lock().unwrap().iter().cloned());
+        assert!(forbidden.len() > self.accounts, "no token was read, so the search proves nothing");
+        let mut places = vec![("the output".to_owned(), self.printed.lock().unwrap().clone())];
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if !is_given_by_the_test(&path) {
+                places.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
+            }
+        }
+        let names: Vec<_> = places.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(names.iter().any(|name| name.ends_with("lingpai.db")), "{names:?}");
+        for (name, bytes) in &places {
+            for word in &forbidden {
+                let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+                assert!(!found, "{name} holds {}…", &word[..8]);
+            }
+        }
+    }
+}
+
+/// The secrets' files, which the test itself wrote.
+fn is_given_by_the_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("secret-"))
+}
+
+/// Reads an answer to its end.
+pub(crate) async fn answer(stream: &mut TcpStream) -> std::io::Result<(u16, String)> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status
+        .map(|status| (status, body.to_owned()))
+        .ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+}
+
+/// A running node.
+pub(crate) struct Node<'a> {
+    home: &'a Home,
+    child: Child,
+}
+
+impl Node<'_> {
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the node to end, and waits until it has.
+    pub(crate) async fn end(mut self) {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        timeout(PATIENCE, async {
+            while self.child.try_wait().unwrap().is_none() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("the node does not end:\n{}", self.home.printed()));
+    }
+}
+
+impl Drop for Node<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the long forms are asked for.
+pub(crate) fn soaking() -> bool {
+    std::env::var_os("LINGPAI_SOAK").is_some()
+}

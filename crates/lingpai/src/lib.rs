@@ -1,0 +1,49 @@
+//! Keep WeChat access_tokens fresh inside a Rust program.
+//!
+//! A [`TokenSource`] keeps the access_token of one account: it fetches once whoever asks, rotates ahead of expiry, and
+//! survives everything upstream does. Reading it is an atomic load.
+//!
+//! ```
+//! use lingpai::TokenSource;
+//! # use lingpai_sandbox::{DEMO_APPID, DEMO_SECRET, Server, Settings};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (appid, secret) = (DEMO_APPID, DEMO_SECRET);
+//! # let server = Server::bind(Settings { addr: "127.0.0.1:0".parse()?, ..Settings::default() }).await?;
+//! # let (sandbox, world) = (format!("http://{}", server.addr()), server.world());
+//! # tokio::spawn(server.serve(std::future::pending()));
+//! let source = TokenSource::stable(appid, secret)
+//!     .upstream(&sandbox) // leave this out to ask WeChat itself
+//!     .build()
+//!     .await?;
+//! let token = source.fresh().await?; // waits for the first token only
+//! println!("good until {}", token.expires_at);
+//! # drop(token);
+//! # assert!(source.token().is_some());
+//! # assert_eq!(world.counters().fetches(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Here lives the builder, and what a program needs by name of the crates below. How tokens stay fresh is in
+//! [`lingpai_core`], WeChat's wire and error catalogue in [`lingpai_wechat`], storage in [`lingpai_store`]. Several
+//! processes that need the same token ask a Lingpai server instead.
+//!
+//! Where to start reading: [`TokenSource`], then [`Builder`].
+
+mod builder;
+mod error;
+mod source;
+
+pub use builder::Builder;
+pub use error::Error;
+pub use lingpai_core::event::{Event, What};
+pub use lingpai_core::keeper::{Outcome, Reported, Status, TokenRef, Unavailable};
+pub use lingpai_core::registry::EventStream;
+pub use lingpai_core::{
+    Class, Failure, Generation, Mode, Policy, Refresh, Secret, Timestamp, Token,
+};
+pub use lingpai_store::{KeySource, MasterKey};
+pub use lingpai_wechat::catalogue;
+pub use source::{Changes, TokenSource};
