@@ -1,3 +1,5 @@
+//! What upstream may answer to a fetch, and what is made of it.
+
 use lingpai_core::Reached;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! The catalogue is complete, in both languages, and found by what people paste.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
