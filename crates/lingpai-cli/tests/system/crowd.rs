@@ -46,15 +46,23 @@ async fn all_at_once(home: &Home) -> Vec<(u16, String)> {
     callers.join_all().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
-    let _turn = TURN.lock().await;
+/// A WeChat that takes its time over a fetch, so that everybody asks while one is under way, and does this besides.
+async fn slow_wechat(besides: Option<FaultKind>) -> WeChat {
     allow_many_connections();
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
     wechat.world.with(|world, now| {
         let slow = FaultKind::Latency { milliseconds: 1500 };
-        world.fault(now, Fault::new(slow).on("*token")).unwrap();
+        for kind in std::iter::once(slow).chain(besides) {
+            world.fault(now, Fault::new(kind).on("*token")).unwrap();
+        }
     });
+    wechat
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
+    let _turn = TURN.lock().await;
+    let wechat = slow_wechat(None).await;
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
     assert_eq!(wechat.fetches(), 0);
@@ -76,14 +84,7 @@ async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_share_the_failure_of_one_fetch() {
     let _turn = TURN.lock().await;
-    allow_many_connections();
-    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
-    wechat.world.with(|world, now| {
-        let slow = FaultKind::Latency { milliseconds: 1500 };
-        world.fault(now, Fault::new(slow).on("*token")).unwrap();
-        let blocked = FaultKind::Errcode { errcode: 40164, errmsg: None };
-        world.fault(now, Fault::new(blocked).on("*token")).unwrap();
-    });
+    let wechat = slow_wechat(Some(FaultKind::Errcode { errcode: 40164, errmsg: None })).await;
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
     for (status, body) in all_at_once(&home).await {

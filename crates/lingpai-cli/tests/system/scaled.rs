@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use lingpai_sandbox::{Fault, FaultKind, When};
 use tokio::time::{Instant, sleep};
 
-use crate::node::{Home, WeChat, soaking};
+use crate::node::{Home, WeChat, appid, soaking};
 
 const LIFE: Duration = Duration::from_secs(10);
 
@@ -41,6 +42,27 @@ async fn read_without_a_gap(mode: &str) {
     assert!(fetches <= fewest, "{fetches} fetches, {fewest} would do");
     node.end().await;
     home.assert_nothing_leaked();
+}
+
+#[tokio::test]
+async fn while_upstream_hangs_the_server_answers_at_once_and_says_what_it_waits_for() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 2).await;
+    let home = Home::new(&wechat, 2, "stable", "call-deadline = \"2s\"", "");
+    // The first account has a token, the second never gets one.
+    wechat.world.with(|world, now| {
+        let hang = FaultKind::Hang { when: When::Before };
+        world.fault(now, Fault::new(hang).on("*token").of(&appid(1))).unwrap();
+    });
+    let node = home.start().await;
+    home.token(0).await.unwrap();
+    let start = Instant::now();
+    for _ in 0..200 {
+        home.token(0).await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?} for 200 reads", start.elapsed());
+    let refusal = home.token(1).await.unwrap_err();
+    assert!(refusal.contains("no answer within"), "{refusal}");
+    node.end().await;
 }
 
 #[tokio::test]
