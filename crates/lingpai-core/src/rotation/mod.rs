@@ -4,14 +4,15 @@
 //! something newer) and answers what to do next: rest, wait until a time, rotate, try the token, save it. It does no I/O,
 //! reads no clock and rolls no dice, so that every rule of the engine is tested on the very code that production runs.
 //!
-//! - This module: the state, and what each fact does to it.
-//! - `facts`: what there is to learn.
+//! - This module: the state, and where each fact goes.
+//! - `facts`: what there is to learn, `learn`: what each of it changes.
 //! - `plan`: what to do next, when and how.
 //! - `pace`: how long things last: leads, overlaps, pauses, each scaled to the token's life.
 //! - `ask`: what is answered to those who report a token, ask for a rotation, or want a token.
 
 mod ask;
 mod facts;
+mod learn;
 mod pace;
 mod plan;
 
@@ -19,21 +20,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::What;
-use crate::failure::{Class, Failure, Reached};
+use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
-use crate::issuer::{Profile, Verdict, Way};
-use crate::policy::{Policy, Refresh};
-use crate::store::{Intent, Record, Usage};
+use crate::issuer::{Profile, Way};
+use crate::policy::Policy;
+use crate::store::Usage;
 use crate::time::{Instant, Moment, Timestamp};
-use crate::token::{Fingerprint, Token};
+use crate::token::Fingerprint;
 
 pub use ask::{Answer, AskDenied, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
 pub use pace::TRIAL_SPACING;
 pub use plan::Step;
-
-/// A wall clock that stands this far before a stored token's issue has been set back: the token's age is unknown.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// The state machine of one credential.
 #[derive(Clone, Debug)]
@@ -322,236 +320,6 @@ impl Rotation {
         (until > sent.instant).then_some(until)
     }
 
-    fn issued(
-        &mut self,
-        at: Moment,
-        admission: &Admission,
-        way: Way,
-        reason: Reason,
-        events: &mut Vec<What>,
-    ) {
-        self.activity = Activity::Resting;
-        self.held_until = None;
-        self.wanted = false;
-        self.asked = false;
-        self.trouble = None;
-        if way == Way::Primary {
-            self.quota = None;
-        }
-        if way == Way::Forced {
-            self.last_forced = Some(admission.issued_at.instant);
-        }
-        let before = self.current;
-        let mut held = Held {
-            fingerprint: admission.fingerprint,
-            issued: admission.issued_at.instant,
-            ends: admission.ends.instant,
-            full_life: admission.full_life,
-            way: if way == Way::Forced { Way::Primary } else { way },
-            doubtful: false,
-            repeated_until: None,
-        };
-        match before.filter(|before| before.fingerprint == held.fingerprint) {
-            Some(before) => {
-                held.issued = before.issued;
-                held.repeated_until =
-                    Some(at.instant + pace::after_repetition(held.ends.since(at.instant)));
-                self.current = Some(held);
-                self.repeated(at, way);
-                events.push(What::Repeated {
-                    generation: admission.generation,
-                    way,
-                    expires_at: admission.ends.wall,
-                });
-            }
-            None => {
-                self.previous = before.zip(admission.previous_until).map(|(before, until)| {
-                    (before.fingerprint, admission.issued_at.instant_at(until))
-                });
-                self.current = Some(held);
-                self.generation = admission.generation;
-                self.forget_trials();
-                events.push(What::Rotated {
-                    generation: admission.generation,
-                    fingerprint: admission.fingerprint,
-                    reason,
-                    way,
-                    expires_at: admission.ends.wall,
-                });
-            }
-        }
-        self.suspect = None;
-    }
-
-    /// Upstream gave the token that we have. If it is one that upstream itself refuses, that is no way out of it.
-    fn repeated(&mut self, at: Moment, way: Way) {
-        let Some(refusal) = &mut self.refused else { return };
-        if way == Way::Forced || self.profile.forced.is_none() {
-            // A forced refresh that returns the same token has not happened. Whether another is needed is for
-            // another trial to say.
-            self.refused = None;
-            let spacing = self.forced_spacing().max(pace::TRIAL_SPACING);
-            self.trial_at = Some(at.instant + spacing);
-        } else {
-            refusal.insisted = true;
-        }
-    }
-
-    fn failed(
-        &mut self,
-        at: Moment,
-        failure: Failure,
-        way: Way,
-        reason: Reason,
-        fence: Option<Fence>,
-        events: &mut Vec<What>,
-    ) {
-        self.activity = Activity::Resting;
-        self.held_until = None;
-        self.make_do();
-        if way == Way::Forced {
-            self.last_forced = Some(at.instant);
-        }
-        if failure.reached == Reached::Perhaps && self.profile.renewal(way).is_minting() {
-            self.become_suspect(
-                at.instant,
-                "a fetch that failed may have been carried out all the same",
-                events,
-            );
-        }
-        self.settles = fence.filter(|_| self.leaves_open(&failure));
-        let attempts =
-            self.trouble.as_ref().map_or(1, |trouble| trouble.attempts.saturating_add(1));
-        let since = self.trouble.as_ref().map_or(at.wall, |trouble| trouble.since);
-        let mut retry_at = at.instant + self.pause_after(at, &failure, attempts);
-        if failure.class == Class::Quota && way == Way::Primary {
-            let known = self.quota.replace(retry_at).is_some();
-            if self.has_fallback() {
-                // The isolated family takes over at once.
-                retry_at = at.instant;
-                if !known {
-                    events.push(What::FellBack { cause: failure.to_string() });
-                }
-            }
-        }
-        if self.policy.refresh != Refresh::Eager {
-            // Those who waited share this outcome; whoever asks after the pause starts anew.
-            self.wanted = false;
-        }
-        self.asked = false;
-        events.push(What::Failed {
-            reason,
-            way,
-            failure: failure.clone(),
-            retry_after: retry_at.since(at.instant),
-        });
-        self.trouble = Some(Box::new(Trouble { failure, attempts, since, retry_at }));
-    }
-
-    fn tried(
-        &mut self,
-        at: Moment,
-        fingerprint: Fingerprint,
-        verdict: Verdict,
-        events: &mut Vec<What>,
-    ) {
-        self.activity = Activity::Resting;
-        self.trial_at = None;
-        if self.current.is_none_or(|held| held.fingerprint != fingerprint) {
-            return; // The token was replaced while it was being tried.
-        }
-        let accepted = verdict == Verdict::Accepted;
-        self.trial = Some(Trial { at: at.instant, accepted });
-        match verdict {
-            Verdict::Accepted => events.push(What::ReportUnfounded { fingerprint }),
-            Verdict::Refused(failure) => {
-                self.refused = Some(Refusal { insisted: false });
-                if self.suspect.is_none() && self.live(at).is_some() {
-                    events.push(What::RogueRefresher { fingerprint, failure });
-                }
-                if !self.may_spend(at) {
-                    events.push(What::BudgetSpent {
-                        used: self.fetches(at),
-                        reason: Reason::Refused,
-                    });
-                }
-            }
-            Verdict::Inconclusive(_) => {}
-        }
-    }
-
-    /// Takes over what the store holds, if it is ahead of what is known here.
-    pub(crate) fn adopt(&mut self, at: Moment, record: &Record, events: &mut Vec<What>) {
-        self.held_until = None;
-        self.usage = record.usage;
-        self.last_forced =
-            record.last_forced_at.map(|when| at.instant_at(when)).max(self.last_forced);
-        let known = self.current.map(|held| held.fingerprint);
-        let stored = record.token.as_ref().map(|token| restored(at, token));
-        // The same token again is left as it is: its end is known better here, on the clock that does not jump. A store
-        // that has lost the token is not a reason to lose it here too.
-        let news = stored.is_some() && stored.map(|held| held.fingerprint) != known;
-        if news && (record.generation > self.generation || !self.unsaved) {
-            self.generation = self.generation.max(record.generation);
-            self.unsaved = false;
-            self.current = stored;
-            self.previous = record
-                .previous
-                .map(|previous| (previous.fingerprint, at.instant_at(previous.until)));
-            self.forget_trials();
-            self.suspect = None;
-            self.trouble = None;
-            self.asked = false;
-            self.wanted &= self.live(at).is_none();
-        }
-        match record.intent {
-            Some(intent) => self.suspect_intent(at, intent, events),
-            None => self.settles = None,
-        }
-    }
-
-    /// What was found out about a token does not hold for the next.
-    fn forget_trials(&mut self) {
-        self.refused = None;
-        self.trial = None;
-        self.trial_at = None;
-    }
-
-    fn suspect_intent(&mut self, at: Moment, intent: Intent, events: &mut Vec<What>) {
-        self.settles = Some(intent.fence);
-        if self.profile.renewal(intent.way).is_minting() {
-            let cause = "a process ended between fetching a token and storing it";
-            self.become_suspect(at.instant_at(intent.deadline), cause, events);
-            // Its overlap is over, or a second lost fetch has cut it short.
-            let overlap_ends = at.instant_at(intent.at) + self.overlap(intent.way);
-            let dead = intent.lost > 0 || overlap_ends <= at.instant;
-            if let Some(held) = &mut self.current {
-                held.doubtful = dead && held.way == intent.way;
-            }
-        }
-    }
-
-    fn become_suspect(&mut self, settled_at: Instant, cause: &str, events: &mut Vec<What>) {
-        if self.suspect.is_none() {
-            events.push(What::Suspect { cause: cause.to_owned() });
-        }
-        self.suspect = Some(settled_at);
-    }
-
-    fn store_is_down(&mut self, at: Moment, message: String, events: &mut Vec<What>) {
-        self.make_do();
-        if self.store_down.is_none() {
-            events.push(What::StoreDegraded { message });
-        }
-        self.store_down = Some(at.instant + pace::STORE_RETRY);
-    }
-
-    fn store_is_up(&mut self, events: &mut Vec<What>) {
-        if self.store_down.take().is_some() {
-            events.push(What::StoreRestored);
-        }
-    }
-
     /// The current token, if it is still good.
     fn live(&self, at: Moment) -> Option<&Held> {
         self.current.as_ref().filter(|held| at.instant < held.ends && !held.doubtful)
@@ -571,21 +339,5 @@ impl Rotation {
         if let Some(held) = &mut self.current {
             held.doubtful = false;
         }
-    }
-}
-
-/// What is known of a token that comes from the store, where only wall time is kept.
-fn restored(at: Moment, token: &Token) -> Held {
-    let life = token.expires_at.since(token.issued_at);
-    let set_back = at.wall + CLOCK_TOLERANCE < token.issued_at;
-    let left = if set_back { Duration::ZERO } else { token.expires_at.since(at.wall).min(life) };
-    Held {
-        fingerprint: token.fingerprint(),
-        issued: at.instant_at(token.issued_at).min(at.instant),
-        ends: at.instant + left,
-        full_life: token.full_life,
-        way: token.way,
-        doubtful: false,
-        repeated_until: None,
     }
 }

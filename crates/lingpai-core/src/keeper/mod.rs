@@ -3,16 +3,16 @@
 //! Every step that the machine asks for is done in a task of its own (`flight`), so that a caller who goes away strands
 //! nobody. Callers who wait are woken by every change and look for themselves.
 
-use std::ops::Deref;
+mod answers;
+mod read;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::Guard;
-use thiserror::Error;
 use tokio::sync::Notify;
 
-use crate::cell::{Published, TokenCell};
+use crate::cell::TokenCell;
 use crate::event::{Event, What};
 use crate::failure::{Class, Failure};
 use crate::flight;
@@ -20,10 +20,13 @@ use crate::id::{CredentialId, Generation};
 use crate::issuer::Issuer;
 use crate::policy::{Policy, Refresh};
 use crate::registry::Shared;
-use crate::rotation::{Answer, AskDenied, Fact, Report, Rotation, Step};
+use crate::rotation::{Answer, Fact, Report, Rotation, Step};
 use crate::store::Record;
-use crate::time::{Instant, Moment, Timestamp};
+use crate::time::{Instant, Moment};
 use crate::token::{Fingerprint, Token};
+
+pub use answers::{Outcome, Reported, RotateError, Status, Unavailable};
+pub use read::{Reader, TokenRef};
 
 /// Keeps one credential fresh and hands its token out.
 #[derive(Debug)]
@@ -227,7 +230,7 @@ impl Keeper {
 
     /// A handle for one thread that reads very often.
     pub fn reader(self: &Arc<Self>) -> Reader {
-        Reader { keeper: Arc::clone(self), version: u64::MAX, seen: None }
+        Reader::new(Arc::clone(self))
     }
 
     /// How it stands with this credential.
@@ -396,145 +399,5 @@ impl Keeper {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held cannot leave the machine between two states: each fact is taken in whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A token that was current when it was read. Cheap; meant to be used and dropped, not kept.
-pub struct TokenRef(Guard<Option<Arc<Published>>>);
-
-impl TokenRef {
-    /// When it stops being served, on the clock of the registry that it comes from.
-    pub fn ends(&self) -> Instant {
-        self.0.as_ref().map_or(Instant::default(), |published| published.ends)
-    }
-}
-
-impl Deref for TokenRef {
-    type Target = Token;
-
-    #[inline]
-    fn deref(&self) -> &Token {
-        match &*self.0 {
-            Some(published) => &published.token,
-            None => unreachable!("a TokenRef is made from a token only"),
-        }
-    }
-}
-
-impl std::fmt::Debug for TokenRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.deref().fmt(f)
-    }
-}
-
-/// Reads one credential very often from one thread: remembers the token, and looks again only when another was published.
-#[derive(Clone, Debug)]
-pub struct Reader {
-    keeper: Arc<Keeper>,
-    version: u64,
-    seen: Option<Arc<Published>>,
-}
-
-impl Reader {
-    /// The current token, if there is a good one; the same answer as [`Keeper::token`], sooner.
-    #[inline]
-    pub fn token(&mut self) -> Option<&Token> {
-        let version = self.keeper.cell.version();
-        if version != self.version {
-            // The version first: if another token comes in between, the next read looks again.
-            self.version = version;
-            self.seen.clone_from(&self.keeper.cell.load());
-        }
-        let now = self.keeper.shared.clock.coarse();
-        if self.keeper.notes_use {
-            self.keeper.note_use(now);
-        }
-        self.seen.as_deref().filter(|seen| now < seen.ends).map(|seen| &seen.token)
-    }
-}
-
-/// What came of a report, and the token to use now.
-#[derive(Debug)]
-pub struct Reported {
-    /// What came of it.
-    pub outcome: Outcome,
-    /// The current token.
-    pub token: TokenRef,
-}
-
-/// What came of a report that a token is invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The token had been replaced before: use the current one.
-    Replaced,
-    /// Upstream refused it on trial too, and it was replaced.
-    Rotated,
-    /// Upstream accepts it: the call was at fault, not the token.
-    Accepted,
-    /// It could not be tried.
-    Unknown,
-    /// Upstream refused it on trial too, but it could not be replaced yet.
-    Refused,
-}
-
-/// How it stands with a credential.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// Which.
-    pub credential: CredentialId,
-    /// The latest generation.
-    pub generation: Generation,
-    /// How long the current token is still good, if there is one.
-    pub expires_in: Option<Duration>,
-    /// Whether upstream refused the current token on trial.
-    pub refused: bool,
-    /// Whether something is under way right now.
-    pub rotating: bool,
-    /// When something is planned next.
-    pub next_at: Option<Timestamp>,
-    /// What stands in the way of a fresh token.
-    pub failure: Option<Failure>,
-    /// Since when.
-    pub failing_since: Option<Timestamp>,
-}
-
-/// There is no good token, and why.
-#[derive(Clone, Debug, Error)]
-#[error("no token of {credential} now: {failure}")]
-pub struct Unavailable {
-    /// Which credential.
-    pub credential: CredentialId,
-    /// Why the last fetch failed.
-    pub failure: Failure,
-    /// After what time it is worth asking again.
-    pub retry_after: Duration,
-}
-
-/// Why a rotation that a person asked for brought no token.
-#[derive(Clone, Debug, Error)]
-pub enum RotateError {
-    /// It was not tried.
-    #[error("{}", denial(.0))]
-    Denied(AskDenied),
-    /// It was tried.
-    #[error("the rotation failed: {0}")]
-    Failed(Failure),
-}
-
-impl From<AskDenied> for RotateError {
-    fn from(denied: AskDenied) -> Self {
-        Self::Denied(denied)
-    }
-}
-
-fn denial(denied: &AskDenied) -> String {
-    match denied {
-        AskDenied::TooSoon(_) => "the token was replaced moments ago; replacing it again would kill the one before it \
-                                  while clients still use it. Wait a few minutes, or report the token as invalid"
-            .to_owned(),
-        AskDenied::BudgetSpent { used, .. } => format!(
-            "{used} fetches were made today, and the rest of the budget is kept for scheduled rotations. Raise \
-             `daily-budget`, or wait for the day to end in China"
-        ),
     }
 }
