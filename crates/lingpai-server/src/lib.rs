@@ -14,7 +14,9 @@
 mod answer;
 mod dropin;
 mod error;
+mod given;
 mod keyring;
+mod life;
 mod limits;
 mod native;
 mod params;

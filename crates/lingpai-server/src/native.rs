@@ -1,5 +1,6 @@
 //! The native API: proper HTTP statuses, a key in the `Authorization` header, answers that say more than WeChat's.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::answer::{self, Body};
 use crate::refusal::Refusal;
-use crate::serving::{Served, Serving};
+use crate::serving::{Admitted, Caller, Served, Serving};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -59,12 +60,13 @@ pub(crate) async fn token(
     serving: &Serving,
     account: &str,
     head: &Parts,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     if head.method != Method::GET {
         return Err(Refusal::MethodUnknown("GET"));
     }
-    let key = bearer(&head.headers)?;
-    let credential = serving.admit(key, Right::TokenRead, account).await?;
+    let caller = bearer(&head.headers, peer)?;
+    let Admitted { credential, .. } = serving.admit(caller, Right::TokenRead, account).await?;
     let poll = Poll::read(head.uri.query())?;
     let mut served = serving.current(&credential).await?;
     let mut known = Known::of(&head.headers);
@@ -74,7 +76,7 @@ pub(crate) async fn token(
             drop(served);
             wait(serving, &credential, poll).await?;
             // The key may have been revoked meanwhile.
-            serving.admit(key, Right::TokenRead, account).await?;
+            serving.admit(caller, Right::TokenRead, account).await?;
             served = serving.current(&credential).await?;
         }
     }
@@ -96,15 +98,16 @@ pub(crate) async fn report_invalid(
     account: &str,
     head: &Parts,
     body: Incoming,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     const EXPECTED: &str =
         "the JSON object {\"access_token\": \"...\"} with the token that was refused";
     if head.method != Method::POST {
         return Err(Refusal::MethodUnknown("POST"));
     }
-    let key = bearer(&head.headers)?;
-    let credential = serving.admit(key, Right::TokenReport, account).await?;
-    let may_read = serving.admit(key, Right::TokenRead, account).await.is_ok();
+    let caller = bearer(&head.headers, peer)?;
+    let admitted = serving.admit(caller, Right::TokenReport, account).await?;
+    let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
     let body = serving.body(body).await?;
     let report: Report =
@@ -195,11 +198,13 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The key in the `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+/// The key in the `Authorization` header, and whence it came.
+pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match value.and_then(|value| value.split_once(' ')) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Ok(key.trim()),
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Caller { key: key.trim(), peer })
+        }
         _ => Err(Refusal::KeyMissing),
     }
 }

@@ -3,6 +3,7 @@
 //! The few paths are matched by hand: the two that carry nearly all requests come first, and nothing is allocated.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -31,15 +32,19 @@ enum Route<'a> {
 }
 
 /// The answer to one request. Never fails: what goes wrong is answered.
-pub(crate) async fn answer(serving: &Serving, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(
+    serving: &Serving,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let outcome = match route {
-        Route::Token(account) => native::token(serving, &decoded(account), &head).await,
+        Route::Token(account) => native::token(serving, &decoded(account), &head, peer).await,
         Route::ReportInvalid(account) => {
-            native::report_invalid(serving, &decoded(account), &head, body).await
+            native::report_invalid(serving, &decoded(account), &head, body, peer).await
         }
-        Route::DropIn(call) => Ok(dropin::answer(serving, call, &head, body).await),
+        Route::DropIn(call) => Ok(dropin::answer(serving, call, &head, body, peer).await),
         Route::Health => health(&head.method),
         Route::Unknown => Err(Refusal::PathUnknown),
     };

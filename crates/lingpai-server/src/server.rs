@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
 use crate::routes;
@@ -72,7 +73,7 @@ impl Server {
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, .. } = self;
-        let serving = Arc::new(Serving { registry, keys, limits, stopping });
+        let serving = Arc::new(Serving { registry, keys, given: Given::new(), limits, stopping });
         Ok(Bound { listener, local_addr, serving, stop })
     }
 }
@@ -151,9 +152,9 @@ async fn accept(
                 }
             }
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     failing = false;
-                    connections.spawn(converse(Arc::clone(serving), stream));
+                    connections.spawn(converse(Arc::clone(serving), stream, peer.ip()));
                 }
                 Err(error) => {
                     if !failing {
@@ -172,7 +173,7 @@ async fn accept(
 }
 
 /// Serves one connection until it ends, or its current request if the server is to end.
-async fn converse(serving: Arc<Serving>, stream: TcpStream) {
+async fn converse(serving: Arc<Serving>, stream: TcpStream, peer: IpAddr) {
     // Without it a pipelining client waits 40 ms for each answer. It fails only on a connection that is gone.
     let _ = stream.set_nodelay(true);
     let limits = serving.limits;
@@ -182,7 +183,7 @@ async fn converse(serving: Arc<Serving>, stream: TcpStream) {
     };
     let service = service_fn(move |request| {
         let serving = Arc::clone(&serving);
-        async move { Ok::<_, Infallible>(routes::answer(&serving, request).await) }
+        async move { Ok::<_, Infallible>(routes::answer(&serving, request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

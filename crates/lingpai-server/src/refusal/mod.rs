@@ -62,6 +62,7 @@ impl Refusal {
             Self::Denied(Denied::Expired) => "key-expired",
             Self::Denied(Denied::Right(_)) => "right-missing",
             Self::Denied(Denied::Account) => "account-forbidden",
+            Self::Denied(Denied::Network) => "network-forbidden",
             Self::AccountUnknown => "account-unknown",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
@@ -87,6 +88,9 @@ impl Refusal {
                 format!("this API key lacks the right `{}`", right.as_str()).into()
             }
             Self::Denied(Denied::Account) => "this API key is not for this account".into(),
+            Self::Denied(Denied::Network) => {
+                "this API key may not be used from the address that you come from".into()
+            }
             Self::AccountUnknown => "no account of this name is kept here".into(),
             Self::PathUnknown => "there is nothing at this path".into(),
             Self::MethodUnknown(known) => format!("this path is for {known} only").into(),
@@ -131,6 +135,9 @@ impl Refusal {
             }
             Self::Denied(Denied::Account) => {
                 "Use a key that was made for this account, and check the account's name".into()
+            }
+            Self::Denied(Denied::Network) => {
+                "Call from one of the networks that the key was made for, or ask for a key that names yours".into()
             }
             Self::AccountUnknown => {
                 "Check the appid, and that the account is in the configuration of this server".into()

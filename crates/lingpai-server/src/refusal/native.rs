@@ -80,7 +80,9 @@ impl Refusal {
             Self::KeyMissing
             | Self::KeyUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denied::Right(_) | Denied::Account) => StatusCode::FORBIDDEN,
+            Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network) => {
+                StatusCode::FORBIDDEN
+            }
             Self::AccountUnknown | Self::PathUnknown => StatusCode::NOT_FOUND,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

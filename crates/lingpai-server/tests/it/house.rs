@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Failure, Issued, Issuer, NodeId, Policy,
-    Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind, SystemClock,
-    Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer, Moment,
+    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
+    SystemClock, Timestamp, Token, Verdict, Way,
 };
 use lingpai_server::{Bound, Limits, Server};
 use lingpai_store::MemoryStore;
@@ -34,7 +34,7 @@ pub(crate) struct House {
     pub(crate) upstream: Arc<FakeUpstream>,
     pub(crate) directory: Arc<ShakyDirectory>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<HouseClock>,
     /// May read and report [`KEPT`].
     pub(crate) key: String,
     stop: Option<oneshot::Sender<()>>,
@@ -50,7 +50,7 @@ impl House {
         capture_logs();
         let directory = Arc::new(ShakyDirectory::default());
         let key = directory.add_key(&[Right::TokenRead, Right::TokenReport], only(KEPT)).await;
-        let clock = Arc::new(TestClock::starting_at(now()));
+        let clock = Arc::new(HouseClock::new());
         let registry = Registry::open(
             Arc::new(MemoryStore::new()),
             Arc::clone(&clock) as _,
@@ -95,6 +95,12 @@ impl House {
         let path = format!("/v1/accounts/{KEPT}/token/report-invalid");
         let body = format!(r#"{{"access_token":"{token}"}}"#);
         self.ask("POST", &path, &[("Authorization", &bearer(key))], &body).await
+    }
+
+    /// Asks as an SDK does for [`KEPT`]'s token.
+    pub(crate) async fn dropin(&self, key: &str) -> Reply {
+        let query = format!("grant_type=client_credential&appid={KEPT}&secret={key}");
+        self.ask("GET", &format!("/cgi-bin/token?{query}"), &[], "").await
     }
 
     pub(crate) async fn ask(
@@ -207,6 +213,7 @@ impl Reply {
 #[derive(Debug)]
 pub(crate) struct FakeUpstream {
     issued: AtomicU64,
+    tried: AtomicU64,
     failure: Mutex<Option<Failure>>,
     verdict: Mutex<Verdict>,
     /// A permit for every call that may go through.
@@ -219,6 +226,7 @@ impl Default for FakeUpstream {
     fn default() -> Self {
         Self {
             issued: AtomicU64::new(0),
+            tried: AtomicU64::new(0),
             failure: Mutex::new(None),
             verdict: Mutex::new(Verdict::Accepted),
             gate: Semaphore::new(1000),
@@ -231,6 +239,11 @@ impl FakeUpstream {
     /// How often it was asked for a token.
     pub(crate) fn calls(&self) -> u64 {
         self.issued.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked to try one.
+    pub(crate) fn trials(&self) -> u64 {
+        self.tried.load(Ordering::SeqCst)
     }
 
     /// The token it gives at the `n`th call.
@@ -286,6 +299,8 @@ impl Issuer for FakeUpstream {
     }
 
     async fn check(&self, _: &Token) -> Verdict {
+        self.tried.fetch_add(1, Ordering::SeqCst);
+        self.gate.acquire().await.unwrap().forget();
         self.verdict.lock().unwrap().clone()
     }
 }
@@ -324,6 +339,47 @@ impl ShakyDirectory {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away"));
         }
         Ok(())
+    }
+}
+
+/// A clock that can be set forwards while everything else stays as it is.
+#[derive(Debug)]
+pub(crate) struct HouseClock {
+    inner: TestClock,
+    ahead: AtomicU64,
+}
+
+impl HouseClock {
+    fn new() -> Self {
+        Self { inner: TestClock::starting_at(now()), ahead: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn jump_wall(&self, seconds: i64) {
+        self.inner.jump_wall(seconds);
+    }
+
+    /// So much time passes at once.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.ahead.fetch_add(time.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for HouseClock {
+    fn now(&self) -> Moment {
+        self.inner.now() + self.ahead()
+    }
+
+    fn coarse(&self) -> Instant {
+        self.inner.coarse() + self.ahead()
+    }
+
+    async fn sleep_until(&self, until: Instant) {
+        tokio::time::sleep(until.since(self.coarse())).await;
     }
 }
 

@@ -6,6 +6,7 @@
 mod connections;
 mod docs;
 mod dropin;
+mod early;
 mod herd;
 mod house;
 mod keys;
