@@ -11,19 +11,24 @@
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - [`Server`]: how it is started and ended.
 
+mod accounts;
 mod answer;
 mod dropin;
 mod error;
+mod events;
 mod given;
 mod keyring;
+mod keys;
 mod life;
 mod limits;
 mod native;
 mod params;
+mod query;
 mod refusal;
 mod routes;
 mod server;
 mod serving;
+mod tape;
 
 pub use error::Error;
 pub use limits::Limits;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub token_wait: Duration,
     /// The longest `wait` of a long poll. Default 60 s.
     pub poll: Duration,
+    /// After this time without an event, a stream of events carries a sign of life. Default 15 s.
+    pub heartbeat: Duration,
     /// How long requests may take to end when the server ends. Default 10 s.
     pub grace: Duration,
 }
@@ -35,6 +37,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             token_wait: Duration::from_secs(4),
             poll: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
             grace: Duration::from_secs(10),
         }
     }

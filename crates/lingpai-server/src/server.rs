@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lingpai_core::registry::EventStream;
 use lingpai_core::{Directory, Registry};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ use crate::keyring::KeyRing;
 use crate::limits::Limits;
 use crate::routes;
 use crate::serving::Serving;
+use crate::tape::Tape;
 
 /// How many connections the kernel may have taken that we have not: a fleet that starts at once comes at once.
 const BACKLOG: u32 = 4096;
@@ -39,6 +41,7 @@ pub struct Bound {
     listener: TcpListener,
     local_addr: SocketAddr,
     serving: Arc<Serving>,
+    events: EventStream,
     stop: watch::Sender<bool>,
 }
 
@@ -73,8 +76,11 @@ impl Server {
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, .. } = self;
-        let serving = Arc::new(Serving { registry, keys, given: Given::new(), limits, stopping });
-        Ok(Bound { listener, local_addr, serving, stop })
+        let tape = Tape::new(registry.clock().now().wall);
+        let events = registry.events();
+        let given = Given::new();
+        let serving = Arc::new(Serving { registry, keys, given, tape, limits, stopping });
+        Ok(Bound { listener, local_addr, serving, events, stop })
     }
 }
 
@@ -95,12 +101,13 @@ impl Bound {
     ///
     /// Dropping the future cuts everything at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, serving, stop, .. } = self;
+        let Self { listener, serving, events, stop, .. } = self;
         let mut connections = JoinSet::new();
         tokio::select! {
             () = shutdown => {}
             never = accept(&listener, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
+            () = serving.tape.run(events, |_| {}) => {}
         }
         drop(listener);
         stop.send_replace(true);

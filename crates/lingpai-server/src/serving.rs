@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use lingpai_core::client::{ApiKey, Denied, KeyHash, Right};
+use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -17,12 +17,14 @@ use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
+use crate::tape::Tape;
 
 /// What every request needs.
 pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
     pub(crate) given: Given,
+    pub(crate) tape: Tape,
     pub(crate) limits: Limits,
     /// True as soon as the server is to end.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -73,6 +75,21 @@ impl Serving {
         let (key, preset, may_read, may_report) = looked.ok_or(Refusal::KeyUnknown)??;
         let credential = CredentialId::access_token(account);
         Ok(Admitted { credential, key, preset, may_read, may_report })
+    }
+
+    /// Lets in whoever has this right on some accounts: the key's hash, and which accounts these are.
+    pub(crate) async fn admit_somewhere(
+        &self,
+        caller: Caller<'_>,
+        right: Right,
+    ) -> Result<(KeyHash, Accounts), Refusal> {
+        let now = self.registry.clock().now().wall;
+        let look = |key: &ApiKey| {
+            key.allows_somewhere(right, now)?;
+            let open = key.is_open_to(caller.peer).then_some(()).ok_or(Denied::Network);
+            open.map(|()| (key.hash, key.accounts.clone()))
+        };
+        Ok(self.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??)
     }
 
     /// The current token, or what comes of the fetch for it.

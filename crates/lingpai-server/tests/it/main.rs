@@ -3,6 +3,8 @@
 // Clippy knows only the functions marked #[test] as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
+mod accounts;
 mod connections;
 mod docs;
 mod dropin;
@@ -10,5 +12,7 @@ mod early;
 mod herd;
 mod house;
 mod keys;
+mod keys_api;
 mod logs;
 mod native;
+mod stream;
