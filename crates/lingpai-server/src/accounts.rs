@@ -162,6 +162,10 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// In the order of their declaration.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Good, Self::Failing, Self::Refused, Self::Missing, Self::Idle];
+
     pub(crate) fn of(status: &Status) -> Self {
         match (status.expires_in, &status.failure) {
             (Some(_), _) if status.refused => Self::Refused,

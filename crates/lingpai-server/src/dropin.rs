@@ -39,21 +39,8 @@ struct TokenAnswer<'a> {
     expires_in: u64,
 }
 
-/// Answers either call.
+/// Answers either call. What goes wrong is to be said in WeChat's shape.
 pub(crate) async fn answer(
-    serving: &Serving,
-    call: Call,
-    head: &Parts,
-    body: Incoming,
-    peer: IpAddr,
-) -> Response<Body> {
-    match token(serving, call, head, body, peer).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.wechat(),
-    }
-}
-
-async fn token(
     serving: &Serving,
     call: Call,
     head: &Parts,

@@ -79,6 +79,11 @@ impl KeyRing {
         self.changed.subscribe()
     }
 
+    /// Whether the last reading of the store failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// Keeps a new key. It works as soon as this returns.
     pub(crate) async fn add(&self, key: ApiKey) -> Result<(), StoreError> {
         let _alone = self.looked_at.lock().await;

@@ -21,6 +21,8 @@ mod keyring;
 mod keys;
 mod life;
 mod limits;
+mod metrics;
+mod monitor;
 mod native;
 mod params;
 mod query;
@@ -29,6 +31,7 @@ mod routes;
 mod server;
 mod serving;
 mod tape;
+mod trace;
 
 pub use error::Error;
 pub use limits::Limits;

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,8 +17,11 @@ use tokio::time::timeout;
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::refusal::Refusal;
 use crate::tape::Tape;
+use crate::trace::Trace;
 
 /// What every request needs.
 pub(crate) struct Serving {
@@ -25,8 +29,13 @@ pub(crate) struct Serving {
     pub(crate) keys: KeyRing,
     pub(crate) given: Given,
     pub(crate) tape: Tape,
+    pub(crate) monitor: Monitor,
+    pub(crate) metrics: Metrics,
+    pub(crate) trace: Trace,
     pub(crate) limits: Limits,
-    /// True as soon as the server is to end.
+    /// True as soon as the server is asked to end: clients should go elsewhere.
+    pub(crate) leaving: AtomicBool,
+    /// True as soon as the server ends.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 

@@ -68,7 +68,7 @@ pub(crate) enum Parameter {
 
 impl Refusal {
     /// The stable name.
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::KeyMissing => "key-missing",
             Self::KeyUnknown => "key-unknown",
@@ -186,7 +186,7 @@ impl Refusal {
             Self::GrantType => "Send `grant_type=client_credential`".into(),
             Self::BodyWrong(_) => "Change that, and send it again; docs/api.md describes it".into(),
             Self::KeyIdUnknown => "`GET /v1/keys` lists the ids, `lp_` and 12 digits".into(),
-            Self::SomeAccountsOnly => "Use the key of an admin of all accounts".into(),
+            Self::SomeAccountsOnly => "Use a key that is for all accounts".into(),
             Self::NoRandomness => "Check /dev/urandom on the server".into(),
             Self::Store(_) => "See to the store, then try again; tokens are served meanwhile".into(),
             Self::NotRotated(error, _) => match &**error {

@@ -17,7 +17,7 @@ enum About {
     All,
 }
 
-const ROUTES: [(&str, &str, Right, About); 10] = [
+const ROUTES: [(&str, &str, Right, About); 11] = [
     ("GET", "/v1/accounts/{}/token", Right::TokenRead, About::Account),
     ("POST", "/v1/accounts/{}/token/report-invalid", Right::TokenReport, About::Account),
     ("POST", "/v1/accounts/{}/token/rotate", Right::TokenRotate, About::Account),
@@ -25,6 +25,7 @@ const ROUTES: [(&str, &str, Right, About); 10] = [
     ("GET", "/v1/accounts", Right::StatusRead, About::Some),
     ("GET", "/v1/events", Right::StatusRead, About::Some),
     ("GET", "/v1/events/history?account={}", Right::StatusRead, About::Account),
+    ("GET", "/metrics", Right::StatusRead, About::All),
     ("GET", "/v1/keys", Right::Admin, About::All),
     ("POST", "/v1/keys", Right::Admin, About::All),
     ("DELETE", "/v1/keys/lp_000000000000", Right::Admin, About::All),

@@ -24,7 +24,16 @@ async fn every_command_in_the_reference_works() {
             let said = String::from_utf8_lossy(&output.stdout);
             let complaint = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{script}\n{complaint}(apt install curl)");
-            let good = ["access_token", "replaced", "\"ok\"", "304", "\"good\"", "\"rotated\""];
+            let good = [
+                "access_token",
+                "replaced",
+                "\"ok\"",
+                "304",
+                "\"good\"",
+                "\"rotated\"",
+                "\"ready\"",
+                "state=\"good\"",
+            ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             assert!(!said.contains("err"), "{script}\n{said}");
         }

@@ -148,6 +148,14 @@ impl House {
         Reply::parse(&self.exchange_raw(request).await)
     }
 
+    /// Asks another server than this one.
+    pub(crate) async fn ask_at(addr: SocketAddr, path: &str) -> Reply {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Reply::parse(&read_to_end(&mut stream).await)
+    }
+
     pub(crate) async fn exchange_raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -194,6 +202,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     head: String,
     pub(crate) json: Value,
+    pub(crate) body: String,
 }
 
 impl Reply {
@@ -201,7 +210,7 @@ impl Reply {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let json = serde_json::from_str(body).unwrap_or(Value::Null);
-        Self { status: status.unwrap_or(0), head: head.to_owned(), json }
+        Self { status: status.unwrap_or(0), head: head.to_owned(), json, body: body.to_owned() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -14,5 +14,6 @@ mod house;
 mod keys;
 mod keys_api;
 mod logs;
+mod monitor;
 mod native;
 mod stream;
