@@ -16,7 +16,7 @@ use crate::dropin::{self, Call};
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, monitor, native};
+use crate::{accounts, events, keys, monitor, native, openapi};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) enum Route<'a> {
     Ready,
     /// Numbers.
     Metrics,
+    /// The description of all this.
+    OpenApi,
     /// All accounts.
     Accounts,
     /// How it stands with the account of this name.
@@ -110,6 +112,7 @@ async fn rare(
         Route::Health => monitor::health(head),
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
+        Route::OpenApi => openapi::answer(head),
         Route::Token(_) | Route::DropIn(_) | Route::Unknown => Err(Refusal::PathUnknown),
     }
 }
@@ -131,6 +134,7 @@ impl<'a> Route<'a> {
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
+            "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
@@ -143,7 +147,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 15] = [
+    pub(crate) const NAMES: [&'static str; 16] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -158,6 +162,7 @@ impl<'a> Route<'a> {
         "/healthz",
         "/readyz",
         "/metrics",
+        "/openapi.json",
         "unknown",
     ];
 
@@ -178,7 +183,8 @@ impl<'a> Route<'a> {
             Self::Health => 11,
             Self::Ready => 12,
             Self::Metrics => 13,
-            Self::Unknown => 14,
+            Self::OpenApi => 14,
+            Self::Unknown => 15,
         }
     }
 

@@ -16,4 +16,6 @@ mod keys_api;
 mod logs;
 mod monitor;
 mod native;
+mod openapi;
+mod schema;
 mod stream;
