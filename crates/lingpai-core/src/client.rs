@@ -1,10 +1,13 @@
 //! Clients: the business services that hold an API key, and what each may do.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
+use crate::network::Network;
+use crate::preset::Preset;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -21,6 +24,12 @@ pub struct ApiKey {
     pub rights: BTreeSet<Right>,
     /// For which accounts.
     pub accounts: Accounts,
+    /// From where it may be used; empty: from everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
+    /// How the client's SDK counts the life of a token that it fetched on a path in WeChat's shape.
+    #[serde(default)]
+    pub preset: Preset,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused, if ever.
@@ -30,22 +39,55 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether this key's record allows `right` on `account` at this time, and why not.
+    /// Whether this key's record allows `right` on `account` at this time, and why not. Where the client is does not
+    /// count.
     ///
     /// # Errors
     /// The [`Denied`] that says what stands in the way.
     pub fn allows(&self, right: Right, account: &AccountId, at: Timestamp) -> Result<(), Denied> {
+        self.allows_somewhere(right, at)?;
+        self.accounts.contains(account).then_some(()).ok_or(Denied::Account)
+    }
+
+    /// The same for a client at this address.
+    ///
+    /// # Errors
+    /// The [`Denied`] that says what stands in the way.
+    pub fn allows_from(
+        &self,
+        peer: IpAddr,
+        right: Right,
+        account: &AccountId,
+        at: Timestamp,
+    ) -> Result<(), Denied> {
+        self.allows(right, account, at)?;
+        self.is_open_to(peer).then_some(()).ok_or(Denied::Network)
+    }
+
+    /// Whether it allows `right` on whatever accounts it is for.
+    ///
+    /// # Errors
+    /// The [`Denied`] that says what stands in the way.
+    pub fn allows_somewhere(&self, right: Right, at: Timestamp) -> Result<(), Denied> {
         if self.revoked_at.is_some() {
             Err(Denied::Revoked)
         } else if self.expires_at.is_some_and(|end| at >= end) {
             Err(Denied::Expired)
-        } else if !self.rights.contains(&right) && !self.rights.contains(&Right::Admin) {
+        } else if !self.has(right) {
             Err(Denied::Right(right))
-        } else if !self.accounts.contains(account) {
-            Err(Denied::Account)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether this right, or the one that includes all others, is among its own.
+    pub fn has(&self, right: Right) -> bool {
+        self.rights.contains(&right) || self.rights.contains(&Right::Admin)
+    }
+
+    /// Whether it may be used from this address.
+    pub fn is_open_to(&self, peer: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(peer))
     }
 }
 
@@ -60,6 +102,8 @@ pub enum Denied {
     Right(Right),
     /// It may not use this account.
     Account,
+    /// It may not be used from where the client is.
+    Network,
 }
 
 /// What a key may do.
@@ -72,6 +116,12 @@ pub enum Right {
     /// Report a token as invalid.
     #[serde(rename = "token:report")]
     TokenReport,
+    /// See which accounts there are, how they stand and what happened to them; no token.
+    #[serde(rename = "status:read")]
+    StatusRead,
+    /// Have a token replaced now.
+    #[serde(rename = "token:rotate")]
+    TokenRotate,
     /// Everything, on the accounts it is for.
     #[serde(rename = "admin")]
     Admin,
@@ -79,14 +129,44 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 3] = [Self::TokenRead, Self::TokenReport, Self::Admin];
+    pub const ALL: [Self; 5] =
+        [Self::TokenRead, Self::TokenReport, Self::StatusRead, Self::TokenRotate, Self::Admin];
 
     /// The name it has everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TokenRead => "token:read",
             Self::TokenReport => "token:report",
+            Self::StatusRead => "status:read",
+            Self::TokenRotate => "token:rotate",
             Self::Admin => "admin",
+        }
+    }
+}
+
+/// Rights that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A service: reads tokens, and reports those that were refused.
+    Service,
+    /// A person or a monitor that looks on.
+    Viewer,
+    /// A person who runs the accounts.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// What it may do.
+    pub fn rights(self) -> BTreeSet<Right> {
+        use Right::{Admin, StatusRead, TokenRead, TokenReport, TokenRotate};
+        match self {
+            Self::Service => [TokenRead, TokenReport].into(),
+            Self::Viewer => [StatusRead].into(),
+            Self::Operator => [TokenRead, TokenReport, StatusRead, TokenRotate].into(),
+            Self::Admin => [Admin].into(),
         }
     }
 }
@@ -161,6 +241,8 @@ impl NewKey {
             hash: KeyHash::of(key.expose()),
             rights,
             accounts,
+            networks: Vec::new(),
+            preset: Preset::default(),
             created_at: at,
             expires_at: None,
             revoked_at: None,
@@ -202,6 +284,31 @@ mod tests {
         assert_eq!(admin.allows(Right::TokenRead, &account, now), Err(Denied::Expired));
         admin.revoked_at = Some(now);
         assert_eq!(admin.allows(Right::TokenRead, &account, now), Err(Denied::Revoked));
+    }
+
+    #[test]
+    fn a_key_for_some_networks_is_of_no_use_elsewhere() {
+        let account: AccountId = "wx1".parse().unwrap();
+        let now = Timestamp::from_millis(1000);
+        let mut admin = key(&[Right::Admin], Accounts::All);
+        let from = |key: &ApiKey, peer: &str| {
+            key.allows_from(peer.parse().unwrap(), Right::TokenRead, &account, now)
+        };
+        assert_eq!(from(&admin, "203.0.113.7"), Ok(()));
+        admin.networks = vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
+        assert_eq!(from(&admin, "10.1.2.3"), Ok(()));
+        assert_eq!(from(&admin, "::1"), Ok(()));
+        assert_eq!(from(&admin, "203.0.113.7"), Err(Denied::Network));
+    }
+
+    #[test]
+    fn a_key_that_was_stored_before_there_were_networks_and_presets_is_good() {
+        let stored = serde_json::json!({
+            "id": "lp_1", "name": "orders", "hash": vec![0; 32], "rights": ["token:read", "admin"], "accounts": "all",
+            "created_at": 0, "expires_at": null, "revoked_at": null,
+        });
+        let key: ApiKey = serde_json::from_value(stored).unwrap();
+        assert!(key.networks.is_empty() && key.preset == Preset::Default);
     }
 
     #[test]

@@ -101,6 +101,13 @@ pub enum What {
         /// What had asked for one more.
         reason: Reason,
     },
+    /// A client asks for the token again and again, long before it should. It is answered from memory.
+    ClientMisuse {
+        /// The id of its key.
+        key: String,
+        /// How often it asked too early within a minute.
+        asks: u32,
+    },
     /// The store cannot be reached or written.
     StoreDegraded {
         /// What it said.
@@ -122,6 +129,7 @@ impl What {
             Self::Suspect { .. } => "suspect",
             Self::FellBack { .. } => "fell-back",
             Self::BudgetSpent { .. } => "budget-spent",
+            Self::ClientMisuse { .. } => "client-misuse",
             Self::StoreDegraded { .. } => "store-degraded",
             Self::StoreRestored => "store-restored",
         }

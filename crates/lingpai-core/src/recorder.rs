@@ -126,6 +126,11 @@ fn log(event: &Event) {
         What::BudgetSpent { used, reason } => tracing::warn!(
             %credential, used, ?reason, "the day's budget is spent down to the reserve for scheduled rotations"
         ),
+        What::ClientMisuse { key, asks } => tracing::warn!(
+            %credential, key, asks,
+            "a client asks for the token again and again: it does not keep what it is given, or its key needs another \
+             preset"
+        ),
         What::StoreDegraded { message } => {
             tracing::error!(%credential, message, "the store is down; what we have is served on");
         }

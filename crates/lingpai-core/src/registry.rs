@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::event::{Event, What};
 use crate::id::{CredentialId, NodeId};
 use crate::issuer::{Issuer, Profile};
 use crate::keeper::Keeper;
@@ -152,6 +153,12 @@ impl Registry {
     /// The events from now on, as they happen.
     pub fn events(&self) -> EventStream {
         self.shared.events.subscribe()
+    }
+
+    /// Tells everyone of something that a surface has noticed.
+    pub fn tell(&self, credential: Option<CredentialId>, what: What) {
+        let (at, node) = (self.shared.clock.now().wall, self.shared.node.clone());
+        self.shared.events.tell(Event { at, credential, node, what });
     }
 
     /// The store behind it.

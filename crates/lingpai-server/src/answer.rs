@@ -1,23 +1,79 @@
 //! Answers: JSON that nobody may keep.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use lingpai_core::Timestamp;
+use serde::{Serialize, Serializer};
+use tokio::sync::mpsc;
 
-/// What every answer's body is.
-pub(crate) type Body = Full<Bytes>;
+/// What an answer's body is.
+pub(crate) enum Body {
+    /// All of it at once.
+    Whole(Full<Bytes>),
+    /// What comes, until the sender goes.
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Stream(pieces) => {
+                pieces.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// An answer with this value as its JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     // Only a map with keys that are no strings, or a failing `Serialize`, could fail; the answers have neither.
     let body = serde_json::to_vec(value).unwrap_or_default();
+    text(status, "application/json; charset=utf-8", body)
+}
+
+/// An answer with this text, of this type.
+pub(crate) fn text(
+    status: StatusCode,
+    kind: &'static str,
+    text: impl Into<Bytes>,
+) -> Response<Body> {
     let mut response = empty(status);
-    *response.body_mut() = Full::from(body);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    *response.body_mut() = Body::Whole(Full::new(text.into()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
@@ -27,4 +83,20 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// For fields that hold a time.
+pub(crate) fn rfc_3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+/// For fields that may hold a time.
+pub(crate) fn rfc_3339_if_any<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc_3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }

@@ -1,20 +1,27 @@
 //! The paths that answer as WeChat does, so that an SDK fetches its token here by changing a host name.
 //!
-//! The `secret` is the client's key. Both paths answer the account's one current token, whatever family it is of, and a
-//! call can never make upstream issue another.
+//! The `secret` is the client's key. Both paths answer the account's one current token, whatever family it is of. A call
+//! alone can never make upstream issue another: one that comes too early, or wants a forced refresh, counts as a report
+//! (`given.rs`), and the engine tries the token before it believes that.
 
-use std::time::Duration;
+use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
+use lingpai_core::Secret;
 use lingpai_core::client::Right;
+use lingpai_core::event::What;
+use lingpai_core::keeper::Outcome;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::given::{Client, Manner};
+use crate::life;
 use crate::params::Params;
 use crate::refusal::Refusal;
-use crate::serving::Serving;
+use crate::serving::{Admitted, Caller, Served, Serving};
 
 /// Which of WeChat's two calls it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,24 +39,13 @@ struct TokenAnswer<'a> {
     expires_in: u64,
 }
 
-/// Answers either call.
+/// Answers either call. What goes wrong is to be said in WeChat's shape.
 pub(crate) async fn answer(
     serving: &Serving,
     call: Call,
     head: &Parts,
     body: Incoming,
-) -> Response<Body> {
-    match token(serving, call, head, body).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.wechat(),
-    }
-}
-
-async fn token(
-    serving: &Serving,
-    call: Call,
-    head: &Parts,
-    body: Incoming,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let mut params = Params::default();
     params.add_form(head.uri.query().unwrap_or_default().as_bytes());
@@ -60,55 +56,65 @@ async fn token(
         (_, Call::StableToken) => return Err(Refusal::MethodUnknown("POST")),
     }
     let call = params.complete()?;
-    let credential = serving.admit(call.key.expose(), Right::TokenRead, &call.appid).await?;
-    let served = serving.current(&credential).await?;
-    let answer = TokenAnswer {
-        access_token: served.token.value.expose(),
-        expires_in: stated_life(served.token.full_life, served.left),
-    };
+    let caller = Caller { key: call.key.expose(), peer };
+    let admitted = serving.admit(caller, Right::TokenRead, &call.appid).await?;
+    let mut served = serving.current(&admitted.credential).await?;
+    let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
+    let client = Client::new(&admitted.key, &admitted.credential.account);
+    let manner = serving.ask(client, &admitted, &served, stated, call.forced);
+    if let Some(asks) = manner.misuse {
+        tell_of_misuse(serving, caller, &admitted, asks).await;
+    }
+    if manner.reports && admitted.may_report {
+        let value = served.token.value.clone();
+        drop(served);
+        served = report(serving, client, &admitted, &value).await?;
+        stated = life::stated(admitted.preset, served.token.full_life, served.left);
+        serving.ask(client, &admitted, &served, stated, false);
+    }
+    let answer = TokenAnswer { access_token: served.token.value.expose(), expires_in: stated };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
-/// The `expires_in` that brings an SDK back before the token that it holds can die.
-///
-/// After a rotation the replaced token lives five minutes, so an SDK must ask again within four. Of a token whose full
-/// life is shorter than WeChat's two hours, both times are the same share. Never zero: SDKs would fetch on every call,
-/// or keep the token for ever.
-fn stated_life(full_life: Duration, left: Duration) -> u64 {
-    const NOMINAL_LIFE: Duration = Duration::from_secs(7200);
-    const RETURN: u32 = 240;
-    const MARGIN: u32 = 5;
-    let scale = full_life.min(NOMINAL_LIFE);
-    let share = |seconds: u32| scale * seconds / 7200;
-    share(RETURN).min(left.saturating_sub(share(MARGIN))).as_secs().max(1)
+/// Has the token tried that the client was given last, and answers with the one to use. What we have is better than an
+/// error: if the trial takes too long, the current token is answered and the trial goes on.
+async fn report(
+    serving: &Serving,
+    client: Client,
+    admitted: &Admitted,
+    value: &Secret,
+) -> Result<Served, Refusal> {
+    let keeper = serving.keeper(&admitted.credential)?;
+    let reported = keeper.report_invalid(value.expose());
+    match timeout(serving.limits.token_wait, reported).await {
+        Ok(Ok(reported)) => {
+            serving.given.learn(client, reported.outcome != Outcome::Accepted);
+            Ok(serving.served(reported.token))
+        }
+        Ok(Err(unavailable)) => Err(unavailable.into()),
+        Err(_) => keeper.token().map(|token| serving.served(token)).ok_or(Refusal::Pending),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stated(full_life: u64, left: u64) -> u64 {
-        stated_life(Duration::from_secs(full_life), Duration::from_secs(left))
+async fn tell_of_misuse(serving: &Serving, caller: Caller<'_>, admitted: &Admitted, asks: u32) {
+    if let Some(key) = serving.keys.look(caller.key, |key| key.id.clone()).await {
+        let credential = Some(admitted.credential.clone());
+        serving.registry.tell(credential, What::ClientMisuse { key, asks });
     }
+}
 
-    #[test]
-    fn a_client_comes_back_within_four_minutes_and_before_the_end() {
-        assert_eq!(stated(7200, 7200), 240);
-        assert_eq!(stated(7200, 245), 240);
-        assert_eq!(stated(7200, 200), 195);
-        assert_eq!(stated(86_400, 80_000), 240);
-    }
-
-    #[test]
-    fn a_token_with_a_short_life_has_short_margins() {
-        assert_eq!(stated(3600, 3600), 120);
-        assert_eq!(stated(60, 60), 2);
-        assert_eq!(stated(60, 1), 1);
-    }
-
-    #[test]
-    fn the_stated_life_is_never_zero() {
-        assert_eq!(stated(7200, 0), 1);
-        assert_eq!(stated(0, 0), 1);
+impl Serving {
+    /// Notes what the client is given now.
+    fn ask(
+        &self,
+        client: Client,
+        admitted: &Admitted,
+        served: &Served,
+        stated: u64,
+        forced: bool,
+    ) -> Manner {
+        let keeps = life::kept_for(admitted.preset, stated);
+        let now = self.registry.clock().coarse();
+        self.given.ask(client, served.token.generation, now, keeps, forced)
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lingpai_core::client::{ApiKey, KeyHash};
-use lingpai_core::{Clock, Directory, Instant, StoreError, StoreErrorKind};
-use tokio::sync::Mutex;
+use lingpai_core::{Clock, Directory, Instant, StoreError, StoreErrorKind, Timestamp};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 /// How old the ring may be.
@@ -31,6 +31,8 @@ pub(crate) struct KeyRing {
     looked_at: Mutex<Option<Instant>>,
     /// Whether the last reading failed, so that it is said once.
     failing: AtomicBool,
+    /// Tells those who stay for long that keys have changed.
+    changed: watch::Sender<()>,
 }
 
 impl KeyRing {
@@ -45,6 +47,7 @@ impl KeyRing {
             clock,
             looked_at: Mutex::default(),
             failing: AtomicBool::new(false),
+            changed: watch::Sender::new(()),
         };
         ring.keys.store(Arc::new(ring.stored().await?));
         Ok(ring)
@@ -59,6 +62,62 @@ impl KeyRing {
         // It may have been made a moment ago. Whoever comes while the store is being read waits for that.
         self.read_for_a_stranger().await;
         self.keys.load().get(&hash).map(look)
+    }
+
+    /// Looks at the record of a key as it is known now, without asking the store.
+    pub(crate) fn look_now<T>(&self, key: &KeyHash, look: impl FnOnce(&ApiKey) -> T) -> Option<T> {
+        self.keys.load().get(key).map(look)
+    }
+
+    /// Every key, revoked ones too.
+    pub(crate) fn all(&self) -> Arc<HashMap<KeyHash, ApiKey>> {
+        self.keys.load_full()
+    }
+
+    /// Says when keys have changed, from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Whether the last reading of the store failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a new key. It works as soon as this returns.
+    pub(crate) async fn add(&self, key: ApiKey) -> Result<(), StoreError> {
+        let _alone = self.looked_at.lock().await;
+        self.put(key).await
+    }
+
+    /// Revokes the key of this id, if there is one. It is refused as soon as this returns.
+    pub(crate) async fn revoke(
+        &self,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let _alone = self.looked_at.lock().await;
+        // Another process may have made or changed it a moment ago.
+        let stored = self.stored().await?;
+        let Some(mut key) = stored.into_values().find(|key| key.id == id) else { return Ok(None) };
+        key.revoked_at.get_or_insert(at);
+        self.put(key.clone()).await?;
+        Ok(Some(key))
+    }
+
+    async fn put(&self, key: ApiKey) -> Result<(), StoreError> {
+        timeout(DEADLINE, self.directory.put_key(&key)).await.map_err(|_| too_slow())??;
+        let mut keys = HashMap::clone(&self.keys.load());
+        keys.insert(key.hash, key);
+        self.publish(keys);
+        Ok(())
+    }
+
+    fn publish(&self, keys: HashMap<KeyHash, ApiKey>) {
+        if **self.keys.load() != keys {
+            self.keys.store(Arc::new(keys));
+            self.changed.send_replace(());
+        }
     }
 
     /// Reads the store every two seconds, for ever.
@@ -87,7 +146,7 @@ impl KeyRing {
     async fn read(&self) {
         match self.stored().await {
             Ok(keys) => {
-                self.keys.store(Arc::new(keys));
+                self.publish(keys);
                 if self.failing.swap(false, Ordering::Relaxed) {
                     tracing::info!("the API keys can be read again");
                 }
@@ -101,12 +160,14 @@ impl KeyRing {
     }
 
     async fn stored(&self) -> Result<HashMap<KeyHash, ApiKey>, StoreError> {
-        let keys = timeout(DEADLINE, self.directory.keys()).await.map_err(|_| {
-            StoreError::new(
-                StoreErrorKind::Unavailable,
-                "the store did not answer in time. Check the disk, and what else uses the file",
-            )
-        })??;
+        let keys = timeout(DEADLINE, self.directory.keys()).await.map_err(|_| too_slow())??;
         Ok(keys.into_iter().map(|key| (key.hash, key)).collect())
     }
+}
+
+fn too_slow() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the store did not answer in time. Check the disk, and what else uses the file",
+    )
 }

@@ -7,21 +7,34 @@
 //!
 //! Where to start reading:
 //! - `routes.rs`: every path there is, and who answers it.
-//! - `native.rs` and `dropin.rs`: the two surfaces. Each is short, since both find the token in `serving.rs`.
+//! - `native.rs` and `dropin.rs`: tokens on the two surfaces. Both find the token in `serving.rs`.
+//! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
+//! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - [`Server`]: how it is started and ended.
 
+mod accounts;
 mod answer;
 mod dropin;
 mod error;
+mod events;
+mod given;
 mod keyring;
+mod keys;
+mod life;
 mod limits;
+mod metrics;
+mod monitor;
 mod native;
+mod openapi;
 mod params;
+mod query;
 mod refusal;
 mod routes;
 mod server;
 mod serving;
+mod tape;
+mod trace;
 
 pub use error::Error;
 pub use limits::Limits;

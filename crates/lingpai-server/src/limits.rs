@@ -21,6 +21,11 @@ pub struct Limits {
     pub token_wait: Duration,
     /// The longest `wait` of a long poll. Default 60 s.
     pub poll: Duration,
+    /// After this time without an event, a stream of events carries a sign of life. Default 15 s.
+    pub heartbeat: Duration,
+    /// For how long the server says that it is about to end before it does: `/readyz` says so, and everything is served
+    /// on, so that load balancers can send clients elsewhere. Default: not at all.
+    pub notice: Duration,
     /// How long requests may take to end when the server ends. Default 10 s.
     pub grace: Duration,
 }
@@ -35,6 +40,8 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             token_wait: Duration::from_secs(4),
             poll: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
+            notice: Duration::ZERO,
             grace: Duration::from_secs(10),
         }
     }

@@ -1,5 +1,6 @@
 //! The native API: proper HTTP statuses, a key in the `Authorization` header, answers that say more than WeChat's.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH};
@@ -7,14 +8,15 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::Right;
-use lingpai_core::keeper::Outcome;
+use lingpai_core::keeper::{Outcome, RotateError};
+use lingpai_core::rotation::AskDenied;
 use lingpai_core::{CredentialId, Generation, Secret, Timestamp};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
 use crate::refusal::Refusal;
-use crate::serving::{Served, Serving};
+use crate::serving::{Admitted, Caller, Served, Serving};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -23,9 +25,9 @@ struct TokenAnswer<'a> {
     kind: &'a str,
     access_token: &'a str,
     generation: Generation,
-    #[serde(serialize_with = "rfc_3339")]
+    #[serde(serialize_with = "answer::rfc_3339")]
     issued_at: Timestamp,
-    #[serde(serialize_with = "rfc_3339")]
+    #[serde(serialize_with = "answer::rfc_3339")]
     expires_at: Timestamp,
     /// Whole seconds.
     expires_in: u64,
@@ -59,12 +61,13 @@ pub(crate) async fn token(
     serving: &Serving,
     account: &str,
     head: &Parts,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     if head.method != Method::GET {
         return Err(Refusal::MethodUnknown("GET"));
     }
-    let key = bearer(&head.headers)?;
-    let credential = serving.admit(key, Right::TokenRead, account).await?;
+    let caller = bearer(&head.headers, peer)?;
+    let Admitted { credential, .. } = serving.admit(caller, Right::TokenRead, account).await?;
     let poll = Poll::read(head.uri.query())?;
     let mut served = serving.current(&credential).await?;
     let mut known = Known::of(&head.headers);
@@ -72,9 +75,9 @@ pub(crate) async fn token(
         known.after = Some(poll.after);
         if served.token.generation <= poll.after {
             drop(served);
-            wait(serving, &credential, poll).await?;
+            wait(serving, caller, &credential, poll).await?;
             // The key may have been revoked meanwhile.
-            serving.admit(key, Right::TokenRead, account).await?;
+            serving.admit(caller, Right::TokenRead, account).await?;
             served = serving.current(&credential).await?;
         }
     }
@@ -96,15 +99,16 @@ pub(crate) async fn report_invalid(
     account: &str,
     head: &Parts,
     body: Incoming,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     const EXPECTED: &str =
         "the JSON object {\"access_token\": \"...\"} with the token that was refused";
     if head.method != Method::POST {
         return Err(Refusal::MethodUnknown("POST"));
     }
-    let key = bearer(&head.headers)?;
-    let credential = serving.admit(key, Right::TokenReport, account).await?;
-    let may_read = serving.admit(key, Right::TokenRead, account).await.is_ok();
+    let caller = bearer(&head.headers, peer)?;
+    let admitted = serving.admit(caller, Right::TokenReport, account).await?;
+    let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
     let body = serving.body(body).await?;
     let report: Report =
@@ -118,14 +122,59 @@ pub(crate) async fn report_invalid(
     Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 
-/// Waits for a later generation, at most for the time that was asked for. Ends early when the server does.
-async fn wait(serving: &Serving, credential: &CredentialId, poll: Poll) -> Result<(), Refusal> {
+/// `POST /v1/accounts/{account}/token/rotate`.
+pub(crate) async fn rotate(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    if head.method != Method::POST {
+        return Err(Refusal::MethodUnknown("POST"));
+    }
+    let caller = bearer(&head.headers, peer)?;
+    let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
+    let Admitted { credential, may_read, .. } = admitted;
+    let keeper = serving.keeper(&credential)?;
+    let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
+    let token = rotated.map_err(|_| Refusal::Pending)?.map_err(|error| {
+        let now = serving.registry.clock().now().instant;
+        let retry_after = match error {
+            RotateError::Denied(AskDenied::TooSoon(at)) => at.since(now),
+            RotateError::Denied(AskDenied::BudgetSpent { until, .. }) => until.since(now),
+            RotateError::Failed(_) => Duration::ZERO,
+        };
+        Refusal::NotRotated(Box::new(error), retry_after)
+    })?;
+    let served = serving.served(token);
+    let token = may_read.then(|| TokenAnswer::new(&credential, &served));
+    let (outcome, explanation) = ("rotated", "The token was replaced. Use the new one.");
+    Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
+}
+
+/// Waits for a later generation, at most for the time that was asked for. Ends early when the server does, and when the
+/// key is not good any more.
+async fn wait(
+    serving: &Serving,
+    caller: Caller<'_>,
+    credential: &CredentialId,
+    poll: Poll,
+) -> Result<(), Refusal> {
     let keeper = serving.keeper(credential)?;
     let mut stopping = serving.stopping.clone();
+    let mut keys = serving.keys.changes();
+    let revoked = async {
+        let account = credential.account.as_str();
+        while keys.changed().await.is_ok() {
+            serving.admit(caller, Right::TokenRead, account).await?;
+        }
+        Ok::<_, Refusal>(())
+    };
     tokio::select! {
         token = keeper.later_than(poll.after) => drop(token),
         _ = stopping.wait_for(|stopping| *stopping) => {}
         () = tokio::time::sleep(poll.wait.min(serving.limits.poll)) => {}
+        outcome = revoked => outcome?,
     }
     Ok(())
 }
@@ -195,11 +244,13 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The key in the `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+/// The key in the `Authorization` header, and whence it came.
+pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match value.and_then(|value| value.split_once(' ')) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Ok(key.trim()),
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Caller { key: key.trim(), peer })
+        }
         _ => Err(Refusal::KeyMissing),
     }
 }
@@ -228,10 +279,6 @@ fn told(outcome: Outcome) -> (&'static str, &'static str) {
             "WeChat refused the token on a trial too, but it cannot be replaced yet. It is tried again by itself.",
         ),
     }
-}
-
-fn rfc_3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
 }
 
 #[cfg(test)]

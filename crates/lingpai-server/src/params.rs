@@ -2,7 +2,7 @@
 //! among them.
 
 use lingpai_core::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::refusal::{Parameter, Refusal};
 
@@ -10,13 +10,13 @@ const EXPECTED: &str =
     "a form, or a JSON object whose `grant_type`, `appid` and `secret` are strings";
 
 /// What was found so far. An empty value counts as absent, and the first of two counts.
-///
-/// `force_refresh` is not among them: it costs one of 20 calls a day, so a client cannot have it.
 #[derive(Default, Deserialize)]
 pub(crate) struct Params {
     grant_type: Option<String>,
     appid: Option<String>,
     secret: Option<Secret>,
+    #[serde(default, deserialize_with = "is_true")]
+    force_refresh: bool,
 }
 
 /// A call for a token with everything that it needs.
@@ -24,6 +24,8 @@ pub(crate) struct TokenCall {
     pub(crate) appid: String,
     /// The client's key, in the place of the AppSecret.
     pub(crate) key: Secret,
+    /// It wants another token than the one it has. Never passed on: that would cost one of 20 calls a day.
+    pub(crate) forced: bool,
 }
 
 impl Params {
@@ -35,6 +37,7 @@ impl Params {
                 "grant_type" => found.grant_type = Some(value.into_owned()),
                 "appid" => found.appid = Some(value.into_owned()),
                 "secret" => found.secret = Some(value.into_owned().into()),
+                "force_refresh" => found.force_refresh = matches!(&*value, "true" | "1"),
                 _ => continue,
             }
             self.add(found);
@@ -61,7 +64,7 @@ impl Params {
         if self.grant_type.as_deref() != Some("client_credential") {
             return Err(Refusal::GrantType);
         }
-        Ok(TokenCall { appid, key })
+        Ok(TokenCall { appid, key, forced: self.force_refresh })
     }
 
     fn add(&mut self, found: Self) {
@@ -70,7 +73,13 @@ impl Params {
         self.appid = self.appid.take().or(found.appid.filter(given));
         let secret = found.secret.filter(|secret| !secret.expose().is_empty());
         self.secret = self.secret.take().or(secret);
+        self.force_refresh |= found.force_refresh;
     }
+}
+
+/// Whatever else stands there is not `true`, and no error.
+fn is_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)? == true)
 }
 
 #[cfg(test)]
@@ -91,6 +100,24 @@ mod tests {
         let mut params = Params::default();
         let body = br#" {"secret":"k","force_refresh":true,"appid":"wx1","n":[1],"grant_type":"client_credential"}"#;
         params.add_body(body).unwrap();
-        assert_eq!(params.complete().unwrap().appid, "wx1");
+        let call = params.complete().unwrap();
+        assert!(call.appid == "wx1" && call.forced);
+    }
+
+    #[test]
+    fn a_forced_refresh_is_asked_for_in_every_form_and_by_nothing_else() {
+        for (body, forced) in [
+            ("force_refresh=true", true),
+            ("force_refresh=1", true),
+            ("force_refresh=false", false),
+            (r#"{"force_refresh":true}"#, true),
+            (r#"{"force_refresh":false}"#, false),
+            (r#"{"force_refresh":{"a":[1]}}"#, false),
+        ] {
+            let mut params = Params::default();
+            params.add_form(b"appid=wx1&secret=k&grant_type=client_credential");
+            params.add_body(body.as_bytes()).unwrap();
+            assert_eq!(params.complete().unwrap().forced, forced, "{body}");
+        }
     }
 }

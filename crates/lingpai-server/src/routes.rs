@@ -3,21 +3,24 @@
 //! The few paths are matched by hand: the two that carry nearly all requests come first, and nothing is allocated.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
 
-use crate::answer::{self, Body};
+use crate::answer::Body;
 use crate::dropin::{self, Call};
-use crate::native;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::trace::{self, Line};
+use crate::{accounts, events, keys, monitor, native, openapi};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route<'a> {
+pub(crate) enum Route<'a> {
     /// The current token of the account of this name, as it stands in the path.
     Token(&'a str),
     /// A report that the account's token is invalid.
@@ -26,33 +29,92 @@ enum Route<'a> {
     DropIn(Call),
     /// Whether the server runs.
     Health,
+    /// Whether clients should be sent here.
+    Ready,
+    /// Numbers.
+    Metrics,
+    /// The description of all this.
+    OpenApi,
+    /// All accounts.
+    Accounts,
+    /// How it stands with the account of this name.
+    Account(&'a str),
+    /// Have the account's token replaced.
+    Rotate(&'a str),
+    /// Events as they happen.
+    Events,
+    /// Events that were.
+    History,
+    /// All keys, and making one.
+    Keys,
+    /// The key of this id.
+    Key(&'a str),
     /// Nowhere.
     Unknown,
 }
 
 /// The answer to one request. Never fails: what goes wrong is answered.
-pub(crate) async fn answer(serving: &Serving, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(
+    serving: &Arc<Serving>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
+    let clock = &**serving.registry.clock();
+    let started = serving.trace.start(clock);
     let outcome = match route {
-        Route::Token(account) => native::token(serving, &decoded(account), &head).await,
-        Route::ReportInvalid(account) => {
-            native::report_invalid(serving, &decoded(account), &head, body).await
-        }
-        Route::DropIn(call) => Ok(dropin::answer(serving, call, &head, body).await),
-        Route::Health => health(&head.method),
-        Route::Unknown => Err(Refusal::PathUnknown),
+        Route::Token(account) => native::token(serving, &decoded(account), &head, peer).await,
+        Route::DropIn(call) => dropin::answer(serving, call, &head, body, peer).await,
+        // What is asked for rarely must not make every connection larger.
+        _ => Box::pin(rare(serving, route, &head, body, peer)).await,
     };
-    let response = outcome.unwrap_or_else(|refusal| refusal.native());
-    // Neither the path nor the query: the one can hold anything, the other a key.
-    tracing::debug!(
-        target: "lingpai::access",
-        method = %head.method,
-        route = route.name(),
-        status = response.status().as_u16(),
-        "answered"
-    );
+    let (mut response, error) = match outcome {
+        Ok(response) => (response, None),
+        Err(refusal) => {
+            serving.metrics.refused(refusal.code());
+            let response = match route {
+                Route::DropIn(_) => refusal.wechat(),
+                _ => refusal.native(),
+            };
+            (response, Some(refusal.code()))
+        }
+    };
+    let status = response.status();
+    serving.metrics.answered(route, status);
+    let id = serving.trace.id(&head.headers, error.is_some());
+    let (method, route) = (&head.method, route.name());
+    let line = Line { peer, method, route, status, error, id: id.as_ref() };
+    serving.trace.log(&line, started, clock);
+    trace::name(response.headers_mut(), id);
     response
+}
+
+/// All but the routes that carry nearly all requests.
+async fn rare(
+    serving: &Arc<Serving>,
+    route: Route<'_>,
+    head: &Parts,
+    body: Incoming,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    match route {
+        Route::ReportInvalid(account) => {
+            native::report_invalid(serving, &decoded(account), head, body, peer).await
+        }
+        Route::Rotate(account) => native::rotate(serving, &decoded(account), head, peer).await,
+        Route::Accounts => accounts::list(serving, head, peer).await,
+        Route::Account(account) => accounts::status(serving, &decoded(account), head, peer).await,
+        Route::Events => events::stream(serving, head, peer).await,
+        Route::History => events::history(serving, head, peer).await,
+        Route::Keys => keys::collection(serving, head, body, peer).await,
+        Route::Key(id) => keys::revoke(serving, id, head, peer).await,
+        Route::Health => monitor::health(head),
+        Route::Ready => monitor::readiness(serving, head),
+        Route::Metrics => monitor::metrics(serving, head, peer).await,
+        Route::OpenApi => openapi::answer(head),
+        Route::Token(_) | Route::DropIn(_) | Route::Unknown => Err(Refusal::PathUnknown),
+    }
 }
 
 impl<'a> Route<'a> {
@@ -61,6 +123,8 @@ impl<'a> Route<'a> {
             return match rest.split_once('/') {
                 Some((account, "token")) => Self::Token(account),
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
+                Some((account, "token/rotate")) => Self::Rotate(account),
+                None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
         }
@@ -68,32 +132,64 @@ impl<'a> Route<'a> {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
             "/healthz" => Self::Health,
-            _ => Self::Unknown,
+            "/readyz" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            "/openapi.json" => Self::OpenApi,
+            "/v1/accounts" => Self::Accounts,
+            "/v1/events" => Self::Events,
+            "/v1/events/history" => Self::History,
+            "/v1/keys" => Self::Keys,
+            _ => match path.strip_prefix("/v1/keys/") {
+                Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
+                _ => Self::Unknown,
+            },
         }
     }
 
-    /// Its name in logs: the path without what differs.
-    fn name(self) -> &'static str {
+    /// The names of routes: the path without what differs. In the order of [`Route::number`].
+    pub(crate) const NAMES: [&'static str; 16] = [
+        "/v1/accounts/{account}/token",
+        "/cgi-bin/token",
+        "/cgi-bin/stable_token",
+        "/v1/accounts/{account}/token/report-invalid",
+        "/v1/accounts/{account}/token/rotate",
+        "/v1/accounts",
+        "/v1/accounts/{account}",
+        "/v1/events",
+        "/v1/events/history",
+        "/v1/keys",
+        "/v1/keys/{id}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "unknown",
+    ];
+
+    /// Its place among the names.
+    pub(crate) fn number(self) -> usize {
         match self {
-            Self::Token(_) => "/v1/accounts/{account}/token",
-            Self::ReportInvalid(_) => "/v1/accounts/{account}/token/report-invalid",
-            Self::DropIn(Call::Token) => "/cgi-bin/token",
-            Self::DropIn(Call::StableToken) => "/cgi-bin/stable_token",
-            Self::Health => "/healthz",
-            Self::Unknown => "unknown",
+            Self::Token(_) => 0,
+            Self::DropIn(Call::Token) => 1,
+            Self::DropIn(Call::StableToken) => 2,
+            Self::ReportInvalid(_) => 3,
+            Self::Rotate(_) => 4,
+            Self::Accounts => 5,
+            Self::Account(_) => 6,
+            Self::Events => 7,
+            Self::History => 8,
+            Self::Keys => 9,
+            Self::Key(_) => 10,
+            Self::Health => 11,
+            Self::Ready => 12,
+            Self::Metrics => 13,
+            Self::OpenApi => 14,
+            Self::Unknown => 15,
         }
     }
-}
 
-/// Says that the server runs, to anybody.
-fn health(method: &Method) -> Result<Response<Body>, Refusal> {
-    #[derive(Serialize)]
-    struct Health {
-        status: &'static str,
-    }
-    match *method {
-        Method::GET | Method::HEAD => Ok(answer::json(StatusCode::OK, &Health { status: "ok" })),
-        _ => Err(Refusal::MethodUnknown("GET, HEAD")),
+    fn name(self) -> &'static str {
+        Self::NAMES[self.number()]
     }
 }
 
@@ -107,11 +203,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_route_is_found_by_its_name() {
+        for (number, name) in Route::NAMES.into_iter().enumerate() {
+            assert_eq!(Route::of(name).number(), number, "{name}");
+        }
+    }
+
+    #[test]
     fn an_account_stands_in_the_path_and_nothing_else_does() {
         assert_eq!(Route::of("/v1/accounts/wx1/token"), Route::Token("wx1"));
         assert_eq!(Route::of("/v1/accounts/wx1/token/report-invalid"), Route::ReportInvalid("wx1"));
         assert_eq!(decoded("ww1%3A1000002"), "ww1:1000002");
-        for path in ["/", "/v1/accounts/wx1", "/v1/accounts/wx1/token/", "/cgi-bin/token/x"] {
+        for path in [
+            "/",
+            "/v1/accounts/",
+            "/v1/accounts/wx1/token/",
+            "/v1/keys/",
+            "/v1/keys/a/b",
+            "/cgi-bin/token/x",
+        ] {
             assert_eq!(Route::of(path), Route::Unknown, "{path}");
         }
     }

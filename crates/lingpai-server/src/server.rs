@@ -2,13 +2,15 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lingpai_core::registry::EventStream;
 use lingpai_core::{Directory, Registry};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -16,10 +18,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::routes;
 use crate::serving::Serving;
+use crate::tape::Tape;
+use crate::trace::Trace;
 
 /// How many connections the kernel may have taken that we have not: a fleet that starts at once comes at once.
 const BACKLOG: u32 = 4096;
@@ -31,6 +38,7 @@ pub struct Server {
     registry: Arc<Registry>,
     directory: Arc<dyn Directory>,
     limits: Limits,
+    logs_access: bool,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -38,18 +46,25 @@ pub struct Bound {
     listener: TcpListener,
     local_addr: SocketAddr,
     serving: Arc<Serving>,
+    events: EventStream,
     stop: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        Self { registry, directory, limits: Limits::default() }
+        Self { registry, directory, limits: Limits::default(), logs_access: false }
     }
 
     /// The same with other limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same, and every request is logged as information under the target `lingpai::access`, with the time it took.
+    pub fn logging_access(mut self) -> Self {
+        self.logs_access = true;
         self
     }
 
@@ -71,9 +86,22 @@ impl Server {
         let clock = Arc::clone(self.registry.clock());
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, .. } = self;
-        let serving = Arc::new(Serving { registry, keys, limits, stopping });
-        Ok(Bound { listener, local_addr, serving, stop })
+        let Self { registry, limits, logs_access, .. } = self;
+        let now = registry.clock().now().wall;
+        let events = registry.events();
+        let serving = Arc::new(Serving {
+            registry,
+            keys,
+            given: Given::new(),
+            tape: Tape::new(now),
+            monitor: Monitor::default(),
+            metrics: Metrics::new(),
+            trace: Trace::new(now, logs_access),
+            limits,
+            leaving: AtomicBool::new(false),
+            stopping,
+        });
+        Ok(Bound { listener, local_addr, serving, events, stop })
     }
 }
 
@@ -89,17 +117,23 @@ impl Bound {
         self.local_addr
     }
 
-    /// Answers until `shutdown` is done. Then nothing new is accepted, long polls are answered at once, and other
+    /// Answers until `shutdown` is done, and [`Limits::notice`] after it. Then nothing new is accepted, long polls are answered at once, and other
     /// requests under way have [`Limits::grace`] to end; what has not ended by then is cut.
     ///
     /// Dropping the future cuts everything at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, serving, stop, .. } = self;
+        let Self { listener, serving, events, stop, .. } = self;
         let mut connections = JoinSet::new();
+        let asked_to_end = async {
+            shutdown.await;
+            serving.leaving.store(true, Ordering::Relaxed);
+            tokio::time::sleep(serving.limits.notice).await;
+        };
         tokio::select! {
-            () = shutdown => {}
+            () = asked_to_end => {}
             never = accept(&listener, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
+            () = serving.tape.run(events, |event| serving.metrics.happened(event)) => {}
         }
         drop(listener);
         stop.send_replace(true);
@@ -151,9 +185,9 @@ async fn accept(
                 }
             }
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     failing = false;
-                    connections.spawn(converse(Arc::clone(serving), stream));
+                    connections.spawn(converse(Arc::clone(serving), stream, peer.ip()));
                 }
                 Err(error) => {
                     if !failing {
@@ -172,7 +206,7 @@ async fn accept(
 }
 
 /// Serves one connection until it ends, or its current request if the server is to end.
-async fn converse(serving: Arc<Serving>, stream: TcpStream) {
+async fn converse(serving: Arc<Serving>, stream: TcpStream, peer: IpAddr) {
     // Without it a pipelining client waits 40 ms for each answer. It fails only on a connection that is gone.
     let _ = stream.set_nodelay(true);
     let limits = serving.limits;
@@ -182,7 +216,7 @@ async fn converse(serving: Arc<Serving>, stream: TcpStream) {
     };
     let service = service_fn(move |request| {
         let serving = Arc::clone(&serving);
-        async move { Ok::<_, Infallible>(routes::answer(&serving, request).await) }
+        async move { Ok::<_, Infallible>(routes::answer(&serving, request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

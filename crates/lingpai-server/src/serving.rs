@@ -1,28 +1,58 @@
 //! What both surfaces do: let the caller in, and find the token. A token that is there is found without a lock and
 //! without waiting; a token that is not is waited for, but never longer than an SDK waits.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use lingpai_core::client::Right;
-use lingpai_core::{AccountId, CredentialId, Keeper, Registry, TokenRef};
+use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
+use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::refusal::Refusal;
+use crate::tape::Tape;
+use crate::trace::Trace;
 
 /// What every request needs.
 pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
+    pub(crate) given: Given,
+    pub(crate) tape: Tape,
+    pub(crate) monitor: Monitor,
+    pub(crate) metrics: Metrics,
+    pub(crate) trace: Trace,
     pub(crate) limits: Limits,
-    /// True as soon as the server is to end.
+    /// True as soon as the server is asked to end: clients should go elsewhere.
+    pub(crate) leaving: AtomicBool,
+    /// True as soon as the server ends.
     pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// Who asks: the key, and the address from which it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) peer: IpAddr,
+}
+
+/// A caller who was let in, to this credential.
+pub(crate) struct Admitted {
+    pub(crate) credential: CredentialId,
+    pub(crate) key: KeyHash,
+    pub(crate) preset: Preset,
+    pub(crate) may_read: bool,
+    pub(crate) may_report: bool,
 }
 
 /// A token, and how long it is still good.
@@ -36,18 +66,39 @@ impl Serving {
     /// so that a stranger cannot find out which accounts there are.
     pub(crate) async fn admit(
         &self,
-        key: &str,
+        caller: Caller<'_>,
         right: Right,
         account: &str,
-    ) -> Result<CredentialId, Refusal> {
+    ) -> Result<Admitted, Refusal> {
         let Ok(account) = account.parse::<AccountId>() else {
-            self.keys.look(key, |_| ()).await.ok_or(Refusal::KeyUnknown)?;
+            self.keys.look(caller.key, |_| ()).await.ok_or(Refusal::KeyUnknown)?;
             return Err(Refusal::AccountUnknown);
         };
         let now = self.registry.clock().now().wall;
-        let verdict = self.keys.look(key, |key| key.allows(right, &account, now)).await;
-        verdict.ok_or(Refusal::KeyUnknown)??;
-        Ok(CredentialId::access_token(account))
+        let look = |key: &ApiKey| {
+            key.allows_from(caller.peer, right, &account, now)?;
+            let (may_read, may_report) = (key.has(Right::TokenRead), key.has(Right::TokenReport));
+            Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
+        };
+        let looked = self.keys.look(caller.key, look).await;
+        let (key, preset, may_read, may_report) = looked.ok_or(Refusal::KeyUnknown)??;
+        let credential = CredentialId::access_token(account);
+        Ok(Admitted { credential, key, preset, may_read, may_report })
+    }
+
+    /// Lets in whoever has this right on some accounts: the key's hash, and which accounts these are.
+    pub(crate) async fn admit_somewhere(
+        &self,
+        caller: Caller<'_>,
+        right: Right,
+    ) -> Result<(KeyHash, Accounts), Refusal> {
+        let now = self.registry.clock().now().wall;
+        let look = |key: &ApiKey| {
+            key.allows_somewhere(right, now)?;
+            let open = key.is_open_to(caller.peer).then_some(()).ok_or(Denied::Network);
+            open.map(|()| (key.hash, key.accounts.clone()))
+        };
+        Ok(self.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??)
     }
 
     /// The current token, or what comes of the fetch for it.

@@ -8,9 +8,11 @@ mod native;
 mod wechat;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use lingpai_core::client::Denied;
-use lingpai_core::keeper::Unavailable;
+use lingpai_core::keeper::{RotateError, Unavailable};
+use lingpai_core::{Failure, StoreError};
 
 /// Why a request is not served.
 #[derive(Debug)]
@@ -39,6 +41,18 @@ pub(crate) enum Refusal {
     ParameterMissing(Parameter),
     /// The `grant_type` is another than `client_credential`.
     GrantType,
+    /// The body says something that cannot be: what is wrong with it.
+    BodyWrong(String),
+    /// There is no key of this id.
+    KeyIdUnknown,
+    /// The key is for some accounts only, and this takes one for all.
+    SomeAccountsOnly,
+    /// The system gives no random bytes.
+    NoRandomness,
+    /// The store cannot do what was asked.
+    Store(StoreError),
+    /// The token was not rotated, and after this time it is worth asking again.
+    NotRotated(Box<RotateError>, Duration),
     /// There is no good token now.
     NoToken(Box<Unavailable>),
     /// One is being fetched or tried, and the caller has waited long enough.
@@ -54,7 +68,7 @@ pub(crate) enum Parameter {
 
 impl Refusal {
     /// The stable name.
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::KeyMissing => "key-missing",
             Self::KeyUnknown => "key-unknown",
@@ -62,6 +76,7 @@ impl Refusal {
             Self::Denied(Denied::Expired) => "key-expired",
             Self::Denied(Denied::Right(_)) => "right-missing",
             Self::Denied(Denied::Account) => "account-forbidden",
+            Self::Denied(Denied::Network) => "network-forbidden",
             Self::AccountUnknown => "account-unknown",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
@@ -71,6 +86,15 @@ impl Refusal {
             Self::QueryUnreadable(..) => "query-unreadable",
             Self::ParameterMissing(_) => "parameter-missing",
             Self::GrantType => "grant-type",
+            Self::BodyWrong(_) => "body-wrong",
+            Self::KeyIdUnknown => "key-id-unknown",
+            Self::SomeAccountsOnly => "accounts-limited",
+            Self::NoRandomness => "no-randomness",
+            Self::Store(_) => "store-unavailable",
+            Self::NotRotated(error, _) => match **error {
+                RotateError::Denied(_) => "rotation-denied",
+                RotateError::Failed(_) => "rotation-failed",
+            },
             Self::NoToken(_) => "no-token",
             Self::Pending => "token-pending",
         }
@@ -87,6 +111,9 @@ impl Refusal {
                 format!("this API key lacks the right `{}`", right.as_str()).into()
             }
             Self::Denied(Denied::Account) => "this API key is not for this account".into(),
+            Self::Denied(Denied::Network) => {
+                "this API key may not be used from the address that you come from".into()
+            }
             Self::AccountUnknown => "no account of this name is kept here".into(),
             Self::PathUnknown => "there is nothing at this path".into(),
             Self::MethodUnknown(known) => format!("this path is for {known} only").into(),
@@ -100,6 +127,12 @@ impl Refusal {
                 format!("the parameter `{}` is missing", parameter.name()).into()
             }
             Self::GrantType => "the `grant_type` is not `client_credential`".into(),
+            Self::BodyWrong(what) => format!("the body cannot be used: {what}").into(),
+            Self::KeyIdUnknown => "there is no key of this id".into(),
+            Self::SomeAccountsOnly => "this API key is for some accounts only".into(),
+            Self::NoRandomness => "the operating system gives no random bytes".into(),
+            Self::Store(error) => format!("the store could not do it: {error}").into(),
+            Self::NotRotated(error, _) => error.to_string().into(),
             Self::NoToken(unavailable) => match unavailable.failure.code {
                 Some(code) => format!(
                     "there is no good token now: WeChat answered errcode {code}: {}",
@@ -132,12 +165,14 @@ impl Refusal {
             Self::Denied(Denied::Account) => {
                 "Use a key that was made for this account, and check the account's name".into()
             }
+            Self::Denied(Denied::Network) => {
+                "Call from one of the networks that the key was made for, or ask for a key that names yours".into()
+            }
             Self::AccountUnknown => {
                 "Check the appid, and that the account is in the configuration of this server".into()
             }
             Self::PathUnknown => {
-                "Try /v1/accounts/{account}/token, /v1/accounts/{account}/token/report-invalid, /cgi-bin/token, \
-                 /cgi-bin/stable_token or /healthz; docs/api.md describes them"
+                "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths"
                     .into()
             }
             Self::MethodUnknown(known) => format!("Use {known}").into(),
@@ -149,12 +184,33 @@ impl Refusal {
                 format!("Send `{}` in the query, a form or JSON", parameter.name()).into()
             }
             Self::GrantType => "Send `grant_type=client_credential`".into(),
-            Self::NoToken(unavailable) => match &unavailable.failure.remedy {
-                Some(remedy) => remedy.into(),
-                None => "It is tried again by itself; ask again later".into(),
+            Self::BodyWrong(_) => "Change that, and send it again; docs/api.md describes it".into(),
+            Self::KeyIdUnknown => "`GET /v1/keys` lists the ids, `lp_` and 12 digits".into(),
+            Self::SomeAccountsOnly => "Use a key that is for all accounts".into(),
+            Self::NoRandomness => "Check /dev/urandom on the server".into(),
+            Self::Store(_) => "See to the store, then try again; tokens are served meanwhile".into(),
+            Self::NotRotated(error, _) => match &**error {
+                RotateError::Denied(_) => {
+                    "Ask again later; if WeChat refuses the token, report it as invalid instead".into()
+                }
+                RotateError::Failed(failure) => remedy_of(failure),
             },
+            Self::NoToken(unavailable) => remedy_of(&unavailable.failure),
             Self::Pending => "Ask again in a second; the fetch goes on meanwhile".into(),
         }
+    }
+}
+
+fn remedy_of(failure: &Failure) -> Cow<'_, str> {
+    match &failure.remedy {
+        Some(remedy) => remedy.into(),
+        None => "It is tried again by itself; ask again later".into(),
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

@@ -7,6 +7,7 @@ use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use lingpai_core::Failure;
 use lingpai_core::client::Denied;
+use lingpai_core::keeper::RotateError;
 use serde::Serialize;
 
 use super::Refusal;
@@ -41,6 +42,10 @@ impl Refusal {
     pub(crate) fn native(&self) -> Response<Body> {
         let upstream = match self {
             Self::NoToken(unavailable) => Upstream::of(&unavailable.failure),
+            Self::NotRotated(error, _) => match &**error {
+                RotateError::Failed(failure) => Upstream::of(failure),
+                RotateError::Denied(_) => None,
+            },
             _ => None,
         };
         let said =
@@ -67,6 +72,9 @@ impl Refusal {
             Self::NoToken(unavailable) => {
                 headers.insert(RETRY_AFTER, whole_seconds(unavailable.retry_after).into());
             }
+            Self::NotRotated(_, retry_after) if !retry_after.is_zero() => {
+                headers.insert(RETRY_AFTER, whole_seconds(*retry_after).into());
+            }
             Self::Pending => {
                 headers.insert(RETRY_AFTER, 1_u64.into());
             }
@@ -80,16 +88,23 @@ impl Refusal {
             Self::KeyMissing
             | Self::KeyUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denied::Right(_) | Denied::Account) => StatusCode::FORBIDDEN,
-            Self::AccountUnknown | Self::PathUnknown => StatusCode::NOT_FOUND,
+            Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network)
+            | Self::SomeAccountsOnly => StatusCode::FORBIDDEN,
+            Self::AccountUnknown | Self::PathUnknown | Self::KeyIdUnknown => StatusCode::NOT_FOUND,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyUnreadable(_)
+            | Self::BodyWrong(_)
             | Self::QueryUnreadable(..)
             | Self::ParameterMissing(_)
             | Self::GrantType => StatusCode::BAD_REQUEST,
-            Self::NoToken(_) | Self::Pending => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRandomness => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotRotated(error, _) => match **error {
+                RotateError::Denied(_) => StatusCode::CONFLICT,
+                RotateError::Failed(_) => StatusCode::BAD_GATEWAY,
+            },
+            Self::NoToken(_) | Self::Pending | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -67,6 +67,13 @@ impl Refusal {
                 None => (errcode::NO_TOKEN, self.in_own_words()),
             },
             Self::Pending => (errcode::TOKEN_PENDING, self.in_own_words()),
+            // Only the native API has these.
+            Self::BodyWrong(_)
+            | Self::KeyIdUnknown
+            | Self::SomeAccountsOnly
+            | Self::NoRandomness
+            | Self::Store(_)
+            | Self::NotRotated(..) => (errcode::NO_TOKEN, self.in_own_words()),
         }
     }
 

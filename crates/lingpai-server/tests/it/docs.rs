@@ -8,6 +8,7 @@ use crate::house::{House, KEPT};
 #[tokio::test]
 async fn every_command_in_the_reference_works() {
     let house = House::open().await;
+    let admin = house.admin().await;
     for page in ["api.md", "zh/api.md"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
         let text = std::fs::read_to_string(path).unwrap();
@@ -16,14 +17,23 @@ async fn every_command_in_the_reference_works() {
         for block in blocks {
             let script = block.split("```").next().unwrap();
             let mut shell = Command::new("sh");
-            shell.args(["-euc", script]).env("LINGPAI_KEY", &house.key).env("APPID", KEPT);
+            shell.args(["-euc", script]).env("LINGPAI_KEY", &admin).env("APPID", KEPT);
             shell.env("LINGPAI_SERVER", format!("http://{}", house.addr)).env("no_proxy", "*");
             let output = tokio::task::spawn_blocking(move || shell.output()).await.unwrap();
             let output = output.unwrap();
             let said = String::from_utf8_lossy(&output.stdout);
             let complaint = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{script}\n{complaint}(apt install curl)");
-            let good = ["access_token", "replaced", "\"ok\"", "304"];
+            let good = [
+                "access_token",
+                "replaced",
+                "\"ok\"",
+                "304",
+                "\"good\"",
+                "\"rotated\"",
+                "\"ready\"",
+                "state=\"good\"",
+            ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             assert!(!said.contains("err"), "{script}\n{said}");
         }

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Failure, Issued, Issuer, NodeId, Policy,
-    Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind, SystemClock,
-    Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer, Moment,
+    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
+    SystemClock, Timestamp, Token, Verdict, Way,
 };
 use lingpai_server::{Bound, Limits, Server};
 use lingpai_store::MemoryStore;
@@ -34,7 +34,7 @@ pub(crate) struct House {
     pub(crate) upstream: Arc<FakeUpstream>,
     pub(crate) directory: Arc<ShakyDirectory>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<HouseClock>,
     /// May read and report [`KEPT`].
     pub(crate) key: String,
     stop: Option<oneshot::Sender<()>>,
@@ -50,7 +50,7 @@ impl House {
         capture_logs();
         let directory = Arc::new(ShakyDirectory::default());
         let key = directory.add_key(&[Right::TokenRead, Right::TokenReport], only(KEPT)).await;
-        let clock = Arc::new(TestClock::starting_at(now()));
+        let clock = Arc::new(HouseClock::new());
         let registry = Registry::open(
             Arc::new(MemoryStore::new()),
             Arc::clone(&clock) as _,
@@ -97,6 +97,34 @@ impl House {
         self.ask("POST", &path, &[("Authorization", &bearer(key))], &body).await
     }
 
+    /// A request with this key in the header.
+    pub(crate) async fn call(&self, key: &str, method: &str, path: &str, body: &str) -> Reply {
+        self.ask(method, path, &[("Authorization", &bearer(key))], body).await
+    }
+
+    /// A key for all accounts that may do all.
+    pub(crate) async fn admin(&self) -> String {
+        self.key_with(&[Right::Admin], Accounts::All, |_| {}).await
+    }
+
+    /// A key that the server knows from its first use on.
+    pub(crate) async fn key_with(
+        &self,
+        rights: &[Right],
+        accounts: Accounts,
+        change: impl FnOnce(&mut ApiKey),
+    ) -> String {
+        // The server looks into the store for strangers once a second.
+        self.clock.advance(Duration::from_secs(1));
+        self.directory.add_key_with(rights, accounts, change).await
+    }
+
+    /// Asks as an SDK does for [`KEPT`]'s token.
+    pub(crate) async fn dropin(&self, key: &str) -> Reply {
+        let query = format!("grant_type=client_credential&appid={KEPT}&secret={key}");
+        self.ask("GET", &format!("/cgi-bin/token?{query}"), &[], "").await
+    }
+
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -118,6 +146,14 @@ impl House {
     /// Sends these very bytes, and reads until the server closes.
     pub(crate) async fn exchange(&self, request: &str) -> Reply {
         Reply::parse(&self.exchange_raw(request).await)
+    }
+
+    /// Asks another server than this one.
+    pub(crate) async fn ask_at(addr: SocketAddr, path: &str) -> Reply {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Reply::parse(&read_to_end(&mut stream).await)
     }
 
     pub(crate) async fn exchange_raw(&self, request: &str) -> String {
@@ -166,6 +202,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     head: String,
     pub(crate) json: Value,
+    pub(crate) body: String,
 }
 
 impl Reply {
@@ -173,7 +210,7 @@ impl Reply {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let json = serde_json::from_str(body).unwrap_or(Value::Null);
-        Self { status: status.unwrap_or(0), head: head.to_owned(), json }
+        Self { status: status.unwrap_or(0), head: head.to_owned(), json, body: body.to_owned() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -207,6 +244,7 @@ impl Reply {
 #[derive(Debug)]
 pub(crate) struct FakeUpstream {
     issued: AtomicU64,
+    tried: AtomicU64,
     failure: Mutex<Option<Failure>>,
     verdict: Mutex<Verdict>,
     /// A permit for every call that may go through.
@@ -219,6 +257,7 @@ impl Default for FakeUpstream {
     fn default() -> Self {
         Self {
             issued: AtomicU64::new(0),
+            tried: AtomicU64::new(0),
             failure: Mutex::new(None),
             verdict: Mutex::new(Verdict::Accepted),
             gate: Semaphore::new(1000),
@@ -231,6 +270,11 @@ impl FakeUpstream {
     /// How often it was asked for a token.
     pub(crate) fn calls(&self) -> u64 {
         self.issued.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked to try one.
+    pub(crate) fn trials(&self) -> u64 {
+        self.tried.load(Ordering::SeqCst)
     }
 
     /// The token it gives at the `n`th call.
@@ -286,6 +330,8 @@ impl Issuer for FakeUpstream {
     }
 
     async fn check(&self, _: &Token) -> Verdict {
+        self.tried.fetch_add(1, Ordering::SeqCst);
+        self.gate.acquire().await.unwrap().forget();
         self.verdict.lock().unwrap().clone()
     }
 }
@@ -327,6 +373,47 @@ impl ShakyDirectory {
     }
 }
 
+/// A clock that can be set forwards while everything else stays as it is.
+#[derive(Debug)]
+pub(crate) struct HouseClock {
+    inner: TestClock,
+    ahead: AtomicU64,
+}
+
+impl HouseClock {
+    fn new() -> Self {
+        Self { inner: TestClock::starting_at(now()), ahead: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn jump_wall(&self, seconds: i64) {
+        self.inner.jump_wall(seconds);
+    }
+
+    /// So much time passes at once.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.ahead.fetch_add(time.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for HouseClock {
+    fn now(&self) -> Moment {
+        self.inner.now() + self.ahead()
+    }
+
+    fn coarse(&self) -> Instant {
+        self.inner.coarse() + self.ahead()
+    }
+
+    async fn sleep_until(&self, until: Instant) {
+        tokio::time::sleep(until.since(self.coarse())).await;
+    }
+}
+
 pub(crate) fn now() -> Timestamp {
     SystemClock::new().now().wall
 }
@@ -351,6 +438,7 @@ impl Directory for ShakyDirectory {
     }
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        self.check()?;
         self.inner.put_key(key).await
     }
 }

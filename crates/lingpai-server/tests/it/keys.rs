@@ -80,6 +80,21 @@ async fn an_expired_key_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_for_another_network_is_refused() {
+    let house = House::open().await;
+    let key = house.directory.add_key_with(&[Right::Admin], Accounts::All, |key| {
+        key.networks = vec!["10.0.0.0/8".parse().unwrap()];
+    });
+    assert_refused(&house, &key.await, KEPT, 403, "network-forbidden").await;
+    let key = house.directory.add_key_with(&[Right::Admin], Accounts::All, |key| {
+        key.networks = vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.1".parse().unwrap()];
+    });
+    house.clock.advance(Duration::from_secs(1));
+    let [token, ..] = ask_all(&house, &key.await, KEPT).await;
+    assert_eq!(token.status, 200, "{token:?}");
+}
+
+#[tokio::test]
 async fn a_key_for_another_account_is_refused() {
     let house = House::open().await;
     assert_refused(&house, &house.key, OTHER, 403, "account-forbidden").await;

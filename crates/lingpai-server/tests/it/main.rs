@@ -3,11 +3,19 @@
 // Clippy knows only the functions marked #[test] as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
+mod accounts;
 mod connections;
 mod docs;
 mod dropin;
+mod early;
 mod herd;
 mod house;
 mod keys;
+mod keys_api;
 mod logs;
+mod monitor;
 mod native;
+mod openapi;
+mod schema;
+mod stream;

@@ -1,0 +1,197 @@
+//! The native API of accounts: which there are, and how they stand. No token is seen here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use lingpai_core::client::Right;
+use lingpai_core::keeper::Status;
+use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
+use serde::Serialize;
+
+use crate::answer::{self, Body};
+use crate::native::bearer;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+/// How many accounts one answer has at most.
+const PAGE: usize = 1000;
+
+/// A page of accounts, in the order of their names.
+#[derive(Serialize)]
+struct AccountsAnswer {
+    accounts: Vec<AccountAnswer>,
+    /// The `after` that asks for the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<AccountId>,
+}
+
+#[derive(Serialize)]
+struct AccountAnswer {
+    account: AccountId,
+    credentials: Vec<CredentialAnswer>,
+}
+
+/// How it stands with one credential.
+#[derive(Serialize)]
+struct CredentialAnswer {
+    kind: String,
+    state: &'static str,
+    generation: Generation,
+    /// Whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    rotating: bool,
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    next_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureAnswer>,
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Timestamp>,
+}
+
+/// Why a token could not be had.
+#[derive(Serialize)]
+pub(crate) struct FailureAnswer {
+    class: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errcode: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rid: Option<String>,
+}
+
+/// `GET /v1/accounts`: those that the key is for.
+pub(crate) async fn list(
+    serving: &Serving,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    if head.method != Method::GET {
+        return Err(Refusal::MethodUnknown("GET"));
+    }
+    let caller = bearer(&head.headers, peer)?;
+    let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
+    let query = Query::of(head);
+    let limit = query.limit(PAGE, PAGE)?;
+    let after = query.account("after")?;
+    let mut found: BTreeMap<AccountId, Vec<Arc<Keeper>>> = BTreeMap::new();
+    for keeper in serving.registry.keepers() {
+        let account = &keeper.credential().account;
+        if allowed.contains(account) && after.as_ref().is_none_or(|after| account > after) {
+            found.entry(account.clone()).or_default().push(keeper);
+        }
+    }
+    let more = found.len() > limit;
+    let accounts: Vec<_> = found.into_iter().take(limit).map(AccountAnswer::new).collect();
+    let next = accounts.last().filter(|_| more).map(|last| last.account.clone());
+    Ok(answer::json(StatusCode::OK, &AccountsAnswer { accounts, next }))
+}
+
+/// `GET /v1/accounts/{account}`.
+pub(crate) async fn status(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    if head.method != Method::GET {
+        return Err(Refusal::MethodUnknown("GET"));
+    }
+    let caller = bearer(&head.headers, peer)?;
+    let admitted = serving.admit(caller, Right::StatusRead, account).await?;
+    let keeper = serving.keeper(&admitted.credential)?;
+    let answer = AccountAnswer::new((admitted.credential.account, vec![keeper]));
+    Ok(answer::json(StatusCode::OK, &answer))
+}
+
+impl AccountAnswer {
+    fn new((account, keepers): (AccountId, Vec<Arc<Keeper>>)) -> Self {
+        let credentials = keepers.iter().map(|keeper| CredentialAnswer::new(keeper.status()));
+        let mut credentials: Vec<_> = credentials.collect();
+        credentials.sort_by(|a, b| a.kind.cmp(&b.kind));
+        Self { account, credentials }
+    }
+}
+
+impl CredentialAnswer {
+    fn new(status: Status) -> Self {
+        Self {
+            kind: status.credential.kind.as_str().to_owned(),
+            state: State::of(&status).as_str(),
+            generation: status.generation,
+            expires_in: status.expires_in.map(|left| left.as_secs()),
+            rotating: status.rotating,
+            next_at: status.next_at,
+            failure: status.failure.map(FailureAnswer::new),
+            failing_since: status.failing_since,
+        }
+    }
+}
+
+impl FailureAnswer {
+    pub(crate) fn new(failure: Failure) -> Self {
+        Self {
+            class: class_name(failure.class),
+            message: failure.message,
+            remedy: failure.remedy,
+            errcode: failure.code,
+            rid: failure.request_id,
+        }
+    }
+}
+
+/// How it stands with a credential, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// There is a good token.
+    Good,
+    /// There is a good token, and the last fetch failed.
+    Failing,
+    /// There is a token that upstream refuses.
+    Refused,
+    /// There is no token, and the last fetch failed.
+    Missing,
+    /// There is no token, and nobody has needed one yet; or it is on its way.
+    Idle,
+}
+
+impl State {
+    /// In the order of their declaration.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Good, Self::Failing, Self::Refused, Self::Missing, Self::Idle];
+
+    pub(crate) fn of(status: &Status) -> Self {
+        match (status.expires_in, &status.failure) {
+            (Some(_), _) if status.refused => Self::Refused,
+            (Some(_), None) => Self::Good,
+            (Some(_), Some(_)) => Self::Failing,
+            (None, Some(_)) => Self::Missing,
+            (None, None) => Self::Idle,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Failing => "failing",
+            Self::Refused => "refused",
+            Self::Missing => "missing",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+pub(crate) fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::RateLimited(_) => "rate-limited",
+        Class::Quota => "quota",
+        Class::NeedsPerson => "needs-person",
+        _ => "transient",
+    }
+}

@@ -1,0 +1,180 @@
+//! The native API of keys, for an admin of all accounts. The key itself is seen once, when it is made.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
+use lingpai_core::{AccountId, Network, Preset, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{self, Body};
+use crate::native::bearer;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+#[derive(Serialize)]
+struct KeysAnswer {
+    keys: Vec<KeyAnswer>,
+}
+
+/// A key as people see it.
+#[derive(Serialize)]
+struct KeyAnswer {
+    id: String,
+    name: String,
+    rights: BTreeSet<Right>,
+    accounts: Named,
+    networks: Vec<Network>,
+    preset: Preset,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "answer::rfc_3339_if_any")]
+    expires_at: Option<Timestamp>,
+    #[serde(serialize_with = "answer::rfc_3339_if_any")]
+    revoked_at: Option<Timestamp>,
+    good: bool,
+    /// The key itself, when it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// What a new key is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    name: String,
+    #[serde(default)]
+    rights: BTreeSet<Right>,
+    role: Option<Role>,
+    accounts: Named,
+    #[serde(default)]
+    networks: Vec<Network>,
+    #[serde(default)]
+    preset: Preset,
+    /// Whole seconds.
+    expires_in: Option<u64>,
+}
+
+/// `"all"`, or a list of names.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "`accounts` must be \"all\" or a list of account names")]
+enum Named {
+    All(All),
+    Only(BTreeSet<AccountId>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum All {
+    All,
+}
+
+/// `GET /v1/keys` and `POST /v1/keys`.
+pub(crate) async fn collection(
+    serving: &Serving,
+    head: &Parts,
+    body: Incoming,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    match head.method {
+        Method::GET | Method::POST => {}
+        _ => return Err(Refusal::MethodUnknown("GET, POST")),
+    }
+    admit(serving, head, peer).await?;
+    let now = serving.registry.clock().now().wall;
+    if head.method == Method::GET {
+        let all = serving.keys.all();
+        let mut keys: Vec<_> = all.values().map(|key| KeyAnswer::new(key, now)).collect();
+        keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        return Ok(answer::json(StatusCode::OK, &KeysAnswer { keys }));
+    }
+    let body = serving.body(body).await?;
+    let wanted: Wanted =
+        serde_json::from_slice(&body).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+    let new = wanted.make(now)?;
+    serving.keys.add(new.record.clone()).await?;
+    tracing::info!(key = %new.record.id, name = ?new.record.name, "an API key was made");
+    let mut answer = KeyAnswer::new(&new.record, now);
+    answer.key = Some(new.key.expose().to_owned());
+    Ok(answer::json(StatusCode::CREATED, &answer))
+}
+
+/// `DELETE /v1/keys/{id}`: the next request with it is refused, and its open streams end.
+pub(crate) async fn revoke(
+    serving: &Serving,
+    id: &str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    if head.method != Method::DELETE {
+        return Err(Refusal::MethodUnknown("DELETE"));
+    }
+    admit(serving, head, peer).await?;
+    let now = serving.registry.clock().now().wall;
+    let key = serving.keys.revoke(id, now).await?.ok_or(Refusal::KeyIdUnknown)?;
+    tracing::info!(key = %key.id, name = ?key.name, "an API key was revoked");
+    Ok(answer::json(StatusCode::OK, &KeyAnswer::new(&key, now)))
+}
+
+/// Only an admin of all accounts: whoever makes keys could make one that may do more.
+async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<(), Refusal> {
+    let caller = bearer(&head.headers, peer)?;
+    match serving.admit_somewhere(caller, Right::Admin).await? {
+        (_, Accounts::All) => Ok(()),
+        (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
+    }
+}
+
+impl Wanted {
+    fn make(self, now: Timestamp) -> Result<NewKey, Refusal> {
+        let wrong = |what: &str| Err(Refusal::BodyWrong(what.to_owned()));
+        if !(1..=100).contains(&self.name.chars().count()) || self.name.contains(char::is_control) {
+            return wrong("`name` must have 1 to 100 characters and no line breaks");
+        }
+        let mut rights = self.rights;
+        rights.extend(self.role.into_iter().flat_map(Role::rights));
+        if rights.is_empty() {
+            return wrong("neither `rights` nor `role` names a right");
+        }
+        if self.expires_in == Some(0) {
+            return wrong("`expires_in` must be a number of seconds above 0");
+        }
+        let accounts = match self.accounts {
+            Named::All(_) => Accounts::All,
+            Named::Only(accounts) if accounts.is_empty() => return wrong("`accounts` is empty"),
+            Named::Only(accounts) => Accounts::Only(accounts),
+        };
+        let mut random = [0; 30];
+        getrandom::fill(&mut random).map_err(|_| Refusal::NoRandomness)?;
+        let mut new = NewKey::from_random(random, &self.name, rights, accounts, now);
+        new.record.networks = self.networks;
+        new.record.preset = self.preset;
+        new.record.expires_at = self.expires_in.map(|seconds| now + Duration::from_secs(seconds));
+        Ok(new)
+    }
+}
+
+impl KeyAnswer {
+    fn new(key: &ApiKey, now: Timestamp) -> Self {
+        Self {
+            id: key.id.clone(),
+            name: key.name.clone(),
+            rights: key.rights.clone(),
+            accounts: match &key.accounts {
+                Accounts::All => Named::All(All::All),
+                Accounts::Only(accounts) => Named::Only(accounts.clone()),
+            },
+            networks: key.networks.clone(),
+            preset: key.preset,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            good: key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end),
+            key: None,
+        }
+    }
+}

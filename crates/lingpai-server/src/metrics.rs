@@ -1,0 +1,152 @@
+//! Numbers for Prometheus.
+//!
+//! Labels are bounded: routes, statuses, names of refusals, kinds, ways, reasons and classes, never accounts or keys.
+//! A request costs one atomic increment; the engine's numbers come from its events, the states from a look at scrape time.
+
+use std::array;
+
+use http::StatusCode;
+use lingpai_core::event::{Event, What};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::accounts::{State, class_name};
+use crate::monitor::Standing;
+use crate::routes::Route;
+
+/// The `Content-Type` of what is answered.
+pub(crate) const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// All numbers.
+pub(crate) struct Metrics {
+    all: Registry,
+    requests: [[Counter; CLASSES.len()]; Route::NAMES.len()],
+    refusals: Family<Refused, Counter>,
+    rotations: Family<Rotated, Counter>,
+    failures: Family<Failed, Counter>,
+    events: Family<Happened, Counter>,
+    credentials: Family<InState, Gauge>,
+    least_left: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    error: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rotated {
+    kind: String,
+    way: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failed {
+    kind: String,
+    way: String,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Happened {
+    event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let requests = Family::<Request, Counter>::default();
+        let counted = |route: usize, class: usize| {
+            let labels = Request { route: Route::NAMES[route], status: CLASSES[class] };
+            requests.get_or_create(&labels).clone()
+        };
+        let metrics = Self {
+            requests: array::from_fn(|route| array::from_fn(|class| counted(route, class))),
+            all: Registry::with_prefix("lingpai"),
+            refusals: Family::default(),
+            rotations: Family::default(),
+            failures: Family::default(),
+            events: Family::default(),
+            credentials: Family::default(),
+            least_left: Gauge::default(),
+        };
+        metrics.registered(requests)
+    }
+
+    fn registered(mut self, requests: Family<Request, Counter>) -> Self {
+        let all = &mut self.all;
+        all.register("http_requests", "Answers, by route and status", requests);
+        let help = "Requests that were refused, by the name of the error; on both surfaces";
+        all.register("refusals", help, self.refusals.clone());
+        let help = "Tokens that took the place of another, by kind, way and reason";
+        all.register("rotations", help, self.rotations.clone());
+        let help = "Fetches that brought no token, by kind, way and class of the failure";
+        all.register("fetch_failures", help, self.failures.clone());
+        all.register("events", "Events, by name", self.events.clone());
+        let help = "Credentials, by the state they are in";
+        all.register("credentials", help, self.credentials.clone());
+        let help = "Seconds that the token with the least left is still good";
+        all.register("token_least_left_seconds", help, self.least_left.clone());
+        self
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, route: Route<'_>, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
+        self.requests[route.number()][class].inc();
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refused(&self, error: &'static str) {
+        self.refusals.get_or_create(&Refused { error }).inc();
+    }
+
+    /// Counts what happened in the engine.
+    pub(crate) fn happened(&self, event: &Event) {
+        self.events.get_or_create(&Happened { event: event.what.name() }).inc();
+        let Some(credential) = &event.credential else { return };
+        let kind = credential.kind.as_str().to_owned();
+        match &event.what {
+            What::Rotated { reason, way, .. } => {
+                let (way, reason) = (way.to_string(), format!("{reason:?}").to_lowercase());
+                self.rotations.get_or_create(&Rotated { kind, way, reason }).inc();
+            }
+            What::Failed { way, failure, .. } => {
+                let (way, class) = (way.to_string(), class_name(failure.class));
+                self.failures.get_or_create(&Failed { kind, way, class }).inc();
+            }
+            _ => {}
+        }
+    }
+
+    /// The text that Prometheus reads.
+    pub(crate) fn text(&self, standing: &Standing) -> String {
+        for state in State::ALL {
+            let labels = InState { state: state.as_str() };
+            let count = standing.count(state).try_into().unwrap_or(i64::MAX);
+            self.credentials.get_or_create(&labels).set(count);
+        }
+        let least = standing.least_left.map_or(0, |left| left.as_secs().cast_signed());
+        self.least_left.set(least);
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.all);
+        text
+    }
+}

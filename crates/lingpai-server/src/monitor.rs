@@ -1,0 +1,152 @@
+//! What monitors and load balancers ask for: whether the server lives, whether it can serve, and its numbers.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use lingpai_core::client::{Accounts, Right};
+use lingpai_core::{Instant, Registry};
+use serde::Serialize;
+
+use crate::accounts::State;
+use crate::answer::{self, Body};
+use crate::metrics;
+use crate::native::bearer;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+/// A look at all credentials is good for so long: strangers must not make the server look at them all the time.
+const AGE: Duration = Duration::from_secs(1);
+
+/// How many credentials are in which state.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Standing {
+    counts: [usize; State::ALL.len()],
+    /// Those among the idle whose first token is on its way.
+    starting: usize,
+    /// The token that ends first has so long to live.
+    pub(crate) least_left: Option<Duration>,
+}
+
+/// The last look.
+#[derive(Default)]
+pub(crate) struct Monitor {
+    last: Mutex<Option<(Instant, Standing)>>,
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    causes: Vec<String>,
+}
+
+/// `GET /healthz`: the server runs. For anybody.
+pub(crate) fn health(head: &Parts) -> Result<Response<Body>, Refusal> {
+    is_read(head)?;
+    Ok(answer::json(StatusCode::OK, &Health { status: "ok" }))
+}
+
+/// `GET /readyz`: whether clients should be sent here. For anybody, so that it names no account.
+pub(crate) fn readiness(serving: &Serving, head: &Parts) -> Result<Response<Body>, Refusal> {
+    is_read(head)?;
+    let standing = serving.monitor.look(&serving.registry);
+    let mut causes = standing.causes();
+    if serving.keys.is_failing() {
+        causes.push("the API keys cannot be read from the store; those known go on working".into());
+    }
+    let servable =
+        standing.count(State::Good) + standing.count(State::Failing) + standing.count(State::Idle)
+            - standing.starting;
+    let (code, status) = match servable {
+        _ if serving.leaving.load(Ordering::Relaxed) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining")
+        }
+        0 if standing.starting > 0 => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        0 => (StatusCode::SERVICE_UNAVAILABLE, "nothing-to-serve"),
+        _ if causes.is_empty() => (StatusCode::OK, "ready"),
+        _ => (StatusCode::OK, "degraded"),
+    };
+    Ok(answer::json(code, &Readiness { status, causes }))
+}
+
+/// `GET /metrics`: for Prometheus, with a key. They tell of all accounts together, so the key must be for all.
+pub(crate) async fn metrics(
+    serving: &Serving,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    is_read(head)?;
+    let caller = bearer(&head.headers, peer)?;
+    let (_, Accounts::All) = serving.admit_somewhere(caller, Right::StatusRead).await? else {
+        return Err(Refusal::SomeAccountsOnly);
+    };
+    let standing = serving.monitor.look(&serving.registry);
+    let text = serving.metrics.text(&standing);
+    Ok(answer::text(StatusCode::OK, metrics::TEXT, text))
+}
+
+fn is_read(head: &Parts) -> Result<(), Refusal> {
+    match head.method {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Refusal::MethodUnknown("GET, HEAD")),
+    }
+}
+
+impl Monitor {
+    fn look(&self, registry: &Registry) -> Standing {
+        let now = registry.clock().coarse();
+        // Whoever comes meanwhile waits for this look rather than taking another.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some((at, standing)) if now.since(at) < AGE => standing,
+            _ => {
+                let standing = Standing::of(registry);
+                *last = Some((now, standing));
+                standing
+            }
+        }
+    }
+}
+
+impl Standing {
+    fn of(registry: &Registry) -> Self {
+        let mut standing = Self::default();
+        for keeper in registry.keepers() {
+            let status = keeper.status();
+            let state = State::of(&status);
+            standing.counts[state as usize] += 1;
+            standing.starting += usize::from(state == State::Idle && status.rotating);
+            if let Some(left) = status.expires_in {
+                standing.least_left =
+                    Some(standing.least_left.map_or(left, |least| least.min(left)));
+            }
+        }
+        standing
+    }
+
+    pub(crate) fn count(&self, state: State) -> usize {
+        self.counts[state as usize]
+    }
+
+    fn causes(&self) -> Vec<String> {
+        let all: usize = self.counts.iter().sum();
+        if all == 0 {
+            return vec!["no account is kept here".to_owned()];
+        }
+        let told = [
+            (State::Failing, "cannot be renewed now; their tokens are still good"),
+            (State::Refused, "have a token that WeChat refuses; another is being fetched"),
+            (State::Missing, "have no token, and it cannot be fetched now"),
+        ];
+        let some = told.into_iter().filter(|(state, _)| self.count(*state) > 0);
+        some.map(|(state, what)| format!("{} of {all} {what}", self.count(state))).collect()
+    }
+}

@@ -1,0 +1,46 @@
+//! The queries of the native API.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use http::request::Parts;
+use lingpai_core::AccountId;
+
+use crate::refusal::Refusal;
+
+/// What stands after the `?`.
+pub(crate) struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    pub(crate) fn of(head: &'a Parts) -> Self {
+        Self(head.uri.query().unwrap_or_default())
+    }
+
+    /// The `limit`: this one if it is not given, and never more than the most.
+    pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Refusal> {
+        let limit = self.read::<usize>("limit", "a whole number from 1 on")?;
+        match limit {
+            Some(0) => Err(Refusal::QueryUnreadable("limit", "a whole number from 1 on")),
+            limit => Ok(limit.unwrap_or(default).min(most)),
+        }
+    }
+
+    /// The account named by this parameter, if any is.
+    pub(crate) fn account(&self, name: &'static str) -> Result<Option<AccountId>, Refusal> {
+        self.read(name, "the name of an account")
+    }
+
+    fn read<T: FromStr>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, Refusal> {
+        let value = self.value(name).map(|value| value.parse());
+        value.transpose().map_err(|_| Refusal::QueryUnreadable(name, expected))
+    }
+
+    fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut pairs = form_urlencoded::parse(self.0.as_bytes());
+        pairs.find(|(found, _)| found == name).map(|(_, value)| value)
+    }
+}

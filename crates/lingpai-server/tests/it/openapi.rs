@@ -1,0 +1,143 @@
+//! `/openapi.json` is true: every operation is called, and what it answers fits its description.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lingpai_core::{Class, Failure, Verdict};
+use serde_json::{Value, json};
+
+use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply};
+use crate::schema::misfit;
+
+/// The description, and which of it was seen to be true.
+struct Description {
+    document: Value,
+    seen: BTreeSet<(String, String, String)>,
+}
+
+impl Description {
+    /// Holds an answer against what is said of it.
+    fn check(&mut self, method: &str, path: &str, reply: &Reply) {
+        let operation = &self.document["paths"][path][method];
+        assert!(operation.is_object(), "{method} {path} is not described");
+        let responses = operation["responses"].as_object().unwrap();
+        let status = reply.status.to_string();
+        let status = if responses.contains_key(&status) { status } else { "default".to_owned() };
+        let mut response = &responses[&status];
+        if let Some(place) = response["$ref"].as_str() {
+            response = self.document.pointer(&place[1..]).unwrap();
+        }
+        if let Some(kinds) = response["content"].as_object() {
+            let (kind, content) = kinds.iter().next().unwrap();
+            let sent = reply.header("content-type").unwrap();
+            assert!(sent.starts_with(kind.as_str()), "{method} {path}: {sent} is not {kind}");
+            if kind == "application/json" {
+                let misfit = misfit(&self.document, &content["schema"], &reply.json);
+                assert_eq!(misfit, None, "{method} {path} {status}: {}", reply.json);
+            }
+        } else {
+            assert_eq!(reply.body, "", "{method} {path} {status}");
+        }
+        self.seen.insert((path.to_owned(), method.to_owned(), status));
+    }
+
+    /// Everything that is described.
+    fn all(&self) -> BTreeSet<(String, String, String)> {
+        let mut all = BTreeSet::new();
+        for (path, methods) in self.document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                for status in operation["responses"].as_object().unwrap().keys() {
+                    all.insert((path.clone(), method.clone(), status.clone()));
+                }
+            }
+        }
+        all
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_every_operation_is_as_described() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    let document = house.ask("GET", "/openapi.json", &[], "").await;
+    let mut description = Description { document: document.json.clone(), seen: BTreeSet::new() };
+    description.check("get", "/openapi.json", &document);
+
+    // (method, path as described, what stands for its parameters and after it, body)
+    let account = "/v1/accounts/{account}";
+    let token = "/v1/accounts/{account}/token";
+    let report = "/v1/accounts/{account}/token/report-invalid";
+    let rotate = "/v1/accounts/{account}/token/rotate";
+    let current = json!({"access_token": FakeUpstream::token(1)}).to_string();
+    let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60});
+    let new_key = new_key.to_string();
+    let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
+    let query = format!("?{call}");
+    let calls: [(&str, &str, &str, &str, &str); 22] = [
+        ("get", "/readyz", "", "", ""),
+        ("get", token, KEPT, "", ""),
+        ("get", token, KEPT, "?wait=0s&after=1", ""),
+        ("get", token, KEPT, "?wait=x", ""),
+        ("post", report, KEPT, "", &current),
+        ("post", report, KEPT, "", "{}"),
+        ("post", rotate, KEPT, "", ""),
+        ("post", rotate, KEPT, "", ""),
+        ("get", "/v1/accounts", "", "?limit=1", ""),
+        ("get", "/v1/accounts", "", "?limit=0", ""),
+        ("get", account, OTHER, "", ""),
+        ("get", account, "wxnobody", "", ""),
+        ("get", "/v1/events/history", "", "", ""),
+        ("get", "/v1/events/history", "", "?limit=x", ""),
+        ("get", "/v1/events", "", "?account=wx%20", ""),
+        ("post", "/v1/keys", "", "", &new_key),
+        ("post", "/v1/keys", "", "", "[]"),
+        ("get", "/v1/keys", "", "", ""),
+        ("delete", "/v1/keys/{id}", "lp_nobody", "", ""),
+        ("get", "/cgi-bin/token", "", &query, ""),
+        ("post", "/cgi-bin/token", "", "", &call),
+        ("post", "/cgi-bin/stable_token", "", "", "{"),
+    ];
+    for (method, path, name, rest, body) in calls {
+        // Long enough for one rotation, and too short for the next.
+        house.clock.advance(Duration::from_secs(200));
+        let real = path.replace("{account}", name).replace("{id}", name) + rest;
+        let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
+        description.check(method, path, &reply);
+    }
+    for path in ["/healthz", "/metrics"] {
+        description.check("get", path, &house.call(&admin, "GET", path, "").await);
+    }
+
+    // What is told of failures.
+    let mut failure = Failure::new(Class::NeedsPerson, "invalid ip").with_remedy("Add it");
+    (failure.code, failure.request_id) = (Some(40164), Some("6aac".to_owned()));
+    house.upstream.judges(Verdict::Refused(failure.clone()));
+    house.upstream.fails_with(failure);
+    let failing = token.replace("{account}", OTHER);
+    description.check("get", token, &house.call(&admin, "GET", &failing, "").await);
+    let failing = report.replace("{account}", KEPT);
+    let body = json!({"access_token": FakeUpstream::token(1)}).to_string();
+    description.check("post", report, &house.call(&admin, "POST", &failing, &body).await);
+    description.check("get", "/v1/accounts", &house.call(&admin, "GET", "/v1/accounts", "").await);
+    let history = house.call(&admin, "GET", "/v1/events/history", "").await;
+    description.check("get", "/v1/events/history", &history);
+
+    // What ends.
+    let keys = house.call(&admin, "GET", "/v1/keys", "").await;
+    let id = keys.json["keys"].as_array().unwrap().iter().find(|key| key["name"] == "a").unwrap();
+    let path = format!("/v1/keys/{}", id["id"].as_str().unwrap());
+    description.check("delete", "/v1/keys/{id}", &house.call(&admin, "DELETE", &path, "").await);
+    for account in [KEPT, OTHER] {
+        house.registry.forget(&crate::house::credential(account));
+    }
+    house.clock.advance(Duration::from_secs(1));
+    description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
+
+    for path in ["/v1/keys", "/metrics"] {
+        description.check("get", path, &house.ask("GET", path, &[], "").await);
+    }
+    // A stream does not end by itself; `stream.rs` reads some.
+    description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
+    let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();
+    assert!(unseen.is_empty(), "described and never seen: {unseen:?}");
+}

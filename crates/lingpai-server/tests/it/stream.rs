@@ -1,0 +1,169 @@
+//! `/v1/events`: what happens is told as it happens.
+
+use std::time::Duration;
+
+use lingpai_core::client::{Accounts, Right};
+use lingpai_server::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::house::{House, KEPT, OTHER, PATIENCE, only, read_to_end};
+
+/// An open stream, and what it has said so far.
+struct Stream {
+    socket: TcpStream,
+    said: String,
+}
+
+impl Stream {
+    async fn open(house: &House, key: &str, path: &str, headers: &str) -> Self {
+        let mut socket = house.connect().await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{headers}\r\n"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut stream = Self { socket, said: String::new() };
+        stream.until(": open").await;
+        stream
+    }
+
+    /// Reads until this was said.
+    async fn until(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            let mut bytes = [0; 4096];
+            let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut bytes)).await;
+            match read.unwrap().unwrap() {
+                0 => panic!("ended before {text}: {}", self.said),
+                n => self.said += std::str::from_utf8(&bytes[..n]).unwrap(),
+            }
+        }
+    }
+
+    /// The last id that was told.
+    fn last_id(&self) -> &str {
+        self.said.rsplit_once("\nid: ").unwrap().1.lines().next().unwrap()
+    }
+
+    async fn ended(mut self) -> String {
+        self.said += &read_to_end(&mut self.socket).await;
+        self.said
+    }
+}
+
+async fn viewer(house: &House, accounts: Accounts) -> String {
+    house.key_with(&[Right::StatusRead], accounts, |_| {}).await
+}
+
+#[tokio::test]
+async fn what_happens_is_told_at_once_without_the_token() {
+    let house = House::open().await;
+    let key = viewer(&house, Accounts::All).await;
+    let mut stream = Stream::open(&house, &key, "/v1/events", "").await;
+    assert!(stream.said.contains("text/event-stream"), "{}", stream.said);
+    house.dropin(&house.key).await;
+    stream.until("event: rotated").await;
+    stream.until(&format!("\"account\":\"{KEPT}\"")).await;
+    stream.until("\"generation\":1").await;
+    assert!(!stream.said.contains("SeCrEtToKeN"));
+}
+
+#[tokio::test]
+async fn a_stream_that_was_interrupted_goes_on_where_it_was() {
+    let house = House::open().await;
+    let key = viewer(&house, Accounts::All).await;
+    let stream = Stream::open(&house, &key, "/v1/events", "").await;
+    let id = stream.last_id().to_owned();
+    drop(stream);
+    house.dropin(&house.key).await;
+    let header = format!("Last-Event-ID: {id}\r\n");
+    let mut stream = Stream::open(&house, &key, "/v1/events", &header).await;
+    stream.until("event: rotated").await;
+    assert!(!stream.said.contains("event: gap"));
+    assert_ne!(stream.last_id(), id);
+    let header = "Last-Event-ID: 5-17\r\n";
+    let mut stream = Stream::open(&house, &key, "/v1/events", header).await;
+    stream.until("event: gap").await;
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_the_accounts_that_the_key_is_for_and_that_were_asked_for() {
+    let house = House::open().await;
+    let limited = viewer(&house, only(OTHER)).await;
+    let all = viewer(&house, Accounts::All).await;
+    let mut limited = Stream::open(&house, &limited, "/v1/events", "").await;
+    let path = format!("/v1/events?account={OTHER}");
+    let mut asked = Stream::open(&house, &all, &path, "").await;
+    house.dropin(&house.key).await;
+    let token = format!("/v1/accounts/{OTHER}/token");
+    house.call(&house.admin().await, "GET", &token, "").await;
+    for stream in [&mut limited, &mut asked] {
+        stream.until(OTHER).await;
+        assert!(!stream.said.contains(KEPT), "{}", stream.said);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_key_is_revoked_and_no_other_does() {
+    let house = House::open().await;
+    let (key, other) = (viewer(&house, Accounts::All).await, viewer(&house, Accounts::All).await);
+    let stream = Stream::open(&house, &key, "/v1/events", "").await;
+    let mut stays = Stream::open(&house, &other, "/v1/events", "").await;
+    let id = key.rsplit_once('_').unwrap().0;
+    let admin = house.admin().await;
+    house.call(&admin, "DELETE", &format!("/v1/keys/{id}"), "").await;
+    stream.ended().await;
+    house.dropin(&house.key).await;
+    stays.until("event: rotated").await;
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_when_its_key_is_revoked() {
+    let house = House::open().await;
+    house.dropin(&house.key).await;
+    let id = house.key.rsplit_once('_').unwrap().0;
+    let admin = house.admin().await;
+    let path = format!("/v1/accounts/{KEPT}/token?wait=60s&after=1");
+    let (poll, _) = tokio::join!(house.get(&path), async {
+        tokio::task::yield_now().await;
+        house.call(&admin, "DELETE", &format!("/v1/keys/{id}"), "").await
+    });
+    assert_eq!((poll.status, poll.error()), (401, "key-revoked"));
+}
+
+#[tokio::test]
+async fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_server() {
+    let heartbeat = Duration::from_millis(10);
+    let mut house = House::with_limits(Limits { heartbeat, ..Limits::default() }).await;
+    let key = viewer(&house, Accounts::All).await;
+    let mut stream = Stream::open(&house, &key, "/v1/events", "").await;
+    stream.until(": alive").await;
+    house.stop();
+    let said = stream.ended().await;
+    assert!(said.ends_with("0\r\n\r\n"), "in order: {said}");
+    house.ended().await;
+}
+
+#[tokio::test]
+async fn the_history_has_the_newest_first() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    house.dropin(&house.key).await;
+    house.call(&admin, "GET", &format!("/v1/accounts/{OTHER}/token"), "").await;
+    let limited = viewer(&house, only(KEPT)).await;
+    // Events reach the store a moment after they happened.
+    let history = loop {
+        let reply = house.call(&admin, "GET", "/v1/events/history", "").await;
+        if reply.json["events"].as_array().unwrap().len() == 2 {
+            break reply;
+        }
+    };
+    assert_eq!(history.json["events"][0]["account"], OTHER);
+    assert_eq!(history.json["events"][1]["event"], "rotated");
+    let one = house.call(&admin, "GET", "/v1/events/history?limit=1", "").await;
+    assert_eq!(one.json["events"].as_array().unwrap().len(), 1);
+    let mine = house.call(&limited, "GET", "/v1/events/history", "").await;
+    assert_eq!(mine.json["events"].as_array().unwrap().len(), 1);
+    assert_eq!(mine.json["events"][0]["account"], KEPT);
+    let other = format!("/v1/events/history?account={OTHER}");
+    assert_eq!(house.call(&limited, "GET", &other, "").await.error(), "account-forbidden");
+}
