@@ -4,7 +4,7 @@
 //! nobody. Callers who wait are woken by every change and look for themselves.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct Keeper {
     planned: AtomicU64,
     /// When the token was last read, likewise. Kept only where the refresh mode asks for it.
     last_used: AtomicU64,
-    notes_use: bool,
+    notes_use: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Keeper {
         record: Option<Record>,
     ) -> Arc<Self> {
         let now = shared.clock.now();
-        let notes_use = matches!(policy.refresh, Refresh::IdleAfter(_));
+        let notes_use = AtomicBool::new(notes_use(&policy));
         let mut rotation = Rotation::new(shared.profile(issuer.profile()), policy, seed);
         let cell = TokenCell::new();
         let mut events = Vec::new();
@@ -93,7 +93,7 @@ impl Keeper {
     pub fn token(&self) -> Option<TokenRef> {
         let published = self.cell.load();
         let now = self.shared.clock.coarse();
-        if self.notes_use {
+        if self.notes_use.load(Ordering::Relaxed) {
             self.note_use(now);
         }
         match &*published {
@@ -259,6 +259,10 @@ impl Keeper {
     pub fn reconfigure(self: &Arc<Self>, issuer: Arc<dyn Issuer>, policy: Arc<Policy>) {
         let profile = issuer.profile();
         self.lock().issuer = issuer;
+        // Whoever used the token before was not noted: it counts as used now.
+        if notes_use(&policy) && !self.notes_use.swap(true, Ordering::Relaxed) {
+            self.note_use(self.shared.clock.coarse());
+        }
         self.apply(Fact::Reconfigured(profile, policy));
     }
 
@@ -287,7 +291,7 @@ impl Keeper {
         self.planned.store(u64::MAX, Ordering::Relaxed);
         let now = self.shared.clock.now();
         let mut state = self.lock();
-        if self.notes_use {
+        if self.notes_use.load(Ordering::Relaxed) {
             let used = Instant::from_millis(self.last_used.load(Ordering::Relaxed));
             state.rotation.apply(now, Fact::Used(used));
         }
@@ -399,6 +403,11 @@ impl Keeper {
     }
 }
 
+/// Whether it matters when the token was last used.
+fn notes_use(policy: &Policy) -> bool {
+    matches!(policy.refresh, Refresh::IdleAfter(_))
+}
+
 /// A token that was current when it was read. Cheap; meant to be used and dropped, not kept.
 pub struct TokenRef(Guard<Option<Arc<Published>>>);
 
@@ -446,7 +455,7 @@ impl Reader {
             self.seen.clone_from(&self.keeper.cell.load());
         }
         let now = self.keeper.shared.clock.coarse();
-        if self.keeper.notes_use {
+        if self.keeper.notes_use.load(Ordering::Relaxed) {
             self.keeper.note_use(now);
         }
         self.seen.as_deref().filter(|seen| now < seen.ends).map(|seen| &seen.token)
