@@ -82,7 +82,19 @@ impl Error {
 
     /// What a person reads on standard error: the error, then its causes.
     pub(crate) fn report(&self) -> String {
-        let mut report = format!("error: {self}\n");
+        format!("error: {self}\n{}", self.causes())
+    }
+
+    /// What the log says of a configuration that was changed and cannot be taken over.
+    pub(crate) fn refusal(&self) -> String {
+        match self {
+            Self::Config(mistakes) => mistakes.after_a_change(),
+            other => format!("{other}. The configuration before stays in force\n{}", self.causes()),
+        }
+    }
+
+    fn causes(&self) -> String {
+        let mut report = String::new();
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
             report.push_str(&format!("  caused by: {cause}\n"));

@@ -1,7 +1,7 @@
 //! `lingpai account`: the accounts in the store, and how they stand.
 
 use lingpai_core::store::Record;
-use lingpai_core::{Account, Clock, Kind, SystemClock, Timestamp};
+use lingpai_core::{Account, AccountId, Clock, Kind, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -15,12 +15,12 @@ use crate::output;
 /// Works on the store of the configuration.
 pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Error> {
     let store = durable_store(&config).await?;
-    let outcome = work(command, &store).await;
+    let outcome = work(command, &store, &config).await;
     store.close().await;
     outcome
 }
 
-async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
+async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Result<(), Error> {
     let now = SystemClock::new().now().wall;
     match command {
         args::Account::List { json } => {
@@ -51,15 +51,30 @@ async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
             }
         }
         args::Account::Remove { account } => {
+            refuse_configured(&account, config)?;
             if !store.directory().remove_account(&account).await? {
                 return Err(unknown(account.as_str()));
             }
             output::tell(&format!(
-                "The account {account} and its tokens are removed from the store. A running server goes on keeping it \
-                 until it is started again; an [[account]] in the configuration brings it back."
+                "The account {account} and its tokens are removed from the store. Running servers end keeping it within \
+                 seconds."
             ));
             Ok(())
         }
+    }
+}
+
+/// What the configuration says of an account wins over the store: a change here would not last.
+fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
+    match &config.file {
+        Some(file) if config.accounts.iter().any(|configured| configured.id == *account) => {
+            Err(Error::said(format!(
+                "the account {account} stands in {}, which wins over the store. Change it there, or take its \
+                 [[account]] out first",
+                file.display()
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -60,7 +60,7 @@ fn secret(section: &mut Section<'_>, base: &Path) -> Option<lingpai_core::Secret
     let reading = section.reading();
     let value = section.value("secret")?;
     let reference = Reference::read(reading, "secret", value)?;
-    let fetched = reference.fetch(base, reading.environment);
+    let fetched = reference.fetch(base, reading);
     fetched.map_err(|what| reading.mistake(Place::File(value.span()), what)).ok()
 }
 
