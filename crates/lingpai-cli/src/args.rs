@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lingpai_core::AccountId;
 use lingpai_core::client::Right;
+use lingpai_wechat::catalogue::Language;
 
 use crate::config;
 
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Keep the tokens of all accounts fresh, and hand them out over HTTP
     Serve(Serve),
+    /// Write a configuration to start from, with every setting explained
+    Init(Init),
     /// Run a simulated WeChat to try and test against
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
@@ -78,6 +81,17 @@ pub(crate) struct Serve {
     /// Keep the demo's account in classic mode, in which every fetch replaces the token
     #[arg(long, requires = "demo")]
     pub(crate) classic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Replace a configuration that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// The language of the explanations [default: LINGPAI_LANG, or what the locale says]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<Lang>,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +161,15 @@ pub(crate) enum Lang {
     En,
     /// 简体中文
     Zh,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::English,
+            Lang::Zh => Self::Chinese,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

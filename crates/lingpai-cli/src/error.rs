@@ -20,7 +20,7 @@ pub(crate) enum Error {
     ConfigFile { path: PathBuf, source: io::Error },
     /// There is nothing to do yet.
     #[error(
-        "there is no {} here and no store, so there is nothing to keep. Write one (docs/configuration.md), name one \
+        "there is no {} here and no store, so there is nothing to keep. Write one with `lingpai init`, name one \
          with --config, or see it all at work first: lingpai serve --demo",
         crate::config::DEFAULT_FILE
     )]

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, key, sandbox, serve, store, token};
+use crate::commands::{account, explain, init, key, sandbox, serve, store, token};
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
 use crate::reload::InForce;
@@ -56,6 +56,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             let level = logging::start(&config.log);
             block_on(serve::run(InForce { source, config, files, level }))
         }
+        Command::Init(options) => init::run(&options, &source(None), &environment),
         Command::Sandbox(options) => {
             logging::start(&config::Log::default());
             block_on(sandbox::run(options))

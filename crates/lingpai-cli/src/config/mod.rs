@@ -7,6 +7,8 @@
 pub(crate) mod account;
 mod duration;
 mod mistake;
+#[cfg(test)]
+mod reference;
 mod secret;
 mod section;
 mod settings;

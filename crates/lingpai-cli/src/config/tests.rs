@@ -7,7 +7,7 @@ use lingpai_core::{AccountKind, Mode, Refresh};
 use super::*;
 
 /// An account that is right, to which mistakes can be added.
-const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { env = \"WX1\" }\n";
+pub(super) const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { env = \"WX1\" }\n";
 
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -18,7 +18,7 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-fn parse(text: &str) -> Result<Config, String> {
+pub(super) fn parse(text: &str) -> Result<Config, String> {
     parse_in(text, &environment)
 }
 
