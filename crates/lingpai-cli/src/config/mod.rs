@@ -9,7 +9,7 @@ mod duration;
 mod mistake;
 #[cfg(test)]
 mod reference;
-mod secret;
+pub(crate) mod secret;
 mod section;
 mod settings;
 mod source;

@@ -87,15 +87,20 @@ impl Reference {
                 (Secret::from(text), format!("the file {}", path.display()))
             }
         };
-        let secret = text.expose().trim();
-        if secret.is_empty() {
-            return Err(format!("{origin} is empty. Put the secret into it"));
-        }
-        if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(format!(
-                "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it"
-            ));
-        }
-        Ok(Secret::from(secret))
+        bare(&text, &origin)
     }
+}
+
+/// The secret in a text, without the line break at its end. What is none is refused; it came from `origin`.
+pub(crate) fn bare(text: &Secret, origin: &str) -> Result<Secret, String> {
+    let secret = text.expose().trim();
+    if secret.is_empty() {
+        return Err(format!("{origin} is empty. Put the secret into it"));
+    }
+    if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!(
+            "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it"
+        ));
+    }
+    Ok(Secret::from(secret))
 }

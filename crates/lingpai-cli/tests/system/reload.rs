@@ -139,3 +139,27 @@ async fn a_secret_that_was_replaced_in_its_file_mends_the_account_at_once() {
     node.end().await;
     home.assert_nothing_leaked();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_another_process_puts_into_the_store_is_kept_until_it_is_removed_there() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 2).await;
+    let home = Home::new(&wechat, 2, "stable", "", "");
+    home.configure(1);
+    let node = home.start().await;
+    token_soon(&home, 0).await;
+    let command = |arguments: &[&str]| {
+        let output = home.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    std::fs::write(home.secret_file(2), "0".repeat(32)).unwrap();
+    command(&["account", "add", &appid(1), "--secret-file", "secret-2"]);
+    home.wait_for("40125").await;
+    command(&["account", "set-secret", &appid(1), "--secret-file", "secret-1"]);
+    token_soon(&home, 1).await;
+    command(&["account", "remove", &appid(1)]);
+    home.wait_for(&format!("no longer kept: {}", appid(1))).await;
+    assert!(home.token(1).await.is_err());
+    home.token(0).await.unwrap();
+    node.end().await;
+    home.assert_nothing_leaked();
+}
