@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lingpai_core::AccountId;
 use lingpai_core::client::Right;
+use lingpai_core::{AccountId, AccountKind, Mode};
+use lingpai_wechat::catalogue::Language;
 
 use crate::config;
 
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Keep the tokens of all accounts fresh, and hand them out over HTTP
     Serve(Serve),
+    /// Write a configuration to start from, with every setting explained
+    Init(Init),
     /// Run a simulated WeChat to try and test against
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
@@ -44,7 +47,7 @@ pub(crate) enum Command {
     /// Make, list and revoke the API keys of clients
     #[command(subcommand)]
     Key(Key),
-    /// List, show and remove the accounts in the store
+    /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
     /// Look after the store
@@ -78,6 +81,17 @@ pub(crate) struct Serve {
     /// Keep the demo's account in classic mode, in which every fetch replaces the token
     #[arg(long, requires = "demo")]
     pub(crate) classic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Replace a configuration that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// The language of the explanations [default: LINGPAI_LANG, or what the locale says]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<Lang>,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +163,15 @@ pub(crate) enum Lang {
     Zh,
 }
 
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::English,
+            Lang::Zh => Self::Chinese,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     /// Make a key for a person or a service. It is printed once and never again
@@ -192,8 +215,35 @@ pub(crate) struct KeyCreate {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct AppSecret {
+    /// The file that holds the AppSecret [default: a hidden prompt, or standard input if that is no terminal]
+    #[arg(long = "secret-file", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Account {
+    /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
+    Add {
+        /// The appid
+        account: AccountId,
+        /// official-account, mini-program or mini-game
+        #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
+        kind: AccountKind,
+        /// stable: a call too many repeats the token. classic: every fetch replaces it
+        #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
+        mode: Mode,
+        #[command(flatten)]
+        secret: AppSecret,
+    },
+    /// Give an account in the store another AppSecret
+    SetSecret {
+        /// The appid
+        account: AccountId,
+        #[command(flatten)]
+        secret: AppSecret,
+    },
     /// List all accounts and how they stand
     List {
         /// Print JSON

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     ConfigFile { path: PathBuf, source: io::Error },
     /// There is nothing to do yet.
     #[error(
-        "there is no {} here and no store, so there is nothing to keep. Write one (docs/configuration.md), name one \
+        "there is no {} here and no store, so there is nothing to keep. Write one with `lingpai init`, name one \
          with --config, or see it all at work first: lingpai serve --demo",
         crate::config::DEFAULT_FILE
     )]
@@ -82,7 +82,19 @@ impl Error {
 
     /// What a person reads on standard error: the error, then its causes.
     pub(crate) fn report(&self) -> String {
-        let mut report = format!("error: {self}\n");
+        format!("error: {self}\n{}", self.causes())
+    }
+
+    /// What the log says of a configuration that was changed and cannot be taken over.
+    pub(crate) fn refusal(&self) -> String {
+        match self {
+            Self::Config(mistakes) => mistakes.after_a_change(),
+            other => format!("{other}. The configuration before stays in force\n{}", self.causes()),
+        }
+    }
+
+    fn causes(&self) -> String {
+        let mut report = String::new();
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
             report.push_str(&format!("  caused by: {cause}\n"));

@@ -2,12 +2,13 @@
 //!
 //! `serve`, `serve --demo` and `token --standalone` are all made of this.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{
-    Account, Clock, CredentialId, Directory, Keeper, NodeId, Registry, Store, StoreError,
-    SystemClock,
+    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Registry, Store,
+    StoreError, SystemClock, Timestamp,
 };
 use lingpai_store::{MemoryStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
@@ -61,15 +62,28 @@ impl OpenStore {
 
     /// Every account that can be read; those that cannot are told of in the log and bring nobody else down.
     pub(crate) async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        Ok(self.accounts_and_damaged().await?.0)
+    }
+
+    /// The same, and the names of those that cannot be read.
+    async fn accounts_and_damaged(&self) -> Result<(Vec<Account>, HashSet<String>), StoreError> {
         let store = match self {
-            Self::Memory(store) => return store.accounts().await,
+            Self::Memory(store) => return Ok((store.accounts().await?, HashSet::new())),
             Self::Sqlite(store) => store,
         };
         let (accounts, damage) = store.accounts_and_damage().await?;
-        for damage in damage {
+        for damage in &damage {
             tracing::error!(account = damage.record, "{}", damage.what);
         }
-        Ok(accounts)
+        Ok((accounts, damage.into_iter().map(|damage| damage.record).collect()))
+    }
+
+    /// What differs after any change of an account, where that is cheap to say.
+    async fn revision(&self) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::Sqlite(store) => store.accounts_revision().await.map(Some),
+        }
     }
 
     /// Finishes what was asked, and lets go of the file.
@@ -93,6 +107,12 @@ pub(crate) struct Keeping {
     pub(crate) registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
     wechat: WeChat,
+    /// WeChat is to be reached in another way than the issuers know.
+    reaches_anew: bool,
+    /// What the accounts were like when they were last read from the store.
+    revision: Option<i64>,
+    /// The accounts kept by [`Keeping::sync`], and when each was changed.
+    kept: HashMap<AccountId, Timestamp>,
 }
 
 impl Keeping {
@@ -102,7 +122,9 @@ impl Keeping {
         let store = OpenStore::open(at).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
-        Ok(Self { store, registry: Arc::new(registry), clock, wechat })
+        let registry = Arc::new(registry);
+        let (reaches_anew, revision, kept) = (false, None, HashMap::new());
+        Ok(Self { store, registry, clock, wechat, reaches_anew, revision, kept })
     }
 
     /// The clock that everything here runs on.
@@ -110,24 +132,77 @@ impl Keeping {
         &self.clock
     }
 
-    /// Every account of the configuration and of the store. What the configuration says of an account is put into the
-    /// store where it differs.
-    pub(crate) async fn accounts(&self, config: &Config) -> Result<Vec<Account>, StoreError> {
-        let mut accounts = self.store.accounts().await?;
+    /// Puts what the configuration says of accounts into the store where it differs.
+    pub(crate) async fn merge(&self, config: &Config) -> Result<(), StoreError> {
+        if config.accounts.is_empty() {
+            return Ok(());
+        }
+        let stored = self.store.accounts().await?;
+        let stored: HashMap<_, _> =
+            stored.iter().map(|account| (account.id.clone(), account)).collect();
         let directory = self.store.directory();
         let now = self.clock.now().wall;
         for configured in &config.accounts {
-            let stored = accounts.iter().position(|account| account.id == configured.id);
-            let created_at = stored.map_or(now, |at| accounts[at].created_at);
-            let account = Account { created_at, updated_at: now, ..configured.clone() };
-            match stored {
-                Some(at) if is_as_configured(&accounts[at], &account) => continue,
-                Some(at) => accounts[at] = account.clone(),
-                None => accounts.push(account.clone()),
+            let stored = stored.get(&configured.id).copied();
+            if stored.is_none_or(|stored| !is_as_configured(stored, configured)) {
+                directory.put_account(&renewed(stored, configured.clone(), now)).await?;
             }
-            directory.put_account(&account).await?;
         }
-        Ok(accounts)
+        Ok(())
+    }
+
+    /// Keeps every account that the store holds, as the store has it, and no other. Accounts that have not changed are
+    /// left alone. Reads nothing if nothing can have changed.
+    pub(crate) async fn sync(&mut self) -> Result<(), StoreError> {
+        // First, so that what is changed during the reading is seen the next time.
+        let revision = self.store.revision().await?;
+        if revision.is_some() && revision == self.revision && !self.reaches_anew {
+            return Ok(());
+        }
+        let (accounts, damaged) = self.store.accounts_and_damaged().await?;
+        let (mut added, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before = std::mem::take(&mut self.kept);
+        for account in &accounts {
+            let known = before.remove(&account.id);
+            match known {
+                None => added.push(&account.id),
+                Some(at) if at != account.updated_at => changed.push(&account.id),
+                Some(_) if self.reaches_anew => {}
+                Some(at) => {
+                    self.kept.insert(account.id.clone(), at);
+                    continue;
+                }
+            }
+            self.keep(account);
+            self.kept.insert(account.id.clone(), account.updated_at);
+        }
+        for (id, at) in before {
+            if damaged.contains(id.as_str()) {
+                self.kept.insert(id, at);
+            } else {
+                self.registry.forget(&CredentialId::access_token(id.clone()));
+                removed.push(id);
+            }
+        }
+        self.reaches_anew = false;
+        if self.revision.replace(revision.unwrap_or(0)).is_some() {
+            tell("kept from now on", &added);
+            tell("kept as it is now", &changed);
+            tell("no longer kept", &removed.iter().collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    /// Reaches WeChat in another way from the next [`Keeping::sync`] on.
+    pub(crate) fn reach(&mut self, upstream: wire::Settings) -> Result<(), Error> {
+        self.wechat = WeChat::new(wire::Upstream::new(upstream)?);
+        self.reaches_anew = true;
+        Ok(())
+    }
+
+    /// Of how many accounts.
+    pub(crate) fn count(&self) -> usize {
+        self.kept.len()
     }
 
     /// Keeps an account's access_token from now on.
@@ -148,4 +223,88 @@ impl Keeping {
 fn is_as_configured(stored: &Account, configured: &Account) -> bool {
     let Account { created_at, updated_at, .. } = *stored;
     *stored == Account { created_at, updated_at, ..configured.clone() }
+}
+
+/// An account as it is to be stored in place of another, at a time that differs from the other's even if the clock was set
+/// back: that is how a running server tells them apart.
+pub(crate) fn renewed(stored: Option<&Account>, account: Account, now: Timestamp) -> Account {
+    let created_at = stored.map_or(now, |stored| stored.created_at);
+    let earliest = stored.map(|stored| stored.updated_at + Duration::from_millis(1));
+    Account { created_at, updated_at: earliest.unwrap_or(now).max(now), ..account }
+}
+
+/// Says in the log what has become of some accounts, without naming thousands.
+fn tell(what: &str, accounts: &[&AccountId]) {
+    const NAMED: usize = 10;
+    if accounts.is_empty() {
+        return;
+    }
+    let named: Vec<_> = accounts.iter().take(NAMED).map(|id| id.as_str()).collect();
+    let more = match accounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    tracing::info!("{what}: {}{more}", named.join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use lingpai_core::Secret;
+
+    use super::*;
+    use crate::config::Source;
+
+    async fn keeping() -> (Keeping, Config) {
+        let upstream = wire::Settings {
+            hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
+            ..wire::Settings::default()
+        };
+        let config = Source::new(None, None).load(&|_| None).unwrap();
+        (Keeping::open(&StoreAt::Memory, upstream).await.unwrap(), config)
+    }
+
+    fn account(id: &str, secret: &str) -> Account {
+        Account::new(id.parse().unwrap(), Secret::from(secret), Timestamp::default())
+    }
+
+    fn kept(keeping: &Keeping) -> Vec<String> {
+        let keepers = keeping.registry.keepers();
+        let mut ids: Vec<_> =
+            keepers.iter().map(|keeper| keeper.credential().account.to_string()).collect();
+        ids.sort();
+        ids
+    }
+
+    #[tokio::test]
+    async fn the_engine_keeps_what_the_store_holds_and_the_store_what_the_configuration_says() {
+        let (mut keeping, mut config) = keeping().await;
+        let directory = keeping.store.directory();
+        directory.put_account(&account("wx1", "by hand")).await.unwrap();
+        config.accounts = vec![account("wx2", "a")];
+        keeping.merge(&config).await.unwrap();
+        keeping.sync().await.unwrap();
+        assert_eq!(kept(&keeping), ["wx1", "wx2"]);
+        let before = keeping.kept.clone();
+
+        config.accounts = vec![account("wx2", "b"), account("wx3", "c")];
+        keeping.merge(&config).await.unwrap();
+        directory.remove_account(&"wx1".parse().unwrap()).await.unwrap();
+        keeping.sync().await.unwrap();
+        assert_eq!(kept(&keeping), ["wx2", "wx3"]);
+        let wx2 = "wx2".parse().unwrap();
+        assert_ne!(keeping.kept[&wx2], before[&wx2]);
+
+        let before = keeping.kept.clone();
+        keeping.merge(&config).await.unwrap();
+        keeping.sync().await.unwrap();
+        assert_eq!(keeping.kept, before, "what has not changed is left alone");
+    }
+
+    #[test]
+    fn a_changed_account_has_another_time_even_if_the_clock_was_set_back() {
+        let stored = Account { updated_at: Timestamp::from_millis(1000), ..account("wx1", "a") };
+        let changed = renewed(Some(&stored), account("wx1", "b"), Timestamp::from_millis(5));
+        assert_eq!(changed.updated_at, Timestamp::from_millis(1001));
+        assert_eq!(changed.created_at, stored.created_at);
+    }
 }

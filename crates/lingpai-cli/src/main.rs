@@ -1,7 +1,7 @@
 //! The `lingpai` binary: arguments, configuration, wiring, printing. No logic: that is in the crates below.
 //!
 //! Where to start reading: `args` says what can be typed, `commands` has a file for each command, `config` reads
-//! `lingpai.toml`, and `keeping` puts store, engine and accounts together.
+//! `lingpai.toml`, and `keeping` puts store, engine and accounts together, `reload` keeps them in line with the configuration.
 
 mod args;
 mod client;
@@ -14,6 +14,7 @@ mod language;
 mod limits;
 mod logging;
 mod output;
+mod reload;
 mod signals;
 
 use std::process::ExitCode;
@@ -21,9 +22,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, key, sandbox, serve, store, token};
-use crate::config::Config;
+use crate::commands::{account, explain, init, key, sandbox, serve, store, token};
+use crate::config::{Config, Source, environment};
 use crate::error::Error;
+use crate::reload::InForce;
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -38,8 +40,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Error> {
-    let load = |listen| Config::load(arguments.config.as_deref(), listen, &environment);
-    let quiet = |config: &Config| logging::start(&config.log.quieter());
+    let source = |listen| Source::new(arguments.config.clone(), listen);
+    let load = || source(None).load(&environment);
+    let quiet = |config: &Config| drop(logging::start(&config.log.quieter()));
     match arguments.command {
         Command::Serve(options) if options.demo => {
             // The demo tells what happens itself.
@@ -47,37 +50,40 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(demo::run(options))
         }
         Command::Serve(options) => {
-            let config = load(options.listen)?;
-            logging::start(&config.log);
-            block_on(serve::run(config))
+            let source = source(options.listen);
+            let (config, files) = source.read(&environment);
+            let config = config?;
+            let level = logging::start(&config.log);
+            block_on(serve::run(InForce { source, config, files, level }))
         }
+        Command::Init(options) => init::run(&options, &source(None), &environment),
         Command::Sandbox(options) => {
             logging::start(&config::Log::default());
             block_on(sandbox::run(options))
         }
         Command::Token(options) if options.standalone => {
-            let config = load(None)?;
+            let config = load()?;
             quiet(&config);
             block_on(token::standalone(options, config))
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
-            let config = load(None)?;
+            let config = load()?;
             quiet(&config);
             block_on(key::run(command, config))
         }
         Command::Account(command) => {
-            let config = load(None)?;
+            let config = load()?;
             quiet(&config);
             block_on(account::run(command, config))
         }
         Command::Store(args::Store::Rekey { new_key_file }) => {
-            let config = load(None)?;
+            let config = load()?;
             quiet(&config);
             block_on(store::rekey(new_key_file, config))
         }
-        Command::Config(args::Config::Check) => output::print(&load(None)?.summary()),
+        Command::Config(args::Config::Check) => output::print(&load()?.summary()),
     }
 }
 
@@ -88,8 +94,4 @@ fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
     let runtime = builder.thread_name("lingpai").enable_all().build();
     let what = "the threads of the program could not be started. Check the limits of this process (ulimit -a)";
     runtime.map_err(|source| Error::System { what, source })?.block_on(command)
-}
-
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -1,4 +1,5 @@
-//! How the operating system asks the program to end: SIGINT (Ctrl-C) and SIGTERM.
+//! What the operating system asks of the program: to end (SIGINT, which is Ctrl-C, and SIGTERM), or to read its
+//! configuration again (SIGHUP).
 
 use crate::error::Error;
 
@@ -34,4 +35,30 @@ pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, 
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
+}
+
+/// Requests to read the configuration again.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    /// Catches the signal from this call on, which would otherwise end the program.
+    pub(crate) fn catch() -> Result<Self, Error> {
+        Ok(Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+                .map_err(|source| Error::System { what: "signals cannot be caught", source })?,
+        })
+    }
+
+    /// Waits for the next one: for ever where there are none. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::failure::{Class, Failure, Reached};
 use crate::id::Fence;
-use crate::issuer::{Verdict, Way};
+use crate::issuer::{Issuer, Verdict, Way};
 use crate::keeper::Keeper;
 use crate::rotation::{Fact, Reason, Saved, Step};
 use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError};
@@ -58,13 +58,16 @@ impl Flight {
         let sent = self.keeper.shared.clock.now();
         let issued = match timeout(deadline, issuer.issue(way)).await {
             Ok(Ok(issued)) => issued,
-            Ok(Err(failure)) => return self.fail(failure, way, reason, lease.as_ref()).await,
+            Ok(Err(failure)) => {
+                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
+            }
             Err(_) => {
                 let failure = Failure::new(
                     Class::Transient,
                     format!("no answer from upstream within {} s", deadline.as_secs()),
                 );
-                return self.fail(failure.perhaps_reached(), way, reason, lease.as_ref()).await;
+                let failure = failure.perhaps_reached();
+                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
             }
         };
         let fingerprint = Fingerprint::of(issued.value.expose());
@@ -123,7 +126,14 @@ impl Flight {
         None
     }
 
-    async fn fail(&self, failure: Failure, way: Way, reason: Reason, lease: Option<&Lease>) {
+    async fn fail(
+        &self,
+        failure: Failure,
+        way: Way,
+        reason: Reason,
+        lease: Option<&Lease>,
+        issuer: &Arc<dyn Issuer>,
+    ) {
         let mut told = failure.clone();
         if self.keeper.with(|rotation, _| rotation.leaves_open(&failure)) {
             told.reached = Reached::Perhaps;
@@ -135,7 +145,18 @@ impl Flight {
             tracing::warn!(error = %describe(&error), "a failed fetch could not be recorded");
         }
         let fence: Option<Fence> = lease.map(|lease| lease.fence);
-        self.keeper.apply(Fact::Failed { failure, way, reason, fence });
+        let failed = Fact::Failed { failure, way, reason, fence };
+        // If the account was changed meanwhile, what failed with the old secret says nothing about the new one.
+        let changed = self.keeper.with(|rotation, now| {
+            (!Arc::ptr_eq(now, issuer)).then(|| (now.profile(), Arc::clone(rotation.policy())))
+        });
+        match changed {
+            None => self.keeper.apply(failed),
+            Some((profile, policy)) => {
+                self.keeper.apply_aside(failed);
+                self.keeper.apply(Fact::Reconfigured(profile, policy));
+            }
+        }
     }
 
     async fn try_token(&self, fingerprint: Fingerprint) {

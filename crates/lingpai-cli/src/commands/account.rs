@@ -1,7 +1,9 @@
-//! `lingpai account`: the accounts in the store, and how they stand.
+//! `lingpai account`: the accounts in the store, and how they stand. A running server notices a change within seconds.
+
+mod app_secret;
 
 use lingpai_core::store::Record;
-use lingpai_core::{Account, Clock, Kind, SystemClock, Timestamp};
+use lingpai_core::{Account, AccountId, Clock, Kind, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -9,20 +11,53 @@ use crate::commands::durable_store;
 use crate::config::account::{kind_name, mode_name};
 use crate::config::{Config, show_duration};
 use crate::error::Error;
-use crate::keeping::OpenStore;
+use crate::keeping::{OpenStore, renewed};
 use crate::output;
 
 /// Works on the store of the configuration.
 pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Error> {
     let store = durable_store(&config).await?;
-    let outcome = work(command, &store).await;
+    let outcome = work(command, &store, &config).await;
     store.close().await;
     outcome
 }
 
-async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
+async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Result<(), Error> {
     let now = SystemClock::new().now().wall;
     match command {
+        args::Account::Add { account: id, kind, mode, secret } => {
+            refuse_configured(&id, config)?;
+            if find(store, &id).await?.is_some() {
+                return Err(Error::said(format!(
+                    "the account {id} is in the store already. To give it another AppSecret: lingpai account \
+                     set-secret {id}"
+                )));
+            }
+            let secret = app_secret::take(&id, &secret)?;
+            let account = Account { kind, mode, ..Account::new(id, secret, now) };
+            store.directory().put_account(&account).await?;
+            output::tell(&format!(
+                "The account {} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
+                 one: lingpai serve",
+                account.id
+            ));
+            Ok(())
+        }
+        args::Account::SetSecret { account: id, secret } => {
+            refuse_configured(&id, config)?;
+            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            let secret = app_secret::take(&id, &secret)?;
+            if secret == stored.secret {
+                output::tell(&format!("The account {id} has this AppSecret already."));
+                return Ok(());
+            }
+            let account = renewed(Some(&stored), Account { secret, ..stored.clone() }, now);
+            store.directory().put_account(&account).await?;
+            output::tell(&format!(
+                "The account {id} has another AppSecret. Running servers use it within seconds."
+            ));
+            Ok(())
+        }
         args::Account::List { json } => {
             let standings = standings(store, now).await?;
             if json {
@@ -30,7 +65,8 @@ async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
             }
             if standings.is_empty() {
                 output::tell(
-                    "The store has no accounts yet: they come into it when `lingpai serve` starts.",
+                    "The store has no accounts yet: `lingpai account add` puts one in, and `lingpai serve` those of the \
+                     configuration.",
                 );
                 return Ok(());
             }
@@ -51,15 +87,34 @@ async fn work(command: args::Account, store: &OpenStore) -> Result<(), Error> {
             }
         }
         args::Account::Remove { account } => {
+            refuse_configured(&account, config)?;
             if !store.directory().remove_account(&account).await? {
                 return Err(unknown(account.as_str()));
             }
             output::tell(&format!(
-                "The account {account} and its tokens are removed from the store. A running server goes on keeping it \
-                 until it is started again; an [[account]] in the configuration brings it back."
+                "The account {account} and its tokens are removed from the store. Running servers end keeping it within \
+                 seconds."
             ));
             Ok(())
         }
+    }
+}
+
+async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Error> {
+    Ok(store.accounts().await?.into_iter().find(|account| account.id == *id))
+}
+
+/// What the configuration says of an account wins over the store: a change here would not last.
+fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
+    match &config.file {
+        Some(file) if config.accounts.iter().any(|configured| configured.id == *account) => {
+            Err(Error::said(format!(
+                "the account {account} stands in {}, which wins over the store. Change it there, or take its \
+                 [[account]] out first",
+                file.display()
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,18 +5,14 @@ use std::io::Read;
 use lingpai_wechat::catalogue::{self, Explained, Language};
 use serde_json::{Value, json};
 
-use crate::args::{Explain, Lang};
+use crate::args::Explain;
 use crate::config::Environment;
 use crate::error::Error;
 use crate::{language, output};
 
 /// Explains a code or a text, or says that there is no error in it.
 pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(), Error> {
-    let said = options.lang.map(|lang| match lang {
-        Lang::En => Language::English,
-        Lang::Zh => Language::Chinese,
-    });
-    let language = language::choose(said, environment);
+    let language = language::choose(options.lang.map(Into::into), environment);
     let text = match options.text.as_slice() {
         [dash] if dash == "-" => standard_input()?,
         words => words.join(" "),

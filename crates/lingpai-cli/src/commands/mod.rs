@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod explain;
+pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod sandbox;
 pub(crate) mod serve;

@@ -5,21 +5,25 @@ use std::sync::Arc;
 use lingpai_server::Server;
 
 use crate::commands::key;
-use crate::config::{Config, StoreAt};
+use crate::config::StoreAt;
 use crate::error::Error;
 use crate::keeping::Keeping;
+use crate::reload::{Follower, InForce};
+use crate::signals::Hangups;
 use crate::{output, signals};
 
 /// Runs until it is asked to end.
-pub(crate) async fn run(config: Config) -> Result<(), Error> {
+pub(crate) async fn run(in_force: InForce) -> Result<(), Error> {
+    let config = &in_force.config;
     if config.file.is_none()
         && matches!(&config.store, StoreAt::Sqlite { path, .. } if !path.exists())
     {
         return Err(Error::NothingToKeep);
     }
     let end = signals::asked_to_end()?;
-    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
-    let outcome = serve(&keeping, &config, end).await;
+    let hangups = Hangups::catch()?;
+    let mut keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
+    let outcome = serve(&mut keeping, in_force, hangups, end).await;
     keeping.close().await;
     if outcome.is_ok() {
         tracing::info!("ended in order");
@@ -28,27 +32,32 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 }
 
 async fn serve(
-    keeping: &Keeping,
-    config: &Config,
+    keeping: &mut Keeping,
+    in_force: InForce,
+    hangups: Hangups,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    let config = &in_force.config;
     // Before anything is fetched: a port in use must not cost a token.
     let server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
-    let accounts = keeping.accounts(config).await?;
+    keeping.merge(config).await?;
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);
     }
     let bound = server.bind(config.listen).await?;
-    for account in &accounts {
-        keeping.keep(account);
-    }
-    if accounts.is_empty() {
+    keeping.sync().await?;
+    let accounts = keeping.count();
+    if accounts == 0 {
         tracing::warn!(
-            "there are no accounts yet. Add an [[account]] to the configuration and start again"
+            "there are no accounts yet. Add an [[account]] to the configuration, or use `lingpai account add`; it is \
+             noticed within seconds"
         );
     }
-    tracing::info!(accounts = accounts.len(), "listening on http://{}", bound.local_addr());
-    bound.serve(end).await;
+    tracing::info!(accounts, "listening on http://{}", bound.local_addr());
+    tokio::select! {
+        () = bound.serve(end) => {}
+        never = Follower::new(in_force, keeping, hangups).follow() => match never {},
+    }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())
 }

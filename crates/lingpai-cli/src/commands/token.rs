@@ -31,7 +31,8 @@ pub(crate) async fn standalone(options: Token, config: Config) -> Result<(), Err
 
 async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Value, Error> {
     let id = &options.account;
-    let accounts = keeping.accounts(config).await?;
+    keeping.merge(config).await?;
+    let accounts = keeping.store.accounts().await?;
     let account = accounts.iter().find(|account| account.id == *id).ok_or_else(|| {
         Error::said(format!(
             "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \

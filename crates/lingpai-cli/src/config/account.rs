@@ -46,6 +46,16 @@ pub(super) fn read(
     Some((account, id.place))
 }
 
+/// The kind of this name.
+pub(crate) fn parse_kind(name: &str) -> Result<AccountKind, String> {
+    one_of(&KINDS, name)
+}
+
+/// The mode of this name.
+pub(crate) fn parse_mode(name: &str) -> Result<Mode, String> {
+    one_of(&MODES, name)
+}
+
 /// The name that a kind has in the file.
 pub(crate) fn kind_name(kind: AccountKind) -> &'static str {
     KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(name, _)| name)
@@ -60,7 +70,7 @@ fn secret(section: &mut Section<'_>, base: &Path) -> Option<lingpai_core::Secret
     let reading = section.reading();
     let value = section.value("secret")?;
     let reference = Reference::read(reading, "secret", value)?;
-    let fetched = reference.fetch(base, reading.environment);
+    let fetched = reference.fetch(base, reading);
     fetched.map_err(|what| reading.mistake(Place::File(value.span()), what)).ok()
 }
 

@@ -38,7 +38,27 @@ impl Mistakes {
         Self { file, text: text.to_owned(), list }
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, mistake: &Mistake) -> fmt::Result {
+    /// The same, said of a configuration that was changed while another is in force.
+    pub(crate) fn after_a_change(&self) -> String {
+        let mut text = String::new();
+        let _ = self.write_all(&mut text, "The one before it stays in force"); // A text takes everything.
+        text
+    }
+
+    fn write_all(&self, f: &mut impl fmt::Write, consequence: &str) -> fmt::Result {
+        match self.list.len() {
+            1 => writeln!(f, "the configuration has a mistake. {consequence}")?,
+            many => writeln!(f, "the configuration has {many} mistakes. {consequence}")?,
+        }
+        for mistake in &self.list {
+            writeln!(f)?;
+            self.write(f, mistake)?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, f: &mut impl fmt::Write, mistake: &Mistake) -> fmt::Result {
         let span = match &mistake.place {
             Place::Elsewhere(place) => return write!(f, "{place}: {}", mistake.what),
             Place::File(span) => span,
@@ -55,16 +75,7 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.list.len() {
-            1 => writeln!(f, "the configuration has a mistake. Nothing was started")?,
-            many => writeln!(f, "the configuration has {many} mistakes. Nothing was started")?,
-        }
-        for mistake in &self.list {
-            writeln!(f)?;
-            self.write(f, mistake)?;
-            writeln!(f)?;
-        }
-        Ok(())
+        self.write_all(f, "Nothing was started")
     }
 }
 

@@ -1,20 +1,23 @@
 //! The configuration: `lingpai.toml`, the environment above it, the command line above both.
 //!
-//! Everything is read before anything is started, and all mistakes are shown at once. `section` reads a table and takes
-//! note of what is wrong, `mistake` shows it; what the settings are is in `settings` and `account`.
+//! Everything is read before anything is started, and all mistakes are shown at once. `source` says which files are read,
+//! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings` and
+//! `account`.
 
 pub(crate) mod account;
 mod duration;
 mod mistake;
-mod secret;
+#[cfg(test)]
+mod reference;
+pub(crate) mod secret;
 mod section;
 mod settings;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::fs;
-use std::io::ErrorKind;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +32,13 @@ use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::settings::parse_address;
+pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
+
+/// The environment of this process.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 /// The file that is read if none is named.
 pub(crate) const DEFAULT_FILE: &str = "lingpai.toml";
@@ -71,6 +80,27 @@ pub(crate) enum StoreAt {
     },
 }
 
+impl StoreAt {
+    /// Whether both are the same store, opened with a key from the same place.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory, Self::Memory) => true,
+            (Self::Sqlite { path, key }, Self::Sqlite { path: other_path, key: other_key }) => {
+                let same_key = match (key, other_key) {
+                    (KeySource::Beside, KeySource::Beside) => true,
+                    (KeySource::File(file), KeySource::File(other)) => file == other,
+                    (KeySource::Given { from, .. }, KeySource::Given { from: other, .. }) => {
+                        from == other
+                    }
+                    _ => false,
+                };
+                path == other_path && same_key
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
@@ -104,26 +134,6 @@ impl Log {
 }
 
 impl Config {
-    /// Reads the file (`lingpai.toml` if none is named; that one may be missing), the environment, and `--listen`.
-    pub(crate) fn load(
-        file: Option<&Path>,
-        listen: Option<SocketAddr>,
-        environment: Environment<'_>,
-    ) -> Result<Self, Error> {
-        let named = file.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = match fs::read_to_string(named) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => None,
-            Err(source) => return Err(Error::ConfigFile { path: named.to_owned(), source }),
-        };
-        let name = named.display().to_string();
-        let base = named.parent().unwrap_or(Path::new(""));
-        let mut config =
-            Self::parse(text.as_deref().unwrap_or(""), &name, base, listen, environment)?;
-        config.file = text.is_some().then(|| named.to_owned());
-        Ok(config)
-    }
-
     /// What it comes to, in a few lines.
     pub(crate) fn summary(&self) -> String {
         let file = match &self.file {
@@ -147,16 +157,18 @@ impl Config {
         )
     }
 
-    /// Makes a configuration of a text. Relative paths in it start at `base`.
+    /// Makes a configuration of a text. Relative paths in it start at `base`; the files that it names are noted.
     fn parse(
         text: &str,
         name: &str,
         base: &Path,
         listen: Option<SocketAddr>,
         environment: Environment<'_>,
+        files: &mut Files,
     ) -> Result<Self, Error> {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let reading = Reading { environment, mistakes: RefCell::default() };
+        let mistakes = RefCell::default();
+        let reading = Reading { environment, files: RefCell::new(mem::take(files)), mistakes };
         // What cannot be read is not judged: it would only look like more mistakes.
         let config = if errors.is_empty() {
             Some(settings::read(&reading, table.get_ref(), base, listen))
@@ -167,6 +179,7 @@ impl Config {
             }
             None
         };
+        *files = reading.files.into_inner();
         let mistakes: Vec<Mistake> = reading.mistakes.into_inner();
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),

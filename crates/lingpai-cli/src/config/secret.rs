@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::Place;
-use super::section::{Environment, Reading, Section, name_of};
+use super::section::{Reading, Section, name_of};
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,21 +68,17 @@ impl Reference {
     }
 
     /// Fetches the secret. Relative paths start at `base`.
-    pub(crate) fn fetch(
-        &self,
-        base: &Path,
-        environment: Environment<'_>,
-    ) -> Result<Secret, String> {
+    pub(crate) fn fetch(&self, base: &Path, reading: &Reading<'_>) -> Result<Secret, String> {
         let (text, origin) = match self {
             Self::Variable(name) => {
-                let text = environment(name).ok_or_else(|| {
+                let text = (reading.environment)(name).ok_or_else(|| {
                     format!("the environment variable {name} is not set. Set it where Lingpai is started")
                 })?;
                 (Secret::from(text), format!("the environment variable {name}"))
             }
             Self::File(path) => {
                 let path = base.join(path);
-                let text = std::fs::read_to_string(&path).map_err(|error| {
+                let text = reading.file(&path).map_err(|error| {
                     format!(
                         "the file {} cannot be read: {error}. Check that it exists and that Lingpai may read it",
                         path.display()
@@ -91,15 +87,20 @@ impl Reference {
                 (Secret::from(text), format!("the file {}", path.display()))
             }
         };
-        let secret = text.expose().trim();
-        if secret.is_empty() {
-            return Err(format!("{origin} is empty. Put the secret into it"));
-        }
-        if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(format!(
-                "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it"
-            ));
-        }
-        Ok(Secret::from(secret))
+        bare(&text, &origin)
     }
+}
+
+/// The secret in a text, without the line break at its end. What is none is refused; it came from `origin`.
+pub(crate) fn bare(text: &Secret, origin: &str) -> Result<Secret, String> {
+    let secret = text.expose().trim();
+    if secret.is_empty() {
+        return Err(format!("{origin} is empty. Put the secret into it"));
+    }
+    if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!(
+            "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it"
+        ));
+    }
+    Ok(Secret::from(secret))
 }

@@ -1,11 +1,14 @@
 //! Reading one table of the file, key by key, and taking note of everything that is wrong with it.
 
 use std::cell::RefCell;
+use std::io;
 use std::ops::Range;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Files;
 use super::mistake::{Mistake, Place};
 
 /// The environment: a name in, its value out.
@@ -14,12 +17,18 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// What the reading of all sections shares.
 pub(crate) struct Reading<'a> {
     pub(crate) environment: Environment<'a>,
+    pub(crate) files: RefCell<Files>,
     pub(crate) mistakes: RefCell<Vec<Mistake>>,
 }
 
 impl Reading<'_> {
     pub(crate) fn mistake(&self, place: Place, what: impl Into<String>) {
         self.mistakes.borrow_mut().push(Mistake { place, what: what.into() });
+    }
+
+    /// Reads a file that the configuration names.
+    pub(crate) fn file(&self, path: &Path) -> io::Result<String> {
+        self.files.borrow_mut().read(path)
     }
 }
 

@@ -96,7 +96,7 @@ fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {
         None => Place::Elsewhere(format!("the environment variable {variable}")),
     };
     let from = variable.clone();
-    let fetched = Reference::Variable(variable).fetch(base, reading.environment);
+    let fetched = Reference::Variable(variable).fetch(base, reading);
     let parse = |text: Secret| MasterKey::parse(text.expose()).map_err(|error| error.to_string());
     match fetched.and_then(parse) {
         Ok(key) => KeySource::Given { key, from },

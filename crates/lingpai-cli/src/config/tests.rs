@@ -7,7 +7,7 @@ use lingpai_core::{AccountKind, Mode, Refresh};
 use super::*;
 
 /// An account that is right, to which mistakes can be added.
-const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { env = \"WX1\" }\n";
+pub(super) const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { env = \"WX1\" }\n";
 
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -18,13 +18,22 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-fn parse(text: &str) -> Result<Config, String> {
+pub(super) fn parse(text: &str) -> Result<Config, String> {
     parse_in(text, &environment)
 }
 
 fn parse_in(text: &str, environment: Environment<'_>) -> Result<Config, String> {
-    Config::parse(text, "lingpai.toml", Path::new("/etc/lingpai"), None, environment)
-        .map_err(|error| error.to_string())
+    parse_with(text, "/etc/lingpai", None, environment).map_err(|error| error.to_string())
+}
+
+fn parse_with(
+    text: &str,
+    base: &str,
+    listen: Option<SocketAddr>,
+    environment: Environment<'_>,
+) -> Result<Config, Error> {
+    let files = &mut Files::default();
+    Config::parse(text, "lingpai.toml", Path::new(base), listen, environment, files)
 }
 
 /// The mistakes of a text: place and words, without the lines shown below.
@@ -304,8 +313,7 @@ fn the_master_key_comes_from_its_variable_if_nothing_else_is_said() {
 #[test]
 fn an_argument_is_held_to_the_same_rule_as_the_file() {
     let listen = "0.0.0.0:8700".parse().unwrap();
-    let parse =
-        |text| Config::parse(text, "lingpai.toml", Path::new(""), Some(listen), &environment);
+    let parse = |text| parse_with(text, "", Some(listen), &environment);
     let shown = parse("").unwrap_err().to_string();
     assert!(shown.contains("--listen: other machines reach 0.0.0.0:8700"), "{shown}");
     assert_eq!(parse("allow-plain-text = true").unwrap().listen, listen);

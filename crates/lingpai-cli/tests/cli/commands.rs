@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::support::{lingpai, run};
+use crate::support::{Said, lingpai, run};
 
 const WHITELIST: &str = "{\"errcode\":40164,\"errmsg\":\"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in \
                          whitelist rid: 6aac0063-7ed08fb9-1250f724\"}";
@@ -171,5 +171,73 @@ fn a_token_that_cannot_be_asked_for_says_what_is_missing() {
         said.err.contains("wx1 is neither in the configuration nor in the store"),
         "{}",
         said.err
+    );
+}
+
+/// A command that is given this on standard input.
+fn run_with_input(mut command: std::process::Command, input: &str) -> Said {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have refused before it reads.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Said::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_account_is_added_with_its_secret_from_standard_input_or_a_file_and_the_store_is_sealed() {
+    const SECRET: &str = "8f5c0de8f5c0de8f5c0de8f5c0de8f5c";
+    let folder = tempfile::tempdir().unwrap();
+    let add = lingpai(folder.path(), &["account", "add", "wx1", "--mode", "classic"]);
+    let added = run_with_input(add, &format!("{SECRET}\n"));
+    assert_eq!((added.code, added.out.as_str()), (Some(0), ""), "{}", added.err);
+    assert!(!added.err.contains("warning") && !added.err.contains(SECRET), "{}", added.err);
+    let listed = run(lingpai(folder.path(), &["account", "list"])).out;
+    assert!(listed.contains("wx1      official-account  classic  none"), "{listed}");
+
+    std::fs::write(folder.path().join("secret"), "short").unwrap();
+    let again = ["account", "add", "wx1", "--secret-file", "secret"];
+    let again = run(lingpai(folder.path(), &again));
+    assert!(again.err.contains("lingpai account set-secret wx1"), "{}", again.err);
+    let changed = ["account", "set-secret", "wx1", "--secret-file", "secret"];
+    let changed = run(lingpai(folder.path(), &changed));
+    assert_eq!(changed.code, Some(0), "{}", changed.err);
+    assert!(changed.err.starts_with("warning: this does not look like an AppSecret"));
+
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        assert!(!holds, "{}", path.display());
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_refused_and_nothing_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lines"), "8f5c0de\n8f5c0de\n").unwrap();
+    let add = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), &["account", "add", "wx1"]);
+        command.args(arguments);
+        command
+    };
+    for (said, reason) in [
+        (run_with_input(add(&[]), "\n"), "standard input is empty. Put the secret into it"),
+        (run(add(&["--secret-file", "lines"])), "the file lines holds more than a secret"),
+        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the file"),
+    ] {
+        assert_eq!(said.code, Some(1));
+        assert!(said.err.contains(reason), "{}", said.err);
+        assert!(!said.err.contains("8f5c0de"), "{}", said.err);
+    }
+    let unknown = run(lingpai(folder.path(), &["account", "set-secret", "wx1"]));
+    assert!(unknown.err.contains("the account wx1 is not in the store"), "{}", unknown.err);
+    let text = "[[account]]\nid = \"wx1\"\nsecret = { env = \"PATH\" }\n";
+    std::fs::write(folder.path().join("lingpai.toml"), text).unwrap();
+    let refused = run_with_input(add(&[]), "8f5c0de8f5c0de8f5c0de8f5c0de8f5c");
+    assert!(refused.err.contains("stands in lingpai.toml, which wins"), "{}", refused.err);
+    assert!(
+        run(lingpai(folder.path(), &["account", "add", "wx1", "--mode", "stabel"]))
+            .err
+            .contains("Did you mean")
     );
 }

@@ -53,3 +53,25 @@ fn a_configuration_that_is_not_there_says_so() {
     assert!(said.err.contains("lingpai serve --demo"), "{}", said.err);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was left behind");
 }
+
+#[test]
+fn init_writes_a_configuration_that_is_fine_and_replaces_none_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lingpai.toml");
+    let made = run(lingpai(folder.path(), &["init"]));
+    assert_eq!((made.code, made.out.as_str()), (Some(0), ""), "{}", made.err);
+    assert!(made.err.contains("lingpai account add"), "{}", made.err);
+    let checked = run(lingpai(folder.path(), &["config", "check"]));
+    assert!(checked.out.starts_with("lingpai.toml is fine"), "{}", checked.err);
+
+    fs::write(&file, "# mine\n").unwrap();
+    let refused = run(lingpai(folder.path(), &["init"]));
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("replace it with --force"), "{}", refused.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\n");
+    assert_eq!(run(lingpai(folder.path(), &["init", "--force", "--lang", "zh"])).code, Some(0));
+    assert!(fs::read_to_string(&file).unwrap().contains("监听地址"));
+
+    let nowhere = run(lingpai(folder.path(), &["init", "--config", "none/lingpai.toml"]));
+    assert!(nowhere.err.contains("Name a file in a directory that exists"), "{}", nowhere.err);
+}

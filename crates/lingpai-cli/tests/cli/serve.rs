@@ -136,6 +136,9 @@ fn accounts_are_listed_as_they_stand() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["generation"], 1);
     assert_eq!(ask(&["account", "show", "wx0"]).code, Some(1));
     assert_eq!(server.terminate(), Some(0));
+    let refused = ask(&["account", "remove", APPID]);
+    assert!(refused.err.contains("stands in lingpai.toml, which wins"), "{}", refused.err);
+    fs::write(folder.path().join("lingpai.toml"), "").unwrap();
     assert_eq!(ask(&["account", "remove", APPID]).code, Some(0));
     assert!(ask(&["account", "list"]).err.contains("no accounts yet"));
 }

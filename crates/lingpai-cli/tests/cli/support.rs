@@ -30,10 +30,16 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
+impl Said {
+    pub(crate) fn of(output: Output) -> Self {
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+}
+
 pub(crate) fn run(mut command: Command) -> Said {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: status.code(), out: text(stdout), err: text(stderr) }
+    Said::of(command.output().unwrap())
 }
 
 /// A command that goes on, with what it says line by line. It is killed if the test ends first.

@@ -73,7 +73,9 @@ pub(crate) struct Home {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
     key: String,
-    accounts: usize,
+    /// The configuration before its accounts, and the lines of each account.
+    head: String,
+    each: String,
     printed: Arc<Mutex<Vec<u8>>>,
     /// Every token that was read here.
     seen: Mutex<Vec<String>>,
@@ -90,34 +92,73 @@ impl Home {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut text = format!(
+        let head = format!(
             "listen = \"127.0.0.1:{port}\"\nupstream = \"http://{}\"\n{for_all}\n[log]\nlevel = \"debug\"\n",
             wechat.addr
         );
-        for number in 0..accounts {
-            let file = folder.path().join(format!("secret-{number}"));
-            std::fs::write(&file, secret(number)).unwrap();
-            text += &format!(
-                "[[account]]\nid = \"{}\"\nmode = \"{mode}\"\nsecret = {{ file = \"{}\" }}\n{for_each}\n",
-                appid(number),
-                file.display()
-            );
-        }
-        std::fs::write(folder.path().join("lingpai.toml"), text).unwrap();
+        let each = format!("mode = \"{mode}\"\n{for_each}\n");
         let mut home = Self {
             folder,
             port,
             key: String::new(),
-            accounts,
+            head,
+            each,
             printed: Arc::default(),
             seen: Mutex::default(),
         };
+        home.configure(accounts);
         let output =
             home.command(&["key", "create", "test", "--admin", "--json"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let made: Value = serde_json::from_slice(&output.stdout).unwrap();
         home.key = made["key"].as_str().unwrap().to_owned();
         home
+    }
+
+    /// Writes the configuration, with this many accounts.
+    pub(crate) fn configure(&self, accounts: usize) {
+        let mut text = self.head.clone();
+        for number in 0..accounts {
+            if !self.secret_file(number).exists() {
+                std::fs::write(self.secret_file(number), secret(number)).unwrap();
+            }
+            text += &format!(
+                "[[account]]\nid = \"{}\"\nsecret = {{ file = \"secret-{number}\" }}\n{}",
+                appid(number),
+                self.each
+            );
+        }
+        self.write(&text);
+    }
+
+    /// Writes a configuration that is not like the others.
+    pub(crate) fn write(&self, configuration: &str) {
+        std::fs::write(self.folder.path().join("lingpai.toml"), configuration).unwrap();
+    }
+
+    /// The configuration as it is.
+    pub(crate) fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("lingpai.toml")).unwrap()
+    }
+
+    pub(crate) fn secret_file(&self, account: usize) -> PathBuf {
+        self.folder.path().join(format!("secret-{account}"))
+    }
+
+    /// Waits until the node has printed this.
+    pub(crate) async fn wait_for(&self, text: &str) {
+        self.wait_for_after(0, text).await;
+    }
+
+    /// The same after this much was printed.
+    pub(crate) async fn wait_for_after(&self, length: usize, text: &str) {
+        timeout(PATIENCE, async {
+            while !self.printed()[length..].contains(text) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("`{text}` was not printed:\n{}", self.printed()));
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -178,6 +219,19 @@ impl Home {
         }
     }
 
+    /// Reports a token as invalid. The whole answer.
+    pub(crate) async fn report(&self, account: usize, token: &str) -> String {
+        let body = format!("{{\"access_token\":\"{token}\"}}");
+        let request =
+            self.request(&format!("/v1/accounts/{}/token/report-invalid", appid(account)));
+        let head = request.replacen("GET", "POST", 1);
+        let head = head.trim_end();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(whole.as_bytes()).await.unwrap();
+        answer(&mut stream).await.unwrap().1
+    }
+
     pub(crate) fn request(&self, path: &str) -> String {
         format!(
             "GET {path} HTTP/1.1\r\nHost: lingpai\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
@@ -193,10 +247,15 @@ impl Home {
 
     /// Searches everything that was printed and stored for what must not be there.
     pub(crate) fn assert_nothing_leaked(&self) {
-        let mut forbidden: Vec<String> = (0..self.accounts).map(secret).collect();
+        let mut forbidden = Vec::new();
+        for number in 0.. {
+            let Ok(held) = std::fs::read_to_string(self.secret_file(number)) else { break };
+            forbidden.extend([secret(number), held]);
+        }
+        let secrets = forbidden.len();
         forbidden.push(self.key.clone());
         forbidden.extend(self.seen.lock().unwrap().iter().cloned());
-        assert!(forbidden.len() > self.accounts, "no token was read, so the search proves nothing");
+        assert!(forbidden.len() > secrets + 1, "no token was read, so the search proves nothing");
         let mut places = vec![("the output".to_owned(), self.printed.lock().unwrap().clone())];
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -238,6 +297,12 @@ pub(crate) struct Node<'a> {
 }
 
 impl Node<'_> {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

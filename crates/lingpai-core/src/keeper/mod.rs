@@ -6,7 +6,7 @@
 mod answers;
 mod read;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub struct Keeper {
     planned: AtomicU64,
     /// When the token was last read, likewise. Kept only where the refresh mode asks for it.
     last_used: AtomicU64,
-    notes_use: bool,
+    notes_use: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Keeper {
         record: Option<Record>,
     ) -> Arc<Self> {
         let now = shared.clock.now();
-        let notes_use = matches!(policy.refresh, Refresh::IdleAfter(_));
+        let notes_use = AtomicBool::new(notes_use(&policy));
         let mut rotation = Rotation::new(shared.profile(issuer.profile()), policy, seed);
         let cell = TokenCell::new();
         let mut events = Vec::new();
@@ -96,7 +96,7 @@ impl Keeper {
     pub fn token(&self) -> Option<TokenRef> {
         let published = self.cell.load();
         let now = self.shared.clock.coarse();
-        if self.notes_use {
+        if self.notes_use.load(Ordering::Relaxed) {
             self.note_use(now);
         }
         match &*published {
@@ -262,6 +262,10 @@ impl Keeper {
     pub fn reconfigure(self: &Arc<Self>, issuer: Arc<dyn Issuer>, policy: Arc<Policy>) {
         let profile = issuer.profile();
         self.lock().issuer = issuer;
+        // Whoever used the token before was not noted: it counts as used now.
+        if notes_use(&policy) && !self.notes_use.swap(true, Ordering::Relaxed) {
+            self.note_use(self.shared.clock.coarse());
+        }
         self.apply(Fact::Reconfigured(profile, policy));
     }
 
@@ -290,7 +294,7 @@ impl Keeper {
         self.planned.store(u64::MAX, Ordering::Relaxed);
         let now = self.shared.clock.now();
         let mut state = self.lock();
-        if self.notes_use {
+        if self.notes_use.load(Ordering::Relaxed) {
             let used = Instant::from_millis(self.last_used.load(Ordering::Relaxed));
             state.rotation.apply(now, Fact::Used(used));
         }
@@ -400,4 +404,9 @@ impl Keeper {
         // A panic while the lock was held cannot leave the machine between two states: each fact is taken in whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether it matters when the token was last used.
+fn notes_use(policy: &Policy) -> bool {
+    matches!(policy.refresh, Refresh::IdleAfter(_))
 }

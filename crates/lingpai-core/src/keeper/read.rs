@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::Guard;
 
@@ -62,7 +63,7 @@ impl Reader {
             self.seen.clone_from(&self.keeper.cell.load());
         }
         let now = self.keeper.shared.clock.coarse();
-        if self.keeper.notes_use {
+        if self.keeper.notes_use.load(Ordering::Relaxed) {
             self.keeper.note_use(now);
         }
         self.seen.as_deref().filter(|seen| now < seen.ends).map(|seen| &seen.token)

@@ -112,6 +112,36 @@ fn on_demand() -> Policy {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_changed_during_a_fetch_does_not_wait_for_what_failed_with_the_old_one() {
+    let stand = stand(STABLE).await;
+    stand.upstream.answers(Err(Failure::new(Class::NeedsPerson, "invalid appsecret")));
+    let waiter = tokio::spawn({
+        let keeper = Arc::clone(&stand.keeper);
+        async move { keeper.fresh().await.map(|token| token.value.expose().to_owned()) }
+    });
+    sleep(SECOND / 2).await;
+    let mended = Upstream::new(STABLE);
+    let issuer: Arc<dyn Issuer> = Arc::clone(&mended) as _;
+    stand.registry.manage(credential(), issuer, Arc::new(Policy::default()));
+    assert_eq!(timeout(3 * SECOND, waiter).await.unwrap().unwrap().unwrap(), "T1");
+    assert_eq!((stand.upstream.fetches(), mended.fetches()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_now_kept_while_it_is_used_is_renewed_while_it_is_used() {
+    let stand = stand(STABLE).await;
+    stand.keeper.fresh().await.unwrap();
+    let policy = Policy { refresh: Refresh::IdleAfter(HOUR), ..Policy::default() };
+    let issuer: Arc<dyn Issuer> = Arc::clone(&stand.upstream) as _;
+    stand.registry.manage(credential(), issuer, Arc::new(policy));
+    for _ in 0..5 {
+        sleep(HOUR / 2).await;
+        assert!(stand.keeper.token().is_some());
+    }
+    assert_eq!(stand.upstream.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_cold_callers_cause_one_fetch() {
     let stand = stand_on(Arc::new(MemoryStore::new()), STABLE, on_demand()).await;
     let callers: Vec<_> = (0..10_000)

@@ -2,7 +2,7 @@
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::{Account, AccountId, StoreError, StoreErrorKind, Timestamp};
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 use super::trouble::Trouble;
 use super::{Database, credentials, sealed_shut};
@@ -81,6 +81,24 @@ pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result
     credentials::remove_of_account(database, account.as_str())?;
     let mut delete = database.connection.prepare_cached("DELETE FROM accounts WHERE id = ?1")?;
     Ok(delete.execute([account.as_str()])? > 0)
+}
+
+/// Takes note that accounts were changed, for processes that look whether they were.
+pub(super) fn accounts_changed(database: &Database) -> Result<(), Trouble> {
+    let mut count = database.connection.prepare_cached(
+        "INSERT INTO meta (name, value) VALUES ('accounts_revision', 1)
+         ON CONFLICT DO UPDATE SET value = value + 1",
+    )?;
+    count.execute([])?;
+    Ok(())
+}
+
+/// How often accounts were changed.
+pub(super) fn accounts_revision(database: &Database) -> Result<i64, Trouble> {
+    let mut select = database
+        .connection
+        .prepare_cached("SELECT value FROM meta WHERE name = 'accounts_revision'")?;
+    Ok(select.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
 pub(super) fn keys(database: &Database) -> Result<Vec<ApiKey>, Trouble> {

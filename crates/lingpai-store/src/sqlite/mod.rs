@@ -118,9 +118,19 @@ impl SqliteStore {
     pub async fn put_accounts(&self, accounts: &[Account]) -> Result<(), StoreError> {
         let accounts = accounts.to_vec();
         let put = move |database: &Database| {
-            accounts.iter().try_for_each(|account| directory::put_account(database, account))
+            accounts.iter().try_for_each(|account| directory::put_account(database, account))?;
+            directory::accounts_changed(database)
         };
         self.writer.ask(put).await
+    }
+
+    /// A number that grows with every change of an account, whichever process makes it: a cheap way to see whether the
+    /// accounts are worth reading again.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`].
+    pub async fn accounts_revision(&self) -> Result<i64, StoreError> {
+        self.reader.ask(directory::accounts_revision).await
     }
 
     /// Seals everything anew with another master key, in one step: after a crash either the old or the new key opens the
@@ -219,12 +229,21 @@ impl Directory for SqliteStore {
 
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         let account = account.clone();
-        self.writer.ask(move |database| directory::put_account(database, &account)).await
+        let put = move |database: &Database| {
+            directory::put_account(database, &account)?;
+            directory::accounts_changed(database)
+        };
+        self.writer.ask(put).await
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
         let account = account.clone();
-        self.writer.ask(move |database| directory::remove_account(database, &account)).await
+        let remove = move |database: &Database| {
+            let was_there = directory::remove_account(database, &account)?;
+            directory::accounts_changed(database)?;
+            Ok(was_there)
+        };
+        self.writer.ask(remove).await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

@@ -9,7 +9,8 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LPAI");
 pub(super) const VERSION: i32 = STEPS.len() as i32;
 
 const STEPS: &[&str] = &["
-    -- Single values: `fence` (the highest fencing number given out), `key_check` (a known text, sealed).
+    -- Single values: `fence` (the highest fencing number given out), `key_check` (a known text, sealed),
+    -- `accounts_revision` (grows with every change of an account).
     CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
     -- Who has the store open. A slot's owner holds a lock on `<store>.node-<slot>.lock` while its process lives.

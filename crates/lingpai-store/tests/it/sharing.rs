@@ -30,6 +30,22 @@ async fn what_one_store_has_written_the_other_reads() {
 }
 
 #[tokio::test]
+async fn a_change_of_an_account_is_seen_by_the_other_store_and_a_rotation_is_none() {
+    let directory = directory();
+    let (one, two) = (open(&directory).await.unwrap(), open(&directory).await.unwrap());
+    let mut seen = vec![two.accounts_revision().await.unwrap()];
+    one.put_account(&account("wx1")).await.unwrap();
+    seen.push(two.accounts_revision().await.unwrap());
+    one.put_accounts(&[account("wx2")]).await.unwrap();
+    seen.push(two.accounts_revision().await.unwrap());
+    one.remove_account(&account("wx1").id).await.unwrap();
+    seen.push(two.accounts_revision().await.unwrap());
+    assert!(seen.is_sorted_by(|before, after| before < after), "{seen:?}");
+    rotate(&one, "wx2", 1).await.unwrap();
+    assert_eq!(two.accounts_revision().await.unwrap(), seen[3]);
+}
+
+#[tokio::test]
 async fn of_many_claims_through_two_stores_one_is_granted() {
     let directory = directory();
     let stores = [open(&directory).await.unwrap(), open(&directory).await.unwrap()].map(Arc::new);

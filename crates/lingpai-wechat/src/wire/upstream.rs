@@ -123,7 +123,7 @@ struct Preferred {
 }
 
 /// How WeChat is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies.
     /// Empty: [`protocol::HOSTS`].

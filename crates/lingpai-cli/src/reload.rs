@@ -1,0 +1,181 @@
+//! Following a configuration that is changed, and accounts that another process changes, while the server runs.
+//!
+//! Every two seconds the files of the configuration are compared with what they said before; SIGHUP reads them at once.
+//! What they say then counts as at a start: it is put into the store, and the engine is brought in line with the store.
+//! Only accounts that differ are touched, and those keep their token.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use lingpai_core::StoreError;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::config::{self, Config, Files, Source};
+use crate::error::Error;
+use crate::keeping::{Keeping, OpenStore};
+use crate::logging::Level;
+use crate::signals::Hangups;
+
+/// How often files and store are looked at.
+const PERIOD: Duration = Duration::from_secs(2);
+/// How long files must have stayed as they are: an editor may be in the middle of writing one.
+const SETTLED: Duration = Duration::from_millis(200);
+
+/// A configuration in force, and where it comes from.
+pub(crate) struct InForce {
+    pub(crate) source: Source,
+    pub(crate) config: Config,
+    /// What it was read from.
+    pub(crate) files: Files,
+    pub(crate) level: Level,
+}
+
+/// Follows changes.
+pub(crate) struct Follower<'a> {
+    in_force: InForce,
+    keeping: &'a mut Keeping,
+    hangups: Hangups,
+    /// The configuration in force is not in the store yet.
+    merges: bool,
+    /// The store could not be read or written the last time.
+    failing: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Of a configuration that the engine is in line with.
+    pub(crate) fn new(in_force: InForce, keeping: &'a mut Keeping, hangups: Hangups) -> Self {
+        Self { in_force, keeping, hangups, merges: false, failing: false }
+    }
+
+    /// Follows until the future is dropped.
+    pub(crate) async fn follow(mut self) -> Infallible {
+        loop {
+            tokio::select! {
+                () = self.hangups.next() => self.read_again().await,
+                () = sleep(PERIOD) => {
+                    if self.has_changed().await {
+                        self.read_again().await;
+                    }
+                }
+            }
+            self.bring_in_line().await;
+        }
+    }
+
+    /// Whether the files say something else than before, and have come to rest.
+    async fn has_changed(&self) -> bool {
+        let mut before = self.in_force.files.clone();
+        let mut is_changed = false;
+        loop {
+            let now = spawn_blocking({
+                let files = before.clone();
+                move || files.now()
+            });
+            match now.await {
+                Ok(now) if now != before => before = now,
+                _ => return is_changed && before != self.in_force.files,
+            }
+            is_changed = true;
+            sleep(SETTLED).await;
+        }
+    }
+
+    async fn read_again(&mut self) {
+        let source = self.in_force.source.clone();
+        let read = spawn_blocking(move || source.read(&config::environment)).await;
+        let Ok((config, files)) = read else { return };
+        self.in_force.files = files;
+        let outcome = match config {
+            Ok(config) => self.take_over(config).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => tracing::info!("the configuration was read again and is in force"),
+            Err(error) => tracing::error!("{}", error.refusal()),
+        }
+    }
+
+    async fn take_over(&mut self, config: Config) -> Result<(), Error> {
+        let before = &self.in_force.config;
+        if config.file.is_none()
+            && let Some(path) = &before.file
+        {
+            return Err(Error::said(format!(
+                "the configuration {} is gone. Put it back",
+                path.display()
+            )));
+        }
+        if config.upstream != before.upstream {
+            self.keeping.reach(config.upstream.clone())?;
+        }
+        if config.log.level != before.log.level {
+            self.in_force.level.change(&config.log.level);
+        }
+        for (name, is_changed) in [
+            ("listen", config.listen != before.listen),
+            ("store", !config.store.is(&before.store)),
+            ("log.format", config.log.format != before.log.format),
+        ] {
+            if is_changed {
+                tracing::warn!(
+                    "`{name}` cannot change while the server runs: start it again for that"
+                );
+            }
+        }
+        self.part_with_those_left_out(&config).await?;
+        let Config { listen, ref store, ref log, .. } = *before;
+        let log = config::Log { format: log.format, ..config.log };
+        let store = store.clone();
+        self.in_force.config = Config { listen, store, log, ..config };
+        self.merges = true;
+        Ok(())
+    }
+
+    /// As at a start: an account that is no longer in the file is still in the store, unless that is in memory.
+    async fn part_with_those_left_out(&self, config: &Config) -> Result<(), Error> {
+        let named: HashSet<_> = config.accounts.iter().map(|account| &account.id).collect();
+        for account in &self.in_force.config.accounts {
+            let id = &account.id;
+            if named.contains(id) {
+                continue;
+            }
+            if let OpenStore::Memory(_) = self.keeping.store {
+                self.keeping.store.directory().remove_account(id).await?;
+            } else {
+                tracing::warn!(
+                    "the account {id} is no longer in the configuration, but still in the store, and is kept on. To \
+                     end that: lingpai account remove {id}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what is new into the store, and has the engine keep what the store holds. What fails is tried again.
+    async fn bring_in_line(&mut self) {
+        match self.try_to_bring_in_line().await {
+            Ok(()) if self.failing => {
+                self.failing = false;
+                tracing::info!("the accounts can be read and changed again");
+            }
+            Ok(()) => {}
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::warn!(%error, "the accounts cannot be read or changed; those kept are kept on");
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn try_to_bring_in_line(&mut self) -> Result<(), StoreError> {
+        if self.merges {
+            self.keeping.merge(&self.in_force.config).await?;
+            self.merges = false;
+        } else if let OpenStore::Memory(_) = self.keeping.store {
+            return Ok(()); // No other process can have changed it.
+        }
+        self.keeping.sync().await
+    }
+}
