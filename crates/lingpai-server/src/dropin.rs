@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
-use crate::given::{Client, Manner};
+use crate::given::{Client, Learnt, Manner};
 use crate::life;
 use crate::params::Params;
 use crate::refusal::Refusal;
@@ -63,13 +63,15 @@ pub(crate) async fn answer(
     let client = Client::new(&admitted.key, &admitted.credential.account);
     let manner = serving.ask(client, &admitted, &served, stated, call.forced);
     if let Some(asks) = manner.misuse {
-        tell_of_misuse(serving, caller, &admitted, asks).await;
+        Box::pin(tell_of_misuse(serving, caller, &admitted, asks)).await;
     }
     if manner.reports && admitted.may_report {
         let value = served.token.value.clone();
         drop(served);
-        served = report(serving, client, &admitted, &value).await?;
+        // What happens rarely must not make every connection larger.
+        served = Box::pin(report(serving, client, &admitted, &value)).await?;
         stated = life::stated(admitted.preset, served.token.full_life, served.left);
+        // Its next ask is about this token.
         serving.ask(client, &admitted, &served, stated, false);
     }
     let answer = TokenAnswer { access_token: served.token.value.expose(), expires_in: stated };
@@ -88,7 +90,11 @@ async fn report(
     let reported = keeper.report_invalid(value.expose());
     match timeout(serving.limits.token_wait, reported).await {
         Ok(Ok(reported)) => {
-            serving.given.learn(client, reported.outcome != Outcome::Accepted);
+            match reported.outcome {
+                Outcome::Accepted => serving.given.learn(client, Learnt::Unfounded),
+                Outcome::Unknown => {}
+                _ => serving.given.learn(client, Learnt::Founded),
+            }
             Ok(serving.served(reported.token))
         }
         Ok(Err(unavailable)) => Err(unavailable.into()),

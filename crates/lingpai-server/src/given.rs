@@ -46,6 +46,15 @@ pub(crate) struct Manner {
     pub(crate) misuse: Option<u32>,
 }
 
+/// What came of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learnt {
+    /// The token was bad.
+    Founded,
+    /// Upstream accepts it.
+    Unfounded,
+}
+
 #[derive(Default)]
 struct Slot {
     /// [`Ticket`] in one word.
@@ -100,12 +109,11 @@ impl Given {
     }
 
     /// Takes in what came of a report.
-    pub(crate) fn learn(&self, client: Client, founded: bool) {
+    pub(crate) fn learn(&self, client: Client, learnt: Learnt) {
         let unfounded = &self.slot(client).unfounded;
-        if founded {
-            unfounded.store(0, Ordering::Relaxed);
-        } else {
-            unfounded.fetch_add(1, Ordering::Relaxed);
+        match learnt {
+            Learnt::Founded => unfounded.store(0, Ordering::Relaxed),
+            Learnt::Unfounded => _ = unfounded.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -242,10 +250,10 @@ mod tests {
         let given = Given::new();
         assert_eq!(reports(&given, (0..60).flat_map(|second| [second; 1000])), 2);
         for _ in 0..PATIENCE {
-            given.learn(client("a"), false);
+            given.learn(client("a"), Learnt::Unfounded);
         }
         assert_eq!(reports(&given, 61..=300), 2);
-        given.learn(client("a"), true);
+        given.learn(client("a"), Learnt::Founded);
         assert_eq!(reports(&given, 421..480), 2);
     }
 

@@ -75,7 +75,7 @@ pub(crate) async fn token(
         known.after = Some(poll.after);
         if served.token.generation <= poll.after {
             drop(served);
-            wait(serving, caller, &credential, poll).await?;
+            Box::pin(wait(serving, caller, &credential, poll)).await?;
             // The key may have been revoked meanwhile.
             serving.admit(caller, Right::TokenRead, account).await?;
             served = serving.current(&credential).await?;
