@@ -56,6 +56,34 @@ pub(crate) enum Command {
     /// Look after the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Print what makes a shell complete these arguments
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages into a directory
+    Man {
+        /// The directory, which must exist
+        directory: PathBuf,
+    },
+}
+
+/// The shells whose completion is tested.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Fish,
+    Zsh,
+}
+
+impl From<Shell> for clap_complete::Shell {
+    fn from(shell: Shell) -> Self {
+        match shell {
+            Shell::Bash => Self::Bash,
+            Shell::Fish => Self::Fish,
+            Shell::Zsh => Self::Zsh,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

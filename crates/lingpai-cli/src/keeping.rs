@@ -233,18 +233,21 @@ pub(crate) fn renewed(stored: Option<&Account>, account: Account, now: Timestamp
     Account { created_at, updated_at: earliest.unwrap_or(now).max(now), ..account }
 }
 
-/// Says in the log what has become of some accounts, without naming thousands.
+/// Says in the log what has become of some accounts.
 fn tell(what: &str, accounts: &[&AccountId]) {
-    const NAMED: usize = 10;
-    if accounts.is_empty() {
-        return;
+    if !accounts.is_empty() {
+        tracing::info!("{what}: {}", some_of(accounts));
     }
+}
+
+/// Names accounts, but not thousands of them.
+pub(crate) fn some_of(accounts: &[&AccountId]) -> String {
+    const NAMED: usize = 10;
     let named: Vec<_> = accounts.iter().take(NAMED).map(|id| id.as_str()).collect();
-    let more = match accounts.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    tracing::info!("{what}: {}{more}", named.join(", "));
+    match accounts.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::config::{self, Config, Files, Source};
 use crate::error::Error;
-use crate::keeping::{Keeping, OpenStore};
+use crate::keeping::{Keeping, OpenStore, some_of};
 use crate::logging::Level;
 use crate::signals::Hangups;
 
@@ -136,19 +136,18 @@ impl<'a> Follower<'a> {
     /// As at a start: an account that is no longer in the file is still in the store, unless that is in memory.
     async fn part_with_those_left_out(&self, config: &Config) -> Result<(), Error> {
         let named: HashSet<_> = config.accounts.iter().map(|account| &account.id).collect();
-        for account in &self.in_force.config.accounts {
-            let id = &account.id;
-            if named.contains(id) {
-                continue;
-            }
-            if let OpenStore::Memory(_) = self.keeping.store {
+        let before = self.in_force.config.accounts.iter().map(|account| &account.id);
+        let left_out: Vec<_> = before.filter(|id| !named.contains(id)).collect();
+        if let OpenStore::Memory(_) = self.keeping.store {
+            for id in left_out {
                 self.keeping.store.directory().remove_account(id).await?;
-            } else {
-                tracing::warn!(
-                    "the account {id} is no longer in the configuration, but still in the store, and is kept on. To \
-                     end that: lingpai account remove {id}"
-                );
             }
+        } else if !left_out.is_empty() {
+            tracing::warn!(
+                "no longer in the configuration, but still in the store and kept on: {}. To end that: lingpai account \
+                 remove APPID",
+                some_of(&left_out)
+            );
         }
         Ok(())
     }

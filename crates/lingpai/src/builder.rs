@@ -1,5 +1,7 @@
 //! How a token source is made.
 
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,10 +26,10 @@ pub struct Builder {
     upstream: Option<String>,
 }
 
-#[derive(Debug)]
 enum StoreAt {
     Memory,
     Sqlite(PathBuf, KeySource),
+    Given(Arc<dyn Store>),
 }
 
 impl Builder {
@@ -47,6 +49,23 @@ impl Builder {
     /// Processes on one machine may share the file; they then share the token.
     pub fn sqlite(mut self, path: impl Into<PathBuf>, key: KeySource) -> Self {
         self.store = StoreAt::Sqlite(path.into(), key);
+        self
+    }
+
+    /// Keeps the token in a store that the caller has opened and closes: one for several sources, or one of its own kind.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use lingpai::{Error, MemoryStore, Store, TokenSource};
+    /// # async fn example(orders: String, shop: String) -> Result<(), Error> {
+    /// let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    /// let orders = TokenSource::stable("wx5a0db0c0ffee0001", orders).store(Arc::clone(&store)).build().await?;
+    /// let shop = TokenSource::stable("wx5a0db0c0ffee0002", shop).store(store).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = StoreAt::Given(store);
         self
     }
 
@@ -77,7 +96,8 @@ impl Builder {
         let settings = wire::Settings { hosts, ..wire::Settings::default() };
         let wechat = WeChat::new(wire::Upstream::new(settings)?);
         let (store, node): (Arc<dyn Store>, NodeId) = match self.store {
-            StoreAt::Memory => (Arc::new(MemoryStore::new()), NodeId::new("in-process")),
+            StoreAt::Memory => (Arc::new(MemoryStore::new()), unique_node()),
+            StoreAt::Given(store) => (store, unique_node()),
             StoreAt::Sqlite(path, key) => {
                 let store = SqliteStore::open(SqliteOptions::new(path, key)).await?;
                 let node = store.node().clone();
@@ -88,5 +108,22 @@ impl Builder {
         let credential = CredentialId::access_token(account.id.clone());
         let keeper = registry.manage(credential, wechat.issuer(&account), Arc::new(self.policy));
         Ok(TokenSource::new(registry, keeper))
+    }
+}
+
+/// A name that no other holder of a lease has: two sources of one account may share a store, in one process or in two.
+fn unique_node() -> NodeId {
+    // Hashers are seeded at random.
+    let random = RandomState::new().build_hasher().finish();
+    NodeId::new(&format!("in-process-{}-{random:016x}", std::process::id()))
+}
+
+impl fmt::Debug for StoreAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("Memory"),
+            Self::Sqlite(path, _) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Given(_) => f.write_str("Given"),
+        }
     }
 }

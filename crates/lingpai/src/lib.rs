@@ -30,7 +30,8 @@
 //! [`lingpai_core`], WeChat's wire and error catalogue in [`lingpai_wechat`], storage in [`lingpai_store`]. Several
 //! processes that need the same token ask a Lingpai server instead.
 //!
-//! Where to start reading: [`TokenSource`], then [`Builder`].
+//! Where to start reading: [`TokenSource`], then [`Builder`]; the examples `in_process` and `with_axum` run as they are,
+//! against a simulated WeChat.
 
 mod builder;
 mod error;
@@ -42,8 +43,8 @@ pub use lingpai_core::event::{Event, What};
 pub use lingpai_core::keeper::{Outcome, Reported, Status, TokenRef, Unavailable};
 pub use lingpai_core::registry::EventStream;
 pub use lingpai_core::{
-    Class, Failure, Generation, Mode, Policy, Refresh, Secret, Timestamp, Token,
+    Class, Failure, Generation, Mode, Policy, Refresh, Secret, Store, StoreError, Timestamp, Token,
 };
-pub use lingpai_store::{KeySource, MasterKey};
+pub use lingpai_store::{KeySource, MasterKey, MemoryStore, SqliteOptions, SqliteStore};
 pub use lingpai_wechat::catalogue;
 pub use source::{Changes, TokenSource};

@@ -6,6 +6,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
+pub(crate) mod shell;
 pub(crate) mod store;
 pub(crate) mod token;
 

@@ -241,3 +241,51 @@ fn what_is_no_secret_is_refused_and_nothing_is_stored() {
             .contains("Did you mean")
     );
 }
+
+#[test]
+fn every_shell_gets_a_script_that_it_understands() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let script = run(lingpai(folder.path(), &["completions", shell]));
+        assert!(script.out.contains("set-secret"), "{shell}");
+        let file = folder.path().join(shell);
+        std::fs::write(&file, script.out).unwrap();
+        // Where the shell is there: bash is on every machine that builds this.
+        match std::process::Command::new(shell).arg(check).arg(&file).status() {
+            Ok(status) => assert!(status.success(), "{shell}"),
+            Err(error) => assert_ne!(shell, "bash", "{error}"),
+        }
+    }
+    assert_eq!(run(lingpai(folder.path(), &["completions", "cmd"])).code, Some(2));
+}
+
+#[test]
+fn bash_completes_commands_and_their_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = run(lingpai(folder.path(), &["completions", "bash"])).out;
+    std::fs::write(folder.path().join("completions"), script).unwrap();
+    let complete = "source ./completions; COMP_WORDS=(lingpai account set); COMP_CWORD=2; _lingpai lingpai set account; \
+                    echo \"${COMPREPLY[@]}\"";
+    let output = std::process::Command::new("bash")
+        .current_dir(folder.path())
+        .args(["-c", complete])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret");
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = run(lingpai(folder.path(), &["man", "."]));
+    assert_eq!(written.code, Some(0), "{}", written.err);
+    let read = |page: &str| std::fs::read_to_string(folder.path().join(page)).unwrap();
+    assert!(read("lingpai.1").contains("Exit codes"));
+    assert!(read("lingpai-account-add.1").contains("secret\\-file"));
+    let refused = run(lingpai(folder.path(), &["man", "none"]));
+    assert!(
+        refused.err.contains("the file none cannot be written to. Name a directory"),
+        "{}",
+        refused.err
+    );
+}

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // Helpers are not recognised as tests.
 
-use lingpai::{Error, KeySource, Outcome, TokenSource};
+use std::sync::Arc;
+
+use lingpai::{Error, KeySource, MemoryStore, Outcome, Store, TokenSource};
 use lingpai_sandbox::{DEMO_APPID, DEMO_SECRET, Family, Revocation, Server, Settings, SharedWorld};
 
 /// A sandbox on a free port: its URL, and its world.
@@ -62,6 +64,22 @@ async fn a_token_in_a_file_survives_the_program() {
     first.close(std::time::Duration::from_secs(5)).await;
     let second = source().await.unwrap();
     assert_eq!(second.token().unwrap().fingerprint(), before);
+    assert_eq!(world.counters().fetches(), 1);
+}
+
+#[tokio::test]
+async fn two_sources_of_one_account_on_one_store_share_its_token() {
+    let (url, world) = sandbox().await;
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let source = || {
+        TokenSource::classic(DEMO_APPID, DEMO_SECRET)
+            .upstream(&url)
+            .store(Arc::clone(&store))
+            .build()
+    };
+    let (one, two) = (source().await.unwrap(), source().await.unwrap());
+    let (first, second) = tokio::join!(one.fresh(), two.fresh());
+    assert_eq!(first.unwrap().fingerprint(), second.unwrap().fingerprint());
     assert_eq!(world.counters().fetches(), 1);
 }
 
