@@ -8,6 +8,10 @@ use async_trait::async_trait;
 
 use crate::time::{Instant, Moment, Timestamp};
 
+/// Both clocks here start at ten years and not at zero, so that what was stored before the machine was started has a place
+/// on them.
+const START: u64 = 10 * 365 * 86_400 * 1000;
+
 /// Where the engine takes its time from.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -49,11 +53,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Moment {
         let instant = machine::boot_time();
         self.suspended.store(instant.saturating_sub(machine::coarse()), Ordering::Relaxed);
-        Moment { instant: Instant::from_millis(instant), wall: machine::wall() }
+        Moment { instant: Instant::from_millis(START + instant), wall: machine::wall() }
     }
 
     fn coarse(&self) -> Instant {
-        Instant::from_millis(machine::coarse() + self.suspended.load(Ordering::Relaxed))
+        Instant::from_millis(START + machine::coarse() + self.suspended.load(Ordering::Relaxed))
     }
 
     async fn sleep_until(&self, until: Instant) {
@@ -78,6 +82,10 @@ impl TestClock {
         Self { start: tokio::time::Instant::now(), wall_at_start: AtomicU64::new(millis) }
     }
 
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - START)
+    }
+
     /// Sets the wall forwards or backwards by so many seconds.
     pub fn jump_wall(&self, seconds: i64) {
         self.wall_at_start.fetch_add((seconds * 1000).cast_unsigned(), Ordering::Relaxed);
@@ -87,16 +95,16 @@ impl TestClock {
 #[async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Moment {
-        let elapsed = self.coarse().as_millis();
+        let elapsed = self.elapsed();
         let wall = self.wall_at_start.load(Ordering::Relaxed).wrapping_add(elapsed);
         Moment {
-            instant: Instant::from_millis(elapsed),
+            instant: Instant::from_millis(START + elapsed),
             wall: Timestamp::from_millis(wall.cast_signed()),
         }
     }
 
     fn coarse(&self) -> Instant {
-        Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Instant::from_millis(START + self.elapsed())
     }
 
     async fn sleep_until(&self, until: Instant) {

@@ -10,17 +10,20 @@ use crate::failure::{Class, Failure, Reached};
 use crate::id::Fence;
 use crate::issuer::{Issuer, Verdict, Way};
 use crate::keeper::Keeper;
+use crate::policy::STORE_DEADLINE;
 use crate::rotation::{Fact, Reason, Saved, Step};
-use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError};
+use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError, Usage};
 use crate::token::{Fingerprint, Token};
 
-/// How long a store may take to answer before it counts as down.
-const STORE_DEADLINE: Duration = Duration::from_secs(5);
+/// Shorter lives are a mistake of the issuer, and would be renewed without end.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// Starts a step that the machine asked for. Whatever happens to the task, the machine hears of an outcome.
 pub(crate) fn start(keeper: &Arc<Keeper>, step: Step) {
     let span = tracing::debug_span!("flight", credential = %keeper.credential, ?step);
-    let flight = Flight { keeper: Arc::clone(keeper), step, landed: false };
+    // Not in the air before it is first polled: a runtime that is ending drops it unpolled, here and now, with the keeper's
+    // lock held.
+    let flight = Flight { keeper: Arc::clone(keeper), step, landed: true };
     keeper.shared.tasks.spawn(flight.fly().instrument(span));
 }
 
@@ -32,9 +35,12 @@ struct Flight {
 
 impl Flight {
     async fn fly(mut self) {
+        self.landed = false;
         // A node that starts with very many credentials fetches them a few at a time.
         let permit = Arc::clone(&self.keeper.shared.flights).acquire_owned().await;
         match self.step {
+            // Its keeper was retired while it waited in the queue.
+            _ if self.keeper.is_retired() => {}
             Step::Rotate { reason, way, alone } => self.rotate(reason, way, alone).await,
             Step::Try(fingerprint) => self.try_token(fingerprint).await,
             Step::Save => self.save().await,
@@ -48,7 +54,8 @@ impl Flight {
         let lease = if alone {
             None
         } else {
-            let Some(lease) = self.claim(way).await else { return };
+            let Some((lease, usage)) = self.claim(way).await else { return };
+            self.keeper.apply_aside(Fact::Granted(usage));
             Some(lease)
         };
         let fence = lease.as_ref().map(|lease| lease.fence);
@@ -57,6 +64,11 @@ impl Flight {
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
         let sent = self.keeper.shared.clock.now();
         let issued = match timeout(deadline, issuer.issue(way)).await {
+            Ok(Ok(issued)) if issued.life < SHORTEST_LIFE => {
+                let what = "upstream gave a token that lives for less than a second";
+                let failure = Failure::new(Class::Transient, what).perhaps_reached();
+                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
+            }
             Ok(Ok(issued)) => issued,
             Ok(Err(failure)) => {
                 return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
@@ -98,24 +110,21 @@ impl Flight {
     }
 
     /// Takes the right to fetch. None if there is nothing to do with it; the machine has been told why.
-    async fn claim(&self, way: Way) -> Option<Lease> {
+    async fn claim(&self, way: Way) -> Option<(Lease, Usage)> {
         let shared = &self.keeper.shared;
         let now = shared.clock.now();
         let claim = self.keeper.with(|rotation, _| Claim {
             credential: self.keeper.credential.clone(),
             node: shared.node.clone(),
-            known: rotation.generation(),
+            known: rotation.known(),
             settles: rotation.settles(),
             way,
             at: now.wall,
-            deadline: now.wall + rotation.policy().fetch_deadline,
+            deadline: now.wall + rotation.policy().attempt(),
             lease: rotation.policy().lease(),
         });
         match self.store(shared.store.begin(claim)).await {
-            Ok(Begun::Granted { lease, usage }) => {
-                self.keeper.apply_aside(Fact::Granted(usage));
-                return Some(lease);
-            }
+            Ok(Begun::Granted { lease, usage }) => return Some((lease, usage)),
             Ok(Begun::Newer(record)) => self.keeper.adopt(*record, Fact::Newer),
             Ok(Begun::Held { until, .. }) => {
                 self.keeper.apply(Fact::Held(now.instant_at(until)));
@@ -192,7 +201,10 @@ impl Flight {
         let Some(token) = self.keeper.published() else {
             return self.keeper.apply(Fact::Saved);
         };
-        let Some(lease) = self.claim(token.way).await else { return };
+        let Some((lease, _)) = self.claim(token.way).await else { return };
+        // What the store has lost may have had a later one.
+        let generation = self.keeper.with(|rotation, _| rotation.generation());
+        let token = Token { generation, ..token };
         let commit = Commit { lease, token, previous_until: None };
         match self.store(self.keeper.shared.store.commit(commit)).await {
             Ok(Committed::Stored) => self.keeper.apply(Fact::Saved),

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// How long a store may take to answer before it counts as down.
+pub(crate) const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
 /// How one account wants its credentials kept. Durations are meant for a token of the nominal life and are shortened in
 /// proportion where upstream states shorter lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,14 +30,19 @@ pub struct Policy {
     /// Whether a minting credential may be fetched while the store cannot be reached, so that no lease guards it.
     /// Default false.
     pub alone: bool,
-    /// How long one fetch may take. Default 8 s; the lease lasts two seconds longer.
+    /// How long one fetch may take. Default 8 s; the lease lasts seven seconds longer.
     pub fetch_deadline: Duration,
 }
 
 impl Policy {
-    /// How long the right to rotate is held: longer than a fetch can take.
+    /// How long after its claim a fetch has ended one way or the other: it begins when the store has answered.
+    pub fn attempt(&self) -> Duration {
+        STORE_DEADLINE + self.fetch_deadline
+    }
+
+    /// How long the right to rotate is held: longer than an attempt can take.
     pub fn lease(&self) -> Duration {
-        self.fetch_deadline + Duration::from_secs(2)
+        self.attempt() + Duration::from_secs(2)
     }
 }
 

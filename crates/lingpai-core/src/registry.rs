@@ -122,11 +122,13 @@ impl Registry {
         policy: Arc<Policy>,
     ) -> Arc<Keeper> {
         let policy = self.shared.policy(policy);
+        // Held until the keeper can be found, or two who come at once would each make one.
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = self.get(&credential) {
             keeper.reconfigure(issuer, policy);
             return keeper;
         }
-        let record = self.take_loaded(&credential);
+        let record = take(&mut loaded, &credential);
         let seed = seed_of(&credential, &self.shared.node);
         let keeper =
             Keeper::new(credential.clone(), Arc::clone(&self.shared), issuer, policy, seed, record);
@@ -190,16 +192,6 @@ impl Registry {
         }
         self.recorder.finish(deadline).await;
     }
-
-    /// What the store held of a credential at the start. Gives back the room that no longer needs to be there.
-    fn take_loaded(&self, credential: &CredentialId) -> Option<Record> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = loaded.remove(credential);
-        if loaded.len() < loaded.capacity() / 4 {
-            loaded.shrink_to_fit();
-        }
-        record
-    }
 }
 
 impl Drop for Registry {
@@ -212,6 +204,15 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
     }
+}
+
+/// What the store held of a credential at the start. Gives back the room that no longer needs to be there.
+fn take(loaded: &mut HashMap<CredentialId, Record>, credential: &CredentialId) -> Option<Record> {
+    let record = loaded.remove(credential);
+    if loaded.len() < loaded.capacity() / 4 {
+        loaded.shrink_to_fit();
+    }
+    record
 }
 
 /// The value that all who have an equal one share: there are very many keepers and a handful of these.

@@ -123,10 +123,7 @@ impl Keeper {
                 let now = self.shared.clock.now();
                 let mut state = self.lock();
                 if state.retired {
-                    return Err(self.unavailable(
-                        Failure::new(Class::NeedsPerson, "it is no longer kept here"),
-                        Duration::ZERO,
-                    ));
+                    return Err(self.unavailable(no_longer_kept(), Duration::ZERO));
                 }
                 match state.rotation.answer(now) {
                     Answer::Fail(trouble) => {
@@ -162,6 +159,9 @@ impl Keeper {
             let verdict = {
                 let now = self.shared.clock.now();
                 let mut state = self.lock();
+                if state.retired {
+                    return Err(self.unavailable(no_longer_kept(), Duration::ZERO));
+                }
                 let report = state.rotation.report(now, reported);
                 self.drive(&mut state, now);
                 match report {
@@ -197,6 +197,9 @@ impl Keeper {
             {
                 let now = self.shared.clock.now();
                 let mut state = self.lock();
+                if state.retired {
+                    return Err(RotateError::Failed(no_longer_kept()));
+                }
                 if !asked {
                     state.rotation.ask(now)?;
                     asked = true;
@@ -348,6 +351,11 @@ impl Keeper {
         }
     }
 
+    /// Whether no more steps are to be started.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.lock().retired
+    }
+
     /// Looks at the machine and at what its flight needs.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&Rotation, &Arc<dyn Issuer>) -> T) -> T {
         let state = self.lock();
@@ -409,4 +417,8 @@ impl Keeper {
 /// Whether it matters when the token was last used.
 fn notes_use(policy: &Policy) -> bool {
     matches!(policy.refresh, Refresh::IdleAfter(_))
+}
+
+fn no_longer_kept() -> Failure {
+    Failure::new(Class::NeedsPerson, "it is no longer kept here")
 }

@@ -9,7 +9,7 @@ use crate::id::Fence;
 use crate::issuer::{Verdict, Way};
 use crate::policy::Refresh;
 use crate::store::{Intent, Record};
-use crate::time::{Instant, Moment};
+use crate::time::{Instant, Moment, Timestamp};
 use crate::token::{Fingerprint, Token};
 
 /// A wall clock that stands this far before a stored token's issue has been set back: the token's age is unknown.
@@ -114,9 +114,7 @@ impl Rotation {
             );
         }
         self.settles = fence.filter(|_| self.leaves_open(&failure));
-        let attempts =
-            self.trouble.as_ref().map_or(1, |trouble| trouble.attempts.saturating_add(1));
-        let since = self.trouble.as_ref().map_or(at.wall, |trouble| trouble.since);
+        let (attempts, since) = self.in_a_row(at);
         let mut retry_at = at.instant + self.pause_after(at, &failure, attempts);
         if failure.class == Class::Quota && way == Way::Primary {
             let known = self.quota.replace(retry_at).is_some();
@@ -140,6 +138,13 @@ impl Rotation {
             retry_after: retry_at.since(at.instant),
         });
         self.trouble = Some(Box::new(Trouble { failure, attempts, since, retry_at }));
+    }
+
+    /// The number of the failure that has just come, and when the first of its row did.
+    fn in_a_row(&self, at: Moment) -> (u32, Timestamp) {
+        self.trouble
+            .as_ref()
+            .map_or((1, at.wall), |trouble| (trouble.attempts.saturating_add(1), trouble.since))
     }
 
     pub(super) fn tried(
@@ -178,15 +183,23 @@ impl Rotation {
     pub(crate) fn adopt(&mut self, at: Moment, record: &Record, events: &mut Vec<What>) {
         self.held_until = None;
         self.usage = record.usage;
-        self.last_forced =
-            record.last_forced_at.map(|when| at.instant_at(when)).max(self.last_forced);
+        // A wall clock that was set back must not put this into the future.
+        let last_forced = record.last_forced_at.map(|when| at.instant_at(when).min(at.instant));
+        self.last_forced = last_forced.max(self.last_forced);
         let known = self.current.map(|held| held.fingerprint);
         let stored = record.token.as_ref().map(|token| restored(at, token));
         // The same token again is left as it is: its end is known better here, on the clock that does not jump. A store
         // that has lost the token is not a reason to lose it here too.
-        let news = stored.is_some() && stored.map(|held| held.fingerprint) != known;
-        if news && (record.generation > self.generation || !self.unsaved) {
-            self.generation = self.generation.max(record.generation);
+        let same = stored.is_some() && stored.map(|held| held.fingerprint) == known;
+        let behind = self.unsaved && record.generation < self.generation;
+        // A claim that names less than the stored generation is told for ever that there is something newer. What we
+        // have that the store lacks comes after what it has lost.
+        let lost = stored.is_none() && self.unsaved;
+        let least = if lost { record.generation.next() } else { record.generation };
+        self.generation = self.generation.max(least);
+        if same {
+            self.unsaved = false;
+        } else if stored.is_some() && !behind {
             self.unsaved = false;
             self.current = stored;
             self.previous = record
@@ -195,8 +208,10 @@ impl Rotation {
             self.forget_trials();
             self.suspect = None;
             self.trouble = None;
-            self.asked = false;
-            self.wanted &= self.live(at).is_none();
+            // One that has ended already is no answer to those who ask.
+            let none = self.live(at).is_none();
+            self.asked &= none;
+            self.wanted &= none;
         }
         match record.intent {
             Some(intent) => self.suspect_intent(at, intent, events),
@@ -215,9 +230,15 @@ impl Rotation {
         self.settles = Some(intent.fence);
         if self.profile.renewal(intent.way).is_minting() {
             let cause = "a process ended between fetching a token and storing it";
-            self.become_suspect(at.instant_at(intent.deadline), cause, events);
+            let begun = at.instant_at(intent.at).min(at.instant);
+            let overlap = self.overlap(intent.way);
+            // Within an attempt's time, even if the wall clock was set back since; and before the token that we have is
+            // dead in any case.
+            let settled_at = at.instant_at(intent.deadline);
+            let latest = (at.instant + self.policy.attempt()).min(begun + overlap.mul_f64(0.8));
+            self.become_suspect(settled_at.min(latest), cause, events);
             // Its overlap is over, or a second lost fetch has cut it short.
-            let overlap_ends = at.instant_at(intent.at) + self.overlap(intent.way);
+            let overlap_ends = begun + overlap;
             let dead = intent.lost > 0 || overlap_ends <= at.instant;
             if let Some(held) = &mut self.current {
                 held.doubtful = dead && held.way == intent.way;
@@ -240,9 +261,17 @@ impl Rotation {
     pub(super) fn store_is_down(&mut self, at: Moment, message: String, events: &mut Vec<What>) {
         self.make_do();
         if self.store_down.is_none() {
-            events.push(What::StoreDegraded { message });
+            events.push(What::StoreDegraded { message: message.clone() });
         }
-        self.store_down = Some(at.instant + pace::STORE_RETRY);
+        let retry_at = at.instant + pace::STORE_RETRY;
+        self.store_down = Some(retry_at);
+        let alone = self.policy.alone || self.has_fallback() || !self.profile.primary.is_minting();
+        if !alone && self.live(at).is_none() {
+            // Nothing can be done before, and whoever waits is told why.
+            let failure = Failure::new(Class::Transient, message);
+            let (attempts, since) = self.in_a_row(at);
+            self.trouble = Some(Box::new(Trouble { failure, attempts, since, retry_at }));
+        }
     }
 
     pub(super) fn store_is_up(&mut self, events: &mut Vec<What>) {

@@ -158,7 +158,10 @@ impl Rotation {
                 self.last_used = self.last_used.max(at.instant);
             }
             Fact::Used(when) => self.last_used = self.last_used.max(when),
-            Fact::Started => self.activity = Activity::Busy,
+            Fact::Started => {
+                self.activity = Activity::Busy;
+                self.held_until = None;
+            }
             Fact::Granted(usage) => {
                 self.usage = usage;
                 self.store_is_up(&mut events);
@@ -283,6 +286,12 @@ impl Rotation {
         self.trouble.as_deref()
     }
 
+    /// The generation that the next claim names: less than that of a token which the store lacks, since another node
+    /// may have given its number to another token.
+    pub fn known(&self) -> Generation {
+        Generation(self.generation.0.saturating_sub(u64::from(self.unsaved)))
+    }
+
     /// The unfinished intent that the next claim settles.
     pub fn settles(&self) -> Option<Fence> {
         self.settles
@@ -328,10 +337,10 @@ impl Rotation {
     /// The fetch that is about to be sent kills a suspect token if the lost one minted, and a refused token is dead
     /// already: whoever asks meanwhile is better served by what the fetch brings. One that failed before may fail again.
     fn hold_back(&mut self) {
-        let suspect = self.suspect.is_some() && self.profile.primary.is_minting();
-        if let Some(held) = &mut self.current {
-            held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
-        }
+        let Some(held) = &mut self.current else { return };
+        // The fallback family is isolated: what happens to the primary one does not kill its tokens.
+        let suspect = self.suspect.is_some() && self.profile.renewal(held.way).is_minting();
+        held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
     }
 
     /// There is nothing better than what we have.

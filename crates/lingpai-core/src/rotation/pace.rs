@@ -22,6 +22,9 @@ pub(super) const STORE_RETRY: Duration = Duration::from_secs(2);
 /// Between two rotations of a credential without an overlap: a guard against an upstream that states absurd lives.
 const MIN_SPACING: Duration = Duration::from_secs(1);
 
+/// How soon, at the earliest, it is looked again whether an idle token is used.
+pub(super) const IDLE_LOOK: Duration = Duration::from_millis(100);
+
 /// How often an exhausted quota is probed.
 const QUOTA_PROBE: Duration = Duration::from_mins(15);
 

@@ -1,6 +1,6 @@
 //! What to do next, when and how.
 
-use super::{Activity, Reason, Rotation};
+use super::{Activity, Reason, Rotation, pace};
 use crate::issuer::Way;
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
@@ -56,14 +56,16 @@ impl Rotation {
     }
 
     fn save_step(&self) -> Option<(Instant, Step)> {
-        self.unsaved.then(|| (self.store_down.unwrap_or_default(), Step::Save))
+        let due = self.store_down.max(self.held_until).unwrap_or_default();
+        self.unsaved.then_some((due, Step::Save))
     }
 
     /// While nobody uses a token that is kept fresh only in use, look again from time to time whether somebody does.
     fn idle_step(&self, at: Moment) -> Option<(Instant, Step)> {
         let idle = matches!(self.policy.refresh, Refresh::IdleAfter(_)) && !self.kept(at);
         let held = self.live(at).filter(|_| idle)?;
-        let due = self.renew_at()?.max(at.instant + self.scaled(self.policy.lead) / 8);
+        let pause = (self.scaled(self.policy.lead) / 8).max(pace::IDLE_LOOK);
+        let due = self.renew_at()?.max(at.instant + pause);
         (due < held.ends).then_some((due, Step::Wait(due)))
     }
 
@@ -75,9 +77,18 @@ impl Rotation {
         }
         let mut way = Way::Primary;
         if self.refused.is_some_and(|refusal| refusal.insisted) && self.profile.forced.is_some() {
-            way = Way::Forced;
-            due = due.max(self.forced_at(at));
-        } else if let Some(probe) = self.quota.filter(|probe| due.max(at.instant) < *probe) {
+            // As soon as an ordinary call brings a new token too, it need not be forced, and must not wait until one
+            // may be.
+            let (forced, ordinary) = (due.max(self.forced_at(at)), due.max(self.renew_at()?));
+            if forced.max(at.instant) < ordinary {
+                way = Way::Forced;
+                due = forced;
+            } else {
+                due = ordinary;
+            }
+        }
+        let primary = way == Way::Primary;
+        if let Some(probe) = self.quota.filter(|probe| primary && due.max(at.instant) < *probe) {
             if self.has_fallback() {
                 way = Way::Fallback;
             } else {

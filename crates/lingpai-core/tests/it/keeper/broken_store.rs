@@ -1,0 +1,108 @@
+//! What a store that fails costs: neither the token nor, in the end, its record.
+
+use super::*;
+
+/// A store that works or does not.
+#[derive(Default)]
+pub(super) struct Fragile {
+    pub(super) inner: MemoryStore,
+    pub(super) broken: AtomicBool,
+}
+
+impl Fragile {
+    fn works(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            Err(StoreError::new(StoreErrorKind::Full, "the disk is full"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Fragile {
+    async fn load(&self) -> Result<Vec<Record>, StoreError> {
+        self.inner.load().await
+    }
+
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
+        self.works()?;
+        self.inner.read(credential).await
+    }
+
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        self.works()?;
+        self.inner.begin(claim).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.works()?;
+        self.inner.commit(commit).await
+    }
+
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.abandon(lease, failure).await
+    }
+
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.count(account, day, entry, times).await
+    }
+
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
+        self.inner.ledger(account, day).await
+    }
+
+    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.record(events).await
+    }
+
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
+        self.inner.events(account, limit).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_during_the_fetch_costs_neither_the_token_nor_its_record() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    sleep(Duration::from_millis(500)).await; // The fetch is under way, its intent is stored.
+    store.broken.store(true, Ordering::SeqCst);
+    assert_eq!(stand.keeper.fresh().await.unwrap().value.expose(), "T1");
+    sleep(60 * SECOND).await;
+    store.broken.store(false, Ordering::SeqCst);
+    sleep(10 * SECOND).await;
+    let record = store.read(&credential()).await.unwrap().unwrap();
+    assert_eq!(record.token.unwrap().value.expose(), "T1");
+    assert_eq!(record.intent, None);
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stable_account_outlives_a_store_that_is_gone_for_a_day() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    store.broken.store(true, Ordering::SeqCst);
+    for _ in 0..24 * 60 {
+        sleep(60 * SECOND).await;
+        assert!(stand.keeper.token().is_some());
+    }
+    assert!(stand.upstream.fetches() <= 14, "{} fetches", stand.upstream.fetches());
+    store.broken.store(false, Ordering::SeqCst);
+    sleep(10 * SECOND).await;
+    let stored = store.read(&credential()).await.unwrap().unwrap().token.unwrap();
+    assert_eq!(stored, *stand.keeper.token().unwrap());
+}

@@ -1,0 +1,120 @@
+//! The asynchronous shell: one flight whoever asks and whoever goes away, on a clock that is paused and driven.
+//!
+//! - `rules`: what callers can rely on.
+//! - `broken_store`: what a store that fails costs.
+//! - `edges`: the corners in which keepers once stood still, or ran in circles.
+
+mod broken_store;
+mod edges;
+mod rules;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::clock::TestClock;
+use lingpai_core::keeper::{Outcome, RotateError};
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::{
+    AccountId, Class, Clock, CredentialId, Day, Failure, Generation, Issued, Issuer, Keeper,
+    NodeId, Policy, Profile, Refresh, Registry, Secret, Store, StoreError, StoreErrorKind, Token,
+    Verdict, Way,
+};
+use lingpai_store::MemoryStore;
+use tokio::time::{sleep, timeout};
+
+use crate::machine::{CLASSIC, HOUR, LIFE, NOON, SECOND, STABLE, refusal};
+
+/// An upstream that takes a second to answer, counts, and fails when told to.
+#[derive(Debug)]
+struct Upstream {
+    profile: Profile,
+    fetches: AtomicU32,
+    checks: AtomicU32,
+    /// What the next fetches answer; a token of its own number where it says nothing.
+    next: Mutex<Vec<Result<&'static str, Failure>>>,
+    refuses: AtomicBool,
+    hangs: AtomicBool,
+    panics: AtomicBool,
+}
+
+impl Upstream {
+    fn new(profile: Profile) -> Arc<Self> {
+        Arc::new(Self {
+            profile,
+            fetches: AtomicU32::new(0),
+            checks: AtomicU32::new(0),
+            next: Mutex::new(Vec::new()),
+            refuses: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
+        })
+    }
+
+    fn fetches(&self) -> u32 {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    fn answers(&self, next: Result<&'static str, Failure>) {
+        self.next.lock().unwrap().push(next);
+    }
+}
+
+#[async_trait]
+impl Issuer for Upstream {
+    fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+        let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(!self.panics.load(Ordering::SeqCst), "the issuer has a bug");
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        sleep(SECOND).await;
+        let next = self.next.lock().unwrap().pop();
+        let value = match next {
+            Some(Ok(value)) => value.to_owned(),
+            Some(Err(failure)) => return Err(failure),
+            None => format!("T{number}"),
+        };
+        Ok(Issued { value: Secret::from(value), life: LIFE })
+    }
+
+    async fn check(&self, _token: &Token) -> Verdict {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        sleep(SECOND).await;
+        if self.refuses.swap(false, Ordering::SeqCst) { refusal() } else { Verdict::Accepted }
+    }
+}
+
+struct Stand {
+    registry: Registry,
+    upstream: Arc<Upstream>,
+    keeper: Arc<Keeper>,
+    clock: Arc<TestClock>,
+}
+
+fn credential() -> CredentialId {
+    CredentialId::access_token("wx1".parse().unwrap())
+}
+
+async fn stand_on(store: Arc<dyn Store>, profile: Profile, policy: Policy) -> Stand {
+    let clock = Arc::new(TestClock::starting_at(NOON));
+    let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+    let registry = Registry::open(store, shared, NodeId::new("n1")).await.unwrap();
+    let upstream = Upstream::new(profile);
+    let issuer: Arc<dyn Issuer> = Arc::clone(&upstream) as _;
+    let keeper = registry.manage(credential(), issuer, Arc::new(policy));
+    Stand { registry, upstream, keeper, clock }
+}
+
+async fn stand(profile: Profile) -> Stand {
+    stand_on(Arc::new(MemoryStore::new()), profile, Policy::default()).await
+}
+
+fn on_demand() -> Policy {
+    Policy { refresh: Refresh::OnDemand, ..Policy::default() }
+}
