@@ -28,6 +28,7 @@ mod monitor;
 mod native;
 mod openapi;
 mod params;
+mod patient;
 mod query;
 mod refusal;
 mod routes;

@@ -16,6 +16,8 @@ pub struct Limits {
     pub body_time: Duration,
     /// Bytes of a request's body. Default 64 KiB.
     pub body_bytes: usize,
+    /// How long a client may take nothing of what it is sent. Default 10 s.
+    pub write_time: Duration,
     /// How long a caller waits for a token that is being fetched or tried. SDKs give up after 3 to 5 s and retry what
     /// they gave up, so it is better to answer before. Default 4 s.
     pub token_wait: Duration,
@@ -38,6 +40,7 @@ impl Default for Limits {
             head_bytes: 16 * 1024,
             body_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
+            write_time: Duration::from_secs(10),
             token_wait: Duration::from_secs(4),
             poll: Duration::from_secs(60),
             heartbeat: Duration::from_secs(15),

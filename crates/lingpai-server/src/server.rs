@@ -23,6 +23,7 @@ use crate::keyring::KeyRing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::patient::Patient;
 use crate::routes;
 use crate::serving::Serving;
 use crate::tape::Tape;
@@ -222,7 +223,7 @@ async fn converse(serving: Arc<Serving>, stream: TcpStream, peer: IpAddr) {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_header_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -171,3 +171,21 @@ async fn without_its_keys_a_server_does_not_start() {
     assert!(matches!(error, Error::Keys(_)));
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("away"));
 }
+
+#[tokio::test]
+async fn who_does_not_read_the_answers_is_cut_off() {
+    let limits = Limits {
+        connections: 1,
+        write_time: Duration::from_millis(300),
+        head_time: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let house = House::with_limits(limits).await;
+    let mut deaf = house.connect().await;
+    let requests = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    // Until nothing more can be sent, since the answers are not read.
+    let full = async { while deaf.write_all(requests.as_bytes()).await.is_ok() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(5), full).await;
+    let others = tokio::time::timeout(Duration::from_secs(10), house.get("/healthz")).await;
+    assert_eq!(others.expect("the others are served").status, 200);
+}
