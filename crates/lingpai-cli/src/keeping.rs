@@ -16,8 +16,8 @@ use lingpai_wechat::{WeChat, wire};
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
 
-/// How long rotations under way may take when the program ends: longer than one fetch.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long rotations under way may take when the program ends: longer than one attempt with the default deadlines.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// An open store, whatever its kind.
 pub(crate) enum OpenStore {
