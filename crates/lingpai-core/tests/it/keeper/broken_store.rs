@@ -2,11 +2,12 @@
 
 use super::*;
 
-/// A store that works or does not.
+/// A store that works or does not, and counts the claims that it is asked for.
 #[derive(Default)]
 pub(super) struct Fragile {
-    pub(super) inner: MemoryStore,
+    pub(super) inner: Arc<MemoryStore>,
     pub(super) broken: AtomicBool,
+    pub(super) claims: AtomicU32,
 }
 
 impl Fragile {
@@ -31,6 +32,7 @@ impl Store for Fragile {
     }
 
     async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
         self.works()?;
         self.inner.begin(claim).await
     }

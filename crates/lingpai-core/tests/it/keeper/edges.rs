@@ -120,11 +120,7 @@ async fn a_stored_token_that_cannot_be_opened_is_fetched_anew() {
 #[tokio::test(start_paused = true)]
 async fn two_nodes_that_gave_out_the_same_generation_agree_in_the_end() {
     let store = Arc::new(MemoryStore::new());
-    let fragile = Arc::new(CountingFragile {
-        inner: Arc::clone(&store),
-        broken: AtomicBool::new(false),
-        claims: AtomicU32::new(0),
-    });
+    let fragile = Arc::new(Fragile { inner: Arc::clone(&store), ..Fragile::default() });
     let one = stand_on(Arc::clone(&fragile) as _, CLASSIC, Policy::default()).await;
     fragile.broken.store(true, Ordering::SeqCst);
     one.keeper.fresh().await.unwrap(); // Alone, from the fallback family: generation 1.
@@ -143,62 +139,6 @@ async fn two_nodes_that_gave_out_the_same_generation_agree_in_the_end() {
     assert!(claims <= 3, "{claims} claims in ten minutes");
     let stored = store.read(&credential()).await.unwrap().unwrap().token.unwrap();
     assert_eq!(stored.value, one.keeper.token().unwrap().value);
-}
-
-struct CountingFragile {
-    inner: Arc<MemoryStore>,
-    broken: AtomicBool,
-    claims: AtomicU32,
-}
-
-impl CountingFragile {
-    fn works(&self) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::new(StoreErrorKind::Full, "the disk is full"));
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Store for CountingFragile {
-    async fn load(&self) -> Result<Vec<Record>, StoreError> {
-        self.inner.load().await
-    }
-    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
-        self.inner.read(credential).await
-    }
-    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
-        self.claims.fetch_add(1, Ordering::SeqCst);
-        self.works()?;
-        self.inner.begin(claim).await
-    }
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.works()?;
-        self.inner.commit(commit).await
-    }
-    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
-        self.works()?;
-        self.inner.abandon(lease, failure).await
-    }
-    async fn count(&self, a: &AccountId, d: Day, e: Entry, t: u32) -> Result<(), StoreError> {
-        self.works()?;
-        self.inner.count(a, d, e, t).await
-    }
-    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
-        self.inner.ledger(account, day).await
-    }
-    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
-        self.works()?;
-        self.inner.record(events).await
-    }
-    async fn events(
-        &self,
-        account: Option<&AccountId>,
-        limit: usize,
-    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
-        self.inner.events(account, limit).await
-    }
 }
 
 #[tokio::test(start_paused = true)]
