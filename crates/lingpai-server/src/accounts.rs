@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use lingpai_core::client::Right;
 use lingpai_core::keeper::Status;
 use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
 use serde::Serialize;
 
 use crate::answer::{self, Body};
-use crate::native::bearer;
+use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
@@ -72,10 +72,7 @@ pub(crate) async fn list(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::MethodUnknown("GET"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("GET", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
     let query = Query::of(head);
     let limit = query.limit(PAGE, PAGE)?;
@@ -100,10 +97,7 @@ pub(crate) async fn status(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::MethodUnknown("GET"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
     let keeper = serving.keeper(&admitted.credential)?;
     let answer = AccountAnswer::new((admitted.credential.account, vec![keeper]));

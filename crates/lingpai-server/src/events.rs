@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use lingpai_core::client::{Accounts, KeyHash, Right};
 use lingpai_core::event::{Event, What};
 use lingpai_core::issuer::Way;
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::accounts::FailureAnswer;
 use crate::answer::{self, Body};
-use crate::native::bearer;
+use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
@@ -148,10 +148,7 @@ async fn admit(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<((KeyHash, Accounts), Option<AccountId>), Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::MethodUnknown("GET"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("GET", head, peer)?;
     let admitted = serving.admit_somewhere(caller, Right::StatusRead).await?;
     let account = Query::of(head).account("account")?;
     if let Some(account) = &account {

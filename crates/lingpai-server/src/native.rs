@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::Right;
 use lingpai_core::keeper::{Outcome, RotateError};
@@ -63,10 +63,7 @@ pub(crate) async fn token(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::MethodUnknown("GET"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("GET", head, peer)?;
     let Admitted { credential, .. } = serving.admit(caller, Right::TokenRead, account).await?;
     let poll = Poll::read(head.uri.query())?;
     let mut served = serving.current(&credential).await?;
@@ -103,10 +100,7 @@ pub(crate) async fn report_invalid(
 ) -> Result<Response<Body>, Refusal> {
     const EXPECTED: &str =
         "the JSON object {\"access_token\": \"...\"} with the token that was refused";
-    if head.method != Method::POST {
-        return Err(Refusal::MethodUnknown("POST"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenReport, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
@@ -129,10 +123,7 @@ pub(crate) async fn rotate(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    if head.method != Method::POST {
-        return Err(Refusal::MethodUnknown("POST"));
-    }
-    let caller = bearer(&head.headers, peer)?;
+    let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
@@ -242,6 +233,18 @@ impl<'a> Known<'a> {
         };
         self.after == Some(generation) || self.tags.is_some_and(|tags| tags.split(',').any(matches))
     }
+}
+
+/// Whoever calls a route that knows one method only.
+pub(crate) fn caller<'a>(
+    method: &'static str,
+    head: &'a Parts,
+    peer: IpAddr,
+) -> Result<Caller<'a>, Refusal> {
+    if head.method != method {
+        return Err(Refusal::MethodUnknown(method));
+    }
+    bearer(&head.headers, peer)
 }
 
 /// The key in the `Authorization` header, and whence it came.
