@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::environment::Environment;
 use crate::id::AccountId;
 use crate::network::Network;
 use crate::preset::Preset;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use crate::virtual_token;
 
 /// One API key as the store keeps it: everything but the key itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +22,13 @@ pub struct ApiKey {
     pub name: String,
     /// The BLAKE3 hash of the whole key. Keys have 192 random bits, so a fast hash is enough.
     pub hash: KeyHash,
-    /// What it may do.
+    /// The hash of what stands in this client's virtual tokens. Keys made before there were any have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_hash: Option<KeyHash>,
+    /// Where the client runs, which bounds what it may do.
+    #[serde(default)]
+    pub environment: Environment,
+    /// What it may do, as far as its environment allows.
     pub rights: BTreeSet<Right>,
     /// For which accounts.
     pub accounts: Accounts,
@@ -80,9 +88,15 @@ impl ApiKey {
         }
     }
 
-    /// Whether this right, or the one that includes all others, is among its own.
+    /// Whether this right, or the one that includes all others, is among its own and its environment allows it.
     pub fn has(&self, right: Right) -> bool {
-        self.rights.contains(&right) || self.rights.contains(&Right::Admin)
+        self.environment.allows(right)
+            && (self.rights.contains(&right) || self.rights.contains(&Right::Admin))
+    }
+
+    /// Whether the paths in WeChat's shape give it virtual tokens: it may use the gateway, and never sees a real token.
+    pub fn is_given_virtual_tokens(&self) -> bool {
+        self.has(Right::Gateway) && !self.has(Right::TokenRead)
     }
 
     /// Whether it may be used from this address.
@@ -122,6 +136,18 @@ pub enum Right {
     /// Have a token replaced now.
     #[serde(rename = "token:rotate")]
     TokenRotate,
+    /// Have calls forwarded with the right token.
+    #[serde(rename = "gateway")]
+    Gateway,
+    /// Have calls forwarded that carry the AppSecret, such as the log-in of a Mini Program.
+    #[serde(rename = "secret-login")]
+    SecretLogin,
+    /// Read tickets, and have pages signed with them.
+    #[serde(rename = "ticket")]
+    Ticket,
+    /// Have the account's call counters set to zero.
+    #[serde(rename = "quota:clear")]
+    QuotaClear,
     /// Everything, on the accounts it is for.
     #[serde(rename = "admin")]
     Admin,
@@ -129,8 +155,17 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 5] =
-        [Self::TokenRead, Self::TokenReport, Self::StatusRead, Self::TokenRotate, Self::Admin];
+    pub const ALL: [Self; 9] = [
+        Self::TokenRead,
+        Self::TokenReport,
+        Self::StatusRead,
+        Self::TokenRotate,
+        Self::Gateway,
+        Self::SecretLogin,
+        Self::Ticket,
+        Self::QuotaClear,
+        Self::Admin,
+    ];
 
     /// The name it has everywhere.
     pub const fn as_str(self) -> &'static str {
@@ -139,6 +174,10 @@ impl Right {
             Self::TokenReport => "token:report",
             Self::StatusRead => "status:read",
             Self::TokenRotate => "token:rotate",
+            Self::Gateway => "gateway",
+            Self::SecretLogin => "secret-login",
+            Self::Ticket => "ticket",
+            Self::QuotaClear => "quota:clear",
             Self::Admin => "admin",
         }
     }
@@ -148,7 +187,7 @@ impl Right {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// A service: reads tokens, and reports those that were refused.
+    /// A service: reads tokens, reports those that were refused, and has calls forwarded.
     Service,
     /// A person or a monitor that looks on.
     Viewer,
@@ -161,11 +200,16 @@ pub enum Role {
 impl Role {
     /// What it may do.
     pub fn rights(self) -> BTreeSet<Right> {
-        use Right::{Admin, StatusRead, TokenRead, TokenReport, TokenRotate};
+        use Right::{
+            Admin, Gateway, QuotaClear, StatusRead, Ticket, TokenRead, TokenReport, TokenRotate,
+        };
+        let service = [TokenRead, TokenReport, Gateway, Ticket];
         match self {
-            Self::Service => [TokenRead, TokenReport].into(),
+            Self::Service => service.into(),
             Self::Viewer => [StatusRead].into(),
-            Self::Operator => [TokenRead, TokenReport, StatusRead, TokenRotate].into(),
+            Self::Operator => {
+                service.into_iter().chain([StatusRead, TokenRotate, QuotaClear]).collect()
+            }
             Self::Admin => [Admin].into(),
         }
     }
@@ -239,6 +283,8 @@ impl NewKey {
             id,
             name: name.to_owned(),
             hash: KeyHash::of(key.expose()),
+            virtual_hash: Some(virtual_token::hash_for(key.expose())),
+            environment: Environment::default(),
             rights,
             accounts,
             networks: Vec::new(),

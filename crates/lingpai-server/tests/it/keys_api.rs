@@ -21,7 +21,8 @@ async fn a_key_that_was_just_made_works_at_once_and_is_seen_once() {
     });
     let made = make(&house, &admin, &wanted).await;
     assert_eq!(made.status, 201, "{made:?}");
-    assert_eq!(made.json["rights"], json!(["token:read", "token:report", "status:read"]));
+    let rights = json!(["token:read", "token:report", "status:read", "gateway", "ticket"]);
+    assert_eq!(made.json["rights"], rights);
     assert_eq!((&made.json["accounts"], &made.json["good"]), (&json!([KEPT]), &json!(true)));
     let key = made.text("key").to_owned();
     let reply = house.dropin(&key).await;
