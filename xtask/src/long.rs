@@ -54,7 +54,7 @@ pub(crate) fn bench(name: &str) -> Outcome {
 /// # Errors
 /// When a test or a bench fails.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
-    tools::ensure(tools::FOR_TESTS)?;
+    test::prepare()?;
     // Their figures are part of the result, and one at a time they do not disturb each other.
     let options = ["--profile", "soak", "--no-capture"];
     // Other histories each time; the seed is printed to repeat them.

@@ -8,6 +8,7 @@
 mod check;
 mod long;
 mod process;
+mod python;
 mod rules;
 mod test;
 mod tools;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is, from a machine that has only a Rust toolchain.
 
 use crate::process::{cargo, run};
-use crate::{Outcome, tools};
+use crate::{Outcome, python, tools};
 
 /// The seed of random histories in the ordinary suite, which is the same every time.
 const SEED: &str = "20261123";
@@ -13,7 +13,7 @@ const SEED: &str = "20261123";
 /// # Errors
 /// When a tool is missing and cannot be installed, or a test fails.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
-    tools::ensure(tools::FOR_TESTS)?;
+    prepare()?;
     // nextest comes last: its summary is the last line, where people and CI look for it.
     if arguments.is_empty() {
         run(&mut cargo(&["test", "--doc", "--workspace"]))?;
@@ -21,6 +21,15 @@ pub(crate) fn test(arguments: &[String]) -> Outcome {
         println!("==> the documentation's examples are left out, since arguments were given");
     }
     nextest(&["--profile", "ci"], arguments, &[("PROPTEST_RNG_SEED", SEED)])
+}
+
+/// Installs what the tests start.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn prepare() -> Outcome {
+    tools::ensure(tools::FOR_TESTS)?;
+    python::ensure(python::FOR_TESTS)
 }
 
 /// `cargo nextest run` with these options and what the user asked for; the profiles are in

@@ -13,6 +13,11 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::apt("cc --version", &["gcc", "libc6-dev"], "SQLite and ring are compiled from C"),
     Tool::krate("cargo nextest --version", "cargo-nextest@0.9.151", "it runs the tests"),
     Tool::apt("curl --version", &["curl"], "the commands in docs/api.md are run by a test"),
+    Tool::apt(
+        "python3 -m ensurepip --version",
+        &["python3", "python3-venv"],
+        "programs that hold the server to its description are written in Python",
+    ),
 ];
 
 /// What `cargo xtask check` needs.

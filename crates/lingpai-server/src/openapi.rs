@@ -19,6 +19,8 @@ use crate::metrics;
 use crate::refusal::Refusal;
 
 const JSON: &str = "application/json";
+/// What [`AccountId`](lingpai_core::AccountId) takes for a name.
+const ACCOUNT_NAME: &str = "^[A-Za-z0-9_.:@-]{1,128}$";
 
 /// `GET /openapi.json`: for anybody.
 pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
@@ -59,16 +61,20 @@ fn paths() -> Value {
     });
     let dropin = |summary: &str| Operation::open(summary).answers(200, &reference("WeChatAnswer"));
     let dropin_query = || {
+        let text = json!({"type": "string"});
         let names = ["grant_type", "appid", "secret", "force_refresh"];
-        names.map(|name| in_query(name, "string", "In the query, a form or JSON.")).to_vec()
+        names.map(|name| in_query(name, &text, "In the query, a form or JSON.")).to_vec()
     };
+    let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
+    let count = |least: u8| json!({"type": "integer", "minimum": least});
+    let name = || json!({"type": "string", "pattern": ACCOUNT_NAME});
     json!({
         "/v1/accounts/{account}/token": {
             "get": Operation::with("The current token.", Right::TokenRead)
                 .takes(account())
                 .takes(vec![
-                    in_query("wait", "string", "Answer as soon as there is a later token: `30s`."),
-                    in_query("after", "integer", "The generation that the caller has; needed with `wait`."),
+                    in_query("wait", &seconds, "Answer as soon as there is a later token: `30s`."),
+                    in_query("after", &count(0), "The generation that the caller has; needed with `wait`."),
                     json!({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}),
                 ])
                 .answers(200, &reference("Token"))
@@ -91,8 +97,8 @@ fn paths() -> Value {
         "/v1/accounts": {
             "get": Operation::with("How all accounts of the key stand.", Right::StatusRead)
                 .takes(vec![
-                    in_query("limit", "integer", "So many at most."),
-                    in_query("after", "string", "Those whose names come after this."),
+                    in_query("limit", &count(1), "So many at most."),
+                    in_query("after", &name(), "Those whose names come after this."),
                 ])
                 .answers(200, &reference("Accounts"))
                 .done(),
@@ -106,17 +112,17 @@ fn paths() -> Value {
         "/v1/events": {
             "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
                 .takes(vec![
-                    in_query("account", "string", "The events of this account only."),
+                    in_query("account", &name(), "The events of this account only."),
                     json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}),
                 ])
-                .answers_as(200, "text/event-stream", &json!({"type": "string"}))
+                .answers_as(200, "text/event-stream", &reference("Message"))
                 .done(),
         },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
                 .takes(vec![
-                    in_query("account", "string", "The events of this account only."),
-                    in_query("limit", "integer", "So many at most."),
+                    in_query("account", &name(), "The events of this account only."),
+                    in_query("limit", &count(1), "So many at most."),
                 ])
                 .answers(200, &reference("History"))
                 .done(),
@@ -175,6 +181,8 @@ fn schemas() -> Value {
     let list = |of: Value| json!({"type": "array", "items": of});
     let one_of = |names: &[&str]| json!({"type": "string", "enum": names});
     let accounts = json!({"anyOf": [one_of(&["all"]), list(text())]});
+    let named = json!({"type": "array", "minItems": 1, "items": {"type": "string", "pattern": ACCOUNT_NAME}});
+    let named = json!({"anyOf": [one_of(&["all"]), named]});
     let rights = list(one_of(&Right::ALL.map(Right::as_str)));
     let preset = one_of(&Preset::ALL.map(Preset::as_str));
     let mut schemas = Map::new();
@@ -194,7 +202,6 @@ fn schemas() -> Value {
     let of_token =
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
-    add("Report", &["access_token"], json!({"access_token": text()}));
     add("Reported", &["outcome", "explanation"], reported);
     add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
     add(
@@ -229,6 +236,18 @@ fn schemas() -> Value {
             "cause": text(), "used": number(), "key": text(), "asks": number(),
         }),
     );
+    add(
+        "Message",
+        &["data"],
+        json!({
+            "id": text(), "event": text(), "retry": number(),
+            "data": {
+                "type": "string", "contentMediaType": JSON,
+                "contentSchema": {"anyOf": [reference("Event"), {"type": "object", "maxProperties": 0}]},
+                "description": "An Event; of a `gap`, an empty object.",
+            },
+        }),
+    );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
@@ -256,9 +275,10 @@ fn schemas() -> Value {
         "NewKey",
         &["name", "accounts"],
         json!({
-            "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": accounts,
-            "role": one_of(&["service", "viewer", "operator", "admin"]), "rights": rights,
-            "networks": list(text()), "preset": preset, "expires_in": {"type": "integer", "minimum": 1},
+            "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
+            "role": {"enum": ["service", "viewer", "operator", "admin", null]}, "rights": rights,
+            "networks": list(text()), "preset": preset,
+            "expires_in": {"type": ["integer", "null"], "minimum": 1},
         }),
     );
     add(
@@ -293,7 +313,11 @@ fn schemas() -> Value {
     );
     let either = json!({"anyOf": [reference("WeChatToken"), reference("WeChatError")]});
     schemas.insert("WeChatAnswer".to_owned(), either);
-    // Others among them are ignored.
+    // What else a caller sends with these is ignored.
+    let report = json!({
+        "type": "object", "required": ["access_token"], "properties": {"access_token": text()},
+    });
+    schemas.insert("Report".to_owned(), report);
     let call = json!({"type": "object", "properties": {
         "grant_type": one_of(&["client_credential"]), "appid": text(), "secret": text(),
         "force_refresh": yes_or_no(),
@@ -379,8 +403,8 @@ fn in_path(name: &str, what: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "description": what, "schema": {"type": "string"}})
 }
 
-fn in_query(name: &str, kind: &str, what: &str) -> Value {
-    json!({"name": name, "in": "query", "description": what, "schema": {"type": kind}})
+fn in_query(name: &str, schema: &Value, what: &str) -> Value {
+    json!({"name": name, "in": "query", "description": what, "schema": schema})
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ fn secret(number: usize) -> String {
 pub(crate) struct Home {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
-    key: String,
+    /// The API key of an administrator.
+    pub(crate) key: String,
     /// The configuration before its accounts, and the lines of each account.
     head: String,
     each: String,
