@@ -20,8 +20,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::{BoxError, Service, ServiceExt};
 
+use super::guard::Forbidden;
 use super::route::Route;
-use super::{Settings, trust};
+use super::settings::Settings;
+use super::trust;
 use crate::Error;
 
 /// A connection as [`Connector`] makes it.
@@ -66,9 +68,17 @@ impl Connector {
         Ok(Self { route: Route::new(settings), tls, deadline: settings.deadlines.connect })
     }
 
-    /// The same through this proxy, but for the hosts that are reached without one.
+    /// The same through this proxy, but for the hosts that are reached without one. Whoever manages
+    /// an account may name it, so it is connected to only where the [`Guard`](super::Guard) of the
+    /// settings admits that.
     pub fn through(&self, proxy: &Proxy) -> Self {
         Self { route: self.route.through(proxy), ..self.clone() }
+    }
+
+    /// For URLs that users name: only hosts whose addresses the [`Guard`](super::Guard) of the settings
+    /// admits, and no proxy, since that could not be asked which address it takes.
+    pub fn guarded(&self) -> Self {
+        Self { route: self.route.guarded(), ..self.clone() }
     }
 
     async fn connect(self, to: Uri) -> Result<Stream, ConnectError> {
@@ -109,11 +119,19 @@ pub enum ConnectError {
     /// The name does not resolve, or nobody answers at its addresses.
     #[error("no connection")]
     Unreachable(#[source] BoxError),
+    /// A user has named this host, and it lies where users must not send this machine.
+    #[error("{host} is not called")]
+    Forbidden {
+        /// The host, or the proxy.
+        host: String,
+        /// Why.
+        source: Forbidden,
+    },
     /// The same of a proxy.
     #[error("no connection to the proxy {proxy}")]
     ProxyUnreachable {
         /// The proxy.
-        proxy: Box<Proxy>,
+        proxy: Arc<Proxy>,
         /// Why.
         source: BoxError,
     },
@@ -121,7 +139,7 @@ pub enum ConnectError {
     #[error("the proxy {proxy} does not connect us to {target}")]
     ProxyRefused {
         /// The proxy.
-        proxy: Box<Proxy>,
+        proxy: Arc<Proxy>,
         /// The host and the port behind it.
         target: String,
         /// What it said.
@@ -131,7 +149,7 @@ pub enum ConnectError {
     #[error("no connection{} within {} s", through(.proxy.as_deref()), .after.as_secs_f32())]
     Deadline {
         /// The proxy on the way, if there is one.
-        proxy: Option<Box<Proxy>>,
+        proxy: Option<Arc<Proxy>>,
         /// How long was waited.
         after: Duration,
     },
@@ -166,6 +184,12 @@ impl ConnectError {
             Self::Unreachable(_) => {
                 "Check that this machine resolves the name and that its firewall lets it connect, or name a proxy."
             }
+            Self::Forbidden { source, .. } if source.can_be_permitted() => {
+                "If calls there are meant, name the network in `private-networks`."
+            }
+            Self::Forbidden { .. } => {
+                "Name a host with an ordinary address; no setting permits this one."
+            }
             Self::ProxyUnreachable { .. } => {
                 "Check the proxy's address and port, and that it is running."
             }
@@ -180,6 +204,20 @@ impl ConnectError {
                  the host's place."
             }
             Self::Tls { .. } => "Check the clock of this machine, and who answers at that address.",
+        }
+    }
+
+    pub(super) fn unreachable(host: String, source: BoxError) -> Self {
+        match find::<Forbidden>(&*source).cloned() {
+            Some(source) => Self::Forbidden { host, source },
+            None => Self::Unreachable(source),
+        }
+    }
+
+    pub(super) fn proxy_unreachable(proxy: Arc<Proxy>, source: BoxError) -> Self {
+        match find::<Forbidden>(&*source).cloned() {
+            Some(source) => Self::Forbidden { host: format!("the proxy {proxy}"), source },
+            None => Self::ProxyUnreachable { proxy, source },
         }
     }
 

@@ -1,5 +1,6 @@
 //! The transport over sockets: pooled HTTP/1.1 connections.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lingpai_core::Proxy;
 
 use super::connector::{ConnectError, Connector};
 use super::transport::{Transport, TransportError};
@@ -26,6 +28,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// Sends over sockets.
 #[derive(Debug)]
 pub(super) struct Http {
+    connector: Connector,
     client: Client<Connector, Full<Bytes>>,
 }
 
@@ -36,8 +39,8 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
-            .build(connector);
-        Self { client }
+            .build(connector.clone());
+        Self { connector, client }
     }
 }
 
@@ -60,5 +63,9 @@ impl Transport for Http {
             TransportError::lost("the answer broke off or is too long").caused_by(error)
         })?;
         Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    fn through(&self, proxy: &Proxy) -> Arc<dyn Transport> {
+        Arc::new(Self::new(self.connector.through(proxy)))
     }
 }

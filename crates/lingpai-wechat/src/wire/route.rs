@@ -9,84 +9,108 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::Scheme;
 use http::{HeaderValue, Uri};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::rt::TokioIo;
 use lingpai_core::Proxy;
 use lingpai_core::proxy::{Login, Protocol};
-use tokio::net::TcpStream;
 use tower::{BoxError, Service, ServiceExt, service_fn};
 
 use super::connector::ConnectError;
-use super::{Exemption, Settings};
-
-type Tcp = TokioIo<TcpStream>;
+use super::exemption::Exemption;
+use super::guard::Guard;
+use super::settings::Settings;
+use super::tcp::{Socket, Tcp};
 
 /// Connects to the host and the port of a URI, or has a proxy do it.
 #[derive(Clone)]
 pub(super) struct Route {
-    tcp: HttpConnector,
-    proxy: Option<Arc<Proxy>>,
+    tcp: Tcp,
+    proxy: Option<ProxyHop>,
     no_proxy: Arc<[Exemption]>,
+    guard: Guard,
+}
+
+/// A proxy, and how it is reached.
+#[derive(Clone)]
+struct ProxyHop {
+    proxy: Arc<Proxy>,
+    tcp: Tcp,
 }
 
 impl Route {
+    /// The operator's: the proxy may be anywhere.
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let proxy = settings.proxy.clone().map(Arc::new);
-        Self { tcp, proxy, no_proxy: settings.no_proxy.clone().into() }
+        let tcp = Tcp::new(None);
+        let hop = |proxy: &Proxy| ProxyHop { proxy: Arc::new(proxy.clone()), tcp: tcp.clone() };
+        Self {
+            proxy: settings.proxy.as_ref().map(hop),
+            tcp,
+            no_proxy: settings.no_proxy.clone().into(),
+            guard: Guard::new(&settings.private_networks),
+        }
     }
 
+    /// Through a proxy that a user may have named.
     pub(super) fn through(&self, proxy: &Proxy) -> Self {
-        Self { proxy: Some(Arc::new(proxy.clone())), ..self.clone() }
+        let tcp = Tcp::new(Some(self.guard.clone()));
+        Self { proxy: Some(ProxyHop { proxy: Arc::new(proxy.clone()), tcp }), ..self.clone() }
+    }
+
+    /// Directly to hosts that a user may have named.
+    pub(super) fn guarded(&self) -> Self {
+        Self { tcp: Tcp::new(Some(self.guard.clone())), proxy: None, ..self.clone() }
     }
 
     /// The proxy on the way to a host.
-    pub(super) fn proxy_to(&self, to: &Uri) -> Option<Box<Proxy>> {
-        let host = to.host().unwrap_or_default();
-        let is_exempt = self.no_proxy.iter().any(|exemption| exemption.covers(host));
-        self.proxy.as_deref().filter(|_| !is_exempt).cloned().map(Box::new)
+    pub(super) fn proxy_to(&self, to: &Uri) -> Option<Arc<Proxy>> {
+        self.hop_to(to).map(|hop| Arc::clone(&hop.proxy))
     }
 
-    async fn connect(self, to: Uri) -> Result<Tcp, ConnectError> {
-        let Some(proxy) = self.proxy_to(&to) else {
-            return self
-                .tcp
-                .oneshot(to)
-                .await
-                .map_err(|error| ConnectError::Unreachable(error.into()));
+    fn hop_to(&self, to: &Uri) -> Option<&ProxyHop> {
+        let host = to.host().unwrap_or_default();
+        let is_exempt = self.no_proxy.iter().any(|exemption| exemption.covers(host));
+        self.proxy.as_ref().filter(|_| !is_exempt)
+    }
+
+    async fn connect(self, to: Uri) -> Result<Socket, ConnectError> {
+        match self.hop_to(&to).cloned() {
+            Some(hop) => hop.connect(&to).await,
+            None => {
+                let host = to.host().unwrap_or_default().to_owned();
+                let stream = self.tcp.connect(to).await;
+                stream.map_err(|error| ConnectError::unreachable(host, error))
+            }
+        }
+    }
+}
+
+impl ProxyHop {
+    async fn connect(self, to: &Uri) -> Result<Socket, ConnectError> {
+        let Self { proxy, tcp } = self;
+        let to_the_proxy = async {
+            let at = uri(proxy.authority())?;
+            Ok((tcp.connect(at.clone()).await?, at))
         };
-        let unreachable = |proxy, source| ConnectError::ProxyUnreachable { proxy, source };
-        let at = match tcp_uri(proxy.authority()) {
-            Ok(at) => at,
-            Err(error) => return Err(unreachable(proxy, error.into())),
+        let (stream, at) = match to_the_proxy.await {
+            Ok(connected) => connected,
+            Err(error) => return Err(ConnectError::proxy_unreachable(proxy, error)),
         };
-        let tcp = match self.tcp.oneshot(at.clone()).await {
-            Ok(tcp) => tcp,
-            Err(error) => return Err(unreachable(proxy, error.into())),
-        };
-        let target = target(&to);
-        tunnelled(&proxy, at, tcp, &target).await.map_err(|source| ConnectError::ProxyRefused {
-            proxy,
-            target,
-            source,
-        })
+        let target = target(to);
+        match tunnelled(&proxy, at, stream, &target).await {
+            Ok(stream) => Ok(stream),
+            Err(source) => Err(ConnectError::ProxyRefused { proxy, target, source }),
+        }
     }
 }
 
 impl Service<Uri> for Route {
-    type Response = Tcp;
+    type Response = Socket;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Tcp, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Socket, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -99,16 +123,23 @@ impl Service<Uri> for Route {
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").field("proxy", &self.proxy).finish_non_exhaustive()
+        f.debug_struct("Route")
+            .field("proxy", &self.proxy.as_ref().map(|hop| &hop.proxy))
+            .finish_non_exhaustive()
     }
 }
 
-/// Has the proxy at the other end of `tcp` connect us to `target`.
-async fn tunnelled(proxy: &Proxy, at: Uri, tcp: Tcp, target: &str) -> Result<Tcp, BoxError> {
-    let target = tcp_uri(target.to_owned())?;
-    let mut tcp = Some(tcp);
+/// Has the proxy at the other end of `stream` connect us to `target`.
+async fn tunnelled(
+    proxy: &Proxy,
+    at: Uri,
+    stream: Socket,
+    target: &str,
+) -> Result<Socket, BoxError> {
+    let target = uri(target.to_owned())?;
+    let mut stream = Some(stream);
     let connected = service_fn(move |_| {
-        ready(tcp.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
+        ready(stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
     });
     match (proxy.protocol(), proxy.login()) {
         (Protocol::Http, None) => Ok(Tunnel::new(at, connected).oneshot(target).await?),
@@ -137,7 +168,6 @@ fn target(to: &Uri) -> String {
     format!("{}:{}", to.host().unwrap_or_default(), to.port_u16().unwrap_or(default))
 }
 
-fn tcp_uri(authority: String) -> Result<Uri, http::Error> {
-    let uri = Uri::builder().scheme(Scheme::HTTP).authority(authority);
-    uri.path_and_query(PathAndQuery::from_static("/")).build()
+fn uri(authority: String) -> Result<Uri, http::Error> {
+    Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query("/").build()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use lingpai_core::Proxy;
+use lingpai_core::{Network, Proxy};
 
 use super::{Exemption, ExtraAuthorities};
 use crate::Error;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// The hosts that are reached without any proxy.
     pub no_proxy: Vec<Exemption>,
+    /// The private networks in which hosts may be called that users name: proxies of accounts, webhooks.
+    pub private_networks: Vec<Network>,
     /// Who is trusted to issue certificates beside those whom the machine trusts.
     pub extra_authorities: ExtraAuthorities,
 }

@@ -2,10 +2,12 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use lingpai_core::Proxy;
 use thiserror::Error;
 
 /// Sends a request to the host in its URI and waits for the whole answer. Redirects are answers
@@ -20,6 +22,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// A [`TransportError`] whose kind says whether the other side can have acted on the request.
     /// It holds nothing of the request: no URI, no header, no body.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+
+    /// One that sends in the same way, but through this proxy.
+    fn through(&self, proxy: &Proxy) -> Arc<dyn Transport>;
 }
 
 /// Why there is no answer.

@@ -48,26 +48,26 @@ impl fmt::Debug for ExtraAuthorities {
     }
 }
 
-/// The TLS of a client with these settings. If no host is reached over `https`, it trusts nobody,
-/// and the machine's certificates need not be there.
+/// The TLS of a client with these settings.
 ///
 /// # Errors
-/// [`Error::Trust`] if they are needed and are not there.
+/// [`Error::Trust`] if the machine has no certificates to trust, none were added, and a host is
+/// reached over `https`. Where none is, nobody is trusted then.
 pub(super) fn client_config(settings: &Settings) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Trust(error.into()))?;
-    let hosts = &settings.hosts;
-    let plain = !hosts.is_empty() && hosts.iter().all(|host| *host.scheme() == Scheme::HTTP);
-    if plain {
-        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-    }
     let extra = settings.extra_authorities.0.iter().cloned();
-    let verifier = Verifier::new_with_extra_roots(extra, provider)
-        .map_err(|error| Error::Trust(error.into()))?;
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+    let builder = match Verifier::new_with_extra_roots(extra, provider) {
+        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        Err(_) if is_plain(settings) => builder.with_root_certificates(RootCertStore::empty()),
+        Err(error) => return Err(Error::Trust(error.into())),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn is_plain(settings: &Settings) -> bool {
+    let hosts = &settings.hosts;
+    !hosts.is_empty() && hosts.iter().all(|host| *host.scheme() == Scheme::HTTP)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
+use lingpai_core::Proxy;
 use tokio::time::{Instant, timeout_at};
 
 use super::connector::Connector;
@@ -46,6 +47,18 @@ impl Upstream {
             settings.hosts.into()
         };
         Self { hosts, deadlines: settings.deadlines, transport, preferred: Mutex::new(None) }
+    }
+
+    /// The same through this proxy. What is known about the hosts is not shared: they may be reached
+    /// by one way and not by the other.
+    pub fn through(&self, proxy: &Proxy) -> Self {
+        let (hosts, deadlines) = (self.hosts.clone(), self.deadlines);
+        Self {
+            hosts,
+            deadlines,
+            transport: self.transport.through(proxy),
+            preferred: Mutex::default(),
+        }
     }
 
     /// Sends a request, to the next host where no connection can be made, and waits for its answer

@@ -9,4 +9,5 @@ mod proxy;
 mod requests;
 mod secrets;
 mod support;
+mod trust;
 mod verdicts;

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use lingpai_core::{Failure, Proxy, Reached, Way};
-use lingpai_wechat::wire::{BaseUrl, ConnectError, Connector, Deadlines, Settings};
+use lingpai_core::{Account, Failure, Mode, Proxy, Reached, Way};
+use lingpai_wechat::WeChat;
+use lingpai_wechat::wire::{BaseUrl, ConnectError, Connector, Deadlines, Settings, Upstream};
 
 use crate::proxy::{Manner, Running};
-use crate::support::{Server, closed_port, failure_of, issuer_with, start};
+use crate::support::{Server, account, closed_port, failure_of, issuer_with, start};
 
 const BODY: &str = r#"{"access_token":"x","expires_in":7200}"#;
 const BOTH: [&str; 2] = ["http", "socks5"];
@@ -118,7 +119,8 @@ async fn hosts_of_no_proxy_are_reached_directly() {
 async fn a_client_that_streams_stands_on_the_same_connector() {
     let (base, _) = start(Server::Answers(BODY)).await;
     let running = Running::start("socks5", Manner::Connects).await;
-    let direct = Connector::new(&Settings::default()).unwrap();
+    let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let direct = Connector::new(&Settings { private_networks, ..Settings::default() }).unwrap();
     let client =
         |connector| Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
     let (host, _) = unknown_here(&base);
@@ -129,4 +131,71 @@ async fn a_client_that_streams_stands_on_the_same_connector() {
     let error = client(direct).get(uri).await.unwrap_err();
     let unconnected = ConnectError::within(&error).unwrap();
     assert!(matches!(unconnected, ConnectError::Unreachable(_)), "{unconnected}");
+}
+
+fn proxied(proxy: &Proxy) -> Account {
+    Account { proxy: Some(proxy.clone()), ..account(Mode::Stable) }
+}
+
+#[tokio::test]
+async fn a_proxy_of_an_account_goes_before_the_one_of_all() {
+    let (base, _) = start(Server::Answers(BODY)).await;
+    let (of_all, of_one) = (
+        Running::start("http", Manner::Connects).await,
+        Running::start("socks5", Manner::Connects).await,
+    );
+    let (host, target) = unknown_here(&base);
+    let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let settings = Settings { private_networks, ..through(of_all.proxy.clone(), host) };
+    let wechat = WeChat::new(Upstream::new(settings).unwrap());
+    for account in [proxied(&of_one.proxy), account(Mode::Stable)] {
+        wechat.issuer(&account).issue(Way::Primary).await.unwrap();
+    }
+    assert_eq!((of_one.asked(), of_all.asked()), (vec![target.clone()], vec![target]));
+}
+
+#[tokio::test]
+async fn accounts_with_the_same_proxy_share_its_connections() {
+    let (base, seen) = start(Server::Answers(BODY)).await;
+    let running = Running::start("http", Manner::Connects).await;
+    let private_networks = vec!["127.0.0.1".parse().unwrap()];
+    let settings = Settings { hosts: vec![base], private_networks, ..Settings::default() };
+    let wechat = WeChat::new(Upstream::new(settings).unwrap());
+    let issuers = [0, 1].map(|_| wechat.issuer(&proxied(&running.proxy)));
+    for issuer in &issuers {
+        issuer.issue(Way::Primary).await.unwrap();
+    }
+    assert_eq!((running.asked().len(), seen.lock().unwrap().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_proxy_of_an_account_in_a_private_network_must_be_permitted() {
+    let (base, _) = start(Server::Answers(BODY)).await;
+    let wechat =
+        WeChat::new(Upstream::new(Settings { hosts: vec![base], ..Settings::default() }).unwrap());
+    for (host, remedy) in [
+        ("127.0.0.1", "`private-networks`"),
+        ("localhost", "`private-networks`"),
+        ("[::ffff:10.0.0.1]", "`private-networks`"),
+        ("169.254.169.254", "no setting permits"),
+    ] {
+        let proxy: Proxy = format!("http://{host}:3128").parse().unwrap();
+        let failure = failure_of(&wechat.issuer(&proxied(&proxy))).await;
+        assert_eq!(failure.reached, Reached::No);
+        assert!(failure.message.contains(&format!("the proxy {proxy} is not called")), "{failure}");
+        assert!(failure.remedy.unwrap().contains(remedy));
+    }
+}
+
+#[tokio::test]
+async fn urls_of_users_do_not_lead_into_private_networks() {
+    let (base, _) = start(Server::Answers(BODY)).await;
+    let connector = Connector::new(&Settings::default()).unwrap();
+    let get = async |connector| {
+        let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
+        client.get(base.to_string().parse().unwrap()).await
+    };
+    get(connector.clone()).await.unwrap();
+    let error = get(connector.guarded()).await.unwrap_err();
+    assert!(matches!(ConnectError::within(&error), Some(ConnectError::Forbidden { .. })));
 }
