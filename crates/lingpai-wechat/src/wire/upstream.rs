@@ -66,13 +66,13 @@ impl Upstream {
     ///
     /// Dropping the future gives the request up; it may have been carried out.
     pub(crate) async fn send(&self, call: Call) -> Result<Response<Bytes>, TransportError> {
-        let deadline = Instant::now() + self.deadlines.call;
+        let deadline = after(self.deadlines.call);
         let mut first_failure = None;
         let mut unreachable = 0_usize;
         for index in self.order() {
             // An attempt that has no time to connect is not begun: cut off, it would count as one
             // that was sent.
-            if first_failure.is_some() && Instant::now() + self.deadlines.connect > deadline {
+            if first_failure.is_some() && after(self.deadlines.connect) > deadline {
                 break;
             }
             match self.attempt(index, &call, deadline).await {
@@ -124,6 +124,12 @@ impl Upstream {
             *preferred = (index != 0).then_some(Preferred { index, until });
         }
     }
+}
+
+/// So long from now; what is longer than the clock can count is a year.
+fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now + Duration::from_hours(365 * 24))
 }
 
 #[derive(Clone, Copy, Debug)]
