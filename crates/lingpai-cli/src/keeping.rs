@@ -16,9 +16,6 @@ use lingpai_wechat::{WeChat, wire};
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
 
-/// How long rotations under way may take when the program ends: longer than one attempt with the default deadlines.
-const GRACE: Duration = Duration::from_secs(15);
-
 /// An open store, whatever its kind.
 pub(crate) enum OpenStore {
     /// In memory.
@@ -214,7 +211,7 @@ impl Keeping {
 
     /// Ends in order: rotations under way and everything that is to be stored.
     pub(crate) async fn close(self) {
-        self.registry.close(GRACE).await;
+        self.registry.close(self.registry.longest_rotation()).await;
         self.store.close().await;
     }
 }

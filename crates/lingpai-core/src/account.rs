@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
 use crate::policy::Policy;
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
-/// One account as the store keeps it. The secret is sealed at rest; everything else is in clear.
+/// One account as the store keeps it. The secret and the proxy, which may have a password, are sealed
+/// at rest; everything else is in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its name: the appid.
@@ -18,6 +20,8 @@ pub struct Account {
     pub secret: Secret,
     /// Which family of tokens it uses.
     pub mode: Mode,
+    /// What upstream is reached through for this account, in place of the way that others take.
+    pub proxy: Option<Proxy>,
     /// How its credentials are kept.
     pub policy: Policy,
     /// When it was added.
@@ -34,6 +38,7 @@ impl Account {
             kind: AccountKind::default(),
             secret,
             mode: Mode::default(),
+            proxy: None,
             policy: Policy::default(),
             created_at: at,
             updated_at: at,

@@ -37,12 +37,17 @@ pub struct Policy {
 impl Policy {
     /// How long after its claim a fetch has ended one way or the other: it begins when the store has answered.
     pub fn attempt(&self) -> Duration {
-        STORE_DEADLINE + self.fetch_deadline
+        self.fetch_deadline.saturating_add(STORE_DEADLINE)
     }
 
     /// How long the right to rotate is held: longer than an attempt can take.
     pub fn lease(&self) -> Duration {
-        self.attempt() + Duration::from_secs(2)
+        self.attempt().saturating_add(Duration::from_secs(2))
+    }
+
+    /// How long after its claim a token that was fetched is stored, if it ever is.
+    pub(crate) fn rotation(&self) -> Duration {
+        self.attempt().saturating_add(STORE_DEADLINE)
     }
 }
 

@@ -178,6 +178,12 @@ impl Registry {
         &self.shared.node
     }
 
+    /// How long a rotation that begins now can take: what [`Registry::close`] has to wait for if none is to be lost.
+    pub fn longest_rotation(&self) -> Duration {
+        let policies = self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        policies.iter().map(|policy| policy.rotation()).max().unwrap_or_default()
+    }
+
     /// Ends in order: serves no more tokens, starts no more rotations, waits for those under way at most until `deadline`
     /// has passed, and writes the last events.
     pub async fn close(&self, deadline: Duration) {

@@ -194,6 +194,12 @@ impl fmt::Display for Day {
     }
 }
 
+/// So many times a duration, or as long as there is. `Duration::mul_f64` panics there, and a policy or an upstream may
+/// name any duration.
+pub(crate) fn times(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,13 +1,14 @@
 //! The two families of access_token: stable and classic.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use lingpai_core::{
-    Account, AccountId, Class, Failure, ForcedLimits, Issued, Issuer, Mode, Profile, Renewal,
-    Secret, Token, Verdict, Way,
+    Account, AccountId, Class, Failure, ForcedLimits, Issued, Issuer, Mode, Profile, Proxy,
+    Renewal, Secret, Token, Verdict, Way,
 };
 use serde_json::json;
 
@@ -31,23 +32,38 @@ use crate::{answer, clean, protocol};
 #[derive(Clone, Debug)]
 pub struct WeChat {
     upstream: Arc<Upstream>,
+    /// The same through the proxies of accounts, for as long as an issuer uses them.
+    proxied: Arc<Mutex<HashMap<Proxy, Weak<Upstream>>>>,
 }
 
 impl WeChat {
-    /// All issuers share this upstream: its connections, and what it knows about its hosts.
+    /// All issuers share this upstream: its connections, and what it knows about its hosts. Those of
+    /// accounts with a proxy of their own share that with all whose proxy is the same.
     pub fn new(upstream: Upstream) -> Self {
-        Self { upstream: Arc::new(upstream) }
+        Self { upstream: Arc::new(upstream), proxied: Arc::default() }
     }
 
     /// The issuer of the account's access_token, in the family that its mode names. It keeps the
-    /// secret that the account has now: a changed account needs another.
+    /// secret and the proxy that the account has now: a changed account needs another.
     pub fn issuer(&self, account: &Account) -> Arc<dyn Issuer> {
         Arc::new(AccessToken {
-            upstream: Arc::clone(&self.upstream),
+            upstream: self.upstream_through(account.proxy.as_ref()),
             appid: account.id.clone(),
             secret: account.secret.clone(),
             mode: account.mode,
         })
+    }
+
+    fn upstream_through(&self, proxy: Option<&Proxy>) -> Arc<Upstream> {
+        let Some(proxy) = proxy else { return Arc::clone(&self.upstream) };
+        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(upstream) = proxied.get(proxy).and_then(Weak::upgrade) {
+            return upstream;
+        }
+        let upstream = Arc::new(self.upstream.through(proxy));
+        proxied.retain(|_, upstream| upstream.strong_count() > 0);
+        proxied.insert(proxy.clone(), Arc::downgrade(&upstream));
+        upstream
     }
 }
 
@@ -89,14 +105,17 @@ impl AccessToken {
 
     fn unanswered(&self, error: &TransportError, secrets: &[&Secret]) -> Failure {
         let failure = Failure::new(Class::Transient, clean::clean(&error.story(), secrets));
-        match error.kind {
-            TransportErrorKind::NotSent => failure.with_remedy(
+        let (failure, usual_remedy) = match error.kind {
+            TransportErrorKind::NotSent => (
+                failure,
                 "Check that this machine resolves the name and that its firewall lets it connect.",
             ),
-            TransportErrorKind::Lost => failure.perhaps_reached().with_remedy(
+            TransportErrorKind::Lost => (
+                failure.perhaps_reached(),
                 "It mends itself as a rule; if it does not, check the network between here and WeChat.",
             ),
-        }
+        };
+        failure.with_remedy(error.remedy.unwrap_or(usual_remedy))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::id::Fence;
 use crate::issuer::{Verdict, Way};
 use crate::policy::Refresh;
 use crate::store::{Intent, Record};
-use crate::time::{Instant, Moment, Timestamp};
+use crate::time::{Instant, Moment, Timestamp, times};
 use crate::token::{Fingerprint, Token};
 
 /// A wall clock that stands this far before a stored token's issue has been set back: the token's age is unknown.
@@ -235,7 +235,7 @@ impl Rotation {
             // Within an attempt's time, even if the wall clock was set back since; and before the token that we have is
             // dead in any case.
             let settled_at = at.instant_at(intent.deadline);
-            let latest = (at.instant + self.policy.attempt()).min(begun + overlap.mul_f64(0.8));
+            let latest = (at.instant + self.policy.attempt()).min(begun + times(overlap, 0.8));
             self.become_suspect(settled_at.min(latest), cause, events);
             // Its overlap is over, or a second lost fetch has cut it short.
             let overlap_ends = begun + overlap;

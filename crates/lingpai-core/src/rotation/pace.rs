@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Rotation;
 use crate::failure::{Class, Failure};
 use crate::issuer::{Renewal, Way};
-use crate::time::{Instant, Moment};
+use crate::time::{Instant, Moment, times};
 
 /// One token is tried at most once in this time.
 pub const TRIAL_SPACING: Duration = Duration::from_secs(30);
@@ -40,12 +40,13 @@ impl Rotation {
         let lead = self.scaled(self.policy.lead);
         let at = match self.profile.renewal(held.way) {
             Renewal::Minting { .. } | Renewal::Surviving => {
-                held.ends - (lead + self.scaled(self.policy.jitter).mul_f64(self.dice(0)))
+                let jitter = times(self.scaled(self.policy.jitter), self.dice(0));
+                held.ends - lead.saturating_add(jitter)
             }
             Renewal::Windowed { window, .. } => {
                 // Inside the window, or upstream would repeat the token; not at its very edge, for clocks differ.
-                let lead = lead.min(self.scaled(window).mul_f64(0.8));
-                held.ends - lead.mul_f64(1.0 - 0.25 * self.dice(0))
+                let lead = lead.min(times(self.scaled(window), 0.8));
+                held.ends - times(lead, 1.0 - 0.25 * self.dice(0))
             }
             Renewal::Repeating => held.ends,
         };
@@ -80,25 +81,24 @@ impl Rotation {
                 // Often enough that several attempts fall into the lead.
                 let most = self.scaled(self.policy.lead) / 4;
                 let most = most.clamp(Duration::from_millis(500), Duration::from_secs(60));
-                doubled(Duration::from_millis(500), most).mul_f64(0.5 + 0.5 * dice)
+                times(doubled(Duration::from_millis(500), most), 0.5 + 0.5 * dice)
             }
-            Class::RateLimited(pause) => pause.mul_f64(1.0 + 0.1 * dice),
+            Class::RateLimited(pause) => times(pause, 1.0 + 0.1 * dice),
             Class::Quota => {
-                let probe = self.scaled(QUOTA_PROBE).mul_f64(1.0 + 0.2 * dice);
-                let day_ends =
-                    at.day().end().since(at.wall) + Duration::from_secs(60).mul_f64(dice);
+                let probe = times(self.scaled(QUOTA_PROBE), 1.0 + 0.2 * dice);
+                let day_ends = at.day().end().since(at.wall) + times(Duration::from_secs(60), dice);
                 probe.min(day_ends)
             }
             Class::NeedsPerson => {
                 let first = Duration::from_secs(15);
-                doubled(first, Duration::from_mins(10)).mul_f64(1.0 + 0.2 * dice)
+                times(doubled(first, Duration::from_mins(10)), 1.0 + 0.2 * dice)
             }
         }
     }
 
     /// `nominal`, shortened in the proportion in which tokens live shorter than the nominal life.
     pub(super) fn scaled(&self, nominal: Duration) -> Duration {
-        nominal.mul_f64(self.share())
+        times(nominal, self.share())
     }
 
     /// The proportion of the nominal life that tokens live: 1 for real ones.

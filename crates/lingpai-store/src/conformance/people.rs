@@ -19,6 +19,7 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     let unusual = Account {
         kind: AccountKind::MiniGame,
         mode: Mode::Classic,
+        proxy: Some("socks5://lingpai:hunter2@proxy.example.com".parse().unwrap()),
         policy: Policy {
             refresh: Refresh::IdleAfter(Duration::from_hours(6)),
             alone: true,

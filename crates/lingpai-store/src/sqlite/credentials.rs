@@ -22,13 +22,18 @@ const COLUMNS: &str = "account, kind, generation, fence, hold, intent, failure, 
      usage_day, usage_fetches, usage_forced, previous, fingerprint, token, issued_at, expires_at, \
      full_life, way";
 
+/// Every credential that is whole. One that is not is told of in the log and brings nobody else down; whoever claims it
+/// is told again.
 pub(super) fn load(database: &Database) -> Result<Vec<Record>, Trouble> {
     let sql = format!("SELECT {COLUMNS} FROM credentials");
     let mut select = database.connection.prepare_cached(&sql)?;
     let mut rows = select.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(Stored::read(row)?.record(database)?);
+        match Stored::read(row) {
+            Ok(stored) => records.push(stored.record(database)?),
+            Err(trouble) => tracing::error!("{}", trouble.explain(&database.path)),
+        }
     }
     Ok(records)
 }

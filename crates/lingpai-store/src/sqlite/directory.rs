@@ -1,7 +1,7 @@
 //! Accounts and API keys in the file.
 
 use lingpai_core::client::ApiKey;
-use lingpai_core::{Account, AccountId, StoreError, StoreErrorKind, Timestamp};
+use lingpai_core::{Account, AccountId, Proxy, Secret, StoreError, StoreErrorKind, Timestamp};
 use rusqlite::{OptionalExtension, Row};
 
 use super::trouble::Trouble;
@@ -9,6 +9,10 @@ use super::{Database, credentials, sealed_shut};
 use crate::seal::{Place, Sealer};
 
 const TABLE: &str = "accounts";
+
+/// The columns that are sealed.
+const SECRET: &str = "secret";
+const PROXY: &str = "proxy";
 
 /// A record that is there and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +28,8 @@ pub struct Damage {
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
     let mut select = database.connection.prepare_cached(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at FROM accounts ORDER BY id",
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy FROM accounts
+         ORDER BY id",
     )?;
     let mut rows = select.query([])?;
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
@@ -57,11 +62,14 @@ pub(super) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
 
 pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
     let mut upsert = database.connection.prepare_cached(
-        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET kind = ?2, mode = ?3, secret = ?4, policy = ?5,
-             created_at = ?6, updated_at = ?7",
+             created_at = ?6, updated_at = ?7, proxy = ?8",
     )?;
+    let sealed = |column, value: &Secret| {
+        database.sealer.seal(place_of(account.id.as_str(), column), value.expose())
+    };
     let text = |value: serde_json::Result<String>| {
         value.map_err(|error| Trouble::unfit(&format!("the account {} ({error})", account.id)))
     };
@@ -69,10 +77,11 @@ pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), 
         account.id.as_str(),
         text(serde_json::to_string(&account.kind))?,
         text(serde_json::to_string(&account.mode))?,
-        database.sealer.seal(secret_of(account.id.as_str()), account.secret.expose())?,
+        sealed(SECRET, &account.secret)?,
         text(serde_json::to_string(&account.policy))?,
         account.created_at.as_millis(),
         account.updated_at.as_millis(),
+        account.proxy.as_ref().map(|proxy| sealed(PROXY, &proxy.to_url())).transpose()?,
     ))?;
     Ok(())
 }
@@ -125,22 +134,29 @@ pub(super) fn put_key(database: &Database, key: &ApiKey) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Opens every secret and seals it again with the key of `to`. How many there were.
+/// Opens everything that is sealed and seals it again with the key of `to`. How many values there were.
 pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
-    let mut select = database.connection.prepare("SELECT rowid, id, secret FROM accounts")?;
-    let mut update =
-        database.connection.prepare("UPDATE accounts SET secret = ?2 WHERE rowid = ?1")?;
+    Ok(reseal_column(database, to, SECRET)? + reseal_column(database, to, PROXY)?)
+}
+
+fn reseal_column(database: &Database, to: &Sealer, column: &'static str) -> Result<usize, Trouble> {
+    let (select, update) = (
+        format!("SELECT rowid, id, {column} FROM accounts WHERE {column} IS NOT NULL"),
+        format!("UPDATE accounts SET {column} = ?2 WHERE rowid = ?1"),
+    );
+    let mut select = database.connection.prepare(&select)?;
+    let mut update = database.connection.prepare(&update)?;
     let mut rows = select.query([])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         let id: String = row.get(1)?;
-        let place = secret_of(&id);
-        let secret = database.sealer.open(place, &row.get::<_, Vec<u8>>(2)?).map_err(|why| {
+        let place = place_of(&id, column);
+        let value = database.sealer.open(place, &row.get::<_, Vec<u8>>(2)?).map_err(|why| {
             let advice = "Nothing was changed. Add the account again with its AppSecret, or remove \
                           it, and try again";
             sealed_shut(place, why, advice)
         })?;
-        update.execute((row.get::<_, i64>(0)?, to.seal(place, secret.expose())?))?;
+        update.execute((row.get::<_, i64>(0)?, to.seal(place, value.expose())?))?;
         count += 1;
     }
     Ok(count)
@@ -150,21 +166,24 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
     let wrong = |column: &str, error: &dyn std::fmt::Display| format!("its {column}: {error}");
     let text = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
     let time = |at| row.get(at).map(Timestamp::from_millis);
-    let secret: Vec<u8> = row.get(3).map_err(|error| wrong("secret", &error))?;
+    let opened = |at, column| {
+        let sealed: Option<Vec<u8>> = row.get(at).map_err(|error| wrong(column, &error))?;
+        let opened = sealed.map(|sealed| database.sealer.open(place_of(id, column), &sealed));
+        opened.transpose().map_err(|why| format!("its {column} cannot be opened: {why}"))
+    };
+    let proxy = opened(7, PROXY)?.map(|url| url.expose().parse::<Proxy>());
     Ok(Account {
         id: id.parse().map_err(|error| wrong("name", &error))?,
         kind: serde_json::from_str(text(1)).map_err(|error| wrong("kind", &error))?,
-        secret: database
-            .sealer
-            .open(secret_of(id), &secret)
-            .map_err(|why| format!("its secret cannot be opened: {why}"))?,
+        secret: opened(3, SECRET)?.ok_or_else(|| wrong(SECRET, &"it is missing"))?,
         mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
+        proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
         policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,
         updated_at: time(6).map_err(|error| wrong("time", &error))?,
     })
 }
 
-fn secret_of(id: &str) -> Place<'_> {
-    Place { table: TABLE, record: id, column: "secret" }
+fn place_of<'a>(id: &'a str, column: &'static str) -> Place<'a> {
+    Place { table: TABLE, record: id, column }
 }

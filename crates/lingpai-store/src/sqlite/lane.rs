@@ -2,9 +2,10 @@
 //!
 //! Each [`Lane`] is one thread with one connection. The writing lane carries out what has queued up in one transaction,
 //! so that many requests share one flush to disk; each is answered after the commit. A request that fails is rolled back
-//! to its own savepoint. If the transaction itself fails, every request of it is tried again alone, so that one cannot
+//! to its own savepoint, one that panics too. If the transaction itself fails, every request of it is tried again alone, so that one cannot
 //! spoil its neighbours.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -112,7 +113,9 @@ where
     T: Send,
 {
     fn run(&mut self, database: &Database) -> bool {
-        self.outcome.insert((self.work)(database)).is_ok()
+        // What a panic left half done is rolled back, so nobody sees it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(database)));
+        self.outcome.insert(outcome.unwrap_or_else(|_| Err(panicked().into()))).is_ok()
     }
 
     fn answer(self: Box<Self>, database: &Database, transaction: Result<(), StoreError>) {
@@ -243,6 +246,14 @@ fn copy(error: &StoreError) -> StoreError {
     }
 }
 
+fn panicked() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the store could not do this one thing because of an error in the program, which the log shows; everything \
+         else goes on. Please report it",
+    )
+}
+
 fn closed() -> StoreError {
     StoreError::new(
         StoreErrorKind::Unavailable,
@@ -258,15 +269,21 @@ mod tests {
     use super::*;
     use crate::{KeySource, MasterKey};
 
-    #[tokio::test]
-    async fn a_request_that_fails_halfway_leaves_nothing_behind_and_spares_its_neighbours() {
+    /// A store with a key, in a folder that is removed with it.
+    async fn store() -> (tempfile::TempDir, SqliteStore) {
         let folder = tempfile::tempdir().unwrap();
         let key = KeySource::Given { key: MasterKey::random().unwrap(), from: "a test".into() };
         let options = SqliteOptions::new(folder.path().join("lingpai.db"), key);
-        let store = SqliteStore::open(options).await.unwrap();
-        let account = |name: &str| {
-            Account::new(name.parse().unwrap(), Secret::from(name), Timestamp::default())
-        };
+        (folder, SqliteStore::open(options).await.unwrap())
+    }
+
+    fn account(name: &str) -> Account {
+        Account::new(name.parse().unwrap(), Secret::from(name), Timestamp::default())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_fails_halfway_leaves_nothing_behind_and_spares_its_neighbours() {
+        let (_folder, store) = store().await;
         let (first, half, last) = (account("wx1"), account("wx2"), account("wx3"));
         let halfway = move |database: &Database| {
             directory::put_account(database, &half)?;
@@ -280,6 +297,26 @@ mod tests {
         one.unwrap();
         assert_eq!(two.unwrap_err().kind, StoreErrorKind::Invalid);
         three.unwrap();
+        assert_eq!(store.accounts().await.unwrap(), [first, last]);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_panics_is_answered_and_the_thread_goes_on() {
+        let (_folder, store) = store().await;
+        let (first, half, last) = (account("wx1"), account("wx2"), account("wx3"));
+        let panicking = move |database: &Database| -> Result<(), Trouble> {
+            directory::put_account(database, &half)?;
+            panic!("on purpose")
+        };
+        let (one, two, three) = tokio::join!(
+            store.put_account(&first),
+            store.writer.ask(panicking),
+            store.put_account(&last)
+        );
+        one.unwrap();
+        assert!(two.unwrap_err().to_string().contains("an error in the program"));
+        three.unwrap();
+        store.reader.ask(|_| -> Result<(), Trouble> { panic!("on purpose") }).await.unwrap_err();
         assert_eq!(store.accounts().await.unwrap(), [first, last]);
     }
 }

@@ -66,6 +66,9 @@ const STEPS: &[&str] = &["
         body TEXT NOT NULL              -- JSON
     ) STRICT;
     CREATE INDEX events_by_account ON events (account, id) WHERE account IS NOT NULL;
+", "
+    -- The URL of the account's own proxy, if it has one. It may hold a password: sealed.
+    ALTER TABLE accounts ADD COLUMN proxy BLOB;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

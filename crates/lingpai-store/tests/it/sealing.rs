@@ -62,7 +62,7 @@ async fn no_file_holds_a_secret_or_a_token_in_clear() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
-            for clear in ["secret-of-wx", "token-1-of-wx"] {
+            for clear in ["secret-of-wx", "password-of-wx", "token-1-of-wx"] {
                 let found = bytes.windows(clear.len()).any(|window| window == clear.as_bytes());
                 assert!(!found, "{clear} is in {} {when}", path.display());
             }
@@ -147,6 +147,15 @@ async fn a_tampered_secret_is_an_error_that_names_its_account_and_spares_the_oth
 }
 
 #[tokio::test]
+async fn an_account_whose_proxy_was_tampered_with_is_not_taken_for_one_without() {
+    let directory = sealed().await;
+    tamper(&directory, &last_byte("accounts", "proxy", "id = 'wx1'"));
+    let (whole, damage) = open(&directory).await.unwrap().accounts_and_damage().await.unwrap();
+    assert_eq!(whole, [account("wx2")]);
+    assert!(damage[0].what.contains("its proxy cannot be opened"), "{damage:?}");
+}
+
+#[tokio::test]
 async fn a_tampered_token_is_missing_with_its_cause_and_is_fetched_anew() {
     let directory = sealed().await;
     tamper(&directory, &last_byte("credentials", "token", "account = 'wx1'"));
@@ -191,7 +200,7 @@ async fn a_tampered_key_check_is_named() {
 async fn after_a_rekey_only_the_new_key_opens_the_store() {
     let directory = sealed().await;
     let new = MasterKey::parse(&"02".repeat(32)).unwrap();
-    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 4);
+    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 6);
     assert_eq!(open(&directory).await.unwrap_err().kind, StoreErrorKind::Sealed);
     let options = SqliteOptions { key: key(2), ..options(&directory) };
     assert_whole(&SqliteStore::open(options).await.unwrap()).await;

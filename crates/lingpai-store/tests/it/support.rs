@@ -39,7 +39,11 @@ pub(crate) async fn open(directory: &TempDir) -> Result<SqliteStore, StoreError>
 }
 
 pub(crate) fn account(name: &str) -> Account {
-    Account::new(name.parse().unwrap(), Secret::from(format!("secret-of-{name}")), NOON)
+    let proxy = format!("http://lingpai:password-of-{name}@proxy.example.com:3128");
+    Account {
+        proxy: Some(proxy.parse().unwrap()),
+        ..Account::new(name.parse().unwrap(), Secret::from(format!("secret-of-{name}")), NOON)
+    }
 }
 
 pub(crate) fn credential(name: &str) -> CredentialId {

@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use lingpai_core::store::Commit;
-use lingpai_core::{Directory, Store, StoreError, StoreErrorKind};
+use lingpai_core::{Account, Directory, Store, StoreError, StoreErrorKind};
 use lingpai_store::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -61,6 +61,51 @@ async fn a_newer_store_is_refused_with_what_to_do() {
     drop(other);
     let error = refused(&directory).await;
     assert_says(&error, StoreErrorKind::Newer, &["schema is 99", "Run that version"]);
+}
+
+#[tokio::test]
+async fn a_store_from_before_accounts_had_proxies_is_brought_up_to_date() {
+    let directory = directory();
+    let before = Account { proxy: None, ..account("wx1") };
+    open(&directory).await.unwrap().put_account(&before).await.unwrap();
+    let other = Connection::open(path(&directory)).unwrap();
+    other.execute_batch("ALTER TABLE accounts DROP COLUMN proxy; PRAGMA user_version = 1").unwrap();
+    drop(other);
+    let store = open(&directory).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), [before]);
+    store.put_account(&account("wx1")).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
+}
+
+#[tokio::test]
+async fn one_damaged_credential_spares_the_others_and_is_named_to_who_claims_it() {
+    for damage in [
+        "generation = -1",
+        "hold = '{'",
+        "kind = 'no-kind'",
+        "issued_at = NULL",
+        "way = 'by magic'",
+    ] {
+        let directory = directory();
+        let store = open(&directory).await.unwrap();
+        for name in ["wx1", "wx2"] {
+            rotate(&store, name, 1).await.unwrap();
+        }
+        drop(store);
+        let other = Connection::open(path(&directory)).unwrap();
+        let sql = format!("UPDATE credentials SET {damage} WHERE account = 'wx1'");
+        assert_eq!(other.execute(&sql, []).unwrap(), 1);
+        drop(other);
+        let store = open(&directory).await.unwrap();
+        let loaded = store.load().await.unwrap();
+        let whole: Vec<_> = loaded.iter().map(|record| &record.credential).collect();
+        assert_eq!(whole, [&credential("wx2")], "{damage}");
+        rotate(&store, "wx2", 2).await.unwrap();
+        if !damage.starts_with("kind") {
+            let error = rotate(&store, "wx1", 1).await.unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Corrupt, "{damage}");
+        }
+    }
 }
 
 #[tokio::test]

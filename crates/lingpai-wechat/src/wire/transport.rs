@@ -2,10 +2,12 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use lingpai_core::Proxy;
 use thiserror::Error;
 
 /// Sends a request to the host in its URI and waits for the whole answer. Redirects are answers
@@ -20,6 +22,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// A [`TransportError`] whose kind says whether the other side can have acted on the request.
     /// It holds nothing of the request: no URI, no header, no body.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+
+    /// One that sends in the same way, but through this proxy.
+    fn through(&self, proxy: &Proxy) -> Arc<dyn Transport>;
 }
 
 /// Why there is no answer.
@@ -28,6 +33,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 pub struct TransportError {
     /// Whether the request can have been carried out.
     pub kind: TransportErrorKind,
+    /// What a person can do about it, where more is known than the kind.
+    pub remedy: Option<&'static str>,
     pub(super) message: String,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -36,12 +43,22 @@ pub struct TransportError {
 impl TransportError {
     /// Nothing was sent: there was no connection.
     pub fn not_sent(message: impl Into<String>) -> Self {
-        Self { kind: TransportErrorKind::NotSent, message: message.into(), source: None }
+        Self::new(TransportErrorKind::NotSent, message.into())
     }
 
     /// It was sent, perhaps in part, and no usable answer came.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self { kind: TransportErrorKind::Lost, message: message.into(), source: None }
+        Self::new(TransportErrorKind::Lost, message.into())
+    }
+
+    fn new(kind: TransportErrorKind, message: String) -> Self {
+        Self { kind, remedy: None, message, source: None }
+    }
+
+    /// The same with what a person can do about it.
+    pub fn mended_by(mut self, remedy: &'static str) -> Self {
+        self.remedy = Some(remedy);
+        self
     }
 
     /// The same with its cause.

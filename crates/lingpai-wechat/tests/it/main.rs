@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod failover;
+mod proxies;
+mod proxy;
 mod requests;
 mod secrets;
 mod support;
+mod trust;
 mod verdicts;

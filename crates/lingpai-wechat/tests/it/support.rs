@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lingpai_core::{Account, Failure, Issuer, Mode, Secret, Timestamp, Token, Way};
+use lingpai_core::{Account, Failure, Issuer, Mode, Proxy, Secret, Timestamp, Token, Way};
 use lingpai_wechat::WeChat;
 use lingpai_wechat::wire::{BaseUrl, Deadlines, Settings, Transport, TransportError, Upstream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) const SECRET: &str = "8f5c0dea11ce5eed8f5c0dea11ce5eed";
 pub(crate) const TOKEN: &str = "70_GTSJtrFxsfqLhFZVtPFpjI3G6VpKgx-Sn6ed_oYQbJhVE6";
@@ -87,6 +88,10 @@ impl Transport for InProcess {
             None => std::future::pending().await,
         }
     }
+
+    fn through(&self, _: &Proxy) -> Arc<dyn Transport> {
+        unreachable!("no test has an account with a proxy and a transport in process")
+    }
 }
 
 /// What a server over a socket does with a connection, once it has read a request.
@@ -100,15 +105,38 @@ pub(crate) enum Server {
     Endless,
 }
 
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// Starts a server; returns its base URL, and the requests that it read.
 pub(crate) async fn start(server: Server) -> (BaseUrl, Arc<Mutex<Vec<String>>>) {
+    start_with(server, None).await
+}
+
+/// The same over TLS, if there is some.
+pub(crate) async fn start_with(
+    server: Server,
+    tls: Option<TlsAcceptor>,
+) -> (BaseUrl, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = base_of(&listener);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, server, Arc::clone(&log)));
+            let (tls, log) = (tls.clone(), Arc::clone(&log));
+            tokio::spawn(async move {
+                match tls {
+                    None => serve(stream, server, log).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            serve(stream, server, log).await;
+                        }
+                    }
+                }
+            });
         }
     });
     (base, seen)
@@ -123,7 +151,7 @@ fn base_of(listener: &TcpListener) -> BaseUrl {
     format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()
 }
 
-async fn serve(mut stream: TcpStream, server: Server, seen: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: impl Stream, server: Server, seen: Arc<Mutex<Vec<String>>>) {
     while let Some(request) = read_request(&mut stream).await {
         seen.lock().unwrap().push(request);
         let answer = match server {
@@ -155,7 +183,7 @@ async fn serve(mut stream: TcpStream, server: Server, seen: Arc<Mutex<Vec<String
 }
 
 /// One request with the body that its Content-Length announces.
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+async fn read_request(stream: &mut impl Stream) -> Option<String> {
     let mut read = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&read).into_owned();
@@ -175,8 +203,11 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 
 /// A stable issuer over sockets.
 pub(crate) fn issuer_at(hosts: Vec<BaseUrl>, deadlines: Deadlines) -> Arc<dyn Issuer> {
-    let upstream = Upstream::new(Settings { hosts, deadlines }).unwrap();
-    WeChat::new(upstream).issuer(&account(Mode::Stable))
+    issuer_with(Settings { hosts, deadlines, ..Settings::default() })
+}
+
+pub(crate) fn issuer_with(settings: Settings) -> Arc<dyn Issuer> {
+    WeChat::new(Upstream::new(settings).unwrap()).issuer(&account(Mode::Stable))
 }
 
 pub(crate) async fn failure_of(issuer: &Arc<dyn Issuer>) -> Failure {

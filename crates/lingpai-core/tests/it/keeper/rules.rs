@@ -159,6 +159,18 @@ async fn an_end_in_order_waits_for_the_rotation_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_longest_rotation_is_that_of_the_most_patient_policy() {
+    let patient = Policy { fetch_deadline: 120 * SECOND, ..Policy::default() };
+    let stand = stand_on(Arc::new(MemoryStore::new()), CLASSIC, patient.clone()).await;
+    stand.registry.manage(
+        stand.keeper.credential().clone(),
+        stand.upstream.clone(),
+        Arc::default(),
+    );
+    assert!(stand.registry.longest_rotation() > patient.attempt());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_report_of_a_bad_token_is_answered_with_a_good_one_after_one_trial_and_one_fetch() {
     let stand = stand(CLASSIC).await;
     stand.keeper.fresh().await.unwrap();
