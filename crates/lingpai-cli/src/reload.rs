@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::StoreError;
+use lingpai_server::Tls;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -37,6 +38,8 @@ pub(crate) struct Follower<'a> {
     in_force: InForce,
     keeping: &'a mut Keeping,
     hangups: Hangups,
+    /// What is shown on the encrypted listeners, if there are any.
+    tls: Option<Tls>,
     /// The configuration in force is not in the store yet.
     merges: bool,
     /// The store could not be read or written the last time.
@@ -45,8 +48,13 @@ pub(crate) struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Of a configuration that the engine is in line with.
-    pub(crate) fn new(in_force: InForce, keeping: &'a mut Keeping, hangups: Hangups) -> Self {
-        Self { in_force, keeping, hangups, merges: false, failing: false }
+    pub(crate) fn new(
+        in_force: InForce,
+        keeping: &'a mut Keeping,
+        hangups: Hangups,
+        tls: Option<Tls>,
+    ) -> Self {
+        Self { in_force, keeping, hangups, tls, merges: false, failing: false }
     }
 
     /// Follows until the future is dropped.
@@ -113,21 +121,26 @@ impl<'a> Follower<'a> {
         if config.log.level != before.log.level {
             self.in_force.level.change(&config.log.level);
         }
-        for (name, is_changed) in [
-            ("listen", config.listen != before.listen),
+        if let (Some(tls), Some(identity)) = (&self.tls, &config.listen.identity)
+            && config.listen.identity != before.listen.identity
+        {
+            tls.replace(identity.clone());
+            tracing::info!("the certificate was replaced: whoever connects is shown the new one");
+        }
+        let others = [
             ("store", !config.store.is(&before.store)),
             ("log.format", config.log.format != before.log.format),
-        ] {
-            if is_changed {
-                tracing::warn!(
-                    "`{name}` cannot change while the server runs: start it again for that"
-                );
-            }
+            ("log.access", config.log.access != before.log.access),
+        ];
+        let others = others.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        for name in config.listen.fixed_that_differ(&before.listen).chain(others) {
+            tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, ref store, ref log, .. } = *before;
-        let log = config::Log { format: log.format, ..config.log };
+        let Config { listen, store, log, .. } = before;
+        let log = config::Log { format: log.format, access: log.access, ..config.log };
         let store = store.clone();
+        let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
         self.in_force.config = Config { listen, store, log, ..config };
         self.merges = true;
         Ok(())

@@ -2,19 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use lingpai_core::StoreError;
 use thiserror::Error;
+
+use crate::listen::Address;
 
 /// Why the server could not be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {}", reason(source, *addr))]
+    #[error("cannot listen on {}: {}", shown(address), reason(source, address))]
     Listen {
         /// The address that was asked for.
-        addr: SocketAddr,
+        address: Address,
         /// What the system said.
         source: io::Error,
     },
@@ -23,6 +26,18 @@ pub enum Error {
         "the listener that was passed in cannot be used. Pass one that is bound, listens and does not block"
     )]
     Listener(#[source] io::Error),
+    /// An encrypted address without a certificate.
+    #[error("{0} needs a certificate to show. Name one, or listen in plain text")]
+    NoCertificate(Address),
+    /// The certificate that was to be shown is of no use.
+    #[error("the certificate is of no use: {0}")]
+    Certificate(&'static str),
+    /// The private key of the certificate is of no use.
+    #[error("the private key is of no use: {0}")]
+    PrivateKey(&'static str),
+    /// The authorities of whom clients are to show a certificate are of no use.
+    #[error("the authorities of clients are of no use: {0}")]
+    ClientCa(&'static str),
     /// The store did not give the API keys.
     #[error(
         "the API keys cannot be read, so nobody could be let in. See the store's own message for what to do"
@@ -30,8 +45,29 @@ pub enum Error {
     Keys(#[source] StoreError),
 }
 
+impl Error {
+    /// Whether somebody else listens there, who may be about to end.
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+fn shown(address: &Address) -> String {
+    match address {
+        Address::Http(addr) | Address::Https(addr) => addr.to_string(),
+        Address::Unix(_) => address.to_string(),
+    }
+}
+
 /// What the refusal means and what to do about it.
-fn reason(source: &io::Error, addr: SocketAddr) -> String {
+fn reason(source: &io::Error, address: &Address) -> String {
+    match address {
+        Address::Http(addr) | Address::Https(addr) => tcp_reason(source, *addr),
+        Address::Unix(path) => unix_reason(source, path),
+    }
+}
+
+fn tcp_reason(source: &io::Error, addr: SocketAddr) -> String {
     let (ip, port) = (addr.ip(), addr.port());
     match source.kind() {
         io::ErrorKind::AddrInUse => format!(
@@ -47,5 +83,33 @@ fn reason(source: &io::Error, addr: SocketAddr) -> String {
              all of them"
         ),
         _ => "the system refused it. Check the address and what else listens there".to_owned(),
+    }
+}
+
+fn unix_reason(source: &io::Error, path: &Path) -> String {
+    let shown = path.display();
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there, perhaps a Lingpai that still runs. End that program, \
+                                     or choose another path"
+                .to_owned()
+        }
+        io::ErrorKind::AlreadyExists => format!(
+            "{shown} is there and is no socket, so it is left alone. Move it away, or choose another path"
+        ),
+        io::ErrorKind::NotFound => {
+            "its directory does not exist. Make it, and let this user write there".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not write there. Change the directory's owner or permissions".to_owned()
+        }
+        io::ErrorKind::InvalidInput => {
+            "the path is too long for a socket. Choose one of less than 100 bytes".to_owned()
+        }
+        io::ErrorKind::Unsupported => {
+            "there are no Unix sockets on this system. Use an address such as 127.0.0.1:8700"
+                .to_owned()
+        }
+        _ => "the system refused it. Check the path".to_owned(),
     }
 }

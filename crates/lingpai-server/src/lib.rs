@@ -11,10 +11,12 @@
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
-//! - [`Server`]: how it is started and ended.
+//! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
+//! - `proxies.rs`: whose address the client's is.
 
 mod accounts;
 mod answer;
+mod connection;
 mod dropin;
 mod error;
 mod events;
@@ -23,12 +25,13 @@ mod keyring;
 mod keys;
 mod life;
 mod limits;
+mod listen;
 mod metrics;
 mod monitor;
 mod native;
 mod openapi;
 mod params;
-mod patient;
+mod proxies;
 mod query;
 mod refusal;
 mod routes;
@@ -39,5 +42,7 @@ mod trace;
 
 pub use error::Error;
 pub use limits::Limits;
+pub use listen::{Address, Identity, Listeners, Surface, Tls};
+pub use proxies::{Proxies, Tell};
 pub use refusal::errcode;
 pub use server::{Bound, Server};

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once. Further ones wait in the kernel's queue until one ends. Default 20,000.
     pub connections: usize,
-    /// How long the head of a request may take to arrive. A connection on which no next request arrives is closed after
-    /// the same time. Default 10 s.
+    /// How long the head of a request may take to arrive, and what comes before the first one: a handshake, a word of a
+    /// proxy. A connection on which no next request arrives is closed after the same time. Default 10 s.
     pub head_time: Duration,
     /// Bytes of a request's head. Default 16 KiB.
     pub head_bytes: usize,

@@ -13,6 +13,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::Body;
 use crate::dropin::{self, Call};
+use crate::listen::Surface;
+use crate::proxies::Origin;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::trace::{self, Line};
@@ -57,10 +59,14 @@ pub(crate) enum Route<'a> {
 pub(crate) async fn answer(
     serving: &Arc<Serving>,
     request: Request<Incoming>,
-    peer: IpAddr,
+    origin: &Origin,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let route = Route::of(head.uri.path());
+    let peer = serving.proxies.client(origin, &head.headers);
+    let route = match Route::of(head.uri.path()) {
+        hidden if origin.surface == Surface::Clients && hidden.is_for_admins() => Route::Unknown,
+        route => route,
+    };
     let clock = &**serving.registry.clock();
     let started = serving.trace.start(clock);
     let outcome = match route {
@@ -143,6 +149,16 @@ impl<'a> Route<'a> {
                 Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
                 _ => Self::Unknown,
             },
+        }
+    }
+
+    /// Whether it is hidden on a [`Surface::Clients`].
+    fn is_for_admins(self) -> bool {
+        match self {
+            Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Unknown => false,
+            Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Keys | Self::Key(_) | Self::Metrics => true,
         }
     }
 

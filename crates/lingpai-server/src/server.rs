@@ -1,36 +1,30 @@
-//! The listener: it lets connections in, keeps them within their limits, and ends in order.
+//! The server: it lets connections in, keeps their number within its limit, and ends in order.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use lingpai_core::registry::EventStream;
 use lingpai_core::{Directory, Registry};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::connection::converse;
 use crate::error::Error;
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
+use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
-use crate::patient::Patient;
-use crate::routes;
+use crate::proxies::Proxies;
 use crate::serving::Serving;
 use crate::tape::Tape;
 use crate::trace::Trace;
 
-/// How many connections the kernel may have taken that we have not: a fleet that starts at once comes at once.
-const BACKLOG: u32 = 4096;
 /// The pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,13 +33,13 @@ pub struct Server {
     registry: Arc<Registry>,
     directory: Arc<dyn Directory>,
     limits: Limits,
+    proxies: Proxies,
     logs_access: bool,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
 pub struct Bound {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listeners: Listeners,
     serving: Arc<Serving>,
     events: EventStream,
     stop: watch::Sender<bool>,
@@ -54,12 +48,19 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        Self { registry, directory, limits: Limits::default(), logs_access: false }
+        let (limits, proxies) = (Limits::default(), Proxies::default());
+        Self { registry, directory, limits, proxies, logs_access: false }
     }
 
     /// The same with other limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same behind proxies that are believed.
+    pub fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
         self
     }
 
@@ -69,25 +70,25 @@ impl Server {
         self
     }
 
-    /// Reads the keys and listens on `addr`; port 0 is any free one.
+    /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
     /// [`Error::Listen`] if the address cannot be had, [`Error::Keys`] if the keys cannot be read.
     pub async fn bind(self, addr: SocketAddr) -> Result<Bound, Error> {
-        let listener = listener_on(addr).map_err(|source| Error::Listen { addr, source })?;
-        self.listen(listener).await
+        let mut listeners = Listeners::new(None);
+        listeners.open(&Address::Http(addr), Surface::Whole).await?;
+        self.listen(listeners).await
     }
 
-    /// Reads the keys and uses a listener that somebody else has bound.
+    /// Reads the keys and uses listeners that are open.
     ///
     /// # Errors
-    /// [`Error::Listener`] if it is of no use, [`Error::Keys`] if the keys cannot be read.
-    pub async fn listen(self, listener: TcpListener) -> Result<Bound, Error> {
-        let local_addr = listener.local_addr().map_err(Error::Listener)?;
+    /// [`Error::Keys`] if the keys cannot be read.
+    pub async fn listen(self, listeners: Listeners) -> Result<Bound, Error> {
         let clock = Arc::clone(self.registry.clock());
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, logs_access, .. } = self;
+        let Self { registry, limits, proxies, logs_access, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let serving = Arc::new(Serving {
@@ -99,10 +100,11 @@ impl Server {
             metrics: Metrics::new(),
             trace: Trace::new(now, logs_access),
             limits,
+            proxies,
             leaving: AtomicBool::new(false),
             stopping,
         });
-        Ok(Bound { listener, local_addr, serving, events, stop })
+        Ok(Bound { listeners, serving, events, stop })
     }
 }
 
@@ -113,17 +115,24 @@ impl std::fmt::Debug for Server {
 }
 
 impl Bound {
-    /// Where it listens; with the true port if 0 was asked for.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Where it listens, with the true ports.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.listeners.addresses()
     }
 
-    /// Answers until `shutdown` is done, and [`Limits::notice`] after it. Then nothing new is accepted, long polls are answered at once, and other
-    /// requests under way have [`Limits::grace`] to end; what has not ended by then is cut.
+    /// The first TCP address on which it listens, with the true port; `0.0.0.0:0` if it listens on Unix sockets only.
+    pub fn local_addr(&self) -> SocketAddr {
+        let none = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        self.listeners.local_addr().unwrap_or(none)
+    }
+
+    /// Answers until `shutdown` is done, and [`Limits::notice`] after it. Then nothing new is accepted but what waits
+    /// already, long polls are answered at once, and other requests under way have [`Limits::grace`] to end; what has not
+    /// ended by then is cut.
     ///
     /// Dropping the future cuts everything at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, serving, events, stop, .. } = self;
+        let Self { listeners, serving, events, stop } = self;
         let mut connections = JoinSet::new();
         let asked_to_end = async {
             shutdown.await;
@@ -132,11 +141,14 @@ impl Bound {
         };
         tokio::select! {
             () = asked_to_end => {}
-            never = accept(&listener, &serving, &mut connections) => match never {},
+            never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
             () = serving.tape.run(events, |event| serving.metrics.happened(event)) => {}
         }
-        drop(listener);
+        while let Some(accepted) = listeners.accept_waiting() {
+            connections.spawn(converse(Arc::clone(&serving), accepted));
+        }
+        drop(listeners);
         stop.send_replace(true);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(serving.limits.grace, ended).await.is_err() {
@@ -150,23 +162,13 @@ impl Bound {
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bound").field("local_addr", &self.local_addr).finish_non_exhaustive()
+        f.debug_struct("Bound").field("listeners", &self.listeners).finish_non_exhaustive()
     }
-}
-
-/// Like [`TcpListener::bind`], with a longer queue.
-fn listener_on(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // So that a server that has just ended does not hold the port. Elsewhere it would let two servers share it.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)
 }
 
 /// Lets connections in for ever, while there is room.
 async fn accept(
-    listener: &TcpListener,
+    listeners: &Listeners,
     serving: &Arc<Serving>,
     connections: &mut JoinSet<()>,
 ) -> Infallible {
@@ -185,10 +187,10 @@ async fn accept(
                     tracing::error!("a connection ended in a panic. This is a mistake in Lingpai: please report it");
                 }
             }
-            accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, peer)) => {
+            accepted = listeners.accept(), if connections.len() < most => match accepted {
+                Ok(accepted) => {
                     failing = false;
-                    connections.spawn(converse(Arc::clone(serving), stream, peer.ip()));
+                    connections.spawn(converse(Arc::clone(serving), accepted));
                 }
                 Err(error) => {
                     if !failing {
@@ -203,37 +205,5 @@ async fn accept(
                 }
             }
         }
-    }
-}
-
-/// Serves one connection until it ends, or its current request if the server is to end.
-async fn converse(serving: Arc<Serving>, stream: TcpStream, peer: IpAddr) {
-    // Without it a pipelining client waits 40 ms for each answer. It fails only on a connection that is gone.
-    let _ = stream.set_nodelay(true);
-    let limits = serving.limits;
-    let mut stopping = serving.stopping.clone();
-    let stopped = async move {
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-    };
-    let service = service_fn(move |request| {
-        let serving = Arc::clone(&serving);
-        async move { Ok::<_, Infallible>(routes::answer(&serving, request, peer).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_header_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        // Clients come and go; hyper's errors name no header and no body.
-        tracing::trace!(%error, "a connection ended early");
     }
 }

@@ -19,6 +19,7 @@ use crate::keyring::KeyRing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::proxies::Proxies;
 use crate::refusal::Refusal;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -33,6 +34,7 @@ pub(crate) struct Serving {
     pub(crate) metrics: Metrics,
     pub(crate) trace: Trace,
     pub(crate) limits: Limits,
+    pub(crate) proxies: Proxies,
     /// True as soon as the server is asked to end: clients should go elsewhere.
     pub(crate) leaving: AtomicBool,
     /// True as soon as the server ends.

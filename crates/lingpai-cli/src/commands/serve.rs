@@ -1,29 +1,46 @@
 //! `lingpai serve`: keep all accounts, answer clients, end in order.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
-use lingpai_server::Server;
+use lingpai_server::{Limits, Listeners, Server, Tls};
+use tokio::time::{Instant, sleep};
 
 use crate::commands::key;
-use crate::config::StoreAt;
+use crate::config::{Listen, StoreAt, show_duration};
 use crate::error::Error;
 use crate::keeping::Keeping;
+use crate::limits;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::{output, signals};
 
+/// How long a server that is asked to end may still listen, besides the time that it says it is about to.
+const LINGERING: Duration = Duration::from_secs(3);
+/// How often an address that is in use is tried.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Runs until it is asked to end.
 pub(crate) async fn run(in_force: InForce) -> Result<(), Error> {
+    limits::keep_memory_private();
     let config = &in_force.config;
     if config.file.is_none()
         && matches!(&config.store, StoreAt::Sqlite { path, .. } if !path.exists())
     {
         return Err(Error::NothingToKeep);
     }
-    let end = signals::asked_to_end()?;
+    let mut end = pin!(signals::asked_to_end()?);
     let hangups = Hangups::catch()?;
+    // Before anything else: a port in use must not cost a token, and the server that this one replaces goes on until it
+    // lets go of it.
+    let tls = config.listen.identity.clone().map(Tls::new);
+    let listeners = tokio::select! {
+        listeners = open(&config.listen, tls.clone()) => listeners?,
+        () = end.as_mut() => return Ok(()),
+    };
     let mut keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
-    let outcome = serve(&mut keeping, in_force, hangups, end).await;
+    let outcome = serve(&mut keeping, in_force, (listeners, tls), hangups, end).await;
     keeping.close().await;
     if outcome.is_ok() {
         tracing::info!("ended in order");
@@ -31,20 +48,47 @@ pub(crate) async fn run(in_force: InForce) -> Result<(), Error> {
     outcome
 }
 
+/// Opens all listeners. Waits for a server that is about to end.
+async fn open(listen: &Listen, tls: Option<Tls>) -> Result<Listeners, Error> {
+    let patience = listen.drain + LINGERING;
+    let until = Instant::now() + patience;
+    let mut listeners = Listeners::new(tls);
+    for (address, surface) in &listen.addresses {
+        let mut is_waiting = false;
+        while let Err(error) = listeners.open(address, *surface).await {
+            if !error.is_address_in_use() || Instant::now() >= until {
+                return Err(error.into());
+            }
+            if !is_waiting {
+                is_waiting = true;
+                tracing::info!(
+                    "{address} is in use, perhaps by the server that this one replaces: waiting up to {} for it to end",
+                    show_duration(patience)
+                );
+            }
+            sleep(PAUSE).await;
+        }
+    }
+    Ok(listeners)
+}
+
 async fn serve(
     keeping: &mut Keeping,
     in_force: InForce,
+    (listeners, tls): (Listeners, Option<Tls>),
     hangups: Hangups,
-    end: impl Future<Output = ()>,
+    end: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Error> {
     let config = &in_force.config;
-    // Before anything is fetched: a port in use must not cost a token.
-    let server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
     keeping.merge(config).await?;
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);
     }
-    let bound = server.bind(config.listen).await?;
+    let server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory())
+        .with_limits(Limits { notice: config.listen.drain, ..Limits::default() })
+        .behind(config.listen.proxies.clone());
+    let server = if config.log.access { server.logging_access() } else { server };
+    let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let accounts = keeping.count();
     if accounts == 0 {
@@ -53,10 +97,12 @@ async fn serve(
              noticed within seconds"
         );
     }
-    tracing::info!(accounts, "listening on http://{}", bound.local_addr());
+    for address in bound.addresses() {
+        tracing::info!(accounts, "listening on {address}");
+    }
     tokio::select! {
         () = bound.serve(end) => {}
-        never = Follower::new(in_force, keeping, hangups).follow() => match never {},
+        never = Follower::new(in_force, keeping, hangups, tls).follow() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

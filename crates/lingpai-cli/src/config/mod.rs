@@ -1,11 +1,12 @@
 //! The configuration: `lingpai.toml`, the environment above it, the command line above both.
 //!
 //! Everything is read before anything is started, and all mistakes are shown at once. `source` says which files are read,
-//! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings` and
-//! `account`.
+//! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings`,
+//! `listen` and `account`.
 
 pub(crate) mod account;
 mod duration;
+mod listen;
 mod mistake;
 #[cfg(test)]
 mod reference;
@@ -27,11 +28,11 @@ use lingpai_wechat::wire;
 use toml::de::DeTable;
 
 pub(crate) use self::duration::{parse as parse_duration, show as show_duration};
+pub(crate) use self::listen::{Listen, parse_address};
 pub(crate) use self::mistake::Mistakes;
 use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
-pub(crate) use self::settings::parse_address;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 
@@ -52,8 +53,8 @@ const DEFAULT_STORE: &str = "lingpai.db";
 /// What Lingpai is to do.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where the server listens.
-    pub(crate) listen: SocketAddr,
+    /// Where the server listens, and whom it believes there.
+    pub(crate) listen: Listen,
     /// Where everything durable is.
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
@@ -108,6 +109,8 @@ pub(crate) struct Log {
     pub(crate) level: String,
     /// How a line looks.
     pub(crate) format: LogFormat,
+    /// Whether every request is logged.
+    pub(crate) access: bool,
 }
 
 /// How a line of the log looks.
@@ -121,7 +124,7 @@ pub(crate) enum LogFormat {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Human }
+        Self { level: "info".to_owned(), format: LogFormat::Human, access: false }
     }
 }
 
@@ -129,7 +132,7 @@ impl Log {
     /// For a command that prints a result: warnings only, unless more was asked for.
     pub(crate) fn quieter(&self) -> Self {
         let level = if self.level == "info" { "warn" } else { &self.level };
-        Self { level: level.to_owned(), format: self.format }
+        Self { level: level.to_owned(), format: self.format, access: false }
     }
 }
 
@@ -151,7 +154,9 @@ impl Config {
         let accounts: Vec<_> = self.accounts.iter().map(|account| account.id.as_str()).collect();
         let accounts =
             if accounts.is_empty() { "those in the store".to_owned() } else { accounts.join(", ") };
-        let listen = self.listen;
+        let listen: Vec<_> =
+            self.listen.addresses.iter().map(|(address, _)| address.to_string()).collect();
+        let listen = listen.join(", ");
         format!(
             "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n  accounts  {accounts}\n"
         )

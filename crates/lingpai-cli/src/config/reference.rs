@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::tests::{ACCOUNT, parse};
+use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
 
 const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
+
+/// The tables of settings outside the accounts.
+const TABLES: [&str; 2] = ["tls", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -22,8 +25,12 @@ fn known(text: &str) -> BTreeSet<String> {
 /// Every setting that the parser knows: those outside the accounts, and those of an account.
 fn all_known() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut settings = known("qqq = 1");
-    assert!(settings.remove("log") && settings.remove("account"));
-    settings.extend(known("log.qqq = 1").into_iter().map(|key| format!("log.{key}")));
+    assert!(settings.remove("account"));
+    for table in TABLES {
+        assert!(settings.remove(table));
+        let keys = known(&format!("{table}.qqq = 1"));
+        settings.extend(keys.into_iter().map(|key| format!("{table}.{key}")));
+    }
     (settings, known(&format!("{ACCOUNT}qqq = 1")))
 }
 
@@ -77,20 +84,29 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
             };
             text.lines().filter_map(key).map(|key| format!("{prefix}{key}")).collect()
         };
-        let (root, log) = outside.split_once("\n[log]").unwrap();
-        assert_eq!(&keys(root, "") | &keys(log, "log."), settings);
+        let mut tables = outside.split("\n[");
+        let mut shown = keys(tables.next().unwrap(), "");
+        for table in tables {
+            let (name, _) = table.split_once(']').unwrap();
+            shown.extend(keys(table, &format!("{name}.")));
+        }
+        assert_eq!(shown, settings);
         assert_eq!(keys(account, ""), of_an_account);
 
-        let mended = text.replace("{ file = \"orders.secret\" }", "{ env = \"WX1\" }");
+        // Files that are not there, which are examples and no defaults.
+        let (before, tls) = text.split_once("\n[tls]\n").unwrap();
+        let (_, after) = tls.split_once("\n[log]\n").unwrap();
+        let mended = format!("{before}\n[log]\n{after}")
+            .replace("{ file = \"orders.secret\" }", "{ env = \"WX1\" }");
         let (written, default) = (parse(&mended).unwrap(), parse("").unwrap());
-        assert_eq!(written.listen, default.listen);
+        assert_eq!(listening(&written)[0], listening(&default)[0]);
         assert!(matches!((&written.store, &default.store),
             (StoreAt::Sqlite { path, .. }, StoreAt::Sqlite { path: other, .. }) if path == other));
         assert_eq!(written.upstream.deadlines, default.upstream.deadlines);
-        assert_eq!(
-            (&written.log.level, written.log.format),
-            (&default.log.level, default.log.format)
-        );
+        assert_eq!(written.listen.drain, default.listen.drain);
+        let log =
+            |config: &Config| (config.log.level.clone(), config.log.format, config.log.access);
+        assert_eq!(log(&written), log(&default));
         let account = &written.accounts[0];
         assert_eq!((account.kind, account.mode), (AccountKind::default(), Mode::default()));
         let policy = Policy { daily_budget: None, ..account.policy.clone() };

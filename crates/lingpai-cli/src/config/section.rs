@@ -68,8 +68,7 @@ impl<'a> Section<'a> {
     /// The value of a key as it stands in the file.
     pub(crate) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.push(key);
-        let mut entries = self.table?.iter();
-        entries.find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+        self.peek(key)
     }
 
     /// A text that `parse` makes something of.
@@ -83,6 +82,54 @@ impl<'a> Section<'a> {
             other => Err(format!("`{key}` is a text in quotes, not {}", name_of(other))),
         };
         self.read(key, read, &parse)
+    }
+
+    /// A text or a list of texts, of each of which `parse` makes something; between commas in a variable.
+    pub(crate) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<Said<T>>> {
+        let read = |value: &Spanned<DeValue<'_>>| {
+            let outcome = match value.get_ref() {
+                DeValue::String(text) => parse(text),
+                other => Err(format!(
+                    "`{key}` is a text in quotes or a list of them, not {}",
+                    name_of(other)
+                )),
+            };
+            self.noted(Place::File(value.span()), outcome)
+        };
+        let in_file = self.peek(key).map(|value| match value.get_ref() {
+            DeValue::Array(list) => list.iter().filter_map(read).collect(),
+            _ => read(value).into_iter().collect(),
+        });
+        let overridden = self.variable(key).map(|(place, text)| {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.filter_map(|part| self.noted(place.clone(), parse(part))).collect()
+        });
+        self.known.push(key);
+        overridden.or(in_file)
+    }
+
+    /// A table in the table and where it begins, if there is one; `example` is a line that could stand in it.
+    pub(crate) fn table(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> (Option<&'a DeTable<'a>>, Range<usize>) {
+        let Some(value) = self.value(key) else { return (None, 0..0) };
+        match value.get_ref() {
+            DeValue::Table(table) => (Some(table), value.span()),
+            other => {
+                let what = format!(
+                    "`{key}` is a table, not {}: write `[{key}]` and `{example}` below it",
+                    name_of(other)
+                );
+                self.reading.mistake(Place::File(value.span()), what);
+                (None, value.span())
+            }
+        }
     }
 
     /// `true` or `false`.
@@ -152,15 +199,22 @@ impl<'a> Section<'a> {
         let in_file = self
             .value(key)
             .and_then(|value| self.noted(Place::File(value.span()), read(value.get_ref())));
-        let name = self
-            .variables
-            .as_ref()
-            .map(|prefix| format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_")));
-        let overridden = name.and_then(|name| {
-            let text = (self.reading.environment)(&name).filter(|text| !text.is_empty())?;
-            self.noted(Place::Elsewhere(format!("the environment variable {name}")), parse(&text))
-        });
+        let overridden =
+            self.variable(key).and_then(|(place, text)| self.noted(place, parse(&text)));
         overridden.or(in_file)
+    }
+
+    fn peek(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        let mut entries = self.table?.iter();
+        entries.find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    /// What the environment says of a key, if anything.
+    fn variable(&self, key: &str) -> Option<(Place, String)> {
+        let prefix = self.variables.as_ref()?;
+        let name = format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_"));
+        let text = (self.reading.environment)(&name).filter(|text| !text.is_empty())?;
+        Some((Place::Elsewhere(format!("the environment variable {name}")), text))
     }
 
     fn noted<T>(&self, place: Place, outcome: Result<T, String>) -> Option<Said<T>> {

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Reading, Said, Section, name_of, one_of};
-use super::{Config, DEFAULT_LISTEN, DEFAULT_STORE, Log, LogFormat, StoreAt, account};
+use super::section::{Reading, Said, Section, one_of};
+use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, listen};
 
 pub(super) fn read(
     reading: &Reading<'_>,
@@ -23,40 +23,13 @@ pub(super) fn read(
     argument: Option<SocketAddr>,
 ) -> Config {
     let mut root = Section::new(reading, Some(table), 0..0, Some("LINGPAI_"));
-    let listen = listen(&mut root, argument);
+    let listen = listen::read(&mut root, base, argument);
     let store = store(&mut root, base);
     let upstream = upstream(&mut root);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, upstream.deadlines.call);
     root.end();
     Config { listen, store, upstream, log, accounts, file: None }
-}
-
-fn listen(root: &mut Section<'_>, argument: Option<SocketAddr>) -> SocketAddr {
-    let said = root.text("listen", parse_address);
-    let said = match argument {
-        Some(value) => Some(Said { value, place: Place::Elsewhere("--listen".to_owned()) }),
-        None => said,
-    };
-    let plain_text = root.flag("allow-plain-text").is_some_and(|said| said.value);
-    let Some(Said { value: addr, place }) = said else { return DEFAULT_LISTEN };
-    if !addr.ip().is_loopback() && !plain_text {
-        let what = format!(
-            "other machines reach {addr}, and tokens and keys would travel there in plain text. Listen on \
-             127.0.0.1:{} and put a TLS proxy before it, or say `allow-plain-text = true` if the network is yours",
-            addr.port()
-        );
-        root.mistake(place, what);
-    }
-    addr
-}
-
-/// An address with a port. `localhost` may stand for the loopback.
-pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    local.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("`{text}` is not an address: write IP:PORT, such as {DEFAULT_LISTEN}, or 0.0.0.0:8700 for all")
-    })
 }
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
@@ -142,28 +115,19 @@ pub(super) fn duration_between(
 
 fn log(root: &mut Section<'_>) -> Log {
     let reading = root.reading();
-    let value = root.value("log");
-    let table = value.and_then(|value| match value.get_ref() {
-        DeValue::Table(table) => Some(table),
-        other => {
-            let what = format!(
-                "`log` is a table, not {}: write `[log]` and `level = \"info\"` below it",
-                name_of(other)
-            );
-            reading.mistake(Place::File(value.span()), what);
-            None
-        }
-    });
-    let mut section = Section::new(reading, table, 0..0, Some("LINGPAI_LOG_"));
+    let (table, span) = root.table("log", "level = \"info\"");
+    let mut section = Section::new(reading, table, span, Some("LINGPAI_LOG_"));
     let level = section.text("level", parse_level);
     let format = section.text("format", |text| {
         one_of(&[("human", LogFormat::Human), ("json", LogFormat::Json)], text)
     });
+    let access = section.flag("access");
     section.end();
     let default = Log::default();
     Log {
         level: level.map_or(default.level, |said| said.value),
         format: format.map_or(default.format, |said| said.value),
+        access: access.map_or(default.access, |said| said.value),
     }
 }
 

@@ -36,8 +36,13 @@ fn parse_with(
     Config::parse(text, "lingpai.toml", Path::new(base), listen, environment, files)
 }
 
+/// Where a server would listen.
+pub(super) fn listening(config: &Config) -> Vec<String> {
+    config.listen.addresses.iter().map(|(address, _)| address.to_string()).collect()
+}
+
 /// The mistakes of a text: place and words, without the lines shown below.
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let shown = parse(text).expect_err(text);
     let is_mistake =
         |line: &&str| line.starts_with("lingpai.toml:") || line.starts_with("the environment");
@@ -47,7 +52,7 @@ fn mistakes(text: &str) -> Vec<String> {
 #[test]
 fn an_empty_file_means_the_defaults() {
     let config = parse("").unwrap();
-    assert_eq!(config.listen, DEFAULT_LISTEN);
+    assert_eq!(listening(&config), ["http://127.0.0.1:8700"]);
     assert!(matches!(config.store, StoreAt::Sqlite { path, key: KeySource::Beside }
         if path == Path::new("/etc/lingpai/lingpai.db")));
     assert!(config.upstream.hosts.is_empty() && config.accounts.is_empty());
@@ -81,7 +86,7 @@ fn every_setting_is_read() {
         "#,
     )
     .unwrap();
-    assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(listening(&config), ["http://0.0.0.0:80"]);
     assert!(matches!(&config.store, StoreAt::Sqlite { key: KeySource::File(file), .. }
         if file == Path::new("/etc/lingpai/master.key")));
     assert_eq!(config.upstream.hosts[0].to_string(), "http://127.0.0.1:8900");
@@ -107,17 +112,18 @@ fn every_mistake_of_a_setting_names_the_place_and_the_remedy() {
         ("port = 80", "1:1: `port` is not a setting. Did you mean `listen`?"),
         (
             "log.colour = true",
-            "1:5: `colour` is not a setting here. There are `level` and `format`",
+            "1:5: `colour` is not a setting here. There are `level`, `format` and `access`",
         ),
-        ("listen = 8700", "1:10: `listen` is a text in quotes, not a number"),
+        ("listen = 8700", "1:10: `listen` is a text in quotes or a list of them, not a number"),
         (
             "listen = \"8700\"",
             "1:10: `8700` is not an address: write IP:PORT, such as 127.0.0.1:8700, or 0.0.0.0:8700 for all",
         ),
         (
             "listen = \"0.0.0.0:8700\"",
-            "1:10: other machines reach 0.0.0.0:8700, and tokens and keys would travel there in plain text. Listen \
-             on 127.0.0.1:8700 and put a TLS proxy before it, or say `allow-plain-text = true` if the network is yours",
+            "1:10: other machines reach 0.0.0.0:8700, and tokens and keys would travel there in plain text. Encrypt it with \
+             `https://0.0.0.0:8700` and a certificate in `[tls]`, listen on 127.0.0.1:8700 and put a TLS proxy before it, \
+             or say `allow-plain-text = true` if the network is yours",
         ),
         ("allow-plain-text = \"yes\"", "1:20: `allow-plain-text` is true or false, not a text"),
         (
@@ -285,7 +291,7 @@ fn the_environment_wins_over_the_file() {
     let config =
         parse_in("listen = \"127.0.0.1:1\"\nupstream = \"http://127.0.0.1:2\"\n", &environment)
             .unwrap();
-    assert_eq!(config.listen.to_string(), "127.0.0.1:9000");
+    assert_eq!(listening(&config), ["http://127.0.0.1:9000"]);
     assert!(matches!(config.store, StoreAt::Memory));
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.upstream.hosts.len(), 1, "an empty variable is as good as none");
@@ -316,5 +322,6 @@ fn an_argument_is_held_to_the_same_rule_as_the_file() {
     let parse = |text| parse_with(text, "", Some(listen), &environment);
     let shown = parse("").unwrap_err().to_string();
     assert!(shown.contains("--listen: other machines reach 0.0.0.0:8700"), "{shown}");
-    assert_eq!(parse("allow-plain-text = true").unwrap().listen, listen);
+    let config = parse("allow-plain-text = true\nlisten = \"127.0.0.1:1\"").unwrap();
+    assert_eq!(listening(&config), ["http://0.0.0.0:8700"]);
 }

@@ -31,7 +31,7 @@ fn a_configuration_that_is_fine_is_summed_up() {
     let said = run(lingpai(folder.path(), &["config", "check", "--config", "etc/my.toml"]));
     assert_eq!(
         said.out,
-        "etc/my.toml is fine\n  listen    127.0.0.1:8700\n  store     etc/lingpai.db\n  upstream  WeChat's own hosts\n  \
+        "etc/my.toml is fine\n  listen    http://127.0.0.1:8700\n  store     etc/lingpai.db\n  upstream  WeChat's own hosts\n  \
          accounts  wx1\n",
         "{}",
         said.err

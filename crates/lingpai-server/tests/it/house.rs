@@ -14,10 +14,10 @@ use lingpai_core::{
     NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
     SystemClock, Timestamp, Token, Verdict, Way,
 };
-use lingpai_server::{Bound, Limits, Server};
+use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls};
 use lingpai_store::MemoryStore;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -31,6 +31,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct House {
     pub(crate) addr: SocketAddr,
+    /// All it listens on.
+    pub(crate) addresses: Vec<Address>,
     pub(crate) upstream: Arc<FakeUpstream>,
     pub(crate) directory: Arc<ShakyDirectory>,
     pub(crate) registry: Arc<Registry>,
@@ -47,6 +49,15 @@ impl House {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::on(&[(local(), Surface::Whole)], None, |server| server.with_limits(limits)).await
+    }
+
+    /// On these addresses; `addr` is the first TCP one.
+    pub(crate) async fn on(
+        addresses: &[(Address, Surface)],
+        tls: Option<Tls>,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
         capture_logs();
         let directory = Arc::new(ShakyDirectory::default());
         let key = directory.add_key(&[Right::TokenRead, Right::TokenReport], only(KEPT)).await;
@@ -64,14 +75,19 @@ impl House {
             registry.manage(credential(account), issuer, Arc::clone(&policy));
         }
         let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
-        let bound: Bound =
-            server.with_limits(limits).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let mut listeners = Listeners::new(tls);
+        for (address, surface) in addresses {
+            listeners.open(address, *surface).await.unwrap();
+        }
+        let bound: Bound = change(server).listen(listeners).await.unwrap();
         let addr = bound.local_addr();
+        let addresses = bound.addresses().cloned().collect();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(bound.serve(async {
             let _ = stopped.await;
         }));
-        Self { addr, upstream, directory, registry, clock, key, stop: Some(stop), running }
+        let stop = Some(stop);
+        Self { addr, addresses, upstream, directory, registry, clock, key, stop, running }
     }
 
     /// Another server of the same accounts, which does not listen yet.
@@ -177,7 +193,12 @@ impl House {
     }
 }
 
-pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+/// Any free port of this machine.
+pub(crate) fn local() -> Address {
+    Address::Http(([127, 0, 0, 1], 0).into())
+}
+
+pub(crate) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     // A connection that is cut with unread data ends in a reset; what came before it counts.
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap();
@@ -206,7 +227,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let json = serde_json::from_str(body).unwrap_or(Value::Null);

@@ -5,17 +5,22 @@
 
 mod access;
 mod accounts;
+mod certificates;
 mod connections;
 mod docs;
 mod dropin;
 mod early;
 mod herd;
 mod house;
+mod http2;
 mod keys;
 mod keys_api;
 mod logs;
 mod monitor;
 mod native;
 mod openapi;
+mod origins;
 mod schema;
+mod sockets;
 mod stream;
+mod tls;
