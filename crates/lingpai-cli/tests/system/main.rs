@@ -2,8 +2,8 @@
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments),
-//!   `reload` (a configuration that changes under load), `scaled` (a day in
-//!   minutes).
+//!   `reload` and `certificates` (what changes under load), `restart` (a server that replaces another), `strain` (those
+//!   who only cost), `listeners` (every way in), `scaled` (a day in minutes).
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -15,11 +15,16 @@
     reason = "a test fails by panicking, and the long ones print their figures"
 )]
 
+mod certificates;
 mod crowd;
 mod day;
 mod kill;
 mod lies;
+mod listeners;
+mod load;
 mod node;
 mod reload;
+mod restart;
 mod scaled;
 mod stand;
+mod strain;
