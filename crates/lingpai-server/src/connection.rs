@@ -64,7 +64,10 @@ async fn open(serving: &Serving, accepted: Accepted) -> io::Result<Open> {
         let address = introduced(serving, &mut stream, peer).await?;
         let (io, version) = match tls {
             None => plain(stream).await,
-            Some(tls) => Box::pin(encrypted(tls, stream)).await,
+            Some(tls) => Box::pin(encrypted(tls, stream)).await.inspect_err(|error| {
+                // What a client makes of our certificate, or we of its.
+                tracing::debug!(%peer, %error, "no handshake");
+            }),
         }?;
         let is_proxy = serving.proxies.tells_in_headers(peer);
         Ok(Open { io: TokioIo::new(io), origin: Origin { address, is_proxy, surface }, version })
@@ -81,10 +84,20 @@ async fn open(serving: &Serving, accepted: Accepted) -> io::Result<Open> {
 
 /// The client behind a proxy that must say for whom it stands; or else the other end.
 async fn introduced(serving: &Serving, stream: &mut Patient, peer: IpAddr) -> io::Result<IpAddr> {
-    match serving.proxies.must_introduce(peer) {
-        true => Ok(stated_client(stream).await?.unwrap_or(peer)),
-        false => Ok(peer),
+    if !serving.proxies.must_introduce(peer) {
+        return Ok(peer);
     }
+    let stated = stated_client(stream).await;
+    if stated.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData)
+        && !serving.complained.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            %peer,
+            "a trusted proxy does not speak the PROXY protocol, so its connections are cut. Turn it on there (nginx: \
+             `proxy_protocol on`, HAProxy: `send-proxy-v2`), or say otherwise in `client-address`; this is said once"
+        );
+    }
+    Ok(stated?.unwrap_or(peer))
 }
 
 async fn plain(mut stream: Patient) -> io::Result<(Box<dyn Stream>, Version)> {

@@ -134,7 +134,26 @@ fn forwarded(element: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::proptest;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_writes_a_proxy_adds_the_truth_to_its_right(forged in "[ -~]{0,60}") {
+            for (tell, truth) in [
+                (Tell::XForwardedFor, "203.0.113.7"),
+                (Tell::Forwarded, "for=203.0.113.7;proto=https"),
+                (Tell::Forwarded, "proto=https;for=\"203.0.113.7:4711\""),
+            ] {
+                let one_line = format!("{forged}, {truth}");
+                assert_eq!(client(tell, "10.0.0.1", &[&one_line]), "203.0.113.7");
+                assert_eq!(client(tell, "10.0.0.1", &[&forged, truth]), "203.0.113.7");
+                let one_more = format!("{one_line}, {}", truth.replace("203.0.113.7", "10.0.0.2"));
+                assert_eq!(client(tell, "10.0.0.1", &[&one_more]), "203.0.113.7");
+            }
+        }
+    }
 
     fn client(tell: Tell, peer: &str, lines: &[&str]) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());

@@ -101,6 +101,7 @@ impl Server {
             trace: Trace::new(now, logs_access),
             limits,
             proxies,
+            complained: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             stopping,
         });

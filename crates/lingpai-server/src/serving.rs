@@ -35,6 +35,8 @@ pub(crate) struct Serving {
     pub(crate) trace: Trace,
     pub(crate) limits: Limits,
     pub(crate) proxies: Proxies,
+    /// Whether a proxy that does not introduce its clients was complained of.
+    pub(crate) complained: AtomicBool,
     /// True as soon as the server is asked to end: clients should go elsewhere.
     pub(crate) leaving: AtomicBool,
     /// True as soon as the server ends.

@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::node::{Home, WeChat, answer, appid};
 
-const CALLERS: usize = 10_000;
+pub(crate) const CALLERS: usize = 10_000;
 
-/// The tests of this file take turns: each needs the descriptors that one process may have.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// Tests of many connections take turns: each needs the descriptors that one process may have.
+pub(crate) static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Raises this process's own limit on descriptors as far as it may.
-fn allow_many_connections() {
+pub(crate) fn allow_many_connections() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, wanted).unwrap();

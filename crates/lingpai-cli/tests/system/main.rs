@@ -1,8 +1,7 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
-//! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments), `openapi` (what is
-//!   answered is as described), `reload` (a configuration that changes under load), `scaled` (a day in minutes).
+//! - With real processes and real connections (`node`, `load`): all others. Each says at its head what it shows.
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -14,12 +13,17 @@
     reason = "a test fails by panicking, and the long ones print their figures"
 )]
 
+mod certificates;
 mod crowd;
 mod day;
 mod kill;
 mod lies;
+mod listeners;
+mod load;
 mod node;
 mod openapi;
 mod reload;
+mod restart;
 mod scaled;
 mod stand;
+mod strain;

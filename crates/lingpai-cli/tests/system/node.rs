@@ -13,7 +13,7 @@ use lingpai_sandbox::{
     AppKind, AppSecret, AppSettings, Counters, Server, Settings, SharedWorld, Verdict,
 };
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -163,7 +163,20 @@ impl Home {
     }
 
     pub(crate) fn store(&self) -> PathBuf {
-        self.folder.path().join("lingpai.db")
+        self.file("lingpai.db")
+    }
+
+    /// A file in the node's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Has the node listen on these addresses too, and adds these lines outside all tables.
+    pub(crate) fn listen_too(&self, addresses: &[&str], lines: &str) {
+        let own = format!("\"127.0.0.1:{}\"", self.port);
+        let all = format!("[{own}, \"{}\"]", addresses.join("\", \""));
+        let line = format!("listen = {own}\n");
+        self.write(&self.configuration().replace(&line, &format!("listen = {all}\n{lines}\n")));
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -281,7 +294,9 @@ fn is_given_by_the_test(path: &Path) -> bool {
 }
 
 /// Reads an answer to its end.
-pub(crate) async fn answer(stream: &mut TcpStream) -> std::io::Result<(u16, String)> {
+pub(crate) async fn answer(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> std::io::Result<(u16, String)> {
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
@@ -304,6 +319,18 @@ impl Node<'_> {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
+    /// How much memory it holds, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = self.of_process("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// What the kernel says of it.
+    pub(crate) fn of_process(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -311,9 +338,13 @@ impl Node<'_> {
     }
 
     /// Asks the node to end, and waits until it has.
-    pub(crate) async fn end(mut self) {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    pub(crate) async fn end(self) {
+        self.signal("TERM");
+        self.ended().await;
+    }
+
+    /// Waits until the node has ended that was asked to.
+    pub(crate) async fn ended(mut self) {
         timeout(PATIENCE, async {
             while self.child.try_wait().unwrap().is_none() {
                 sleep(Duration::from_millis(5)).await;

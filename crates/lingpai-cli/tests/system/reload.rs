@@ -1,14 +1,12 @@
 //! A running server whose configuration changes: nobody who asks notices, and the change is in force within seconds.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lingpai_sandbox::{Family, Revocation};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::load::{Load, Way};
 use crate::node::{Home, WeChat, appid};
 
 /// Sooner than the engine would try again by itself after a wrong secret (15 s).
@@ -27,42 +25,13 @@ async fn token_soon(home: &Home, account: usize) -> String {
     timeout(SOON, ask).await.unwrap_or_else(|_| panic!("no token came:\n{}", home.printed()))
 }
 
-/// Clients of the first account that go on asking. Every token they were given; a refusal ends the test.
-struct Load {
-    clients: JoinSet<HashSet<String>>,
-    enough: Arc<AtomicBool>,
-}
-
-impl Load {
-    fn on(home: &Arc<Home>) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
-        let mut clients = JoinSet::new();
-        for _ in 0..8 {
-            let (home, enough) = (Arc::clone(home), Arc::clone(&enough));
-            clients.spawn(async move {
-                let mut tokens = HashSet::new();
-                while !enough.load(Ordering::Relaxed) {
-                    tokens.insert(home.token(0).await.unwrap());
-                }
-                tokens
-            });
-        }
-        Self { clients, enough }
-    }
-
-    async fn end(self) -> HashSet<String> {
-        self.enough.store(true, Ordering::Relaxed);
-        self.clients.join_all().await.into_iter().flatten().collect()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_added_under_load_is_kept_and_nobody_else_notices() {
     let wechat = WeChat::start(Duration::from_secs(7200), 2).await;
     let home = Arc::new(Home::new(&wechat, 1, "classic", "", ""));
     let node = home.start().await;
     token_soon(&home, 0).await;
-    let load = Load::on(&home);
+    let load = Load::on(&home, &[(Way::Anew, 8)]);
     home.configure(2);
     token_soon(&home, 1).await;
     home.wait_for(&format!("kept from now on: {}", appid(1))).await;
@@ -74,7 +43,7 @@ async fn an_account_added_under_load_is_kept_and_nobody_else_notices() {
     ))
     .await;
     home.token(1).await.unwrap();
-    assert_eq!(load.end().await.len(), 1, "the first account keeps its token");
+    assert_eq!(load.end().await.tokens.len(), 1, "the first account keeps its token");
     assert_eq!(wechat.fetches(), 2);
     node.end().await;
     home.assert_nothing_leaked();
@@ -86,7 +55,7 @@ async fn a_broken_configuration_is_refused_as_at_a_start_and_the_old_one_stays()
     let home = Arc::new(Home::new(&wechat, 1, "stable", "", ""));
     let node = home.start().await;
     token_soon(&home, 0).await;
-    let load = Load::on(&home);
+    let load = Load::on(&home, &[(Way::Anew, 8)]);
     home.write("lisen = \"127.0.0.1:1\"\nstore = 5\n");
     home.wait_for("The one before it stays in force").await;
     let at_start = home.command(&["serve"]).output().unwrap().stderr;
@@ -109,7 +78,7 @@ async fn a_broken_configuration_is_refused_as_at_a_start_and_the_old_one_stays()
     home.configure(1);
     node.signal("HUP");
     home.wait_for_after(before, "was read again").await;
-    assert_eq!(load.end().await.len(), 1);
+    assert_eq!(load.end().await.tokens.len(), 1);
     assert_eq!(wechat.fetches(), 1);
     node.end().await;
 }

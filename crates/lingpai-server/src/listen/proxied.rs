@@ -96,6 +96,7 @@ fn broken() -> io::Error {
 mod tests {
     use std::time::Duration;
 
+    use proptest::proptest;
     use tokio::io::AsyncWriteExt;
 
     use super::*;
@@ -116,6 +117,18 @@ mod tests {
     fn version_2(command: u8, family: u8, payload: &[u8]) -> Vec<u8> {
         let length = (payload.len() as u16).to_be_bytes();
         [SIGNATURE.as_slice(), &[command, family], &length, payload].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_read_on_for_ever(
+            which in 0..3_u8,
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        ) {
+            let beginning: &[u8] = [&b""[..], b"PROXY TCP", SIGNATURE][usize::from(which)];
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let _ = runtime.unwrap().block_on(read(&[beginning, &bytes].concat()));
+        }
     }
 
     #[tokio::test]

@@ -172,7 +172,8 @@ impl Refusal {
                 "Check the appid, and that the account is in the configuration of this server".into()
             }
             Self::PathUnknown => {
-                "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths"
+                "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths. Those for \
+                 managing may be on an address of their own (admin-listen)"
                     .into()
             }
             Self::MethodUnknown(known) => format!("Use {known}").into(),

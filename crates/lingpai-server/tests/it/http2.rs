@@ -9,7 +9,7 @@ use hyper::client::conn::http2;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lingpai_server::{Address, Limits, Surface, Tls};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -103,6 +103,19 @@ async fn an_idle_connection_is_ended() {
     let mut slow = house.connect().await;
     slow.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
     assert_eq!(read_to_end(&mut slow).await, "");
+}
+
+#[tokio::test]
+async fn who_says_nothing_more_is_cut_off() {
+    let short = Duration::from_millis(100);
+    let limits = Limits { head_time: short, write_time: short, ..Limits::default() };
+    let house = House::with_limits(limits).await;
+    let mut silent = house.connect().await;
+    // The preface and empty settings; then neither a request, nor an answer to any question whether it is there.
+    let opening = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &[0, 0, 0, 4, 0, 0, 0, 0, 0]];
+    silent.write_all(&opening.concat()).await.unwrap();
+    let end = async { while matches!(silent.read(&mut [0; 1024]).await, Ok(1..)) {} };
+    timeout(PATIENCE, end).await.unwrap();
 }
 
 #[tokio::test]
