@@ -1,8 +1,8 @@
 //! The configuration: `lingpai.toml`, the environment above it, the command line above both.
 //!
 //! Everything is read before anything is started, and all mistakes are shown at once. `source` says which files are read,
-//! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings` and
-//! `account`.
+//! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings`,
+//! `upstream` and `account`.
 
 pub(crate) mod account;
 mod duration;
@@ -15,6 +15,9 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod upstream;
+#[cfg(test)]
+mod upstream_tests;
 
 use std::cell::RefCell;
 use std::mem;
@@ -152,8 +155,11 @@ impl Config {
         let accounts =
             if accounts.is_empty() { "those in the store".to_owned() } else { accounts.join(", ") };
         let listen = self.listen;
+        let proxy = &self.upstream.proxy;
+        let proxy =
+            proxy.as_ref().map(|proxy| format!("  proxy     {proxy}\n")).unwrap_or_default();
         format!(
-            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n  accounts  {accounts}\n"
+            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n{proxy}  accounts  {accounts}\n"
         )
     }
 

@@ -2,8 +2,8 @@
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments),
-//!   `reload` (a configuration that changes under load), `scaled` (a day in
-//!   minutes).
+//!   `proxy` (a server that reaches WeChat through proxies only), `reload` (a configuration that changes under load),
+//!   `scaled` (a day in minutes).
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -20,6 +20,7 @@ mod day;
 mod kill;
 mod lies;
 mod node;
+mod proxy;
 mod reload;
 mod scaled;
 mod stand;
