@@ -20,14 +20,19 @@ pub enum Error {
          ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Trust(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A host that is to be reached without a proxy is none.
+    /// A rule for hosts that are reached without a proxy is none.
     #[error(
-        "this is no host that could be reached without a proxy; write example.com, which includes what is below it, 10.0.0.0/8, an address, or *"
+        "`{rule}` is no rule for hosts without a proxy; write example.com, which covers what is below it, 10.0.0.0/8, \
+         an address, or *"
     )]
-    Exemption,
+    Exemption {
+        /// How it begins.
+        rule: String,
+    },
     /// The certificates of further authorities cannot be used.
     #[error(
-        "this is no file of certificates; it is a text with one or more parts that begin with `-----BEGIN CERTIFICATE-----`"
+        "the certificates of further authorities cannot be read; give them in PEM: one or more parts that begin with \
+         -----BEGIN CERTIFICATE-----"
     )]
     ExtraAuthorities(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -163,6 +163,9 @@ impl Standing {
             ["account", "kind", "mode", "token", "left", "trouble"].map(|name| format!("{name}:"));
         let mut rows: Vec<[String; 2]> =
             names.into_iter().zip(self.row()).map(|(name, value)| [name, value]).collect();
+        if let Some(proxy) = &self.account.proxy {
+            rows.push(["proxy:".to_owned(), proxy.to_string()]);
+        }
         rows.push(["created:".to_owned(), self.account.created_at.to_string()]);
         rows.push(["changed:".to_owned(), self.account.updated_at.to_string()]);
         output::table(&rows)
@@ -174,6 +177,7 @@ impl Standing {
             "account": self.account.id.as_str(),
             "kind": kind_name(self.account.kind),
             "mode": mode_name(self.account.mode),
+            "proxy": self.account.proxy.as_ref().map(ToString::to_string),
             "generation": self.record.as_ref().map(|record| record.generation),
             "expires_at": token.map(|token| token.expires_at.to_string()),
             "trouble": self.trouble(),

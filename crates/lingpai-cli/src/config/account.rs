@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Timestamp};
+use lingpai_wechat::wire;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -12,6 +13,7 @@ use super::secret::Reference;
 use super::section::{Section, name_of, one_of};
 use super::settings::duration_between;
 use super::show_duration;
+use super::upstream::of_account;
 
 const DAY: Duration = Duration::from_hours(24);
 const KINDS: [(&str, AccountKind); 3] = [
@@ -25,7 +27,7 @@ const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Cl
 pub(super) fn read(
     section: &mut Section<'_>,
     base: &Path,
-    call_deadline: Duration,
+    upstream: &wire::Settings,
 ) -> Option<(Account, Place)> {
     section.require("id", "the appid: `id = \"wx...\"`");
     section.require(
@@ -37,11 +39,13 @@ pub(super) fn read(
     let secret = secret(section, base);
     let kind = section.text("kind", |text| one_of(&KINDS, text));
     let mode = section.text("mode", |text| one_of(&MODES, text));
-    let policy = policy(section, call_deadline);
+    let policy = policy(section, upstream.deadlines.call);
+    let proxy = of_account(section, base, upstream);
     let (id, secret) = (id?, secret?);
     let mut account = Account::new(id.value, secret, Timestamp::default());
     account.kind = kind.map_or(account.kind, |said| said.value);
     account.mode = mode.map_or(account.mode, |said| said.value);
+    account.proxy = proxy;
     account.policy = policy;
     Some((account, id.place))
 }

@@ -111,7 +111,9 @@ fn without_secrets(line: &str) -> String {
     const TELLING: [&str; 4] = ["secret", "key", "password", "token"];
     let key_end = line.find('=').unwrap_or(line.len());
     let key = line[..key_end].to_ascii_lowercase();
-    if !TELLING.iter().any(|word| key.contains(word)) && !key.trim_end().is_empty() {
+    let is_telling = TELLING.iter().any(|word| key.contains(word)) || key.trim_end().is_empty();
+    // A URL with a password before its host.
+    if !is_telling && !line.contains('@') {
         return line.replace('\t', " ");
     }
     let mut quote = None;
@@ -164,6 +166,7 @@ mod tests {
             "secret = \"8f5c0de",
             "secret = { env = \"A\", value = \"8f5c0de\" }",
             "master-key = \"8f5c0de\"",
+            "proxy = \"http://lingpai:8f5c0de@proxy\"",
         ] {
             assert!(!shown(line, 0..1).contains("8f5c0de"), "{line}");
         }

@@ -2,7 +2,7 @@
 //!
 //! Everything is read before anything is started, and all mistakes are shown at once. `source` says which files are read,
 //! `section` reads a table and takes note of what is wrong, `mistake` shows it; what the settings are is in `settings`,
-//! `listen` and `account`.
+//! `listen`, `upstream` and `account`.
 
 pub(crate) mod account;
 mod duration;
@@ -16,6 +16,9 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod upstream;
+#[cfg(test)]
+mod upstream_tests;
 
 use std::cell::RefCell;
 use std::mem;
@@ -157,8 +160,11 @@ impl Config {
         let listen: Vec<_> =
             self.listen.addresses.iter().map(|(address, _)| address.to_string()).collect();
         let listen = listen.join(", ");
+        let proxy = &self.upstream.proxy;
+        let proxy =
+            proxy.as_ref().map(|proxy| format!("  proxy     {proxy}\n")).unwrap_or_default();
         format!(
-            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n  accounts  {accounts}\n"
+            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n{proxy}  accounts  {accounts}\n"
         )
     }
 

@@ -96,8 +96,11 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         // Files that are not there, which are examples and no defaults.
         let (before, tls) = text.split_once("\n[tls]\n").unwrap();
         let (_, after) = tls.split_once("\n[log]\n").unwrap();
-        let mended = format!("{before}\n[log]\n{after}")
-            .replace("{ file = \"orders.secret\" }", "{ env = \"WX1\" }");
+        let mut mended =
+            format!("{before}\n[log]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
+        for file in ["orders.secret", "proxy.password", "orders.proxy-password"] {
+            mended = mended.replace(&format!("{{ file = \"{file}\" }}"), "{ env = \"WX1\" }");
+        }
         let (written, default) = (parse(&mended).unwrap(), parse("").unwrap());
         assert_eq!(listening(&written)[0], listening(&default)[0]);
         assert!(matches!((&written.store, &default.store),

@@ -14,7 +14,7 @@ use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, one_of};
-use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, listen};
+use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, listen, upstream};
 
 pub(super) fn read(
     reading: &Reading<'_>,
@@ -25,9 +25,9 @@ pub(super) fn read(
     let mut root = Section::new(reading, Some(table), 0..0, Some("LINGPAI_"));
     let listen = listen::read(&mut root, base, argument);
     let store = store(&mut root, base);
-    let upstream = upstream(&mut root);
+    let upstream = upstream::read(&mut root, base);
     let log = log(&mut root);
-    let accounts = accounts(&mut root, base, upstream.deadlines.call);
+    let accounts = accounts(&mut root, base, &upstream);
     root.end();
     Config { listen, store, upstream, log, accounts, file: None }
 }
@@ -80,28 +80,6 @@ fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {
     }
 }
 
-fn upstream(root: &mut Section<'_>) -> wire::Settings {
-    let default = wire::Deadlines::default();
-    let base: Option<Said<wire::BaseUrl>> = root.text("upstream", |text| {
-        text.parse().map_err(|error: lingpai_wechat::Error| error.to_string())
-    });
-    let mut deadline =
-        |key, default| match root.text(key, duration_between(MIN_DEADLINE, MAX_DEADLINE)) {
-            Some(said) => said.value,
-            None => default,
-        };
-    let connect = deadline("connect-deadline", default.connect);
-    let call = deadline("call-deadline", default.call);
-    wire::Settings {
-        hosts: base.into_iter().map(|said| said.value).collect(),
-        deadlines: wire::Deadlines { connect, call },
-        ..wire::Settings::default()
-    }
-}
-
-const MIN_DEADLINE: Duration = Duration::from_millis(100);
-const MAX_DEADLINE: Duration = Duration::from_mins(1);
-
 /// A reader of spans of time within bounds.
 pub(super) fn duration_between(
     least: Duration,
@@ -148,7 +126,7 @@ fn parse_level(text: &str) -> Result<String, String> {
     }
 }
 
-fn accounts(root: &mut Section<'_>, base: &Path, call_deadline: Duration) -> Vec<Account> {
+fn accounts(root: &mut Section<'_>, base: &Path, upstream: &wire::Settings) -> Vec<Account> {
     const FORM: &str = "write `[[account]]` before the settings of each account";
     let reading = root.reading();
     let Some(value) = root.value("account") else { return Vec::new() };
@@ -159,7 +137,7 @@ fn accounts(root: &mut Section<'_>, base: &Path, call_deadline: Duration) -> Vec
     };
     let mut accounts: Vec<Account> = Vec::new();
     for entry in list.iter() {
-        let Some((account, id_place)) = read_account(reading, entry, base, call_deadline) else {
+        let Some((account, id_place)) = read_account(reading, entry, base, upstream) else {
             continue;
         };
         if accounts.iter().any(|other| other.id == account.id) {
@@ -177,7 +155,7 @@ fn read_account<'a>(
     reading: &'a Reading<'a>,
     entry: &'a Spanned<DeValue<'a>>,
     base: &Path,
-    call_deadline: Duration,
+    upstream: &wire::Settings,
 ) -> Option<(Account, Place)> {
     let DeValue::Table(table) = entry.get_ref() else {
         let what = "`account` is a list of tables: write `[[account]]` before the settings of each account";
@@ -185,7 +163,7 @@ fn read_account<'a>(
         return None;
     };
     let mut section = Section::new(reading, Some(table), entry.span(), None);
-    let account = account::read(&mut section, base, call_deadline);
+    let account = account::read(&mut section, base, upstream);
     section.end();
     account
 }

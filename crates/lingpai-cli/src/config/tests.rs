@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Config, String> {
     parse_in(text, &environment)
 }
 
-fn parse_in(text: &str, environment: Environment<'_>) -> Result<Config, String> {
+pub(super) fn parse_in(text: &str, environment: Environment<'_>) -> Result<Config, String> {
     parse_with(text, "/etc/lingpai", None, environment).map_err(|error| error.to_string())
 }
 
@@ -69,6 +69,10 @@ fn every_setting_is_read() {
         upstream = "http://127.0.0.1:8900"
         connect-deadline = "1s"
         call-deadline = "3s"
+        proxy = "socks5://lingpai@proxy.example.com:1080"
+        proxy-password = { env = "WX1" }
+        no-proxy = ["example.com", "10.0.0.0/8"]
+        private-networks = ["10.2.0.0/16"]
         log = { level = "debug", format = "json" }
 
         [[account]]
@@ -76,6 +80,7 @@ fn every_setting_is_read() {
         secret = { env = "WX1" }
         kind = "mini-program"
         mode = "classic"
+        proxy = "http://10.2.3.4:3128"
         refresh = { idle-after = "6h" }
         lead = "5m"
         jitter = "0s"
@@ -91,10 +96,15 @@ fn every_setting_is_read() {
         if file == Path::new("/etc/lingpai/master.key")));
     assert_eq!(config.upstream.hosts[0].to_string(), "http://127.0.0.1:8900");
     assert_eq!(config.upstream.deadlines.call, Duration::from_secs(3));
+    let proxy = config.upstream.proxy.unwrap();
+    assert_eq!(proxy.to_string(), "socks5://lingpai@proxy.example.com:1080");
+    assert_eq!(proxy.login().unwrap().password.expose(), "8f5c0de8f5c0de8f5c0de8f5c0de8f5c");
+    assert_eq!((config.upstream.no_proxy.len(), config.upstream.private_networks.len()), (2, 1));
     assert_eq!((config.log.level.as_str(), config.log.format), ("debug", LogFormat::Json));
     let account = &config.accounts[0];
     assert_eq!((account.kind, account.mode), (AccountKind::MiniProgram, Mode::Classic));
     assert_eq!(account.secret.expose(), "8f5c0de8f5c0de8f5c0de8f5c0de8f5c");
+    assert_eq!(account.proxy.as_ref().unwrap().to_string(), "http://10.2.3.4:3128");
     assert_eq!(account.policy.refresh, Refresh::IdleAfter(Duration::from_hours(6)));
     assert_eq!(account.policy.lead, Duration::from_mins(5));
     assert_eq!(account.policy.daily_budget, Some(100));

@@ -10,11 +10,12 @@ use std::time::Duration;
 /// Longer than anything here takes on a busy machine; reached only where something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The binary, in a directory, with an environment that says nothing of Lingpai.
+/// The binary, in a directory, with an environment that says nothing of Lingpai and of proxies.
 pub(crate) fn lingpai(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lingpai"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LINGPAI_") {
+        let shown = name.to_string_lossy().to_ascii_uppercase();
+        if shown.starts_with("LINGPAI_") || shown.ends_with("_PROXY") {
             command.env_remove(name);
         }
     }

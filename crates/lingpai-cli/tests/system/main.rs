@@ -22,6 +22,7 @@ mod listeners;
 mod load;
 mod node;
 mod openapi;
+mod proxy;
 mod reload;
 mod restart;
 mod scaled;

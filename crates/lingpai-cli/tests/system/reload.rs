@@ -13,7 +13,7 @@ use crate::node::{Home, WeChat, appid};
 const SOON: Duration = Duration::from_secs(12);
 
 /// Asks for an account's token until it is there.
-async fn token_soon(home: &Home, account: usize) -> String {
+pub(crate) async fn token_soon(home: &Home, account: usize) -> String {
     let ask = async {
         loop {
             match home.token(account).await {

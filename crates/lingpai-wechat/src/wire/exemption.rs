@@ -52,7 +52,10 @@ impl FromStr for Exemption {
             Err(_) if !domain.is_empty() && domain.chars().all(of_name) => {
                 Rule::Domain(domain.to_ascii_lowercase().into())
             }
-            Err(_) => return Err(Error::Exemption),
+            Err(_) => {
+                let rule = text.chars().take(50).flat_map(char::escape_debug).collect();
+                return Err(Error::Exemption { rule });
+            }
         }))
     }
 }

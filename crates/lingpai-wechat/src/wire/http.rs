@@ -65,7 +65,7 @@ impl Transport for Http {
         Ok(Response::from_parts(head, body.to_bytes()))
     }
 
-    fn through(&self, proxy: &Proxy) -> Arc<dyn Transport> {
-        Arc::new(Self::new(self.connector.through(proxy)))
+    fn through(&self, proxy: &Proxy) -> Option<Arc<dyn Transport>> {
+        Some(Arc::new(Self::new(self.connector.through(proxy))))
     }
 }

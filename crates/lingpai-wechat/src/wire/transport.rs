@@ -23,8 +23,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// It holds nothing of the request: no URI, no header, no body.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
 
-    /// One that sends in the same way, but through this proxy.
-    fn through(&self, proxy: &Proxy) -> Arc<dyn Transport>;
+    /// One that sends in the same way, but through this proxy. `None` if this one is no network and knows no proxies: it
+    /// is used as it is then.
+    fn through(&self, _proxy: &Proxy) -> Option<Arc<dyn Transport>> {
+        None
+    }
 }
 
 /// Why there is no answer.

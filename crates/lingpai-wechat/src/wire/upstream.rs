@@ -52,11 +52,11 @@ impl Upstream {
     /// The same through this proxy. What is known about the hosts is not shared: they may be reached
     /// by one way and not by the other.
     pub fn through(&self, proxy: &Proxy) -> Self {
-        let (hosts, deadlines) = (self.hosts.clone(), self.deadlines);
+        let transport = self.transport.through(proxy);
         Self {
-            hosts,
-            deadlines,
-            transport: self.transport.through(proxy),
+            hosts: self.hosts.clone(),
+            deadlines: self.deadlines,
+            transport: transport.unwrap_or_else(|| Arc::clone(&self.transport)),
             preferred: Mutex::default(),
         }
     }

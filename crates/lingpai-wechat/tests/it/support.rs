@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lingpai_core::{Account, Failure, Issuer, Mode, Proxy, Secret, Timestamp, Token, Way};
+use lingpai_core::{Account, Failure, Issuer, Mode, Secret, Timestamp, Token, Way};
 use lingpai_wechat::WeChat;
 use lingpai_wechat::wire::{BaseUrl, Deadlines, Settings, Transport, TransportError, Upstream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -87,10 +87,6 @@ impl Transport for InProcess {
             Some(outcome) => outcome.map(|body| Response::new(Bytes::from(body))),
             None => std::future::pending().await,
         }
-    }
-
-    fn through(&self, _: &Proxy) -> Arc<dyn Transport> {
-        unreachable!("no test has an account with a proxy and a transport in process")
     }
 }
 

@@ -1,0 +1,192 @@
+//! How WeChat is reached: hosts, deadlines, proxies, and whose certificates are believed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::uri::Scheme;
+use lingpai_core::{Network, Proxy, Secret};
+use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities};
+
+use super::mistake::Place;
+use super::secret::Reference;
+use super::section::{Environment, Reading, Said, Section};
+use super::settings::duration_between;
+
+const MIN_DEADLINE: Duration = Duration::from_millis(100);
+const MAX_DEADLINE: Duration = Duration::from_mins(1);
+
+/// Where a general variable names the proxy, it is not meant for this machine itself.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
+
+pub(super) fn read(root: &mut Section<'_>, base: &Path) -> wire::Settings {
+    let default = wire::Deadlines::default();
+    let host = root.text("upstream", told::<BaseUrl>).map(|said| said.value);
+    let mut deadline =
+        |key, default| match root.text(key, duration_between(MIN_DEADLINE, MAX_DEADLINE)) {
+            Some(said) => said.value,
+            None => default,
+        };
+    let connect = deadline("connect-deadline", default.connect);
+    let call = deadline("call-deadline", default.call);
+    let in_clear = host.as_ref().is_some_and(|host| *host.scheme() == Scheme::HTTP);
+    let (proxy, no_proxy) = proxies(root, base, in_clear);
+    wire::Settings {
+        hosts: host.into_iter().collect(),
+        deadlines: wire::Deadlines { connect, call },
+        proxy,
+        no_proxy,
+        private_networks: values(root.texts("private-networks", told::<Network>))
+            .unwrap_or_default(),
+        extra_authorities: extra_authorities(root, base),
+    }
+}
+
+/// The proxy of an account.
+pub(super) fn of_account(
+    section: &mut Section<'_>,
+    base: &Path,
+    upstream: &wire::Settings,
+) -> Option<Proxy> {
+    let said = section.text("proxy", told::<Proxy>);
+    let place = said.as_ref().map(|said| said.place.clone());
+    let proxy = with_password(section, said, base, None)?;
+    let address = proxy.host().parse().ok()?;
+    let guard = wire::Guard::new(&upstream.private_networks);
+    if let (Some(place), Err(forbidden)) = (place, guard.admit(address)) {
+        let remedy = if forbidden.can_be_permitted() {
+            "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`"
+        } else {
+            "name another host"
+        };
+        section.mistake(place, format!("{forbidden}, where accounts must not lead: {remedy}"));
+    }
+    Some(proxy)
+}
+
+fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy>, Vec<Exemption>) {
+    let said = root.text("proxy", |text| match text {
+        "none" => Ok(None),
+        text => told(text).map(Some),
+    });
+    let exemptions = values(root.texts("no-proxy", told::<Exemption>));
+    let reading = root.reading();
+    let mut exemptions = exemptions.unwrap_or_else(|| general_exemptions(reading.environment));
+    if let Some(Said { value, place }) = said {
+        let said = value.map(|value| Said { value, place });
+        return (with_password(root, said, base, Some("LINGPAI_PROXY_PASSWORD")), exemptions);
+    }
+    let proxy = general_proxy(reading, in_clear);
+    if proxy.is_some() {
+        exemptions.extend(LOOPBACK.iter().filter_map(|rule| rule.parse().ok()));
+    }
+    (with_password(root, proxy, base, Some("LINGPAI_PROXY_PASSWORD")), exemptions)
+}
+
+fn values<T>(said: Option<Vec<Said<T>>>) -> Option<Vec<T>> {
+    Some(said?.into_iter().map(|said| said.value).collect())
+}
+
+/// What the variables say that curl honours, in its order. It takes `HTTP_PROXY` only in small letters, since a web server
+/// hands its clients' headers to programs as such variables.
+fn general_proxy(reading: &Reading<'_>, in_clear: bool) -> Option<Said<Proxy>> {
+    let names: &[&str] = match in_clear {
+        true => &["http_proxy", "all_proxy", "ALL_PROXY"],
+        false => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+    };
+    let said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
+    let (name, url) = said.filter(|(_, url)| !url.is_empty()).next()?;
+    let place = Place::Elsewhere(format!("the environment variable {name}"));
+    match told(&url) {
+        Ok(value) => Some(Said { value, place }),
+        Err(what) => {
+            let what = format!("{what}. Or say `proxy = \"none\"`, and the variable is not asked");
+            reading.mistake(place, what);
+            None
+        }
+    }
+}
+
+/// Those of `NO_PROXY`. It is meant for other programs too, so what only they understand is passed over.
+fn general_exemptions(environment: Environment<'_>) -> Vec<Exemption> {
+    let list = environment("no_proxy").or_else(|| environment("NO_PROXY")).unwrap_or_default();
+    list.split([',', ' ']).filter_map(|rule| rule.parse().ok()).collect()
+}
+
+/// The proxy with its password, which never stands in the file. Without a reference in the file it may be in `variable`.
+fn with_password(
+    section: &mut Section<'_>,
+    said: Option<Said<Proxy>>,
+    base: &Path,
+    variable: Option<&str>,
+) -> Option<Proxy> {
+    let password = password(section, base, variable);
+    let Some(Said { value: proxy, place }) = said else {
+        if let Some(Said { place, .. }) = password {
+            section.mistake(place, "this is the password of a proxy, and `proxy` names none");
+        }
+        return None;
+    };
+    let has_password = proxy.login().is_some_and(|login| !login.password.expose().is_empty());
+    if has_password && matches!(place, Place::File(_)) {
+        let what = "a password must not stand in this file, which is copied, backed up and shown to people. Leave the \
+                    user name here, and write `proxy-password = { env = \"NAME\" }` or `proxy-password = { file = \"PATH\" }`";
+        section.mistake(place, what);
+        return None;
+    }
+    match password {
+        None => Some(proxy),
+        Some(Said { value, place }) => {
+            let proxy = proxy.with_password(value);
+            if proxy.is_none() {
+                let what = "this is the password of a proxy whose user is not named: write `proxy = \"http://USER@HOST:PORT\"`";
+                section.mistake(place, what);
+            }
+            proxy
+        }
+    }
+}
+
+fn password(
+    section: &mut Section<'_>,
+    base: &Path,
+    variable: Option<&str>,
+) -> Option<Said<Secret>> {
+    const KEY: &str = "proxy-password";
+    let reading = section.reading();
+    let (reference, place) = match section.value(KEY) {
+        Some(value) => (Reference::read(reading, KEY, value)?, Place::File(value.span())),
+        None => {
+            let name = variable?;
+            (reading.environment)(name).filter(|text| !text.is_empty())?;
+            let place = Place::Elsewhere(format!("the environment variable {name}"));
+            (Reference::Variable(name.to_owned()), place)
+        }
+    };
+    match reference.fetch(base, reading) {
+        Ok(value) => Some(Said { value, place }),
+        Err(what) => {
+            reading.mistake(place, what);
+            None
+        }
+    }
+}
+
+fn extra_authorities(root: &mut Section<'_>, base: &Path) -> ExtraAuthorities {
+    let path = root.text("extra-ca", |path| Ok(base.join::<PathBuf>(path.into())));
+    let Some(Said { value: path, place }) = path else { return ExtraAuthorities::default() };
+    let read = match root.reading().file(&path) {
+        Ok(text) => ExtraAuthorities::from_pem(&text).map_err(|error| error.to_string()),
+        Err(error) => Err(format!(
+            "it cannot be read: {error}. Check that it exists and that Lingpai may read it"
+        )),
+    };
+    read.unwrap_or_else(|what| {
+        root.mistake(place, format!("the file {}: {what}", path.display()));
+        ExtraAuthorities::default()
+    })
+}
+
+/// What a text means, or in words why it means nothing.
+fn told<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
