@@ -88,8 +88,8 @@ fn general_proxy(reading: &Reading<'_>, in_clear: bool) -> Option<Said<Proxy>> {
         true => &["http_proxy", "all_proxy", "ALL_PROXY"],
         false => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
-    let (name, url) = said.filter(|(_, url)| !url.is_empty()).next()?;
+    let mut said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
+    let (name, url) = said.find(|(_, url)| !url.is_empty())?;
     let place = Place::Elsewhere(format!("the environment variable {name}"));
     match told(&url) {
         Ok(value) => Some(Said { value, place }),

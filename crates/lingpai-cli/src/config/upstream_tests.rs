@@ -72,8 +72,8 @@ fn every_mistake_names_the_place_and_the_remedy() {
 /// The environment that holds these variables: `NAME=value`.
 fn environment(variables: &[&str]) -> impl Fn(&str) -> Option<String> {
     move |name| {
-        let named = variables.iter().filter_map(|variable| variable.split_once('='));
-        named.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next()
+        let mut named = variables.iter().filter_map(|variable| variable.split_once('='));
+        named.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
     }
 }
 
