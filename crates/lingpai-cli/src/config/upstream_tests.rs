@@ -1,7 +1,8 @@
 //! The settings of the way to WeChat, and every mistake about them.
 
-use lingpai_wechat::wire::Exemption;
+use lingpai_wechat::wire::{Exemption, ExtraAuthorities};
 
+use super::Source;
 use super::tests::{ACCOUNT, mistakes, parse, parse_in};
 
 const REFERENCES: &str =
@@ -131,4 +132,36 @@ fn a_general_variable_that_names_no_usable_proxy_is_a_mistake_that_can_be_waved_
     );
     assert!(shown.contains("`proxy = \"none\"`") && !shown.contains("8f5c0de"), "{shown}");
     parse_in("proxy = \"none\"", &variables).unwrap();
+}
+
+/// An authority's certificate, whose key nobody has.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBfjCCASOgAwIBAgIUe9iMRMTYr8UrawkzjFpVhM97IvowCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYSBjb21wYW55MB4XDTI2MTEyMzE1NDkxNFoXDTI2MTEyNDE1
+NDkxNFowFDESMBAGA1UEAwwJYSBjb21wYW55MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEBuO4G4g4pkMCnYMKyUw0ZvX0DXcqhK5nyZPuhEdoaFHZdcE9GrXbzwtT
+CHxrH7R1AI165RSHdrGw+gJJOEmEcaNTMFEwHQYDVR0OBBYEFPx9b1Hk2v/MA5Ac
+nwzog8cyWWh9MB8GA1UdIwQYMBaAFPx9b1Hk2v/MA5Acnwzog8cyWWh9MA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAKh9LQM3BXViKhDwvp2r0Scd
+AwQvGmSSwK9875OnkGvzAiEAwn11s7NV3oONN5k5qoEPNbS8+Ynt3uGksmXO7Il7
+hMI=
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn further_authorities_are_read_from_their_file_which_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("lingpai.toml"), "extra-ca = \"company.pem\"").unwrap();
+    let source = Source::new(Some(at("lingpai.toml")), None);
+    std::fs::write(at("company.pem"), "no certificate").unwrap();
+    let (config, files) = source.read(&|_| None);
+    let shown = config.unwrap_err().to_string();
+    assert!(shown.contains("company.pem: the certificates of further authorities"), "{shown}");
+
+    std::fs::write(at("company.pem"), CERTIFICATE).unwrap();
+    assert_ne!(files.now(), files);
+    let upstream = source.load(&|_| None).unwrap().upstream;
+    assert_ne!(upstream.extra_authorities, ExtraAuthorities::default());
 }
