@@ -101,9 +101,23 @@ fn the_variables_that_curl_honours_name_the_proxy_if_nothing_else_does() {
     );
     assert_eq!(proxy("proxy = \"f:1\"", &all).unwrap(), "http://f:1");
     assert_eq!(proxy("proxy = \"none\"", &all), None);
+    assert_eq!(proxy("proxy = \"none\"", &["LINGPAI_PROXY_PASSWORD=p"]), None);
     assert_eq!(proxy("proxy = \"f:1\"", &["LINGPAI_PROXY=l:1"]).unwrap(), "http://l:1");
     let password = ["LINGPAI_PROXY_PASSWORD=p"];
     assert_eq!(proxy("proxy = \"u@f:1\"", &password).unwrap(), "http://u:p@f:1");
+}
+
+#[test]
+fn an_account_has_the_proxy_that_it_names_and_no_variable_gives_it_another() {
+    let of_account = |lines: &str| {
+        let variables = ["WX1=8f5c0de", "LINGPAI_PROXY=http://l:1", "LINGPAI_PROXY_PASSWORD="];
+        let config = parse_in(&format!("{ACCOUNT}{lines}"), &environment(&variables)).unwrap();
+        config.accounts[0].proxy.as_ref().map(|proxy| proxy.to_url().expose().to_owned())
+    };
+    let named = "proxy = \"socks5://me@proxy.example.com\"\nproxy-password = { env = \"WX1\" }";
+    assert_eq!(of_account(named).unwrap(), "socks5://me:8f5c0de@proxy.example.com:1080");
+    assert_eq!(of_account("proxy = \"http://8.8.8.8\"").unwrap(), "http://8.8.8.8:1080");
+    assert_eq!(of_account(""), None);
 }
 
 #[test]
