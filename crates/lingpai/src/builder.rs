@@ -24,6 +24,7 @@ pub struct Builder {
     policy: Policy,
     store: StoreAt,
     upstream: Option<String>,
+    proxy: Option<Secret>,
 }
 
 enum StoreAt {
@@ -41,6 +42,7 @@ impl Builder {
             policy: Policy::default(),
             store: StoreAt::Memory,
             upstream: None,
+            proxy: None,
         }
     }
 
@@ -75,6 +77,13 @@ impl Builder {
         self
     }
 
+    /// Reaches WeChat through a proxy: `http://user:password@host:3128`, which is asked to `CONNECT`, or
+    /// `socks5://host:1080`. The proxy resolves the names. Variables such as `HTTPS_PROXY` are not read.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Some(Secret::from(url));
+        self
+    }
+
     /// How the token is kept: the lead, the budget, what may be done without a token in use.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -84,7 +93,7 @@ impl Builder {
     /// Opens the store and keeps the token from now on, on the current `tokio` runtime. Does not wait for the first one.
     ///
     /// # Errors
-    /// The appid or the URL is none, or the store cannot be opened.
+    /// The appid or a URL is none, or the store cannot be opened.
     pub async fn build(self) -> Result<TokenSource, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         if self.secret.expose().is_empty() {
@@ -93,7 +102,8 @@ impl Builder {
         let mut account = Account::new(self.appid.parse()?, self.secret, clock.now().wall);
         account.mode = self.mode;
         let hosts = self.upstream.iter().map(|url| url.parse()).collect::<Result<_, _>>()?;
-        let settings = wire::Settings { hosts, ..wire::Settings::default() };
+        let proxy = self.proxy.map(|url| url.expose().parse()).transpose()?;
+        let settings = wire::Settings { hosts, proxy, ..wire::Settings::default() };
         let wechat = WeChat::new(wire::Upstream::new(settings)?);
         let (store, node): (Arc<dyn Store>, NodeId) = match self.store {
             StoreAt::Memory => (Arc::new(MemoryStore::new()), unique_node()),

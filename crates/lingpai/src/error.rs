@@ -1,6 +1,6 @@
 //! Why a token source could not be made. Why it has no token is [`Unavailable`](crate::Unavailable).
 
-use lingpai_core::{StoreError, id::InvalidName};
+use lingpai_core::{StoreError, id::InvalidName, proxy::InvalidProxy};
 use thiserror::Error;
 
 /// Why a token source could not be made.
@@ -18,6 +18,9 @@ pub enum Error {
     /// The way to WeChat cannot be set up.
     #[error(transparent)]
     Upstream(#[from] lingpai_wechat::Error),
+    /// The proxy's URL is none.
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

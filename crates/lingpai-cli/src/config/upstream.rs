@@ -1,11 +1,12 @@
 //! How WeChat is reached: hosts, deadlines, proxies, and whose certificates are believed.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::uri::Scheme;
 use lingpai_core::{Network, Proxy, Secret};
-use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities};
+use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities, Guard};
 
 use super::mistake::Place;
 use super::secret::Reference;
@@ -14,6 +15,8 @@ use super::settings::duration_between;
 
 const MIN_DEADLINE: Duration = Duration::from_millis(100);
 const MAX_DEADLINE: Duration = Duration::from_mins(1);
+
+const PASSWORD: &str = "proxy-password";
 
 /// Where a general variable names the proxy, it is not meant for this machine itself.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
@@ -50,17 +53,27 @@ pub(super) fn of_account(
     let said = section.text("proxy", told::<Proxy>);
     let place = said.as_ref().map(|said| said.place.clone());
     let proxy = with_password(section, said, base, None)?;
-    let address = proxy.host().parse().ok()?;
-    let guard = wire::Guard::new(&upstream.private_networks);
-    if let (Some(place), Err(forbidden)) = (place, guard.admit(address)) {
-        let remedy = if forbidden.can_be_permitted() {
-            "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`"
-        } else {
-            "name another host"
-        };
-        section.mistake(place, format!("{forbidden}, where accounts must not lead: {remedy}"));
+    if let (Some(place), Ok(address)) = (place, proxy.host().parse()) {
+        refuse_forbidden(section, place, address, upstream);
     }
     Some(proxy)
+}
+
+/// What the guard would refuse at every call is better said at once. Names are left to it.
+fn refuse_forbidden(
+    section: &Section<'_>,
+    place: Place,
+    address: IpAddr,
+    upstream: &wire::Settings,
+) {
+    let guard = Guard::new(&upstream.private_networks);
+    let Err(forbidden) = guard.admit(address) else { return };
+    let remedy = if forbidden.can_be_permitted() {
+        "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`"
+    } else {
+        "name another host"
+    };
+    section.mistake(place, format!("{forbidden}, where accounts must not lead: {remedy}"));
 }
 
 fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy>, Vec<Exemption>) {
@@ -71,14 +84,16 @@ fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy
     let exemptions = values(root.texts("no-proxy", told::<Exemption>));
     let reading = root.reading();
     let mut exemptions = exemptions.unwrap_or_else(|| general_exemptions(reading.environment));
-    if let Some(Said { value, place }) = said {
-        let said = value.map(|value| Said { value, place });
-        return (with_password(root, said, base, Some("LINGPAI_PROXY_PASSWORD")), exemptions);
-    }
-    let proxy = general_proxy(reading, in_clear);
-    if proxy.is_some() {
-        exemptions.extend(LOOPBACK.iter().filter_map(|rule| rule.parse().ok()));
-    }
+    let proxy = match said {
+        Some(Said { value: Some(value), place }) => Some(Said { value, place }),
+        Some(Said { value: None, .. }) => {
+            root.value(PASSWORD); // Whoever turns a proxy off need not take its password away.
+            return (None, exemptions);
+        }
+        None => general_proxy(reading, in_clear).inspect(|_| {
+            exemptions.extend(LOOPBACK.iter().filter_map(|rule| rule.parse().ok()));
+        }),
+    };
     (with_password(root, proxy, base, Some("LINGPAI_PROXY_PASSWORD")), exemptions)
 }
 
@@ -93,8 +108,8 @@ fn general_proxy(reading: &Reading<'_>, in_clear: bool) -> Option<Said<Proxy>> {
         true => &["http_proxy", "all_proxy", "ALL_PROXY"],
         false => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
-    let (name, url) = said.filter(|(_, url)| !url.is_empty()).next()?;
+    let mut said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
+    let (name, url) = said.find(|(_, url)| !url.is_empty())?;
     let place = Place::Elsewhere(format!("the environment variable {name}"));
     match told(&url) {
         Ok(value) => Some(Said { value, place }),
@@ -151,10 +166,9 @@ fn password(
     base: &Path,
     variable: Option<&str>,
 ) -> Option<Said<Secret>> {
-    const KEY: &str = "proxy-password";
     let reading = section.reading();
-    let (reference, place) = match section.value(KEY) {
-        Some(value) => (Reference::read(reading, KEY, value)?, Place::File(value.span())),
+    let (reference, place) = match section.value(PASSWORD) {
+        Some(value) => (Reference::read(reading, PASSWORD, value)?, Place::File(value.span())),
         None => {
             let name = variable?;
             (reading.environment)(name).filter(|text| !text.is_empty())?;

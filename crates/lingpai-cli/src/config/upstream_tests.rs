@@ -1,7 +1,8 @@
 //! The settings of the way to WeChat, and every mistake about them.
 
-use lingpai_wechat::wire::Exemption;
+use lingpai_wechat::wire::{Exemption, ExtraAuthorities};
 
+use super::Source;
 use super::tests::{ACCOUNT, mistakes, parse, parse_in};
 
 const REFERENCES: &str =
@@ -72,8 +73,8 @@ fn every_mistake_names_the_place_and_the_remedy() {
 /// The environment that holds these variables: `NAME=value`.
 fn environment(variables: &[&str]) -> impl Fn(&str) -> Option<String> {
     move |name| {
-        let named = variables.iter().filter_map(|variable| variable.split_once('='));
-        named.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next()
+        let mut named = variables.iter().filter_map(|variable| variable.split_once('='));
+        named.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
     }
 }
 
@@ -100,9 +101,23 @@ fn the_variables_that_curl_honours_name_the_proxy_if_nothing_else_does() {
     );
     assert_eq!(proxy("proxy = \"f:1\"", &all).unwrap(), "http://f:1");
     assert_eq!(proxy("proxy = \"none\"", &all), None);
+    assert_eq!(proxy("proxy = \"none\"", &["LINGPAI_PROXY_PASSWORD=p"]), None);
     assert_eq!(proxy("proxy = \"f:1\"", &["LINGPAI_PROXY=l:1"]).unwrap(), "http://l:1");
     let password = ["LINGPAI_PROXY_PASSWORD=p"];
     assert_eq!(proxy("proxy = \"u@f:1\"", &password).unwrap(), "http://u:p@f:1");
+}
+
+#[test]
+fn an_account_has_the_proxy_that_it_names_and_no_variable_gives_it_another() {
+    let of_account = |lines: &str| {
+        let variables = ["WX1=8f5c0de", "LINGPAI_PROXY=http://l:1", "LINGPAI_PROXY_PASSWORD="];
+        let config = parse_in(&format!("{ACCOUNT}{lines}"), &environment(&variables)).unwrap();
+        config.accounts[0].proxy.as_ref().map(|proxy| proxy.to_url().expose().to_owned())
+    };
+    let named = "proxy = \"socks5://me@proxy.example.com\"\nproxy-password = { env = \"WX1\" }";
+    assert_eq!(of_account(named).unwrap(), "socks5://me:8f5c0de@proxy.example.com:1080");
+    assert_eq!(of_account("proxy = \"http://8.8.8.8\"").unwrap(), "http://8.8.8.8:1080");
+    assert_eq!(of_account(""), None);
 }
 
 #[test]
@@ -131,4 +146,36 @@ fn a_general_variable_that_names_no_usable_proxy_is_a_mistake_that_can_be_waved_
     );
     assert!(shown.contains("`proxy = \"none\"`") && !shown.contains("8f5c0de"), "{shown}");
     parse_in("proxy = \"none\"", &variables).unwrap();
+}
+
+/// An authority's certificate, whose key nobody has.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBfjCCASOgAwIBAgIUe9iMRMTYr8UrawkzjFpVhM97IvowCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYSBjb21wYW55MB4XDTI2MTEyMzE1NDkxNFoXDTI2MTEyNDE1
+NDkxNFowFDESMBAGA1UEAwwJYSBjb21wYW55MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEBuO4G4g4pkMCnYMKyUw0ZvX0DXcqhK5nyZPuhEdoaFHZdcE9GrXbzwtT
+CHxrH7R1AI165RSHdrGw+gJJOEmEcaNTMFEwHQYDVR0OBBYEFPx9b1Hk2v/MA5Ac
+nwzog8cyWWh9MB8GA1UdIwQYMBaAFPx9b1Hk2v/MA5Acnwzog8cyWWh9MA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAKh9LQM3BXViKhDwvp2r0Scd
+AwQvGmSSwK9875OnkGvzAiEAwn11s7NV3oONN5k5qoEPNbS8+Ynt3uGksmXO7Il7
+hMI=
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn further_authorities_are_read_from_their_file_which_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("lingpai.toml"), "extra-ca = \"company.pem\"").unwrap();
+    let source = Source::new(Some(at("lingpai.toml")), None);
+    std::fs::write(at("company.pem"), "no certificate").unwrap();
+    let (config, files) = source.read(&|_| None);
+    let shown = config.unwrap_err().to_string();
+    assert!(shown.contains("company.pem: the certificates of further authorities"), "{shown}");
+
+    std::fs::write(at("company.pem"), CERTIFICATE).unwrap();
+    assert_ne!(files.now(), files);
+    let upstream = source.load(&|_| None).unwrap().upstream;
+    assert_ne!(upstream.extra_authorities, ExtraAuthorities::default());
 }

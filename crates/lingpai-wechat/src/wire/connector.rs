@@ -48,8 +48,9 @@ pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// # }
 /// ```
 ///
-/// Nothing of a request is sent before its connection is made, so whoever gets a [`ConnectError`]
-/// (it is among the sources of the client's error) knows that upstream has not seen the request.
+/// Nothing of a request is sent before its connection is made: if a client's error
+/// [is one of connecting](hyper_util::client::legacy::Error::is_connect), upstream has not seen the
+/// request, and [`ConnectError::within`] tells more.
 /// Dropping a call's future closes what was begun. It needs tokio's runtime.
 #[derive(Clone)]
 pub struct Connector {
@@ -81,12 +82,17 @@ impl Connector {
         Self { route: self.route.guarded(), ..self.clone() }
     }
 
+    /// ` through the proxy ...`, for a sentence about this host; empty if it is reached directly.
+    pub(super) fn way_to(&self, host: &Uri) -> String {
+        through(self.route.proxy_to(host).as_deref())
+    }
+
     async fn connect(self, to: Uri) -> Result<Stream, ConnectError> {
         let (proxy, after) = (self.route.proxy_to(&to), self.deadline);
         let host = to.host().unwrap_or_default().to_owned();
         let https = HttpsConnector::from((self.route, self.tls));
         match timeout(self.deadline, https.oneshot(to)).await {
-            Ok(outcome) => outcome.map_err(|error| ConnectError::of(host, error)),
+            Ok(outcome) => outcome.map_err(|error| ConnectError::of(host, proxy, error)),
             Err(_) => Err(ConnectError::Deadline { proxy, after }),
         }
     }
@@ -136,7 +142,7 @@ pub enum ConnectError {
         source: BoxError,
     },
     /// The proxy is there, and does not connect us: it wants another login, does not reach the host, or is none.
-    #[error("the proxy {proxy} does not connect us to {target}")]
+    #[error("the proxy {proxy} did not connect us to {target}, so nothing was sent")]
     ProxyRefused {
         /// The proxy.
         proxy: Arc<Proxy>,
@@ -155,18 +161,22 @@ pub enum ConnectError {
     },
     /// The host's certificate was issued by nobody whom this machine trusts. A company that looks into its traffic
     /// puts one in place of WeChat's.
-    #[error("the certificate of {host} was issued by an authority that is not trusted here")]
+    #[error("the certificate of {host}{} was issued by an authority that is not trusted here", through(.proxy.as_deref()))]
     UnknownAuthority {
         /// The host.
         host: String,
+        /// The proxy on the way, if there is one.
+        proxy: Option<Arc<Proxy>>,
         /// What rustls says.
         source: BoxError,
     },
     /// The host's certificate is not good for another reason, or it does not speak TLS.
-    #[error("no TLS with {host}")]
+    #[error("no TLS with {host}{}", through(.proxy.as_deref()))]
     Tls {
         /// The host.
         host: String,
+        /// The proxy on the way, if there is one.
+        proxy: Option<Arc<Proxy>>,
         /// Why.
         source: BoxError,
     },
@@ -192,6 +202,10 @@ impl ConnectError {
             }
             Self::ProxyUnreachable { .. } => {
                 "Check the proxy's address and port, and that it is running."
+            }
+            Self::ProxyRefused { proxy, .. } if proxy.login().is_none() => {
+                "It may want a user name and a password: write the user into the proxy's URL. If it does not, check that \
+                 it lets this machine connect to the host."
             }
             Self::ProxyRefused { .. } => {
                 "Check the proxy's user name and password, and that it lets this machine connect to the host."
@@ -221,20 +235,21 @@ impl ConnectError {
         }
     }
 
-    fn of(host: String, source: BoxError) -> Self {
+    fn of(host: String, proxy: Option<Arc<Proxy>>, source: BoxError) -> Self {
         let source = match source.downcast::<Self>() {
             Ok(error) => return *error,
             Err(source) => source,
         };
         match find::<rustls::Error>(&*source) {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                Self::UnknownAuthority { host, source }
+                Self::UnknownAuthority { host, proxy, source }
             }
-            _ => Self::Tls { host, source },
+            _ => Self::Tls { host, proxy, source },
         }
     }
 }
 
+/// The way that goes into a sentence about a failure; nothing if it was direct.
 fn through(proxy: Option<&Proxy>) -> String {
     proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -47,22 +47,33 @@ impl Http {
 #[async_trait]
 impl Transport for Http {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let way = self.way_to(request.uri());
         let answer = self.client.request(request.map(Full::new)).await.map_err(|error| {
             match ConnectError::within(&error) {
                 Some(unconnected) => {
                     let not_sent = TransportError::not_sent(unconnected.to_string());
                     not_sent.mended_by(unconnected.remedy()).caused_by(error)
                 }
+                // The pool's own, without a connection of ours.
+                None if error.is_connect() => {
+                    TransportError::not_sent("no connection").caused_by(error)
+                }
                 None => {
-                    TransportError::lost("the connection broke before the answer").caused_by(error)
+                    let what = format!("the connection{way} broke before the answer");
+                    TransportError::lost(what).caused_by(error)
                 }
             }
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            TransportError::lost("the answer broke off or is too long").caused_by(error)
+            let what = format!("the answer{way} broke off or is too long");
+            TransportError::lost(what).caused_by(error)
         })?;
         Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    fn way_to(&self, uri: &Uri) -> String {
+        self.connector.way_to(uri)
     }
 
     fn through(&self, proxy: &Proxy) -> Option<Arc<dyn Transport>> {

@@ -15,7 +15,7 @@ use crate::Error;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies.
-    /// Empty: [`protocol::HOSTS`].
+    /// Empty: [`HOSTS`](crate::protocol::HOSTS).
     pub hosts: Vec<BaseUrl>,
     /// How long is waited.
     pub deadlines: Deadlines,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use lingpai_core::Proxy;
 use thiserror::Error;
 
@@ -22,6 +22,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// A [`TransportError`] whose kind says whether the other side can have acted on the request.
     /// It holds nothing of the request: no URI, no header, no body.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+
+    /// How the host of a URI is reached, to be told in a sentence about a failure: empty, or ` through the proxy ...`.
+    fn way_to(&self, _uri: &Uri) -> String {
+        String::new()
+    }
 
     /// One that sends in the same way, but through this proxy. `None` if this one is no network and knows no proxies: it
     /// is used as it is then.

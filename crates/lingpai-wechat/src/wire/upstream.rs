@@ -98,11 +98,12 @@ impl Upstream {
     ) -> Result<Response<Bytes>, TransportError> {
         let host = &self.hosts[index];
         let request = call.at(host)?;
+        let way = self.transport.way_to(request.uri());
         match timeout_at(deadline, self.transport.send(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error.at(host)),
             Err(_) => Err(TransportError::lost(format!(
-                "no answer within {} s",
+                "no answer{way} within {} s",
                 self.deadlines.call.as_secs_f32()
             ))
             .at(host)),

@@ -34,11 +34,7 @@ async fn fetched(scheme: &str, manner: Manner) -> (Failure, usize) {
     let deadlines = Deadlines { connect: Duration::from_millis(200), ..Deadlines::default() };
     let settings = Settings { deadlines, ..through(running.proxy.clone(), host) };
     let failure = failure_of(&issuer_with(settings)).await;
-    assert!(
-        manner == Manner::CutsAfterTheRequest
-            || failure.message.contains(&running.proxy.to_string()),
-        "{failure}"
-    );
+    assert!(failure.message.contains(&format!("the proxy {}", running.proxy)), "{failure}");
     (failure, seen.lock().unwrap().len())
 }
 
@@ -87,6 +83,18 @@ async fn a_tunnel_that_breaks_after_the_request_may_have_delivered_it() {
         let (failure, _) = fetched(scheme, Manner::CutsAfterTheRequest).await;
         assert_eq!(failure.reached, Reached::Perhaps, "{failure}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_through_a_tunnel_names_the_proxy() {
+    let (base, seen) = start(Server::Hangs).await;
+    let running = Running::start("http", Manner::Connects).await;
+    let deadlines = Deadlines { call: Duration::from_millis(300), ..Deadlines::default() };
+    let settings = Settings { deadlines, ..through(running.proxy.clone(), base) };
+    let failure = failure_of(&issuer_with(settings)).await;
+    assert_eq!((failure.reached, seen.lock().unwrap().len()), (Reached::Perhaps, 1));
+    let told = format!("no answer through the proxy {} within 0.3 s", running.proxy);
+    assert!(failure.message.contains(&told), "{failure}");
 }
 
 #[tokio::test]

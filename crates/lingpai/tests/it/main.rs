@@ -93,3 +93,15 @@ async fn what_cannot_work_is_refused_before_anything_is_asked() {
     assert!(matches!(build("wx1", "", good).await, Err(Error::SecretMissing)));
     assert!(matches!(build("wx1", "s", "nowhere").await, Err(Error::Upstream(_))));
 }
+
+#[tokio::test]
+async fn a_proxy_is_gone_through_and_one_that_is_none_is_refused_without_its_password() {
+    let (url, _) = sandbox().await;
+    let source = |proxy: &str| {
+        TokenSource::stable(DEMO_APPID, DEMO_SECRET).upstream(&url).proxy(proxy).build()
+    };
+    let failure = source("http://127.0.0.1:9").await.unwrap().fresh().await.unwrap_err();
+    assert!(failure.to_string().contains("the proxy http://127.0.0.1:9"), "{failure}");
+    let error = source("ftp://u:hunter2@proxy").await.unwrap_err();
+    assert!(matches!(error, Error::Proxy(_)) && !error.to_string().contains("hunter2"), "{error}");
+}

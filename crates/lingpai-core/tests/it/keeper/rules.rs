@@ -162,11 +162,8 @@ async fn an_end_in_order_waits_for_the_rotation_under_way() {
 async fn the_longest_rotation_is_that_of_the_most_patient_policy() {
     let patient = Policy { fetch_deadline: 120 * SECOND, ..Policy::default() };
     let stand = stand_on(Arc::new(MemoryStore::new()), CLASSIC, patient.clone()).await;
-    stand.registry.manage(
-        stand.keeper.credential().clone(),
-        stand.upstream.clone(),
-        Arc::default(),
-    );
+    let (credential, issuer) = (stand.keeper.credential().clone(), Arc::clone(&stand.upstream));
+    stand.registry.manage(credential, issuer, Arc::default());
     assert!(stand.registry.longest_rotation() > patient.attempt());
 }
 
