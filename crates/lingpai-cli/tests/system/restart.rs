@@ -94,4 +94,5 @@ async fn a_rolling_restart_in_the_middle_of_rotations_fetches_no_token_twice() {
     }
     assert!(rotated > ROTATING / 10, "only {rotated} rotated");
     node.end().await;
+    home.assert_nothing_leaked();
 }
