@@ -124,7 +124,7 @@ fn clash(one: &Address, other: &Address) -> bool {
 fn proxies(root: &mut Section<'_>) -> Proxies {
     let network =
         |text: &str| text.parse::<Network>().map_err(|error: InvalidNetwork| error.to_string());
-    let trusted = root.texts("trusted-proxies", network).unwrap_or_default();
+    let trusted = root.texts("trusted-proxies", network);
     let tell = root.text("client-address", |text| {
         let ways = [
             ("x-forwarded-for", Tell::XForwardedFor),
@@ -133,7 +133,12 @@ fn proxies(root: &mut Section<'_>) -> Proxies {
         ];
         one_of(&ways, text)
     });
-    let trusted = trusted.into_iter().map(|said| said.value).collect();
+    if let (None, Some(said)) = (&trusted, &tell) {
+        let what =
+            "nobody is believed, so it makes no difference: name the proxies in `trusted-proxies`";
+        root.mistake(said.place.clone(), what);
+    }
+    let trusted = trusted.into_iter().flatten().map(|said| said.value).collect();
     Proxies::new(trusted, tell.map(|said| said.value).unwrap_or_default())
 }
 
@@ -298,6 +303,11 @@ mod tests {
             (
                 "trusted-proxies = [\"ten\"]",
                 "1:20: `ten` is no network: write `10.2.0.0/16`, `2001:db8::/32`, or one address".to_owned(),
+            ),
+            (
+                "client-address = \"proxy-protocol\"\ntrusted-proxies = []",
+                "1:18: nobody is believed, so it makes no difference: name the proxies in `trusted-proxies`"
+                    .to_owned(),
             ),
             (
                 "client-address = \"forward\"",

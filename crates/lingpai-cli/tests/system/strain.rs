@@ -15,6 +15,8 @@ use crate::node::{Home, WeChat, appid};
 
 /// Longer than any limit on a client's time (10 s), and than the machine may be busy with others.
 const CUT_OFF: Duration = Duration::from_secs(25);
+/// SDKs give up after 3 to 5 s.
+const SERVED: Duration = Duration::from_secs(3);
 /// What one idle connection may cost, in KiB.
 const EACH: u64 = 12;
 /// What all the slow and the huge ones may cost together, in KiB.
@@ -72,7 +74,7 @@ async fn ten_thousand_idle_connections_cost_little_hold_up_nobody_and_are_ended(
     let (took, cost) = (asked.elapsed(), node.memory() - before);
     println!("{CALLERS} idle connections: {cost} KiB, an answer in {took:?}");
     assert!(cost < EACH * CALLERS as u64, "{cost} KiB");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < SERVED, "{took:?}");
     for mut stream in idle {
         is_cut_off(&mut stream).await;
     }
@@ -120,7 +122,7 @@ async fn the_slow_and_the_huge_are_cut_off_and_hold_up_nobody() {
     let cost = node.memory().saturating_sub(before);
     println!("slow and huge ones: {cost} KiB, the slowest answer in {longest:?}");
     assert!(cost < ALL, "{cost} KiB");
-    assert!(longest < Duration::from_secs(3), "{longest:?}");
+    assert!(longest < SERVED, "{longest:?}");
     node.end().await;
 }
 

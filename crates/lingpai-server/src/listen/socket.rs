@@ -110,8 +110,8 @@ mod unix {
             let socket = UnixSocket::new_stream()?;
             socket.bind(&beside)?;
             let file = SocketFile::of(&beside)?;
-            let listener = socket.listen(BACKLOG)?;
             fs::set_permissions(&beside, Permissions::from_mode(MODE))?;
+            let listener = socket.listen(BACKLOG)?;
             fs::rename(&beside, path)?;
             let file = file.moved_to(path);
             Ok(Self { file, listener })

@@ -106,6 +106,31 @@ async fn an_idle_connection_is_ended() {
 }
 
 #[tokio::test]
+async fn a_stream_of_events_outlives_the_end_of_its_idle_connection() {
+    let (head_time, heartbeat) = (Duration::from_millis(50), Duration::from_millis(20));
+    let house = House::with_limits(Limits { head_time, heartbeat, ..Limits::default() }).await;
+    let (mut sender, _connection) = client(house.connect().await).await;
+    let mut ask = request(&house, "GET", "/v1/events", "");
+    let key = bearer(&house.admin().await);
+    ask.headers_mut().insert("authorization", key.parse().unwrap());
+    let mut events = sender.send_request(ask).await.unwrap().into_body();
+    // Many times as long as the connection may be without a new request.
+    for _ in 0..20 {
+        timeout(PATIENCE, events.frame()).await.unwrap().unwrap().unwrap();
+    }
+    assert!(sender.send_request(token(&house)).await.is_err(), "it takes none any more");
+    house.dropin(&house.key).await;
+    let told = async {
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains("event: rotated") {
+            let frame = events.frame().await.unwrap().unwrap();
+            said.extend_from_slice(frame.data_ref().unwrap());
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_says_nothing_more_is_cut_off() {
     let short = Duration::from_millis(100);
     let limits = Limits { head_time: short, write_time: short, ..Limits::default() };
