@@ -1,9 +1,11 @@
 //! The `lingpai` binary: arguments, configuration, wiring, printing. No logic: that is in the crates below.
 //!
 //! Where to start reading: `args` says what can be typed, `commands` has a file for each command, `config` reads
-//! `lingpai.toml`, and `keeping` puts store, engine and accounts together, `reload` keeps them in line with the configuration.
+//! `lingpai.toml`, and `keeping` puts store, engine and accounts together, `reload` keeps them in line with the
+//! configuration, `changes` makes the changes that clients ask for.
 
 mod args;
+mod changes;
 mod client;
 mod commands;
 mod config;

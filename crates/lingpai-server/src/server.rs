@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::change::{Changes, Desk};
 use crate::error::Error;
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -40,6 +41,7 @@ pub struct Server {
     directory: Arc<dyn Directory>,
     limits: Limits,
     logs_access: bool,
+    changes: Option<Desk>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -54,7 +56,8 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        Self { registry, directory, limits: Limits::default(), logs_access: false }
+        let (limits, logs_access, changes) = (Limits::default(), false, None);
+        Self { registry, directory, limits, logs_access, changes }
     }
 
     /// The same with other limits.
@@ -67,6 +70,13 @@ impl Server {
     pub fn logging_access(mut self) -> Self {
         self.logs_access = true;
         self
+    }
+
+    /// The same, and clients can change accounts: what they ask for is for the caller to do.
+    pub fn taking_changes(mut self) -> (Self, Changes) {
+        let (desk, changes) = Changes::channel();
+        self.changes = Some(desk);
+        (self, changes)
     }
 
     /// Reads the keys and listens on `addr`; port 0 is any free one.
@@ -87,7 +97,7 @@ impl Server {
         let clock = Arc::clone(self.registry.clock());
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, logs_access, .. } = self;
+        let Self { registry, limits, logs_access, changes, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let serving = Arc::new(Serving {
@@ -99,6 +109,7 @@ impl Server {
             metrics: Metrics::new(),
             trace: Trace::new(now, logs_access),
             limits,
+            changes,
             leaving: AtomicBool::new(false),
             stopping,
         });

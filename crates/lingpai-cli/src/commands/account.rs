@@ -106,15 +106,13 @@ async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Erro
 
 /// What the configuration says of an account wins over the store: a change here would not last.
 fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
-    match &config.file {
-        Some(file) if config.accounts.iter().any(|configured| configured.id == *account) => {
-            Err(Error::said(format!(
-                "the account {account} stands in {}, which wins over the store. Change it there, or take its \
-                 [[account]] out first",
-                file.display()
-            )))
-        }
-        _ => Ok(()),
+    match config.file_that_names(account) {
+        Some(file) => Err(Error::said(format!(
+            "the account {account} stands in {}, which wins over the store. Change it there, or take its [[account]] \
+             out first",
+            file.display()
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -40,6 +40,7 @@ async fn serve(
     let config = &in_force.config;
     // Before anything is fetched: a port in use must not cost a token.
     let server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
+    let (server, changes) = server.taking_changes();
     keeping.merge(config).await?;
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);
@@ -56,7 +57,7 @@ async fn serve(
     tracing::info!(accounts, "listening on http://{}", bound.local_addr());
     tokio::select! {
         () = bound.serve(end) => {}
-        never = Follower::new(in_force, keeping, hangups).follow() => match never {},
+        never = Follower::new(in_force, keeping, hangups, changes).follow() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

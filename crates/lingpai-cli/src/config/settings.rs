@@ -1,6 +1,7 @@
 //! The settings of the file outside the accounts, one function each.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,7 +114,7 @@ fn upstream(root: &mut Section<'_>) -> wire::Settings {
         text.parse().map_err(|error: lingpai_wechat::Error| error.to_string())
     });
     let mut deadline =
-        |key, default| match root.text(key, duration_between(MIN_DEADLINE, MAX_DEADLINE)) {
+        |key, default| match root.text(key, duration_within(MIN_DEADLINE..=MAX_DEADLINE)) {
             Some(said) => said.value,
             None => default,
         };
@@ -129,13 +130,15 @@ const MIN_DEADLINE: Duration = Duration::from_millis(100);
 const MAX_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A reader of spans of time within bounds.
-pub(super) fn duration_between(
-    least: Duration,
-    most: Duration,
+pub(super) fn duration_within(
+    bounds: RangeInclusive<Duration>,
 ) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| match parse_duration(text)? {
-        time if (least..=most).contains(&time) => Ok(time),
-        _ => Err(format!("must lie between {} and {}", show_duration(least), show_duration(most))),
+        time if bounds.contains(&time) => Ok(time),
+        _ => {
+            let (least, most) = (show_duration(*bounds.start()), show_duration(*bounds.end()));
+            Err(format!("must lie between {least} and {most}"))
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer, Moment,
-    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
-    SystemClock, Timestamp, Token, Verdict, Way,
+    Account, AccountId, Class, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer,
+    Moment, NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError,
+    StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
 };
+use lingpai_server::change::{Change, Changed, Changes, Unchanged};
 use lingpai_server::{Bound, Limits, Server};
 use lingpai_store::MemoryStore;
 use serde_json::Value;
@@ -64,6 +65,13 @@ impl House {
             registry.manage(credential(account), issuer, Arc::clone(&policy));
         }
         let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
+        let (server, changes) = server.taking_changes();
+        let office = Office {
+            directory: Arc::clone(&directory),
+            registry: Arc::clone(&registry),
+            upstream: Arc::clone(&upstream),
+        };
+        tokio::spawn(office.make(changes));
         let bound: Bound =
             server.with_limits(limits).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let addr = bound.local_addr();
@@ -150,8 +158,13 @@ impl House {
 
     /// Asks another server than this one.
     pub(crate) async fn ask_at(addr: SocketAddr, path: &str) -> Reply {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        Self::exchange_at(addr, &request).await
+    }
+
+    /// The same with these very bytes.
+    pub(crate) async fn exchange_at(addr: SocketAddr, request: &str) -> Reply {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         Reply::parse(&read_to_end(&mut stream).await)
     }
@@ -373,6 +386,54 @@ impl ShakyDirectory {
     }
 }
 
+/// Changes accounts as the program around a server does. [`OTHER`] stands in its configuration.
+struct Office {
+    directory: Arc<ShakyDirectory>,
+    registry: Arc<Registry>,
+    upstream: Arc<FakeUpstream>,
+}
+
+impl Office {
+    async fn make(self, mut changes: Changes) {
+        while let Some((change, reply)) = changes.next().await {
+            reply.send(self.make_one(change).await);
+        }
+    }
+
+    async fn make_one(&self, change: Change) -> Result<Changed, Unchanged> {
+        let id = change.account().clone();
+        if id.as_str() == OTHER {
+            return Err(Unchanged::Configured("lingpai.toml".to_owned()));
+        }
+        let stored = self.directory.account(&id).await?;
+        let untried = match &change {
+            Change::ReplaceSecret(_, secret) if secret.expose() == "wrong" => {
+                let mut failure = Failure::new(Class::NeedsPerson, "invalid appsecret");
+                failure.code = Some(40125);
+                return Err(Unchanged::SecretRefused(failure));
+            }
+            Change::ReplaceSecret(_, secret) if secret.expose() == "unknown" => {
+                Some(Failure::new(Class::Transient, "no answer"))
+            }
+            _ => None,
+        };
+        let account = change.apply(stored)?;
+        match &account {
+            Some(account) => {
+                self.directory.put_account(account).await?;
+                let issuer: Arc<dyn Issuer> = Arc::clone(&self.upstream) as _;
+                let policy = Arc::new(account.policy.clone());
+                self.registry.manage(credential(id.as_str()), issuer, policy);
+            }
+            None => {
+                self.directory.remove_account(&id).await?;
+                self.registry.forget(&credential(id.as_str()));
+            }
+        }
+        Ok(Changed { account, untried })
+    }
+}
+
 /// A clock that can be set forwards while everything else stays as it is.
 #[derive(Debug)]
 pub(crate) struct HouseClock {
@@ -424,7 +485,13 @@ impl Directory for ShakyDirectory {
         self.inner.accounts().await
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.check()?;
+        self.inner.account(account).await
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        self.check()?;
         self.inner.put_account(account).await
     }
 

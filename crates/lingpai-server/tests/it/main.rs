@@ -14,6 +14,7 @@ mod house;
 mod keys;
 mod keys_api;
 mod logs;
+mod manage;
 mod monitor;
 mod native;
 mod openapi;
