@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lingpai_core::client::Right;
-use lingpai_core::{AccountId, AccountKind, Mode};
+use lingpai_core::client::{Right, Role};
+use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, Preset};
 use lingpai_wechat::catalogue::Language;
 
 use crate::config;
@@ -222,7 +222,15 @@ pub(crate) struct KeyCreate {
     /// The person or service it is for
     pub(crate) name: String,
 
-    /// What it may do; may be said again [default: token:read and token:report]
+    /// Where it is used: production, test or dev. Keys of test and dev can neither report, rotate, clear quota nor manage
+    #[arg(long, default_value = "production", value_parser = environment)]
+    pub(crate) environment: Environment,
+
+    /// What it may do, in a word: service, viewer, operator or admin
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Option<Role>,
+
+    /// What it may do besides; may be said again [default, without a role: token:read and token:report]
     #[arg(long = "right", value_name = "RIGHT", value_parser = right)]
     pub(crate) rights: Vec<Right>,
 
@@ -230,9 +238,17 @@ pub(crate) struct KeyCreate {
     #[arg(long = "account", value_name = "APPID")]
     pub(crate) accounts: Vec<AccountId>,
 
-    /// Everything, on the accounts it is for
-    #[arg(long, conflicts_with = "rights")]
+    /// The same as --role admin: everything, on the accounts it is for
+    #[arg(long, conflicts_with_all = ["rights", "role"])]
     pub(crate) admin: bool,
+
+    /// A network it may be used from, such as 10.2.0.0/16; may be said again [default: everywhere]
+    #[arg(long = "network", value_name = "CIDR")]
+    pub(crate) networks: Vec<Network>,
+
+    /// The SDK that uses it on the WeChat-compatible paths, if that needs its own expires_in: see docs/api.md
+    #[arg(long, default_value = "default", value_parser = preset)]
+    pub(crate) preset: Preset,
 
     /// Refuse it after this time, such as 90d [default: never]
     #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
@@ -320,9 +336,25 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 fn right(text: &str) -> Result<Right, String> {
-    let known = Right::ALL.into_iter().find(|right| right.as_str() == text);
+    one_of(&Right::ALL, Right::as_str, text)
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    one_of(&Role::ALL, Role::as_str, text)
+}
+
+fn environment(text: &str) -> Result<Environment, String> {
+    one_of(&Environment::ALL, Environment::as_str, text)
+}
+
+fn preset(text: &str) -> Result<Preset, String> {
+    one_of(&Preset::ALL, Preset::as_str, text)
+}
+
+fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
+    let known = all.iter().copied().find(|one| name(*one) == text);
     known.ok_or_else(|| {
-        let names: Vec<_> = Right::ALL.iter().map(|right| right.as_str()).collect();
+        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
         format!("there are {}", names.join(", "))
     })
 }

@@ -110,7 +110,7 @@ async fn carry_out(
     let account = change.account().clone();
     let changed = timeout(PATIENCE, change::ask(desk, change)).await;
     let changed = changed.ok().flatten().ok_or(Refusal::ChangePending)??;
-    let key = serving.keys.look_now(key, |key| key.id.clone()).unwrap_or_default();
+    let key = serving.keys.id_of(key);
     let credential = CredentialId::access_token(account);
     serving.registry.tell(Some(credential), What::AccountChanged { change: what, key });
     Ok(changed)

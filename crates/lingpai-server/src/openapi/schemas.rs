@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lingpai_core::client::Right;
+use lingpai_core::client::{Right, Role};
 use lingpai_core::event::AccountChange;
-use lingpai_core::{Policy, Preset};
+use lingpai_core::{Environment, Policy, Preset};
 use serde_json::{Map, Value, json};
 
 use super::operation::reference;
@@ -21,6 +21,7 @@ pub(super) fn schemas() -> Value {
     let one_of = |names: &[&str]| json!({"type": "string", "enum": names});
     let accounts = json!({"anyOf": [one_of(&["all"]), list(text())]});
     let rights = list(one_of(&Right::ALL.map(Right::as_str)));
+    let environment = one_of(&Environment::ALL.map(Environment::as_str));
     let preset = one_of(&Preset::ALL.map(Preset::as_str));
     let mut schemas = Map::new();
     let mut add = |name: &str, required: &[&str], members: Value| {
@@ -34,7 +35,8 @@ pub(super) fn schemas() -> Value {
         "issued_at": time(), "expires_at": time(), "expires_in": number(),
     });
     let mut reported = token.clone();
-    reported["outcome"] = one_of(&["replaced", "rotated", "accepted", "unknown", "refused"]);
+    reported["outcome"] =
+        one_of(&["replaced", "rotated", "repeated", "accepted", "unknown", "refused"]);
     reported["explanation"] = text();
     let of_token =
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
@@ -83,6 +85,7 @@ pub(super) fn schemas() -> Value {
         &[
             "id",
             "name",
+            "environment",
             "rights",
             "accounts",
             "networks",
@@ -93,7 +96,8 @@ pub(super) fn schemas() -> Value {
             "good",
         ],
         json!({
-            "id": text(), "name": text(), "rights": rights, "accounts": accounts, "networks": list(text()),
+            "id": text(), "name": text(), "environment": environment, "rights": rights,
+            "accounts": accounts, "networks": list(text()),
             "preset": preset, "created_at": time(), "expires_at": time_if_any(),
             "revoked_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
@@ -104,7 +108,7 @@ pub(super) fn schemas() -> Value {
         &["name", "accounts"],
         json!({
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": accounts,
-            "role": one_of(&["service", "viewer", "operator", "admin"]), "rights": rights,
+            "environment": environment, "role": one_of(&Role::ALL.map(Role::as_str)), "rights": rights,
             "networks": list(text()), "preset": preset, "expires_in": {"type": "integer", "minimum": 1},
         }),
     );
