@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
     Token(Token),
+    /// Show how the accounts of a running server stand
+    Status(Status),
+    /// Have the token of an account replaced now
+    Rotate(Rotate),
     /// Explain an error of WeChat, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -141,11 +145,9 @@ pub(crate) struct Sandbox {
     pub(crate) allow_remote: bool,
 }
 
+/// Which server a command asks, and with which key.
 #[derive(Debug, Args)]
-pub(crate) struct Token {
-    /// The appid
-    pub(crate) account: AccountId,
-
+pub(crate) struct Asked {
     /// The server to ask
     #[arg(
         long,
@@ -158,6 +160,49 @@ pub(crate) struct Token {
     /// A file that holds the API key [default: the environment variable LINGPAI_KEY]
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The appid [default: every account that the key is for]
+    pub(crate) account: Option<AccountId>,
+
+    /// Show it anew every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Print JSON; with --watch a line each time
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// Do not ask whether it is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Print JSON, without the token
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Ask no server: open the configuration's store, and fetch if there is no token
     #[arg(long, conflicts_with = "key_file")]

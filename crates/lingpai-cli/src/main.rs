@@ -24,7 +24,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, init, key, sandbox, serve, shell, store, token};
+use crate::commands::{
+    account, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+};
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
 use crate::reload::InForce;
@@ -69,6 +71,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(token::standalone(options, config))
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
+        Command::Status(options) => block_on(status::run(options, &environment)),
+        Command::Rotate(options) => block_on(rotate::run(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

@@ -127,6 +127,7 @@ pub(crate) async fn rotate(
     let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
+    let before = keeper.token().map(|token| token.generation);
     let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
     let token = rotated.map_err(|_| Refusal::Pending)?.map_err(|error| {
         let now = serving.registry.clock().now().instant;
@@ -139,7 +140,15 @@ pub(crate) async fn rotate(
     })?;
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
-    let (outcome, explanation) = ("rotated", "The token was replaced. Use the new one.");
+    let (outcome, explanation) = if before == Some(served.token.generation) {
+        (
+            "repeated",
+            "WeChat gave the same token again: in stable mode it does so until the last five minutes. If it is refused, \
+             report it as invalid.",
+        )
+    } else {
+        ("rotated", "The token was replaced. Use the new one.")
+    };
     Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 

@@ -259,6 +259,7 @@ pub(crate) struct FakeUpstream {
     issued: AtomicU64,
     tried: AtomicU64,
     failure: Mutex<Option<Failure>>,
+    repeats: AtomicBool,
     verdict: Mutex<Verdict>,
     /// A permit for every call that may go through.
     gate: Semaphore,
@@ -272,6 +273,7 @@ impl Default for FakeUpstream {
             issued: AtomicU64::new(0),
             tried: AtomicU64::new(0),
             failure: Mutex::new(None),
+            repeats: AtomicBool::new(false),
             verdict: Mutex::new(Verdict::Accepted),
             gate: Semaphore::new(1000),
             called: Semaphore::new(0),
@@ -297,6 +299,11 @@ impl FakeUpstream {
 
     pub(crate) fn fails_with(&self, failure: Failure) {
         *self.failure.lock().unwrap() = Some(failure);
+    }
+
+    /// From now on it gives the token that it gave first.
+    pub(crate) fn repeats(&self) {
+        self.repeats.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn judges(&self, verdict: Verdict) {
@@ -338,7 +345,10 @@ impl Issuer for FakeUpstream {
         self.gate.acquire().await.unwrap().forget();
         match self.failure.lock().unwrap().clone() {
             Some(failure) => Err(failure),
-            None => Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) }),
+            None => {
+                let n = if self.repeats.load(Ordering::SeqCst) { 1 } else { n };
+                Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) })
+            }
         }
     }
 
