@@ -1,5 +1,7 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod values;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -106,7 +108,7 @@ pub(crate) struct Serve {
         value_name = "TIME",
         requires = "demo",
         default_value = "30s",
-        value_parser = lifetime
+        value_parser = values::lifetime
     )]
     pub(crate) lifetime: Duration,
 
@@ -133,7 +135,7 @@ pub(crate) struct Sandbox {
     pub(crate) listen: Option<SocketAddr>,
 
     /// How long tokens live; everything else shrinks with it
-    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lifetime)]
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = values::lifetime)]
     pub(crate) lifetime: Duration,
 
     /// The same seed and the same calls give the same answers
@@ -268,15 +270,15 @@ pub(crate) struct KeyCreate {
     pub(crate) name: String,
 
     /// Where it is used: production, test or dev. Keys of test and dev can neither report, rotate, clear quota nor manage
-    #[arg(long, default_value = "production", value_parser = environment)]
+    #[arg(long, default_value = "production", value_parser = values::environment)]
     pub(crate) environment: Environment,
 
     /// What it may do, in a word: service, viewer, operator or admin
-    #[arg(long, value_parser = role)]
+    #[arg(long, value_parser = values::role)]
     pub(crate) role: Option<Role>,
 
     /// What it may do besides; may be said again [default, without a role: token:read and token:report]
-    #[arg(long = "right", value_name = "RIGHT", value_parser = right)]
+    #[arg(long = "right", value_name = "RIGHT", value_parser = values::right)]
     pub(crate) rights: Vec<Right>,
 
     /// An account it may use; may be said again [default: all accounts]
@@ -292,7 +294,7 @@ pub(crate) struct KeyCreate {
     pub(crate) networks: Vec<Network>,
 
     /// The SDK that uses it on the WeChat-compatible paths, if that needs its own expires_in: see docs/api.md
-    #[arg(long, default_value = "default", value_parser = preset)]
+    #[arg(long, default_value = "default", value_parser = values::preset)]
     pub(crate) preset: Preset,
 
     /// Refuse it after this time, such as 90d [default: never]
@@ -368,40 +370,6 @@ pub(crate) enum Store {
 pub(crate) enum Config {
     /// Read it and show all that is wrong with it. Starts nothing
     Check,
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = config::parse_duration(text)?;
-    let (least, most) = (Duration::from_secs(10), Duration::from_hours(2));
-    if (least..=most).contains(&lifetime) {
-        Ok(lifetime)
-    } else {
-        Err("tokens can live from 10s to 2h".to_owned())
-    }
-}
-
-fn right(text: &str) -> Result<Right, String> {
-    one_of(&Right::ALL, Right::as_str, text)
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    one_of(&Role::ALL, Role::as_str, text)
-}
-
-fn environment(text: &str) -> Result<Environment, String> {
-    one_of(&Environment::ALL, Environment::as_str, text)
-}
-
-fn preset(text: &str) -> Result<Preset, String> {
-    one_of(&Preset::ALL, Preset::as_str, text)
-}
-
-fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
-    let known = all.iter().copied().find(|one| name(*one) == text);
-    known.ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
-        format!("there are {}", names.join(", "))
-    })
 }
 
 #[cfg(test)]

@@ -68,23 +68,25 @@ const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET"
 const DROP_IN: [(&str, &str); 3] =
     [("GET", "/cgi-bin/token"), ("POST", "/cgi-bin/token"), ("POST", "/cgi-bin/stable_token")];
 
-/// Every way in which a key can be no good for a route that needs this right: the name of the refusal, and how the key
-/// differs from one that is good.
-fn faults(right: Right) -> Vec<(&'static str, Vec<Right>, fn(&mut ApiKey))> {
-    let needed = vec![right];
+/// A way in which a key is no good: the name of the refusal, and what of the key is otherwise.
+struct Fault {
+    code: &'static str,
+    rights: Vec<Right>,
+    change: fn(&mut ApiKey),
+}
+
+/// Every fault of a key for a route that needs this right.
+fn faults(right: Right) -> Vec<Fault> {
+    let fault = |code, change| Fault { code, rights: vec![right], change };
     let others = Right::ALL.into_iter().filter(|other| ![right, Right::Admin].contains(other));
-    let mut faults: Vec<(_, _, fn(&mut ApiKey))> = vec![
-        ("key-revoked", needed.clone(), |key| key.revoked_at = Some(now())),
-        ("key-expired", needed.clone(), |key| {
-            key.expires_at = Some(now() - Duration::from_secs(1));
-        }),
-        ("network-forbidden", needed.clone(), |key| {
-            key.networks = vec!["10.0.0.0/8".parse().unwrap()];
-        }),
-        ("right-missing", others.collect(), |_| {}),
+    let mut faults = vec![
+        fault("key-revoked", |key| key.revoked_at = Some(now())),
+        fault("key-expired", |key| key.expires_at = Some(now() - Duration::from_secs(1))),
+        fault("network-forbidden", |key| key.networks = vec!["10.0.0.0/8".parse().unwrap()]),
+        Fault { code: "right-missing", rights: others.collect(), change: |_| {} },
     ];
     if !Environment::Test.allows(right) {
-        faults.push(("right-missing", needed, |key| key.environment = Environment::Test));
+        faults.push(fault("right-missing", |key| key.environment = Environment::Test));
     }
     faults
 }
@@ -130,8 +132,8 @@ async fn no_route_is_open_to_a_key_that_is_not_good_for_it() {
         assert_eq!((reply.status, reply.error()), (401, "key-missing"), "{method} {path}");
         let reply = route.ask(&house, "lp_wrong", KEPT).await;
         assert_eq!((reply.status, reply.error()), (401, "key-unknown"), "{method} {path}");
-        for (code, rights, fault) in faults(right) {
-            let key = house.key_with(&rights, Accounts::All, fault).await;
+        for Fault { code, rights, change } in faults(right) {
+            let key = house.key_with(&rights, Accounts::All, change).await;
             let reply = route.ask(&house, &key, KEPT).await;
             let status = if code.starts_with("key-") { 401 } else { 403 };
             assert_eq!((reply.status, reply.error()), (status, code), "{method} {path}");
@@ -162,11 +164,11 @@ async fn no_drop_in_path_is_open_to_a_key_that_is_not_good_for_it() {
         };
         refused(String::new(), KEPT, 41004, "parameter-missing").await;
         refused("lp_wrong".to_owned(), KEPT, 40125, "key-unknown").await;
-        for (code, rights, fault) in faults(Right::TokenRead) {
+        for Fault { code, rights, change } in faults(Right::TokenRead) {
             // Whoever may use the gateway is given something in any case.
             let rights: Vec<_> =
                 rights.into_iter().filter(|right| *right != Right::Gateway).collect();
-            let key = house.key_with(&rights, Accounts::All, fault).await;
+            let key = house.key_with(&rights, Accounts::All, change).await;
             refused(key, KEPT, 40125, code).await;
         }
         let key = house.key_with(&[Right::TokenRead], only(KEPT), |_| {}).await;

@@ -10,11 +10,10 @@ use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::{
-    Account, AccountId, Class, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer,
-    Moment, NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError,
-    StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer, Moment,
+    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
+    SystemClock, Timestamp, Token, Verdict, Way,
 };
-use lingpai_server::change::{Change, Changed, Changes, Unchanged};
 use lingpai_server::{Bound, Limits, Server};
 use lingpai_store::MemoryStore;
 use serde_json::Value;
@@ -22,6 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
+
+use crate::office::Office;
 
 /// The account that is kept. It has no token until somebody asks.
 pub(crate) const KEPT: &str = "wx00000000000000a1";
@@ -66,12 +67,8 @@ impl House {
         }
         let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
         let (server, changes) = server.taking_changes();
-        let office = Office {
-            directory: Arc::clone(&directory),
-            registry: Arc::clone(&registry),
-            upstream: Arc::clone(&upstream),
-        };
-        tokio::spawn(office.make(changes));
+        let office = Office::new(&directory, &registry, &upstream);
+        tokio::spawn(office.make_all(changes));
         let bound: Bound =
             server.with_limits(limits).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let addr = bound.local_addr();
@@ -393,54 +390,6 @@ impl ShakyDirectory {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away"));
         }
         Ok(())
-    }
-}
-
-/// Changes accounts as the program around a server does. [`OTHER`] stands in its configuration.
-struct Office {
-    directory: Arc<ShakyDirectory>,
-    registry: Arc<Registry>,
-    upstream: Arc<FakeUpstream>,
-}
-
-impl Office {
-    async fn make(self, mut changes: Changes) {
-        while let Some((change, reply)) = changes.next().await {
-            reply.send(self.make_one(change).await);
-        }
-    }
-
-    async fn make_one(&self, change: Change) -> Result<Changed, Unchanged> {
-        let id = change.account().clone();
-        if id.as_str() == OTHER {
-            return Err(Unchanged::Configured("lingpai.toml".to_owned()));
-        }
-        let stored = self.directory.account(&id).await?;
-        let untried = match &change {
-            Change::ReplaceSecret(_, secret) if secret.expose() == "wrong" => {
-                let mut failure = Failure::new(Class::NeedsPerson, "invalid appsecret");
-                failure.code = Some(40125);
-                return Err(Unchanged::SecretRefused(failure));
-            }
-            Change::ReplaceSecret(_, secret) if secret.expose() == "unknown" => {
-                Some(Failure::new(Class::Transient, "no answer"))
-            }
-            _ => None,
-        };
-        let account = change.apply(stored)?;
-        match &account {
-            Some(account) => {
-                self.directory.put_account(account).await?;
-                let issuer: Arc<dyn Issuer> = Arc::clone(&self.upstream) as _;
-                let policy = Arc::new(account.policy.clone());
-                self.registry.manage(credential(id.as_str()), issuer, policy);
-            }
-            None => {
-                self.directory.remove_account(&id).await?;
-                self.registry.forget(&credential(id.as_str()));
-            }
-        }
-        Ok(Changed { account, untried })
     }
 }
 

@@ -17,6 +17,7 @@ mod logs;
 mod manage;
 mod monitor;
 mod native;
+mod office;
 mod openapi;
 mod schema;
 mod stream;
