@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
-use lingpai_core::{Account, Class, Failure, Kind, Verdict};
+use lingpai_core::{Account, AccountId, Class, Failure, Kind, Verdict};
 use lingpai_server::change::{Change, Changed, Changes, Unchanged};
 use tokio::time::timeout;
 
@@ -36,22 +36,25 @@ pub(crate) async fn make(
     }
     if let Change::Remove(_) = change {
         // Without a look at it: one that cannot be read can be removed all the same.
-        let was_there = keeping.remove(&id).await?;
-        let removed = Changed { account: None, untried: None };
-        return was_there.then_some(removed).ok_or(Unchanged::Unknown);
+        return remove(keeping, &id).await;
     }
     let stored = keeping.store.directory().account(&id).await?;
     let has_new_secret = matches!(change, Change::ReplaceSecret(..));
-    let Some(account) = change.apply(stored.clone())? else {
-        return Ok(Changed { account: None, untried: None });
+    let Some(account) = change.apply(stored.clone())? else { return remove(keeping, &id).await };
+    let untried = if has_new_secret {
+        try_secret(keeping, &account).await?
+    } else {
+        config.map_or(Ok(()), |config| check(&account, config))?;
+        None
     };
-    if let Some(config) = config {
-        check(&account, config)?;
-    }
-    let untried = if has_new_secret { try_secret(keeping, &account).await? } else { None };
     let account = renewed(stored.as_ref(), account, keeping.clock().now().wall);
     keeping.put(&account).await?;
     Ok(Changed { account: Some(account), untried })
+}
+
+async fn remove(keeping: &mut Keeping, id: &AccountId) -> Result<Changed, Unchanged> {
+    let was_there = keeping.remove(id).await?;
+    was_there.then_some(Changed { account: None, untried: None }).ok_or(Unchanged::Unknown)
 }
 
 /// What the configuration demands of accounts beyond what any account must fulfil.
@@ -85,7 +88,7 @@ async fn try_secret(keeping: &Keeping, account: &Account) -> Result<Option<Failu
 
 #[cfg(test)]
 mod tests {
-    use lingpai_core::{AccountId, CredentialId, Secret, Timestamp};
+    use lingpai_core::{CredentialId, Secret, Timestamp};
     use lingpai_wechat::wire;
 
     use super::*;

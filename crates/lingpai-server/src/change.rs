@@ -100,7 +100,7 @@ impl From<StoreError> for Unchanged {
     }
 }
 
-/// The changes that clients of a server ask for, in their order. Dropping it refuses them all.
+/// The changes that clients of a server ask for, in their order. After it was dropped, none is made.
 #[derive(Debug)]
 pub struct Changes(mpsc::Receiver<Asked>);
 

@@ -153,8 +153,8 @@ pub(crate) async fn rotate(
     Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 
-/// Waits for a later generation than this, at most for the time that was asked for. Ends early when the server does, and when the
-/// key is not good any more.
+/// Waits for a later generation than this, at most for the time that was asked for. Ends early when the server does, and
+/// when the key is not good any more.
 async fn wait(
     serving: &Serving,
     caller: Caller<'_>,
@@ -244,7 +244,7 @@ impl Known<'_> {
 
 /// What tells a token from every other. Its generation alone does not: when a store was lost, they begin anew.
 fn tag_of(token: &Token) -> String {
-    format!("{}-{:x}", token.generation, token.issued_at.as_millis())
+    format!("{}-{:08x}", token.generation, token.fingerprint().prefix())
 }
 
 /// Whoever calls a route that knows one method only.
@@ -315,12 +315,12 @@ mod tests {
         }
     }
 
-    fn token(generation: u64, issued_at: i64) -> Token {
+    fn token(generation: u64, value: &str) -> Token {
         Token {
-            value: Secret::from("70_GTSJ"),
+            value: Secret::from(value),
             generation: Generation(generation),
-            issued_at: Timestamp::from_millis(issued_at),
-            expires_at: Timestamp::from_millis(issued_at + 7_200_000),
+            issued_at: Timestamp::default(),
+            expires_at: Timestamp::from_millis(7_200_000),
             full_life: Duration::from_secs(7200),
             way: Way::Primary,
         }
@@ -328,20 +328,30 @@ mod tests {
 
     #[test]
     fn a_tag_is_known_in_every_form_that_http_allows() {
-        for tags in ["\"7-a\"", "W/\"7-a\"", "\"3-a\", \"7-a\"", "*"] {
-            assert!(Known { tags: Some(tags), after: None }.includes(&token(7, 10)), "{tags}");
+        let token = token(7, "70_GTSJ");
+        let tag = tag_of(&token);
+        for tags in [
+            format!("\"{tag}\""),
+            format!("W/\"{tag}\""),
+            format!("\"3-0\", \"{tag}\""),
+            "*".into(),
+        ] {
+            assert!(Known { tags: Some(&tags), after: None }.includes(&token), "{tags}");
         }
-        for tags in ["\"77-a\"", "\"7\"", "7-b", ""] {
-            assert!(!Known { tags: Some(tags), after: None }.includes(&token(7, 10)), "{tags}");
+        for tags in
+            [format!("\"7{tag}\""), "\"7\"".to_owned(), "\"7-00000000\"".into(), String::new()]
+        {
+            assert!(!Known { tags: Some(&tags), after: None }.includes(&token), "{tags}");
         }
     }
 
     #[test]
     fn a_token_of_a_store_that_began_anew_is_not_taken_for_one_before_it() {
-        let before = tag_of(&token(7, 10));
+        let before = tag_of(&token(7, "70_GTSJ"));
         let tags = Some(before.as_str());
-        assert!(!Known { tags, after: None }.includes(&token(7, 11)));
-        assert!(!Known { tags, after: Some(Generation(7)) }.includes(&token(7, 11)));
-        assert!(!Known { tags: None, after: Some(Generation(7)) }.includes(&token(1, 11)));
+        assert!(Known { tags, after: None }.includes(&token(7, "70_GTSJ")));
+        assert!(!Known { tags, after: None }.includes(&token(7, "71_ANEW")));
+        assert!(!Known { tags, after: Some(Generation(7)) }.includes(&token(7, "71_ANEW")));
+        assert!(!Known { tags: None, after: Some(Generation(7)) }.includes(&token(1, "71_ANEW")));
     }
 }
