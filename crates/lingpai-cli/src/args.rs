@@ -278,6 +278,9 @@ pub(crate) struct KeyCreate {
     pub(crate) role: Option<Role>,
 
     /// What it may do besides; may be said again [default, without a role: token:read and token:report]
+    ///
+    /// A key with gateway and without token:read is given virtual tokens on the WeChat-compatible paths: the gateway takes
+    /// them, WeChat does not, and the client never sees a real one.
     #[arg(long = "right", value_name = "RIGHT", value_parser = values::right)]
     pub(crate) rights: Vec<Right>,
 
@@ -313,6 +316,37 @@ pub(crate) struct AppSecret {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// The server that changes an account, where it is not this machine's store.
+#[derive(Debug, Args)]
+pub(crate) struct Elsewhere {
+    /// Ask this server to do it, with an admin key [default: change the store on this machine]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+
+    /// A file that holds the API key for the server [default: the environment variable LINGPAI_KEY]
+    #[arg(long, value_name = "FILE", requires = "server")]
+    key_file: Option<PathBuf>,
+}
+
+impl Elsewhere {
+    fn asked(&self) -> Option<Asked> {
+        let server = self.server.clone()?;
+        Some(Asked { server, key_file: self.key_file.clone() })
+    }
+}
+
+impl Account {
+    /// The server that is to do it, if one is.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        match self {
+            Self::Add { elsewhere, .. }
+            | Self::SetSecret { elsewhere, .. }
+            | Self::Remove { elsewhere, .. } => elsewhere.asked(),
+            Self::List { .. } | Self::Show { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
@@ -327,6 +361,8 @@ pub(crate) enum Account {
         mode: Mode,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// Give an account in the store another AppSecret
     SetSecret {
@@ -334,6 +370,8 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// List all accounts and how they stand
     List {
@@ -353,6 +391,8 @@ pub(crate) enum Account {
     Remove {
         /// The appid
         account: AccountId,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
 }
 

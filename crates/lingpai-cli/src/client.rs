@@ -19,8 +19,8 @@ use crate::args::Asked;
 use crate::config::Environment;
 use crate::error::Error;
 
-/// Longer than the server lets anyone wait for a token.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Longer than the server lets anyone wait, for a token or for a change.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// More than any answer of ours has: a page of accounts that are all in trouble is the longest.
 const MOST: usize = 4 * 1024 * 1024;
@@ -84,21 +84,31 @@ impl Client {
 
     /// What the server answers at this path.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Error> {
-        self.ask(Method::GET, path).await
+        self.ask(Method::GET, path, None).await
     }
 
-    /// What the server answers when it is told to do what is at this path.
-    pub(crate) async fn post(&self, path: &str) -> Result<Value, Error> {
-        self.ask(Method::POST, path).await
+    /// What it answers to this body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(Method::POST, path, Some(body)).await
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<Value, Error> {
+    /// The same with another method.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    /// Has the server remove what is at this path.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
+        self.ask(Method::DELETE, path, None).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let server = &self.server;
         let request = Request::builder()
             .method(method)
             .uri(format!("{server}{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
-            .body(Full::default())
+            .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|_| {
                 Error::said("the API key holds signs that no key has. Check where it comes from")
             })?;
@@ -111,6 +121,7 @@ impl Client {
             answer.map_err(|source| Error::Unreachable { server: server.clone(), source })?;
         match serde_json::from_slice::<Value>(&body) {
             Ok(answer) if status.is_success() && answer.is_object() => Ok(answer),
+            Err(_) if status == StatusCode::NO_CONTENT => Ok(Value::Null),
             Ok(refusal) if refusal["error"]["message"].is_string() => {
                 Err(refused(&refusal["error"]))
             }

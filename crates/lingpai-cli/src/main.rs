@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
+use crate::commands::account::elsewhere;
 use crate::commands::{
     account, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
 };
@@ -78,6 +79,9 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             let config = load()?;
             quiet(&config);
             block_on(key::run(command, config))
+        }
+        Command::Account(command) if let Some(asked) = command.asked() => {
+            block_on(elsewhere::run(command, &asked, &environment))
         }
         Command::Account(command) => {
             let config = load()?;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
 use lingpai_core::AccountId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Rotate;
 use crate::client::Client;
@@ -20,7 +20,8 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
         output::tell("Nothing was done.");
         return Ok(());
     }
-    let mut answer = client.post(&format!("/v1/accounts/{account}/token/rotate")).await?;
+    let mut answer =
+        client.post(&format!("/v1/accounts/{account}/token/rotate"), &json!({})).await?;
     // What it was replaced by is for `lingpai token` to print.
     if let Some(answer) = answer.as_object_mut() {
         answer.remove("access_token");

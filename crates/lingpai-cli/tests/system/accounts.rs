@@ -99,3 +99,37 @@ async fn an_account_of_the_configuration_is_not_changed_over_http() {
     node.end().await;
     home.assert_nothing_leaked();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_has_a_server_change_accounts() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 2).await;
+    let home = Home::new(&wechat, 2, "stable", "", "");
+    home.configure(1);
+    let node = home.start().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let server = format!("http://127.0.0.1:{}", home.port);
+    let command = |arguments: &[&str]| {
+        let mut command = home.command(&["account"]);
+        command.current_dir(elsewhere.path()).env("LINGPAI_KEY", home.key());
+        let output = command.args(arguments).args(["--server", &server]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let right = home.secret_file(1).display().to_string();
+    std::fs::write(home.secret_file(2), "0".repeat(32)).unwrap();
+    let wrong = home.secret_file(2).display().to_string();
+
+    let added = command(&["add", &appid(1), "--mode", "classic", "--secret-file", &right]);
+    assert_eq!(added.0, Some(0), "{}", added.1);
+    let token = home.token(1).await.unwrap();
+    let refused = command(&["set-secret", &appid(1), "--secret-file", &wrong]);
+    assert!(refused.0 == Some(1) && refused.1.contains("WeChat refuses"), "{}", refused.1);
+    let replaced = command(&["set-secret", &appid(1), "--secret-file", &right]);
+    assert!(replaced.1.contains("which WeChat accepts"), "{}", replaced.1);
+    assert_eq!(home.token(1).await.unwrap(), token);
+    assert_eq!(command(&["remove", &appid(1)]).0, Some(0));
+    let again = command(&["remove", &appid(1)]);
+    assert!(again.0 == Some(1) && again.1.contains("no account of this name"), "{}", again.1);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "no store is made here");
+    node.end().await;
+    home.assert_nothing_leaked();
+}

@@ -141,6 +141,11 @@ impl Home {
         std::fs::read_to_string(self.folder.path().join("lingpai.toml")).unwrap()
     }
 
+    /// The API key of the test.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn secret_file(&self, account: usize) -> PathBuf {
         self.folder.path().join(format!("secret-{account}"))
     }
