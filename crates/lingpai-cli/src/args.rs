@@ -1,12 +1,14 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod values;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lingpai_core::client::Right;
-use lingpai_core::{AccountId, AccountKind, Mode};
+use lingpai_core::client::{Right, Role};
+use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, Preset};
 use lingpai_wechat::catalogue::Language;
 
 use crate::config;
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
     Token(Token),
+    /// Show how the accounts of a running server stand
+    Status(Status),
+    /// Have the token of an account replaced now
+    Rotate(Rotate),
     /// Explain an error of WeChat, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -102,7 +108,7 @@ pub(crate) struct Serve {
         value_name = "TIME",
         requires = "demo",
         default_value = "30s",
-        value_parser = lifetime
+        value_parser = values::lifetime
     )]
     pub(crate) lifetime: Duration,
 
@@ -129,7 +135,7 @@ pub(crate) struct Sandbox {
     pub(crate) listen: Option<SocketAddr>,
 
     /// How long tokens live; everything else shrinks with it
-    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lifetime)]
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = values::lifetime)]
     pub(crate) lifetime: Duration,
 
     /// The same seed and the same calls give the same answers
@@ -141,11 +147,9 @@ pub(crate) struct Sandbox {
     pub(crate) allow_remote: bool,
 }
 
+/// Which server a command asks, and with which key.
 #[derive(Debug, Args)]
-pub(crate) struct Token {
-    /// The appid
-    pub(crate) account: AccountId,
-
+pub(crate) struct Asked {
     /// The server to ask
     #[arg(
         long,
@@ -158,6 +162,49 @@ pub(crate) struct Token {
     /// A file that holds the API key [default: the environment variable LINGPAI_KEY]
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The appid [default: every account that the key is for]
+    pub(crate) account: Option<AccountId>,
+
+    /// Show it anew every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Print JSON; with --watch a line each time
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// Do not ask whether it is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Print JSON, without the token
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Ask no server: open the configuration's store, and fetch if there is no token
     #[arg(long, conflicts_with = "key_file")]
@@ -222,17 +269,36 @@ pub(crate) struct KeyCreate {
     /// The person or service it is for
     pub(crate) name: String,
 
-    /// What it may do; may be said again [default: token:read and token:report]
-    #[arg(long = "right", value_name = "RIGHT", value_parser = right)]
+    /// Where it is used: production, test or dev. Keys of test and dev can neither report, rotate, clear quota nor manage
+    #[arg(long, default_value = "production", value_parser = values::environment)]
+    pub(crate) environment: Environment,
+
+    /// What it may do, in a word: service, viewer, operator or admin
+    #[arg(long, value_parser = values::role)]
+    pub(crate) role: Option<Role>,
+
+    /// What it may do besides; may be said again [default, without a role: token:read and token:report]
+    ///
+    /// A key with gateway and without token:read is given virtual tokens on the WeChat-compatible paths: the gateway takes
+    /// them, WeChat does not, and the client never sees a real one.
+    #[arg(long = "right", value_name = "RIGHT", value_parser = values::right)]
     pub(crate) rights: Vec<Right>,
 
     /// An account it may use; may be said again [default: all accounts]
     #[arg(long = "account", value_name = "APPID")]
     pub(crate) accounts: Vec<AccountId>,
 
-    /// Everything, on the accounts it is for
-    #[arg(long, conflicts_with = "rights")]
+    /// The same as --role admin: everything, on the accounts it is for
+    #[arg(long, conflicts_with_all = ["rights", "role"])]
     pub(crate) admin: bool,
+
+    /// A network it may be used from, such as 10.2.0.0/16; may be said again [default: everywhere]
+    #[arg(long = "network", value_name = "CIDR")]
+    pub(crate) networks: Vec<Network>,
+
+    /// The SDK that uses it on the WeChat-compatible paths, if that needs its own expires_in: see docs/api.md
+    #[arg(long, default_value = "default", value_parser = values::preset)]
+    pub(crate) preset: Preset,
 
     /// Refuse it after this time, such as 90d [default: never]
     #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
@@ -250,6 +316,37 @@ pub(crate) struct AppSecret {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// The server that changes an account, where it is not this machine's store.
+#[derive(Debug, Args)]
+pub(crate) struct Elsewhere {
+    /// Ask this server to do it, with an admin key [default: change the store on this machine]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+
+    /// A file that holds the API key for the server [default: the environment variable LINGPAI_KEY]
+    #[arg(long, value_name = "FILE", requires = "server")]
+    key_file: Option<PathBuf>,
+}
+
+impl Elsewhere {
+    fn asked(&self) -> Option<Asked> {
+        let server = self.server.clone()?;
+        Some(Asked { server, key_file: self.key_file.clone() })
+    }
+}
+
+impl Account {
+    /// The server that is to do it, if one is.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        match self {
+            Self::Add { elsewhere, .. }
+            | Self::SetSecret { elsewhere, .. }
+            | Self::Remove { elsewhere, .. } => elsewhere.asked(),
+            Self::List { .. } | Self::Show { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
@@ -264,6 +361,8 @@ pub(crate) enum Account {
         mode: Mode,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// Give an account in the store another AppSecret
     SetSecret {
@@ -271,6 +370,8 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// List all accounts and how they stand
     List {
@@ -290,6 +391,8 @@ pub(crate) enum Account {
     Remove {
         /// The appid
         account: AccountId,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
 }
 
@@ -307,24 +410,6 @@ pub(crate) enum Store {
 pub(crate) enum Config {
     /// Read it and show all that is wrong with it. Starts nothing
     Check,
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = config::parse_duration(text)?;
-    let (least, most) = (Duration::from_secs(10), Duration::from_hours(2));
-    if (least..=most).contains(&lifetime) {
-        Ok(lifetime)
-    } else {
-        Err("tokens can live from 10s to 2h".to_owned())
-    }
-}
-
-fn right(text: &str) -> Result<Right, String> {
-    let known = Right::ALL.into_iter().find(|right| right.as_str() == text);
-    known.ok_or_else(|| {
-        let names: Vec<_> = Right::ALL.iter().map(|right| right.as_str()).collect();
-        format!("there are {}", names.join(", "))
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! A client of the server's native API, for `lingpai token` and the demo.
+//! A client of the server's native API, for the commands that ask a server and the demo.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -15,13 +15,15 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde_json::Value;
 
+use crate::args::Asked;
+use crate::config::Environment;
 use crate::error::Error;
 
-/// Longer than the server lets anyone wait for a token.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Longer than the server lets anyone wait, for a token or for a change.
+const DEADLINE: Duration = Duration::from_secs(15);
 
-/// More than any answer of ours has.
-const MOST: usize = 64 * 1024;
+/// More than any answer of ours has: a page of accounts that are all in trouble is the longest.
+const MOST: usize = 4 * 1024 * 1024;
 
 /// One server, and the key to it.
 pub(crate) struct Client {
@@ -31,6 +33,26 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client of the server that a command names, with the key from a file or the environment. No connection is made
+    /// yet.
+    pub(crate) fn of(asked: &Asked, environment: Environment<'_>) -> Result<Self, Error> {
+        let text = match &asked.key_file {
+            Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
+                path: path.clone(),
+                deed: "read",
+                advice: "Name the file that holds your API key",
+                source,
+            })?,
+            None => environment("LINGPAI_KEY").ok_or_else(|| {
+                Error::said(
+                    "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
+                     `lingpai key create NAME` makes one",
+                )
+            })?,
+        };
+        Self::new(&asked.server, Secret::from(text.trim()))
+    }
+
     /// A client of the server at `url`. No connection is made yet.
     pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Error> {
         let server = url.trim_end_matches('/').to_owned();
@@ -56,10 +78,37 @@ impl Client {
 
     /// The current token of an account, as the server answers it.
     pub(crate) async fn token(&self, account: &AccountId) -> Result<Value, Error> {
+        let token = self.get(&format!("/v1/accounts/{account}/token")).await?;
+        if token["access_token"].is_string() { Ok(token) } else { Err(self.is_another()) }
+    }
+
+    /// What the server answers at this path.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Error> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// What it answers to this body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// The same with another method.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    /// Has the server remove what is at this path.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
+        self.ask(Method::DELETE, path, None).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let server = &self.server;
-        let request = Request::get(format!("{server}/v1/accounts/{account}/token"))
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{server}{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
-            .body(Full::default())
+            .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|_| {
                 Error::said("the API key holds signs that no key has. Check where it comes from")
             })?;
@@ -71,14 +120,20 @@ impl Client {
         let (status, body) =
             answer.map_err(|source| Error::Unreachable { server: server.clone(), source })?;
         match serde_json::from_slice::<Value>(&body) {
-            Ok(token) if status == StatusCode::OK && token["access_token"].is_string() => Ok(token),
+            Ok(answer) if status.is_success() && answer.is_object() => Ok(answer),
+            Err(_) if status == StatusCode::NO_CONTENT => Ok(Value::Null),
             Ok(refusal) if refusal["error"]["message"].is_string() => {
                 Err(refused(&refusal["error"]))
             }
-            _ => Err(Error::said(format!(
-                "{server} answered with status {status} and no token: it is no Lingpai server. Check the URL"
-            ))),
+            _ => Err(self.is_another()),
         }
+    }
+
+    fn is_another(&self) -> Error {
+        let server = &self.server;
+        Error::said(format!(
+            "{server} does not answer as Lingpai does: it is another server. Check the URL"
+        ))
     }
 
     async fn send(

@@ -103,7 +103,7 @@ pub(crate) struct Keeping {
     pub(crate) store: OpenStore,
     pub(crate) registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
-    wechat: WeChat,
+    pub(crate) wechat: WeChat,
     /// WeChat is to be reached in another way than the issuers know.
     reaches_anew: bool,
     /// What the accounts were like when they were last read from the store.
@@ -195,6 +195,22 @@ impl Keeping {
         self.wechat = WeChat::new(wire::Upstream::new(upstream)?);
         self.reaches_anew = true;
         Ok(())
+    }
+
+    /// Puts an account into the store, and keeps it so from now on.
+    pub(crate) async fn put(&mut self, account: &Account) -> Result<(), StoreError> {
+        self.store.directory().put_account(account).await?;
+        self.keep(account);
+        self.kept.insert(account.id.clone(), account.updated_at);
+        Ok(())
+    }
+
+    /// Removes an account and its tokens from the store, and keeps it no longer. False if it was not there.
+    pub(crate) async fn remove(&mut self, account: &AccountId) -> Result<bool, StoreError> {
+        let was_there = self.store.directory().remove_account(account).await?;
+        self.registry.forget(&CredentialId::access_token(account.clone()));
+        self.kept.remove(account);
+        Ok(was_there)
     }
 
     /// Of how many accounts.

@@ -1,9 +1,11 @@
 //! The `lingpai` binary: arguments, configuration, wiring, printing. No logic: that is in the crates below.
 //!
 //! Where to start reading: `args` says what can be typed, `commands` has a file for each command, `config` reads
-//! `lingpai.toml`, and `keeping` puts store, engine and accounts together, `reload` keeps them in line with the configuration.
+//! `lingpai.toml`, and `keeping` puts store, engine and accounts together, `reload` keeps them in line with the
+//! configuration, `changes` makes the changes that clients ask for.
 
 mod args;
+mod changes;
 mod client;
 mod commands;
 mod config;
@@ -22,7 +24,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, init, key, sandbox, serve, shell, store, token};
+use crate::commands::account::elsewhere;
+use crate::commands::{
+    account, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+};
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
 use crate::reload::InForce;
@@ -67,11 +72,16 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(token::standalone(options, config))
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
+        Command::Status(options) => block_on(status::run(options, &environment)),
+        Command::Rotate(options) => block_on(rotate::run(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;
             quiet(&config);
             block_on(key::run(command, config))
+        }
+        Command::Account(command) if let Some(asked) = command.asked() => {
+            block_on(elsewhere::run(command, &asked, &environment))
         }
         Command::Account(command) => {
             let config = load()?;

@@ -1,6 +1,6 @@
 //! Printing: results on standard output, everything else on standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use crate::error::Error;
 
@@ -44,4 +44,37 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What a text is, which decides its looks.
+#[derive(Clone, Copy)]
+pub(crate) enum Tone {
+    /// A heading.
+    Strong,
+    /// Something to type.
+    Code,
+    /// Good news.
+    Good,
+    /// What will be bad news unless somebody acts.
+    Warning,
+    /// Bad news.
+    Bad,
+    /// What one need not read.
+    Faint,
+}
+
+/// The text in its tone, if standard output is a terminal and nobody wants it plain.
+pub(crate) fn paint(tone: Tone, text: &str) -> String {
+    if !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
+        return text.to_owned();
+    }
+    let code = match tone {
+        Tone::Strong => "1",
+        Tone::Code => "36",
+        Tone::Good => "32",
+        Tone::Warning => "33",
+        Tone::Bad => "31",
+        Tone::Faint => "2",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
 }

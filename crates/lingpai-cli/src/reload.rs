@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use lingpai_core::StoreError;
 use lingpai_server::Tls;
+use lingpai_server::change::Changes;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
+use crate::changes;
 use crate::config::{self, Config, Files, Source};
 use crate::error::Error;
 use crate::keeping::{Keeping, OpenStore, some_of};
@@ -40,6 +42,8 @@ pub(crate) struct Follower<'a> {
     hangups: Hangups,
     /// What is shown on the encrypted listeners, if there are any.
     tls: Option<Tls>,
+    /// What clients ask for over HTTP.
+    changes: Changes,
     /// The configuration in force is not in the store yet.
     merges: bool,
     /// The store could not be read or written the last time.
@@ -53,16 +57,24 @@ impl<'a> Follower<'a> {
         keeping: &'a mut Keeping,
         hangups: Hangups,
         tls: Option<Tls>,
+        changes: Changes,
     ) -> Self {
-        Self { in_force, keeping, hangups, tls, merges: false, failing: false }
+        Self { in_force, keeping, hangups, tls, changes, merges: false, failing: false }
     }
 
     /// Follows until the future is dropped.
     pub(crate) async fn follow(mut self) -> Infallible {
+        let mut periods = interval_at(Instant::now() + PERIOD, PERIOD);
+        periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                Some((change, reply)) = self.changes.next() => {
+                    let config = Some(&self.in_force.config);
+                    reply.send(changes::make(change, self.keeping, config).await);
+                    continue;
+                }
                 () = self.hangups.next() => self.read_again().await,
-                () = sleep(PERIOD) => {
+                _ = periods.tick() => {
                     if self.has_changed().await {
                         self.read_again().await;
                     }

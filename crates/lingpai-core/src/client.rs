@@ -198,6 +198,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Service, Self::Viewer, Self::Operator, Self::Admin];
+
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
     /// What it may do.
     pub fn rights(self) -> BTreeSet<Right> {
         use Right::{

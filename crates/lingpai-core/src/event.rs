@@ -108,6 +108,13 @@ pub enum What {
         /// How often it asked too early within a minute.
         asks: u32,
     },
+    /// Somebody changed the account through the server.
+    AccountChanged {
+        /// What became of it.
+        change: AccountChange,
+        /// The id of the key that asked for it.
+        key: String,
+    },
     /// The store cannot be reached or written.
     StoreDegraded {
         /// What it said.
@@ -130,8 +137,38 @@ impl What {
             Self::FellBack { .. } => "fell-back",
             Self::BudgetSpent { .. } => "budget-spent",
             Self::ClientMisuse { .. } => "client-misuse",
+            Self::AccountChanged { .. } => "account-changed",
             Self::StoreDegraded { .. } => "store-degraded",
             Self::StoreRestored => "store-restored",
+        }
+    }
+}
+
+/// What became of an account that somebody changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountChange {
+    /// It is kept from now on.
+    Created,
+    /// It is kept in another way.
+    Updated,
+    /// It has another AppSecret.
+    SecretReplaced,
+    /// It is no longer kept, and its tokens are gone.
+    Removed,
+}
+
+impl AccountChange {
+    /// All changes.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::SecretReplaced, Self::Removed];
+
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::SecretReplaced => "secret-replaced",
+            Self::Removed => "removed",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How one account wants its credentials kept.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,17 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What `lead` may be.
+    pub const LEADS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+    /// What `jitter` may be.
+    pub const JITTERS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+    /// What `fetch_deadline` may be.
+    pub const FETCH_DEADLINES: RangeInclusive<Duration> =
+        Duration::from_secs(1)..=Duration::from_mins(2);
+    /// What the time of [`Refresh::IdleAfter`] may be.
+    pub const IDLE_TIMES: RangeInclusive<Duration> =
+        Duration::from_mins(1)..=Duration::from_hours(30 * 24);
+
     /// How long after its claim a fetch has ended one way or the other: it begins when the store has answered.
     pub fn attempt(&self) -> Duration {
         self.fetch_deadline.saturating_add(STORE_DEADLINE)

@@ -131,6 +131,9 @@ fn log(event: &Event) {
             "a client asks for the token again and again: it does not keep what it is given, or its key needs another \
              preset"
         ),
+        What::AccountChanged { change, key } => {
+            tracing::info!(%credential, change = change.as_str(), key, "the account was changed");
+        }
         What::StoreDegraded { message } => {
             tracing::error!(%credential, message, "the store is down; what we have is served on");
         }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
@@ -77,7 +78,9 @@ impl<T: Zeroize + AsRef<str>> Eq for Secret<T> {}
 
 impl<'de> Deserialize<'de> for Secret<Box<str>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        let text = String::deserialize(deserializer);
+        // The error of a format repeats the value that it found.
+        text.map(Self::from).map_err(|_| D::Error::custom("a secret is a text in quotes"))
     }
 }
 
@@ -89,6 +92,12 @@ mod tests {
     fn a_secret_never_prints_itself() {
         let secret = Secret::from("hunter2");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
+    }
+
+    #[test]
+    fn what_is_no_secret_is_not_repeated_by_the_error() {
+        let error = serde_json::from_str::<Secret>("81726354").unwrap_err().to_string();
+        assert!(error.starts_with("a secret is a text in quotes"), "{error}");
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl Fingerprint {
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
         Self(bytes)
     }
+
+    /// Its first four bytes: enough to tell a token from one that has taken its place.
+    pub fn prefix(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
 }
 
 /// 32 hexadecimal digits.

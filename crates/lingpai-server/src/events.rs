@@ -76,6 +76,8 @@ struct Details<'a> {
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asks: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -270,6 +272,10 @@ impl<'a> Details<'a> {
             What::ClientMisuse { key, asks } => {
                 details.key = Some(key);
                 details.asks = Some(*asks);
+            }
+            What::AccountChanged { change, key } => {
+                details.change = Some(change.as_str());
+                details.key = Some(key);
             }
             What::StoreDegraded { message } => details.cause = Some(message),
             _ => {}

@@ -69,6 +69,11 @@ impl KeyRing {
         self.keys.load().get(key).map(look)
     }
 
+    /// The public name of a key that was just looked at.
+    pub(crate) fn id_of(&self, key: &KeyHash) -> String {
+        self.look_now(key, |key| key.id.clone()).unwrap_or_default()
+    }
+
     /// Every key, revoked ones too.
     pub(crate) fn all(&self) -> Arc<HashMap<KeyHash, ApiKey>> {
         self.keys.load_full()

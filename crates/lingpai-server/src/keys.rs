@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
-use lingpai_core::{AccountId, Network, Preset, Timestamp};
+use lingpai_core::{AccountId, Environment, Network, Preset, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
@@ -26,6 +26,7 @@ struct KeysAnswer {
 struct KeyAnswer {
     id: String,
     name: String,
+    environment: Environment,
     rights: BTreeSet<Right>,
     accounts: Named,
     networks: Vec<Network>,
@@ -47,6 +48,8 @@ struct KeyAnswer {
 #[serde(deny_unknown_fields)]
 struct Wanted {
     name: String,
+    #[serde(default)]
+    environment: Environment,
     #[serde(default)]
     rights: BTreeSet<Right>,
     role: Option<Role>,
@@ -84,7 +87,7 @@ pub(crate) async fn collection(
         Method::GET | Method::POST => {}
         _ => return Err(Refusal::MethodUnknown("GET, POST")),
     }
-    admit(serving, head, peer).await?;
+    let admin = admit(serving, head, peer).await?;
     let now = serving.registry.clock().now().wall;
     if head.method == Method::GET {
         let all = serving.keys.all();
@@ -97,7 +100,7 @@ pub(crate) async fn collection(
         serde_json::from_slice(&body).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
     let new = wanted.make(now)?;
     serving.keys.add(new.record.clone()).await?;
-    tracing::info!(key = %new.record.id, name = ?new.record.name, "an API key was made");
+    tracing::info!(key = %new.record.id, name = ?new.record.name, by = admin, "an API key was made");
     let mut answer = KeyAnswer::new(&new.record, now);
     answer.key = Some(new.key.expose().to_owned());
     Ok(answer::json(StatusCode::CREATED, &answer))
@@ -113,18 +116,18 @@ pub(crate) async fn revoke(
     if head.method != Method::DELETE {
         return Err(Refusal::MethodUnknown("DELETE"));
     }
-    admit(serving, head, peer).await?;
+    let admin = admit(serving, head, peer).await?;
     let now = serving.registry.clock().now().wall;
     let key = serving.keys.revoke(id, now).await?.ok_or(Refusal::KeyIdUnknown)?;
-    tracing::info!(key = %key.id, name = ?key.name, "an API key was revoked");
+    tracing::info!(key = %key.id, name = ?key.name, by = admin, "an API key was revoked");
     Ok(answer::json(StatusCode::OK, &KeyAnswer::new(&key, now)))
 }
 
-/// Only an admin of all accounts: whoever makes keys could make one that may do more.
-async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<(), Refusal> {
+/// Only an admin of all accounts: whoever makes keys could make one that may do more. The id of his key.
+async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<String, Refusal> {
     let caller = bearer(&head.headers, peer)?;
     match serving.admit_somewhere(caller, Right::Admin).await? {
-        (_, Accounts::All) => Ok(()),
+        (key, Accounts::All) => Ok(serving.keys.id_of(&key)),
         (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
     }
 }
@@ -135,8 +138,8 @@ impl Wanted {
         if !(1..=100).contains(&self.name.chars().count()) || self.name.contains(char::is_control) {
             return wrong("`name` must have 1 to 100 characters and no line breaks");
         }
-        let mut rights = self.rights;
-        rights.extend(self.role.into_iter().flat_map(Role::rights));
+        let granted = self.environment.grant(self.role, self.rights);
+        let rights = granted.map_err(|harmful| Refusal::BodyWrong(harmful.to_string()))?;
         if rights.is_empty() {
             return wrong("neither `rights` nor `role` names a right");
         }
@@ -151,6 +154,7 @@ impl Wanted {
         let mut random = [0; 30];
         getrandom::fill(&mut random).map_err(|_| Refusal::NoRandomness)?;
         let mut new = NewKey::from_random(random, &self.name, rights, accounts, now);
+        new.record.environment = self.environment;
         new.record.networks = self.networks;
         new.record.preset = self.preset;
         new.record.expires_at = self.expires_in.map(|seconds| now + Duration::from_secs(seconds));
@@ -163,6 +167,7 @@ impl KeyAnswer {
         Self {
             id: key.id.clone(),
             name: key.name.clone(),
+            environment: key.environment,
             rights: key.rights.clone(),
             accounts: match &key.accounts {
                 Accounts::All => Named::All(All::All),

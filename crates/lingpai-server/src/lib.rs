@@ -9,6 +9,7 @@
 //! - `routes.rs`: every path there is, and who answers it.
 //! - `native.rs` and `dropin.rs`: tokens on the two surfaces. Both find the token in `serving.rs`.
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
+//! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
@@ -16,6 +17,7 @@
 
 mod accounts;
 mod answer;
+pub mod change;
 mod connection;
 mod dropin;
 mod error;
@@ -26,6 +28,7 @@ mod keys;
 mod life;
 mod limits;
 mod listen;
+mod manage;
 mod metrics;
 mod monitor;
 mod native;
@@ -37,6 +40,7 @@ mod refusal;
 mod routes;
 mod server;
 mod serving;
+mod settings;
 mod tape;
 mod trace;
 

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use lingpai_core::client::Right;
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::rotation::AskDenied;
-use lingpai_core::{CredentialId, Generation, Secret, Timestamp};
+use lingpai_core::{CredentialId, Generation, Secret, Timestamp, Token};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -49,11 +49,12 @@ struct Report {
     access_token: Secret,
 }
 
-/// `?wait=30s&after=7`: answer as soon as there is a later generation than 7, or when 30 s have passed.
+/// `?wait=30s&after=7`: answer as soon as there is another token than that of generation 7, or when 30 s have passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Poll {
     wait: Duration,
-    after: Generation,
+    /// Absent where `If-None-Match` says which token the caller has.
+    after: Option<Generation>,
 }
 
 /// `GET /v1/accounts/{account}/token`.
@@ -65,26 +66,26 @@ pub(crate) async fn token(
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
     let Admitted { credential, .. } = serving.admit(caller, Right::TokenRead, account).await?;
-    let poll = Poll::read(head.uri.query())?;
+    let tags = head.headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let poll = Poll::read(head.uri.query(), tags.is_some())?;
+    let known = Known { tags, after: poll.and_then(|poll| poll.after) };
     let mut served = serving.current(&credential).await?;
-    let mut known = Known::of(&head.headers);
-    if let Some(poll) = poll {
-        known.after = Some(poll.after);
-        if served.token.generation <= poll.after {
-            drop(served);
-            Box::pin(wait(serving, caller, &credential, poll)).await?;
-            // The key may have been revoked meanwhile.
-            serving.admit(caller, Right::TokenRead, account).await?;
-            served = serving.current(&credential).await?;
-        }
+    if let Some(poll) = poll
+        && known.includes(&served.token)
+    {
+        let generation = served.token.generation;
+        drop(served);
+        Box::pin(wait(serving, caller, &credential, generation, poll.wait)).await?;
+        // The key may have been revoked meanwhile.
+        serving.admit(caller, Right::TokenRead, account).await?;
+        served = serving.current(&credential).await?;
     }
-    let generation = served.token.generation;
-    let mut response = if known.includes(generation) {
+    let mut response = if known.includes(&served.token) {
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         answer::json(StatusCode::OK, &TokenAnswer::new(&credential, &served))
     };
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{generation}\"")) {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", tag_of(&served.token))) {
         response.headers_mut().insert(ETAG, tag);
     }
     Ok(response)
@@ -127,6 +128,7 @@ pub(crate) async fn rotate(
     let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
+    let before = keeper.token().map(|token| token.generation);
     let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
     let token = rotated.map_err(|_| Refusal::Pending)?.map_err(|error| {
         let now = serving.registry.clock().now().instant;
@@ -139,17 +141,26 @@ pub(crate) async fn rotate(
     })?;
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
-    let (outcome, explanation) = ("rotated", "The token was replaced. Use the new one.");
+    let (outcome, explanation) = if before == Some(served.token.generation) {
+        (
+            "repeated",
+            "WeChat gave the same token again: in stable mode it does so until the last five minutes. If it is refused, \
+             report it as invalid.",
+        )
+    } else {
+        ("rotated", "The token was replaced. Use the new one.")
+    };
     Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 
-/// Waits for a later generation, at most for the time that was asked for. Ends early when the server does, and when the
-/// key is not good any more.
+/// Waits for a later generation than this, at most for the time that was asked for. Ends early when the server does, and
+/// when the key is not good any more.
 async fn wait(
     serving: &Serving,
     caller: Caller<'_>,
     credential: &CredentialId,
-    poll: Poll,
+    known: Generation,
+    time: Duration,
 ) -> Result<(), Refusal> {
     let keeper = serving.keeper(credential)?;
     let mut stopping = serving.stopping.clone();
@@ -162,9 +173,9 @@ async fn wait(
         Ok::<_, Refusal>(())
     };
     tokio::select! {
-        token = keeper.later_than(poll.after) => drop(token),
+        token = keeper.later_than(known) => drop(token),
         _ = stopping.wait_for(|stopping| *stopping) => {}
-        () = tokio::time::sleep(poll.wait.min(serving.limits.poll)) => {}
+        () = tokio::time::sleep(time.min(serving.limits.poll)) => {}
         outcome = revoked => outcome?,
     }
     Ok(())
@@ -186,13 +197,13 @@ impl<'a> TokenAnswer<'a> {
 }
 
 impl Poll {
-    /// What the query asks for, if it asks to wait.
-    fn read(query: Option<&str>) -> Result<Option<Self>, Refusal> {
+    /// What the query asks for, if it asks to wait. Which token the caller has must be said, here or in `If-None-Match`.
+    fn read(query: Option<&str>, has_tags: bool) -> Result<Option<Self>, Refusal> {
         const WAIT: Refusal =
             Refusal::QueryUnreadable("wait", "a whole number of seconds, such as `wait=30s`");
         const AFTER: Refusal = Refusal::QueryUnreadable(
             "after",
-            "the `generation` that you have, a whole number, whenever you send `wait`",
+            "the `generation` that you have, a whole number, whenever you send `wait` without If-None-Match",
         );
         let (mut wait, mut after) = (None, None);
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -207,32 +218,33 @@ impl Poll {
         }
         match (wait, after) {
             (None, _) => Ok(None),
-            (Some(_), None) => Err(AFTER),
-            (Some(wait), Some(after)) => Ok(Some(Self { wait, after })),
+            (Some(_), None) if !has_tags => Err(AFTER),
+            (Some(wait), after) => Ok(Some(Self { wait, after })),
         }
     }
 }
 
-/// The generations that the caller says it has.
+/// The token that the caller says it has.
+#[derive(Clone, Copy)]
 struct Known<'a> {
+    /// The tags in `If-None-Match`, which say more than a generation.
     tags: Option<&'a str>,
     after: Option<Generation>,
 }
 
-impl<'a> Known<'a> {
-    fn of(headers: &'a HeaderMap) -> Self {
-        let tags = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-        Self { tags, after: None }
+impl Known<'_> {
+    fn includes(&self, token: &Token) -> bool {
+        let Some(tags) = self.tags else { return self.after == Some(token.generation) };
+        let current = tag_of(token);
+        tags.split(',').map(str::trim).any(|tag| {
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == current
+        })
     }
+}
 
-    fn includes(&self, generation: Generation) -> bool {
-        let matches = |tag: &str| {
-            let tag = tag.trim();
-            let number = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse();
-            tag == "*" || number.is_ok_and(|number| Generation(number) == generation)
-        };
-        self.after == Some(generation) || self.tags.is_some_and(|tags| tags.split(',').any(matches))
-    }
+/// What tells a token from every other. Its generation alone does not: when a store was lost, they begin anew.
+fn tag_of(token: &Token) -> String {
+    format!("{}-{:08x}", token.generation, token.fingerprint().prefix())
 }
 
 /// Whoever calls a route that knows one method only.
@@ -286,24 +298,60 @@ fn told(outcome: Outcome) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use lingpai_core::Way;
+
     use super::*;
 
     #[test]
     fn a_poll_says_how_long_and_after_what() {
-        let poll = Poll { wait: Duration::from_secs(30), after: Generation(7) };
-        assert_eq!(Poll::read(Some("wait=30s&x=1&after=7")).unwrap(), Some(poll));
-        assert_eq!(Poll::read(Some("after=7&wait=30")).unwrap(), Some(poll));
-        assert_eq!(Poll::read(Some("after=7")).unwrap(), None);
+        let poll = Poll { wait: Duration::from_secs(30), after: Some(Generation(7)) };
+        assert_eq!(Poll::read(Some("wait=30s&x=1&after=7"), false).unwrap(), Some(poll));
+        assert_eq!(Poll::read(Some("after=7&wait=30"), true).unwrap(), Some(poll));
+        assert_eq!(Poll::read(Some("after=7"), false).unwrap(), None);
+        let tagged = Poll { after: None, ..poll };
+        assert_eq!(Poll::read(Some("wait=30s"), true).unwrap(), Some(tagged));
         for bad in ["wait=30s", "wait=x&after=7", "wait=-1&after=7", "wait=1s&after=x"] {
-            assert!(Poll::read(Some(bad)).is_err(), "{bad}");
+            assert!(Poll::read(Some(bad), false).is_err(), "{bad}");
+        }
+    }
+
+    fn token(generation: u64, value: &str) -> Token {
+        Token {
+            value: Secret::from(value),
+            generation: Generation(generation),
+            issued_at: Timestamp::default(),
+            expires_at: Timestamp::from_millis(7_200_000),
+            full_life: Duration::from_secs(7200),
+            way: Way::Primary,
         }
     }
 
     #[test]
     fn a_tag_is_known_in_every_form_that_http_allows() {
-        for tags in ["\"7\"", "W/\"7\"", "\"3\", \"7\"", "*"] {
-            assert!(Known { tags: Some(tags), after: None }.includes(Generation(7)), "{tags}");
+        let token = token(7, "70_GTSJ");
+        let tag = tag_of(&token);
+        for tags in [
+            format!("\"{tag}\""),
+            format!("W/\"{tag}\""),
+            format!("\"3-0\", \"{tag}\""),
+            "*".into(),
+        ] {
+            assert!(Known { tags: Some(&tags), after: None }.includes(&token), "{tags}");
         }
-        assert!(!Known { tags: Some("\"77\""), after: None }.includes(Generation(7)));
+        for tags in
+            [format!("\"7{tag}\""), "\"7\"".to_owned(), "\"7-00000000\"".into(), String::new()]
+        {
+            assert!(!Known { tags: Some(&tags), after: None }.includes(&token), "{tags}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_a_store_that_began_anew_is_not_taken_for_one_before_it() {
+        let before = tag_of(&token(7, "70_GTSJ"));
+        let tags = Some(before.as_str());
+        assert!(Known { tags, after: None }.includes(&token(7, "70_GTSJ")));
+        assert!(!Known { tags, after: None }.includes(&token(7, "71_ANEW")));
+        assert!(!Known { tags, after: Some(Generation(7)) }.includes(&token(7, "71_ANEW")));
+        assert!(!Known { tags: None, after: Some(Generation(7)) }.includes(&token(1, "71_ANEW")));
     }
 }

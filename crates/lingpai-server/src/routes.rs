@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
@@ -18,7 +18,7 @@ use crate::proxies::Origin;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, monitor, native, openapi};
+use crate::{accounts, events, keys, manage, monitor, native, openapi};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(crate) enum Route<'a> {
     Account(&'a str),
     /// Have the account's token replaced.
     Rotate(&'a str),
+    /// Give the account another AppSecret.
+    Secret(&'a str),
     /// Events as they happen.
     Events,
     /// Events that were.
@@ -109,8 +111,23 @@ async fn rare(
             native::report_invalid(serving, &decoded(account), head, body, peer).await
         }
         Route::Rotate(account) => native::rotate(serving, &decoded(account), head, peer).await,
-        Route::Accounts => accounts::list(serving, head, peer).await,
-        Route::Account(account) => accounts::status(serving, &decoded(account), head, peer).await,
+        Route::Accounts => match head.method {
+            Method::GET => accounts::list(serving, head, peer).await,
+            Method::POST => manage::create(serving, head, body, peer).await,
+            _ => Err(Refusal::MethodUnknown("GET, POST")),
+        },
+        Route::Account(account) => {
+            let account = &decoded(account);
+            match head.method {
+                Method::GET => accounts::status(serving, account, head, peer).await,
+                Method::PATCH => manage::update(serving, account, head, body, peer).await,
+                Method::DELETE => manage::remove(serving, account, head, peer).await,
+                _ => Err(Refusal::MethodUnknown("GET, PATCH, DELETE")),
+            }
+        }
+        Route::Secret(account) => {
+            manage::replace_secret(serving, &decoded(account), head, body, peer).await
+        }
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -130,6 +147,7 @@ impl<'a> Route<'a> {
                 Some((account, "token")) => Self::Token(account),
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
                 Some((account, "token/rotate")) => Self::Rotate(account),
+                Some((account, "secret")) => Self::Secret(account),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
@@ -158,12 +176,12 @@ impl<'a> Route<'a> {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Keys | Self::Key(_) | Self::Metrics => true,
+            Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
         }
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 16] = [
+    pub(crate) const NAMES: [&'static str; 17] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -171,6 +189,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/token/rotate",
         "/v1/accounts",
         "/v1/accounts/{account}",
+        "/v1/accounts/{account}/secret",
         "/v1/events",
         "/v1/events/history",
         "/v1/keys",
@@ -192,15 +211,16 @@ impl<'a> Route<'a> {
             Self::Rotate(_) => 4,
             Self::Accounts => 5,
             Self::Account(_) => 6,
-            Self::Events => 7,
-            Self::History => 8,
-            Self::Keys => 9,
-            Self::Key(_) => 10,
-            Self::Health => 11,
-            Self::Ready => 12,
-            Self::Metrics => 13,
-            Self::OpenApi => 14,
-            Self::Unknown => 15,
+            Self::Secret(_) => 7,
+            Self::Events => 8,
+            Self::History => 9,
+            Self::Keys => 10,
+            Self::Key(_) => 11,
+            Self::Health => 12,
+            Self::Ready => 13,
+            Self::Metrics => 14,
+            Self::OpenApi => 15,
+            Self::Unknown => 16,
         }
     }
 

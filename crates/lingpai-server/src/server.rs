@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::error::Error;
 use crate::given::Given;
@@ -35,6 +36,7 @@ pub struct Server {
     limits: Limits,
     proxies: Proxies,
     logs_access: bool,
+    changes: Option<Desk>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -49,7 +51,7 @@ impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
         let (limits, proxies) = (Limits::default(), Proxies::default());
-        Self { registry, directory, limits, proxies, logs_access: false }
+        Self { registry, directory, limits, proxies, logs_access: false, changes: None }
     }
 
     /// The same with other limits.
@@ -70,6 +72,13 @@ impl Server {
         self
     }
 
+    /// The same, and clients can change accounts: what they ask for is for the caller to do.
+    pub fn taking_changes(mut self) -> (Self, Changes) {
+        let (desk, changes) = Changes::channel();
+        self.changes = Some(desk);
+        (self, changes)
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -88,7 +97,7 @@ impl Server {
         let clock = Arc::clone(self.registry.clock());
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let serving = Arc::new(Serving {
@@ -102,6 +111,7 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            changes,
             leaving: AtomicBool::new(false),
             stopping,
         });

@@ -14,6 +14,7 @@ use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::change::Desk;
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
@@ -37,6 +38,8 @@ pub(crate) struct Serving {
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
     pub(crate) complained: AtomicBool,
+    /// Where changes of accounts go, if somebody makes them.
+    pub(crate) changes: Option<Desk>,
     /// True as soon as the server is asked to end: clients should go elsewhere.
     pub(crate) leaving: AtomicBool,
     /// True as soon as the server ends.

@@ -45,6 +45,12 @@ pub(crate) fn blames_token(failure: &Failure) -> bool {
     entry.is_some_and(|entry| entry.nature == Nature::TokenBad)
 }
 
+/// Whether a failure of a call for a token says that appid and secret do not go together, or that WeChat has frozen the
+/// secret.
+pub(crate) fn blames_secret(failure: &Failure) -> bool {
+    failure.code.is_some_and(|code| [40001, 40013, 40125, 40243].contains(&code))
+}
+
 /// The answer as an object, if it does not say that the call was refused.
 fn accepted(
     status: StatusCode,

@@ -1,6 +1,7 @@
 //! `lingpai account`: the accounts in the store, and how they stand. A running server notices a change within seconds.
 
 mod app_secret;
+pub(crate) mod elsewhere;
 
 use lingpai_core::store::Record;
 use lingpai_core::{Account, AccountId, Clock, Kind, SystemClock, Timestamp};
@@ -25,7 +26,7 @@ pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Er
 async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Result<(), Error> {
     let now = SystemClock::new().now().wall;
     match command {
-        args::Account::Add { account: id, kind, mode, secret } => {
+        args::Account::Add { account: id, kind, mode, secret, .. } => {
             refuse_configured(&id, config)?;
             if find(store, &id).await?.is_some() {
                 return Err(Error::said(format!(
@@ -43,7 +44,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             ));
             Ok(())
         }
-        args::Account::SetSecret { account: id, secret } => {
+        args::Account::SetSecret { account: id, secret, .. } => {
             refuse_configured(&id, config)?;
             let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
             let secret = app_secret::take(&id, &secret)?;
@@ -86,7 +87,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 output::print(&standing.told())
             }
         }
-        args::Account::Remove { account } => {
+        args::Account::Remove { account, .. } => {
             refuse_configured(&account, config)?;
             if !store.directory().remove_account(&account).await? {
                 return Err(unknown(account.as_str()));
@@ -106,15 +107,13 @@ async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Erro
 
 /// What the configuration says of an account wins over the store: a change here would not last.
 fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
-    match &config.file {
-        Some(file) if config.accounts.iter().any(|configured| configured.id == *account) => {
-            Err(Error::said(format!(
-                "the account {account} stands in {}, which wins over the store. Change it there, or take its \
-                 [[account]] out first",
-                file.display()
-            )))
-        }
-        _ => Ok(()),
+    match config.file_that_names(account) {
+        Some(file) => Err(Error::said(format!(
+            "the account {account} stands in {}, which wins over the store. Change it there, or take its [[account]] \
+             out first",
+            file.display()
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
+use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
 use lingpai_core::{Clock, Directory, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(crate) async fn first(
     directory.put_key(&new.record).await?;
     Ok(Some(format!(
         "\nThere was no API key yet, so one was made. It may do everything, and is shown this once:\n\n    {}\n\n\
-         Make one for each service that may do less: lingpai key create NAME --right token:read --account APPID\n",
+         Make one for each service that may do less: lingpai key create NAME --role service --account APPID\n",
         new.key.expose()
     )))
 }
@@ -63,16 +63,15 @@ async fn create(
     options: &KeyCreate,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let rights: BTreeSet<Right> = match options.rights.as_slice() {
-        _ if options.admin => [Right::Admin].into(),
-        [] => [Right::TokenRead, Right::TokenReport].into(),
-        rights => rights.iter().copied().collect(),
-    };
+    let rights = rights_for(options)?;
     let accounts = match options.accounts.as_slice() {
         [] => Accounts::All,
         accounts => Accounts::Only(accounts.iter().cloned().collect()),
     };
     let mut new = make(&options.name, rights, accounts, now)?;
+    new.record.environment = options.environment;
+    new.record.networks.clone_from(&options.networks);
+    new.record.preset = options.preset;
     new.record.expires_at = options.expires_in.map(|time| now + time);
     directory.put_key(&new.record).await?;
     if options.json {
@@ -81,13 +80,27 @@ async fn create(
         return output::print_json(&shown);
     }
     output::tell(&format!(
-        "The key of {}: {} on {}. It is shown this once; revoke it with: lingpai key revoke {}",
+        "The {} key of {}: {} on {}. It is shown this once; revoke it with: lingpai key revoke {}",
+        new.record.environment.as_str(),
         new.record.name,
         rights_of(&new.record),
         accounts_of(&new.record),
         new.record.id
     ));
     output::print(new.key.expose())
+}
+
+fn rights_for(options: &KeyCreate) -> Result<BTreeSet<Right>, Error> {
+    let KeyCreate { environment, rights, .. } = options;
+    let role = if options.admin { Some(Role::Admin) } else { options.role };
+    let named: BTreeSet<Right> = match (role, rights.as_slice()) {
+        (None, []) => {
+            let usual = [Right::TokenRead, Right::TokenReport].into_iter();
+            usual.filter(|right| environment.allows(*right)).collect()
+        }
+        (_, rights) => rights.iter().copied().collect(),
+    };
+    environment.grant(role, named).map_err(|harmful| Error::said(harmful.to_string()))
 }
 
 async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(), Error> {
@@ -100,14 +113,18 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
         output::tell("There are no keys yet. Make one: lingpai key create NAME");
         return Ok(());
     }
-    let heading = ["ID", "NAME", "RIGHTS", "ACCOUNTS", "CREATED", "STATE"].map(str::to_owned);
+    let heading = ["ID", "NAME", "FOR", "RIGHTS", "ACCOUNTS", "FROM", "PRESET", "CREATED", "STATE"];
+    let heading = heading.map(str::to_owned);
     let rows = keys.iter().map(|key| {
         let state = state_of(key, now);
         [
             key.id.clone(),
             key.name.clone(),
+            key.environment.as_str().to_owned(),
             rights_of(key),
             accounts_of(key),
+            networks_of(key),
+            key.preset.as_str().to_owned(),
             key.created_at.to_string(),
             state,
         ]
@@ -148,6 +165,13 @@ fn accounts_of(key: &ApiKey) -> String {
     }
 }
 
+fn networks_of(key: &ApiKey) -> String {
+    match key.networks.as_slice() {
+        [] => "everywhere".to_owned(),
+        networks => networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+    }
+}
+
 fn state_of(key: &ApiKey, now: Timestamp) -> String {
     match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {at}"),
@@ -162,11 +186,14 @@ fn to_json(key: &ApiKey, now: Timestamp) -> Value {
     json!({
         "id": key.id,
         "name": key.name,
+        "environment": key.environment,
         "rights": key.rights,
         "accounts": match &key.accounts {
             Accounts::All => Value::from("all"),
             Accounts::Only(accounts) => json!(accounts),
         },
+        "networks": key.networks,
+        "preset": key.preset,
         "created_at": key.created_at.to_string(),
         "expires_at": time(key.expires_at),
         "revoked_at": time(key.revoked_at),

@@ -4,9 +4,11 @@ pub(crate) mod account;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod rotate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod token;
 

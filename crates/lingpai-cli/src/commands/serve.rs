@@ -88,6 +88,7 @@ async fn serve(
         .with_limits(Limits { notice: config.listen.drain, ..Limits::default() })
         .behind(config.listen.proxies.clone());
     let server = if config.log.access { server.logging_access() } else { server };
+    let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let accounts = keeping.count();
@@ -102,7 +103,7 @@ async fn serve(
     }
     tokio::select! {
         () = bound.serve(end) => {}
-        never = Follower::new(in_force, keeping, hangups, tls).follow() => match never {},
+        never = Follower::new(in_force, keeping, hangups, tls, changes).follow() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lingpai_core::Secret;
 use serde_json::{Value, json};
 
 use crate::args::Token;
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks a server.
 pub(crate) async fn ask(options: Token, environment: Environment<'_>) -> Result<(), Error> {
-    let client = Client::new(&options.server, key(&options, environment)?)?;
+    let client = Client::of(&options.asked, environment)?;
     show(&options, &client.token(&options.account).await?)
 }
 
@@ -64,22 +63,4 @@ fn show(options: &Token, token: &Value) -> Result<(), Error> {
     } else {
         output::print(token["access_token"].as_str().unwrap_or_default())
     }
-}
-
-fn key(options: &Token, environment: Environment<'_>) -> Result<Secret, Error> {
-    let text = match &options.key_file {
-        Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
-            path: path.clone(),
-            deed: "read",
-            advice: "Name the file that holds your API key",
-            source,
-        })?,
-        None => environment("LINGPAI_KEY").ok_or_else(|| {
-            Error::said(
-                "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
-                 `lingpai key create NAME` makes one",
-            )
-        })?,
-    };
-    Ok(Secret::from(text.trim()))
 }

@@ -11,11 +11,10 @@ use toml::de::DeValue;
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Section, name_of, one_of};
-use super::settings::duration_between;
+use super::settings::duration_within;
 use super::show_duration;
 use super::upstream::of_account;
 
-const DAY: Duration = Duration::from_hours(24);
 const KINDS: [(&str, AccountKind); 3] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
@@ -83,11 +82,10 @@ fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
     if let Some(refresh) = refresh(section) {
         policy.refresh = refresh;
     }
-    let hour = Duration::from_hours(1);
-    if let Some(said) = section.text("lead", duration_between(Duration::from_secs(1), hour)) {
+    if let Some(said) = section.text("lead", duration_within(Policy::LEADS)) {
         policy.lead = said.value;
     }
-    if let Some(said) = section.text("jitter", duration_between(Duration::ZERO, hour)) {
+    if let Some(said) = section.text("jitter", duration_within(Policy::JITTERS)) {
         policy.jitter = said.value;
     }
     policy.daily_budget = section.count("daily-budget").map(|said| said.value);
@@ -97,9 +95,8 @@ fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
     if let Some(said) = section.flag("alone") {
         policy.alone = said.value;
     }
-    let bounds = duration_between(Duration::from_secs(1), Duration::from_mins(2));
     let mut place = section.place();
-    if let Some(said) = section.text("fetch-deadline", bounds) {
+    if let Some(said) = section.text("fetch-deadline", duration_within(Policy::FETCH_DEADLINES)) {
         policy.fetch_deadline = said.value;
         place = said.place;
     }
@@ -131,8 +128,7 @@ fn refresh(section: &mut Section<'_>) -> Option<Refresh> {
         }
         DeValue::Table(table) => {
             let mut section = Section::new(reading, Some(table), value.span(), None);
-            let idle =
-                section.text("idle-after", duration_between(Duration::from_mins(1), 30 * DAY));
+            let idle = section.text("idle-after", duration_within(Policy::IDLE_TIMES));
             section.end();
             if table.iter().count() == 0 {
                 reading.mistake(place, format!("say when: write {FORMS}"));

@@ -11,7 +11,7 @@ use lingpai_server::{Address, Identity, Proxies, Surface, Tell};
 use super::DEFAULT_LISTEN;
 use super::mistake::Place;
 use super::section::{Said, Section, one_of};
-use super::settings::duration_between;
+use super::settings::duration_within;
 
 /// Longer, and whoever restarts the server takes it to hang.
 const LONGEST_DRAIN: Duration = Duration::from_mins(5);
@@ -52,7 +52,7 @@ pub(super) fn read(root: &mut Section<'_>, base: &Path, argument: Option<SocketA
     let admin = root.texts("admin-listen", parse).unwrap_or_default();
     let plain_text = root.flag("allow-plain-text").is_some_and(|said| said.value);
     let proxies = proxies(root);
-    let drain = root.text("drain", duration_between(Duration::ZERO, LONGEST_DRAIN));
+    let drain = root.text("drain", duration_within(Duration::ZERO..=LONGEST_DRAIN));
 
     let argument = argument.map(|addr| {
         vec![Said { value: Address::Http(addr), place: Place::Elsewhere("--listen".to_owned()) }]

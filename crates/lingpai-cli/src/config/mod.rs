@@ -25,7 +25,7 @@ use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use lingpai_core::Account;
+use lingpai_core::{Account, AccountId};
 use lingpai_store::KeySource;
 use lingpai_wechat::wire;
 use toml::de::DeTable;
@@ -140,6 +140,12 @@ impl Log {
 }
 
 impl Config {
+    /// The file, if it names this account: what it says wins over the store.
+    pub(crate) fn file_that_names(&self, account: &AccountId) -> Option<&Path> {
+        let is_named = self.accounts.iter().any(|configured| configured.id == *account);
+        self.file.as_deref().filter(|_| is_named)
+    }
+
     /// What it comes to, in a few lines.
     pub(crate) fn summary(&self) -> String {
         let file = match &self.file {

@@ -1,6 +1,7 @@
 //! The settings of the file outside the accounts, one function each.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,13 +82,15 @@ fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {
 }
 
 /// A reader of spans of time within bounds.
-pub(super) fn duration_between(
-    least: Duration,
-    most: Duration,
+pub(super) fn duration_within(
+    bounds: RangeInclusive<Duration>,
 ) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| match parse_duration(text)? {
-        time if (least..=most).contains(&time) => Ok(time),
-        _ => Err(format!("must lie between {} and {}", show_duration(least), show_duration(most))),
+        time if bounds.contains(&time) => Ok(time),
+        _ => {
+            let (least, most) = (show_duration(*bounds.start()), show_duration(*bounds.end()));
+            Err(format!("must lie between {least} and {most}"))
+        }
     }
 }
 

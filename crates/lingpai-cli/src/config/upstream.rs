@@ -11,7 +11,7 @@ use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities, Guard};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Environment, Reading, Said, Section};
-use super::settings::duration_between;
+use super::settings::duration_within;
 
 const MIN_DEADLINE: Duration = Duration::from_millis(100);
 const MAX_DEADLINE: Duration = Duration::from_mins(1);
@@ -25,7 +25,7 @@ pub(super) fn read(root: &mut Section<'_>, base: &Path) -> wire::Settings {
     let default = wire::Deadlines::default();
     let host = root.text("upstream", told::<BaseUrl>).map(|said| said.value);
     let mut deadline =
-        |key, default| match root.text(key, duration_between(MIN_DEADLINE, MAX_DEADLINE)) {
+        |key, default| match root.text(key, duration_within(MIN_DEADLINE..=MAX_DEADLINE)) {
             Some(said) => said.value,
             None => default,
         };

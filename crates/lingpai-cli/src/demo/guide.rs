@@ -5,9 +5,10 @@ use std::time::Duration;
 use lingpai_core::{AccountId, Mode};
 
 use super::folder::DemoKey;
-use super::screen::{Screen, Tone};
+use super::screen::Screen;
 use crate::config::show_duration;
 use crate::error::Error;
+use crate::output::{Tone, paint};
 
 /// What the lines are made of.
 pub(super) struct Guide<'a> {
@@ -29,7 +30,7 @@ impl Guide<'_> {
             Mode::Stable => "stable mode",
             Mode::Classic => "classic mode",
         };
-        screen.line(&screen.paint(
+        screen.line(&paint(
             Tone::Strong,
             "Lingpai demo: the server, one account, and a simulated WeChat",
         ))?;
@@ -48,18 +49,16 @@ impl Guide<'_> {
             "  data      {data}/ (a sealed SQLite store; remove the folder to begin anew)"
         ))?;
         screen.line("")?;
-        screen.line(
-            &screen.paint(Tone::Strong, "Try next, in another terminal in this directory:"),
-        )?;
+        screen.line(&paint(Tone::Strong, "Try next, in another terminal in this directory:"))?;
         for (what, lines) in self.lines() {
             screen.line("")?;
             screen.line(&format!("  {what}"))?;
             for line in lines {
-                screen.line(&format!("    {}", screen.paint(Tone::Code, &line)))?;
+                screen.line(&format!("    {}", paint(Tone::Code, &line)))?;
             }
         }
         screen.line("")?;
-        screen.line(&screen.paint(
+        screen.line(&paint(
             Tone::Strong,
             "What happens (Ctrl-C ends it; start it again and the token is still there):",
         ))

@@ -23,6 +23,7 @@ use self::guide::Guide;
 use self::screen::Screen;
 use self::story::Story;
 use crate::args::Serve;
+use crate::changes;
 use crate::client::Client;
 use crate::config::DEFAULT_LISTEN;
 use crate::error::Error;
@@ -49,8 +50,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     }));
 
     let settings = wire::Settings { hosts: vec![upstream.parse()?], ..wire::Settings::default() };
-    let keeping = Keeping::open(&folder.store(), settings).await?;
-    let outcome = keep(&keeping, &folder, &options, &upstream, end).await;
+    let mut keeping = Keeping::open(&folder.store(), settings).await?;
+    let outcome = keep(&mut keeping, &folder, &options, &upstream, end).await;
     // The engine first: what it has under way needs somebody to ask.
     keeping.close().await;
     drop(stop);
@@ -59,7 +60,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
 }
 
 async fn keep(
-    keeping: &Keeping,
+    keeping: &mut Keeping,
     folder: &Folder,
     options: &Serve,
     upstream: &str,
@@ -68,6 +69,7 @@ async fn keep(
     let account = account(keeping, options).await?;
     let key = folder.key(&*keeping.store.directory(), keeping.clock().now().wall).await?;
     let server = server::Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
+    let (server, changes) = server.taking_changes();
     let bound = server.bind(options.listen.unwrap_or(DEFAULT_LISTEN)).await?;
     let server = format!("http://{}", bound.local_addr());
 
@@ -82,6 +84,7 @@ async fn keep(
     .show(&mut screen, options.lifetime)?;
     let events = keeping.registry.events();
     let keeper: Arc<Keeper> = keeping.keep(&account);
+    keeping.sync().await?; // Those that were created over HTTP in an earlier run.
     let client = Client::new(&server, key.key)?;
     let clock = Arc::clone(keeping.clock());
     let mut story = Story::begin(screen, clock, keeper, client, account.id);
@@ -97,8 +100,10 @@ async fn keep(
         drop(ending);
         told
     };
-    let (told, ()) = tokio::join!(told, serving);
-    told
+    tokio::select! {
+        (told, ()) = async { tokio::join!(told, serving) } => told,
+        never = changes::make_all(changes, keeping) => match never {},
+    }
 }
 
 /// The sandbox's account, in the store as any other.

@@ -3,47 +3,18 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::error::Error;
+use crate::output::{Tone, paint};
 
 /// Standard output.
 pub(super) struct Screen {
     is_terminal: bool,
-    has_colour: bool,
     /// A status stands on the last line.
     has_status: bool,
 }
 
-/// What a text is, which decides its looks.
-#[derive(Clone, Copy)]
-pub(super) enum Tone {
-    /// A heading.
-    Strong,
-    /// Something to type.
-    Code,
-    /// Good news.
-    Good,
-    /// Bad news.
-    Bad,
-    /// What one need not read.
-    Faint,
-}
-
 impl Screen {
     pub(super) fn new() -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let has_colour = is_terminal && std::env::var_os("NO_COLOR").is_none();
-        Self { is_terminal, has_colour, has_status: false }
-    }
-
-    /// The text in its tone.
-    pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Strong => "1",
-            Tone::Code => "36",
-            Tone::Good => "32",
-            Tone::Bad => "31",
-            Tone::Faint => "2",
-        };
-        if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        Self { is_terminal: io::stdout().is_terminal(), has_status: false }
     }
 
     /// Prints a line for good.
@@ -56,7 +27,7 @@ impl Screen {
     /// Shows how it stands, on a line that the next one replaces. Nowhere but on a terminal.
     pub(super) fn status(&mut self, text: &str) -> Result<(), Error> {
         if self.is_terminal {
-            self.put(&self.paint(Tone::Faint, text))?;
+            self.put(&paint(Tone::Faint, text))?;
             self.has_status = true;
         }
         Ok(())

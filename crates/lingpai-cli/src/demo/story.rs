@@ -10,10 +10,11 @@ use lingpai_core::{AccountId, Clock, Generation, Instant, Keeper, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-use super::screen::{Screen, Tone};
+use super::screen::Screen;
 use crate::client::Client;
 use crate::config::show_duration;
 use crate::error::Error;
+use crate::output::{Tone, paint};
 
 /// How often the demo's own client reads the token.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -215,7 +216,7 @@ impl Story {
     }
 
     fn say(&mut self, tone: Tone, text: &str) -> Result<(), Error> {
-        let line = format!("{}  {}", self.elapsed(), self.screen.paint(tone, text));
+        let line = format!("{}  {}", self.elapsed(), paint(tone, text));
         self.screen.line(&line)
     }
 

@@ -119,6 +119,56 @@ fn a_key_is_shown_once_listed_without_itself_and_can_be_revoked() {
 }
 
 #[test]
+fn a_key_is_made_for_an_environment_networks_and_an_sdk() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), &["key", "create"]);
+        command.args(arguments);
+        run(command)
+    };
+    let arguments = [
+        "ci",
+        "--environment",
+        "test",
+        "--role",
+        "service",
+        "--network",
+        "10.2.0.0/16",
+        "--network",
+        "::1",
+        "--preset",
+        "wechatpy",
+        "--expires-in",
+        "90d",
+        "--json",
+    ];
+    let made = create(&arguments);
+    let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    assert_eq!(made["environment"], "test");
+    assert_eq!(made["rights"], serde_json::json!(["token:read", "gateway", "ticket"]));
+    assert_eq!(made["networks"], serde_json::json!(["10.2.0.0/16", "::1/128"]));
+    assert_eq!(made["preset"], "wechatpy");
+    let usual = create(&["dev", "--environment", "dev"]);
+    assert!(usual.err.contains("The dev key of dev: token:read on all accounts"), "{}", usual.err);
+    let listed = run(lingpai(folder.path(), &["key", "list"])).out;
+    assert!(listed.contains("10.2.0.0/16 ::1/128  wechatpy"), "{listed}");
+
+    for harmful in [&["--role", "operator"][..], &["--right", "token:report"], &["--admin"]] {
+        let refused = create(&[&["x", "--environment", "dev"], harmful].concat());
+        assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+        assert!(refused.err.contains("of the environment `dev`"), "{}", refused.err);
+    }
+    for unknown in [
+        ["--role", "king"],
+        ["--environment", "staging"],
+        ["--preset", "x"],
+        ["--network", "10.0.0.0/99"],
+    ] {
+        assert_eq!(create(&[&["x"][..], &unknown].concat()).code, Some(2), "{unknown:?}");
+    }
+}
+
+#[test]
 fn the_store_can_be_given_another_master_key() {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("lingpai.key");

@@ -100,6 +100,50 @@ fn a_key_made_while_the_server_runs_works_at_once() {
 }
 
 #[test]
+fn an_operator_sees_how_accounts_stand_and_has_a_token_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, upstream) = sandbox(folder.path());
+    configure(folder.path(), &upstream);
+    let (mut server, url) = serve(folder.path());
+    server.wait_for("token rotated");
+    let made = {
+        let create = ["key", "create", "ops", "--role", "operator", "--network", "127.0.0.0/8"];
+        let mut command = lingpai(folder.path(), &create);
+        command.env("SECRET", SECRET);
+        run(command)
+    };
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let ask = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), arguments);
+        command.env("LINGPAI_KEY", made.out.trim()).env("LINGPAI_SERVER", &url);
+        run(command)
+    };
+    let status = ask(&["status"]);
+    let line = status.out.lines().nth(1).unwrap_or_default();
+    assert!(
+        line.starts_with(&format!("{APPID}  access_token  good")),
+        "{}{}",
+        status.out,
+        status.err
+    );
+    let status = ask(&["status", APPID, "--json"]).out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status[0]["credentials"][0]["generation"], 1);
+    let unknown = ask(&["status", "wx0"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(1), ""));
+
+    let unasked = ask(&["rotate", APPID]);
+    assert_eq!(unasked.code, Some(1));
+    assert!(unasked.err.contains("Say --yes if it is meant"), "{}", unasked.err);
+    let token = ask(&["token", APPID]).out;
+    let rotated = ask(&["rotate", APPID, "--yes"]);
+    // The token has just been fetched, and the one before it must not die in use.
+    assert_eq!(rotated.code, Some(1));
+    assert!(rotated.err.contains("replaced moments ago"), "{}", rotated.err);
+    assert_eq!(ask(&["token", APPID]).out, token);
+}
+
+#[test]
 fn a_port_in_use_is_said_before_anything_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let (_sandbox, upstream) = sandbox(folder.path());

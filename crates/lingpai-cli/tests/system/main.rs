@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, and the long ones print their figures"
 )]
 
+mod accounts;
 mod certificates;
 mod crowd;
 mod day;

@@ -142,6 +142,11 @@ impl Home {
         std::fs::read_to_string(self.folder.path().join("lingpai.toml")).unwrap()
     }
 
+    /// The API key of the test.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn secret_file(&self, account: usize) -> PathBuf {
         self.folder.path().join(format!("secret-{account}"))
     }
@@ -236,14 +241,18 @@ impl Home {
     /// Reports a token as invalid. The whole answer.
     pub(crate) async fn report(&self, account: usize, token: &str) -> String {
         let body = format!("{{\"access_token\":\"{token}\"}}");
-        let request =
-            self.request(&format!("/v1/accounts/{}/token/report-invalid", appid(account)));
-        let head = request.replacen("GET", "POST", 1);
+        let path = format!("/v1/accounts/{}/token/report-invalid", appid(account));
+        self.call("POST", &path, &body).await.1
+    }
+
+    /// Asks with the key of the test: the status, and the body.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let head = self.request(path).replacen("GET", method, 1);
         let head = head.trim_end();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(whole.as_bytes()).await.unwrap();
-        answer(&mut stream).await.unwrap().1
+        answer(&mut stream).await.unwrap()
     }
 
     pub(crate) fn request(&self, path: &str) -> String {

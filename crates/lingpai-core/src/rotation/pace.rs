@@ -54,10 +54,12 @@ impl Rotation {
     }
 
     /// The earliest time for a rotation of our own accord: never closer to the last than the overlap, or the token before
-    /// the last would die while clients still use it.
+    /// the last would die while clients still use it. A token that has ended, such as one whose age a clock that was set
+    /// back has made unknown, holds nothing up.
     pub(super) fn spaced(&self) -> Instant {
         self.current.map_or(Instant::default(), |held| {
-            held.issued + self.overlap(held.way).max(MIN_SPACING.min(held.full_life))
+            let spacing = self.overlap(held.way).max(MIN_SPACING.min(held.full_life));
+            (held.issued + spacing).min(held.ends)
         })
     }
 

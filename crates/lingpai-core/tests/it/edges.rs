@@ -124,6 +124,16 @@ fn a_lost_classic_fetch_is_repaired_soon_although_the_clock_was_set_back() {
 }
 
 #[test]
+fn a_classic_account_is_fetched_for_at_once_after_a_restart_although_the_clock_was_set_back() {
+    let mut machine = Machine::classic();
+    let record = machine.record("A", 110 * MINUTE, 5);
+    machine.now.wall = machine.now.wall - 3 * HOUR;
+    machine.tell(Fact::Stored(Box::new(record)));
+    assert_eq!(machine.left(), Duration::ZERO, "its age is unknown, so it is not served");
+    assert_eq!(way_of(machine.step()), Way::Primary);
+}
+
+#[test]
 fn a_forced_call_waits_30_seconds_and_not_hours_although_the_clock_was_set_back() {
     let mut machine = Machine::stable();
     let mut record = machine.record("A", 100 * MINUTE, 5);

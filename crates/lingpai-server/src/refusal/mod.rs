@@ -14,6 +14,8 @@ use lingpai_core::client::Denied;
 use lingpai_core::keeper::{RotateError, Unavailable};
 use lingpai_core::{Failure, StoreError};
 
+use crate::change::Unchanged;
+
 /// Why a request is not served.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -49,6 +51,16 @@ pub(crate) enum Refusal {
     SomeAccountsOnly,
     /// The system gives no random bytes.
     NoRandomness,
+    /// There is an account of this name already.
+    AccountExists,
+    /// The account stands in this file, which wins over the store.
+    AccountConfigured(String),
+    /// WeChat refuses the new AppSecret.
+    SecretRefused(Box<Failure>),
+    /// The accounts of this server are not changed over HTTP.
+    AccountsFixed,
+    /// The change of an account has not been made yet.
+    ChangePending,
     /// The store cannot do what was asked.
     Store(StoreError),
     /// The token was not rotated, and after this time it is worth asking again.
@@ -90,6 +102,11 @@ impl Refusal {
             Self::KeyIdUnknown => "key-id-unknown",
             Self::SomeAccountsOnly => "accounts-limited",
             Self::NoRandomness => "no-randomness",
+            Self::AccountExists => "account-exists",
+            Self::AccountConfigured(_) => "account-configured",
+            Self::SecretRefused(_) => "secret-refused",
+            Self::AccountsFixed => "accounts-fixed",
+            Self::ChangePending => "change-pending",
             Self::Store(_) => "store-unavailable",
             Self::NotRotated(error, _) => match **error {
                 RotateError::Denied(_) => "rotation-denied",
@@ -131,6 +148,16 @@ impl Refusal {
             Self::KeyIdUnknown => "there is no key of this id".into(),
             Self::SomeAccountsOnly => "this API key is for some accounts only".into(),
             Self::NoRandomness => "the operating system gives no random bytes".into(),
+            Self::AccountExists => "an account of this name is kept here already".into(),
+            Self::AccountConfigured(file) => {
+                format!("the account stands in {file}, which wins over the store").into()
+            }
+            Self::SecretRefused(failure) => {
+                format!("WeChat refuses the new AppSecret, so the one before it stays: {failure}")
+                    .into()
+            }
+            Self::AccountsFixed => "the accounts of this server are not changed over HTTP".into(),
+            Self::ChangePending => "the change is taking long, and may still be made".into(),
             Self::Store(error) => format!("the store could not do it: {error}").into(),
             Self::NotRotated(error, _) => error.to_string().into(),
             Self::NoToken(unavailable) => match unavailable.failure.code {
@@ -189,6 +216,21 @@ impl Refusal {
             Self::KeyIdUnknown => "`GET /v1/keys` lists the ids, `lp_` and 12 digits".into(),
             Self::SomeAccountsOnly => "Use a key that is for all accounts".into(),
             Self::NoRandomness => "Check /dev/urandom on the server".into(),
+            Self::AccountExists => {
+                "Change it with PATCH /v1/accounts/{account}, or its AppSecret with PUT .../secret".into()
+            }
+            Self::AccountConfigured(_) => {
+                "Change it there: it is taken over within seconds. Or take its [[account]] out first".into()
+            }
+            Self::SecretRefused(_) => {
+                "Copy the AppSecret again from the console of the account; see that it is this account's, and not frozen \
+                 there"
+                    .into()
+            }
+            Self::AccountsFixed => "Change them where this server is given them".into(),
+            Self::ChangePending => {
+                "Ask how the account stands in a few seconds; if the change was not made, ask for it again".into()
+            }
             Self::Store(_) => "See to the store, then try again; tokens are served meanwhile".into(),
             Self::NotRotated(error, _) => match &**error {
                 RotateError::Denied(_) => {
@@ -206,6 +248,19 @@ fn remedy_of(failure: &Failure) -> Cow<'_, str> {
     match &failure.remedy {
         Some(remedy) => remedy.into(),
         None => "It is tried again by itself; ask again later".into(),
+    }
+}
+
+impl From<Unchanged> for Refusal {
+    fn from(unchanged: Unchanged) -> Self {
+        match unchanged {
+            Unchanged::Unknown => Self::AccountUnknown,
+            Unchanged::Exists => Self::AccountExists,
+            Unchanged::Configured(file) => Self::AccountConfigured(file),
+            Unchanged::Wrong(what) => Self::BodyWrong(what),
+            Unchanged::SecretRefused(failure) => Self::SecretRefused(Box::new(failure)),
+            Unchanged::Store(error) => Self::Store(error),
+        }
     }
 }
 

@@ -46,6 +46,7 @@ impl Refusal {
                 RotateError::Failed(failure) => Upstream::of(failure),
                 RotateError::Denied(_) => None,
             },
+            Self::SecretRefused(failure) => Upstream::of(failure),
             _ => None,
         };
         let said =
@@ -75,7 +76,7 @@ impl Refusal {
             Self::NotRotated(_, retry_after) if !retry_after.is_zero() => {
                 headers.insert(RETRY_AFTER, whole_seconds(*retry_after).into());
             }
-            Self::Pending => {
+            Self::Pending | Self::ChangePending => {
                 headers.insert(RETRY_AFTER, 1_u64.into());
             }
             _ => {}
@@ -99,12 +100,17 @@ impl Refusal {
             | Self::QueryUnreadable(..)
             | Self::ParameterMissing(_)
             | Self::GrantType => StatusCode::BAD_REQUEST,
+            Self::AccountExists | Self::AccountConfigured(_) => StatusCode::CONFLICT,
+            Self::SecretRefused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::AccountsFixed => StatusCode::NOT_IMPLEMENTED,
             Self::NoRandomness => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotRotated(error, _) => match **error {
                 RotateError::Denied(_) => StatusCode::CONFLICT,
                 RotateError::Failed(_) => StatusCode::BAD_GATEWAY,
             },
-            Self::NoToken(_) | Self::Pending | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoToken(_) | Self::Pending | Self::ChangePending | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

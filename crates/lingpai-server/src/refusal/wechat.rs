@@ -72,6 +72,11 @@ impl Refusal {
             | Self::KeyIdUnknown
             | Self::SomeAccountsOnly
             | Self::NoRandomness
+            | Self::AccountExists
+            | Self::AccountConfigured(_)
+            | Self::SecretRefused(_)
+            | Self::AccountsFixed
+            | Self::ChangePending
             | Self::Store(_)
             | Self::NotRotated(..) => (errcode::NO_TOKEN, self.in_own_words()),
         }

@@ -1,15 +1,19 @@
-//! Who may use which route.
+//! Who may use which route. What there is comes from `/openapi.json`, which is tested to describe every route there is: one
+//! that is new and not in the tables below fails a test.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lingpai_core::Environment;
 use lingpai_core::client::{Accounts, ApiKey, Right};
+use serde_json::Value;
 
-use crate::house::{House, KEPT, OTHER, now, only};
+use crate::house::{House, KEPT, OTHER, Reply, now, only};
 
 /// What a route is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum About {
-    /// One account, named in the path.
+    /// One account, named in the path, the query or the body.
     Account,
     /// Whatever accounts the key is for.
     Some,
@@ -17,73 +21,158 @@ enum About {
     All,
 }
 
-const ROUTES: [(&str, &str, Right, About); 11] = [
-    ("GET", "/v1/accounts/{}/token", Right::TokenRead, About::Account),
-    ("POST", "/v1/accounts/{}/token/report-invalid", Right::TokenReport, About::Account),
-    ("POST", "/v1/accounts/{}/token/rotate", Right::TokenRotate, About::Account),
-    ("GET", "/v1/accounts/{}", Right::StatusRead, About::Account),
-    ("GET", "/v1/accounts", Right::StatusRead, About::Some),
-    ("GET", "/v1/events", Right::StatusRead, About::Some),
-    ("GET", "/v1/events/history?account={}", Right::StatusRead, About::Account),
-    ("GET", "/metrics", Right::StatusRead, About::All),
-    ("GET", "/v1/keys", Right::Admin, About::All),
-    ("POST", "/v1/keys", Right::Admin, About::All),
-    ("DELETE", "/v1/keys/lp_000000000000", Right::Admin, About::All),
-];
-
-/// What a route answers to a key with these rights, changed so: the status and the name of the error.
-async fn answer(
-    house: &House,
-    (method, path, ..): (&str, &str, Right, About),
-    account: &str,
-    rights: &[Right],
-    accounts: Accounts,
-    change: impl FnOnce(&mut ApiKey),
-) -> (u16, String) {
-    let key = house.key_with(rights, accounts, change).await;
-    let reply = house.call(&key, method, &path.replace("{}", account), "").await;
-    (reply.status, reply.error().to_owned())
+/// A route for keys with a right.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    right: Right,
+    about: About,
+    body: &'static str,
 }
 
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
+const fn route(method: &'static str, path: &'static str, right: Right, about: About) -> Route {
+    Route { method, path, right, about, body: "" }
+}
+
+const ROUTES: [Route; 16] = [
+    route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
+    route(
+        "POST",
+        "/v1/accounts/{account}/token/report-invalid",
+        Right::TokenReport,
+        About::Account,
+    ),
+    route("POST", "/v1/accounts/{account}/token/rotate", Right::TokenRotate, About::Account),
+    route("GET", "/v1/accounts/{account}", Right::StatusRead, About::Account),
+    route("PATCH", "/v1/accounts/{account}", Right::Admin, About::Account),
+    route("DELETE", "/v1/accounts/{account}", Right::Admin, About::Account),
+    route("PUT", "/v1/accounts/{account}/secret", Right::Admin, About::Account),
+    route("GET", "/v1/accounts", Right::StatusRead, About::Some),
+    Route {
+        body: r#"{"account": "{account}", "secret": "0123456789abcdef"}"#,
+        ..route("POST", "/v1/accounts", Right::Admin, About::Account)
+    },
+    route("GET", "/v1/events", Right::StatusRead, About::Some),
+    route("GET", "/v1/events?account={account}", Right::StatusRead, About::Account),
+    route("GET", "/v1/events/history?account={account}", Right::StatusRead, About::Account),
+    route("GET", "/metrics", Right::StatusRead, About::All),
+    route("GET", "/v1/keys", Right::Admin, About::All),
+    route("POST", "/v1/keys", Right::Admin, About::All),
+    route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),
+];
+
+/// Routes for anybody.
+const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
+
+/// Routes in WeChat's shape, with the key among the parameters. Each needs [`Right::TokenRead`].
+const DROP_IN: [(&str, &str); 3] =
+    [("GET", "/cgi-bin/token"), ("POST", "/cgi-bin/token"), ("POST", "/cgi-bin/stable_token")];
+
+/// A way in which a key is no good: the name of the refusal, and what of the key is otherwise.
+struct Fault {
+    code: &'static str,
+    rights: Vec<Right>,
+    change: fn(&mut ApiKey),
+}
+
+/// Every fault of a key for a route that needs this right.
+fn faults(right: Right) -> Vec<Fault> {
+    let fault = |code, change| Fault { code, rights: vec![right], change };
+    let others = Right::ALL.into_iter().filter(|other| ![right, Right::Admin].contains(other));
+    let mut faults = vec![
+        fault("key-revoked", |key| key.revoked_at = Some(now())),
+        fault("key-expired", |key| key.expires_at = Some(now() - Duration::from_secs(1))),
+        fault("network-forbidden", |key| key.networks = vec!["10.0.0.0/8".parse().unwrap()]),
+        Fault { code: "right-missing", rights: others.collect(), change: |_| {} },
+    ];
+    if !Environment::Test.allows(right) {
+        faults.push(fault("right-missing", |key| key.environment = Environment::Test));
+    }
+    faults
+}
+
+impl Route {
+    async fn ask(&self, house: &House, key: &str, account: &str) -> Reply {
+        let named =
+            |text: &str| text.replace("{account}", account).replace("{id}", "lp_000000000000");
+        house.call(key, self.method, &named(self.path), &named(self.body)).await
+    }
+}
+
+async fn described(house: &House) -> Value {
+    let document = house.ask("GET", "/openapi.json", &[], "").await;
+    document.json["paths"].clone()
+}
+
+fn methods(operations: &Value) -> BTreeSet<String> {
+    operations.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect()
+}
+
+#[tokio::test]
+async fn the_tables_have_every_route_there_is() {
+    let house = House::open().await;
+    let mut there_are = BTreeSet::new();
+    for (path, operations) in described(&house).await.as_object().unwrap() {
+        for method in methods(operations) {
+            there_are.insert((method, path.clone()));
+        }
+    }
+    let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
+    let tables = keyed.chain(OPEN).chain(DROP_IN);
+    let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+    assert_eq!(there_are, tables);
 }
 
 #[tokio::test]
 async fn no_route_is_open_to_a_key_that_is_not_good_for_it() {
     let house = House::open().await;
     for route in ROUTES {
-        let (method, path, right, about) = route;
-        let path = path.replace("{}", KEPT);
-        let reply = house.ask(method, &path, &[], "").await;
-        assert_eq!((reply.status, reply.error()), (401, "key-missing"), "{path}");
-        let reply = house.call("lp_wrong", method, &path, "").await;
-        assert_eq!((reply.status, reply.error()), (401, "key-unknown"), "{path}");
-
-        let (all, needed) = (Accounts::All, [right]);
-        let revoked = answer(&house, route, KEPT, &needed, all.clone(), |key| {
-            key.revoked_at = Some(now());
-        });
-        assert_eq!(revoked.await, refusal(401, "key-revoked"), "{path}");
-        let expired = answer(&house, route, KEPT, &needed, all.clone(), |key| {
-            key.expires_at = Some(now() - Duration::from_secs(1));
-        });
-        assert_eq!(expired.await, refusal(401, "key-expired"), "{path}");
-        let elsewhere = answer(&house, route, KEPT, &needed, all.clone(), |key| {
-            key.networks = vec!["10.0.0.0/8".parse().unwrap()];
-        });
-        assert_eq!(elsewhere.await, refusal(403, "network-forbidden"), "{path}");
-
-        let others: Vec<_> =
-            Right::ALL.into_iter().filter(|other| ![right, Right::Admin].contains(other)).collect();
-        let without = answer(&house, route, KEPT, &others, all, |_| {});
-        assert_eq!(without.await, refusal(403, "right-missing"), "{path}");
-
-        if about != About::Some {
-            let wrong = answer(&house, route, OTHER, &needed, only(KEPT), |_| {}).await;
-            let code = if about == About::All { "accounts-limited" } else { "account-forbidden" };
-            assert_eq!(wrong, refusal(403, code), "{path}");
+        let Route { method, path, right, about, .. } = route;
+        let reply = house.ask(method, &path.replace("{account}", KEPT), &[], "").await;
+        assert_eq!((reply.status, reply.error()), (401, "key-missing"), "{method} {path}");
+        let reply = route.ask(&house, "lp_wrong", KEPT).await;
+        assert_eq!((reply.status, reply.error()), (401, "key-unknown"), "{method} {path}");
+        for Fault { code, rights, change } in faults(right) {
+            let key = house.key_with(&rights, Accounts::All, change).await;
+            let reply = route.ask(&house, &key, KEPT).await;
+            let status = if code.starts_with("key-") { 401 } else { 403 };
+            assert_eq!((reply.status, reply.error()), (status, code), "{method} {path}");
         }
+        if about != About::Some {
+            let key = house.key_with(&[right], only(KEPT), |_| {}).await;
+            let reply = route.ask(&house, &key, OTHER).await;
+            let code = if about == About::All { "accounts-limited" } else { "account-forbidden" };
+            assert_eq!((reply.status, reply.error()), (403, code), "{method} {path}");
+        }
+    }
+    assert_eq!(house.upstream.calls() + house.upstream.trials(), 0);
+}
+
+#[tokio::test]
+async fn no_drop_in_path_is_open_to_a_key_that_is_not_good_for_it() {
+    let house = House::open().await;
+    for (method, path) in DROP_IN {
+        let ask = |key: String, account: &'static str| {
+            let parameters = format!("grant_type=client_credential&appid={account}&secret={key}");
+            let house = &house;
+            async move { house.ask(method, &format!("{path}?{parameters}"), &[], "").await }
+        };
+        let refused = async |key: String, account: &'static str, errcode: i64, code: &str| {
+            let reply = ask(key, account).await;
+            assert_eq!(reply.errcode(), errcode, "{method} {path} {code}");
+            assert_eq!(reply.header("x-lingpai-error"), Some(code), "{method} {path}");
+        };
+        refused(String::new(), KEPT, 41004, "parameter-missing").await;
+        refused("lp_wrong".to_owned(), KEPT, 40125, "key-unknown").await;
+        for Fault { code, rights, change } in faults(Right::TokenRead) {
+            // Whoever may use the gateway is given something in any case.
+            let rights: Vec<_> =
+                rights.into_iter().filter(|right| *right != Right::Gateway).collect();
+            let key = house.key_with(&rights, Accounts::All, change).await;
+            refused(key, KEPT, 40125, code).await;
+        }
+        let key = house.key_with(&[Right::TokenRead], only(KEPT), |_| {}).await;
+        refused(key, OTHER, 40125, "account-forbidden").await;
     }
     assert_eq!(house.upstream.calls() + house.upstream.trials(), 0);
 }
@@ -91,9 +180,23 @@ async fn no_route_is_open_to_a_key_that_is_not_good_for_it() {
 #[tokio::test]
 async fn a_wrong_method_is_answered_with_the_right_ones() {
     let house = House::open().await;
-    for (method, path, ..) in ROUTES {
-        let reply = house.call(&house.key, "PATCH", &path.replace("{}", KEPT), "").await;
-        assert_eq!((reply.status, reply.error()), (405, "method-unknown"), "{path}");
-        assert!(reply.header("allow").unwrap().contains(method), "{path}");
+    for (path, operations) in described(&house).await.as_object().unwrap() {
+        let known = methods(operations);
+        let real = path.replace("{account}", KEPT).replace("{id}", "lp_000000000000");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if known.contains(method) {
+                continue;
+            }
+            let reply = house.call(&house.key, method, &real, "").await;
+            if path.starts_with("/cgi-bin/") {
+                assert_eq!(reply.errcode(), 43002, "{method} {path}");
+                continue;
+            }
+            assert_eq!((reply.status, reply.error()), (405, "method-unknown"), "{method} {path}");
+            let allowed = reply.header("allow").unwrap().split(", ").map(str::to_owned);
+            // `HEAD` is `GET` without the body.
+            let allowed: BTreeSet<_> = allowed.filter(|method| method != "HEAD").collect();
+            assert_eq!(allowed, known, "{path}");
+        }
     }
 }

@@ -85,6 +85,20 @@ async fn an_operator_has_a_token_replaced_but_not_so_often_that_clients_lose_the
 }
 
 #[tokio::test]
+async fn a_rotation_that_brings_the_same_token_says_so() {
+    let house = House::open().await;
+    let path = format!("/v1/accounts/{KEPT}/token/rotate");
+    let operator = [Right::TokenRead, Right::TokenRotate];
+    let operator = house.key_with(&operator, only(KEPT), |_| {}).await;
+    house.dropin(&house.key).await;
+    house.clock.advance(Duration::from_secs(1000));
+    house.upstream.repeats();
+    let reply = house.call(&operator, "POST", &path, "").await;
+    assert_eq!((reply.status, reply.text("outcome")), (200, "repeated"), "{reply:?}");
+    assert_eq!(reply.text("access_token"), FakeUpstream::token(1));
+}
+
+#[tokio::test]
 async fn a_rotation_that_fails_says_why_and_leaves_the_token() {
     let house = House::open().await;
     let path = format!("/v1/accounts/{KEPT}/token/rotate");

@@ -29,6 +29,7 @@ async fn every_command_in_the_reference_works() {
                 "replaced",
                 "\"ok\"",
                 "304",
+                "\"created_at\"",
                 "\"good\"",
                 "\"rotated\"",
                 "\"ready\"",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lingpai_core::client::Right;
 use lingpai_core::event::What;
-use lingpai_core::{Class, Failure, Preset, Verdict};
+use lingpai_core::{Class, Clock, Failure, Preset, Verdict};
 use lingpai_server::Limits;
 
 use crate::house::{FakeUpstream, House, KEPT, only};
@@ -55,15 +55,16 @@ async fn a_forced_refresh_has_the_token_tried_and_does_not_cost_one() {
 async fn a_tight_loop_is_answered_from_memory_and_told_of() {
     let house = House::open().await;
     let mut events = house.registry.events();
-    for minute in 0..2 {
-        for second in 0..60 {
-            for _ in 0..5 {
-                let reply = house.dropin(&house.key).await;
-                assert_eq!(reply.text("access_token"), FakeUpstream::token(1));
-            }
-            assert!(house.upstream.trials() <= 2 * (minute + 1), "in second {second}");
-            house.clock.advance(Duration::from_secs(1));
+    let begun = house.clock.coarse();
+    for _ in 0..120 {
+        for _ in 0..5 {
+            let reply = house.dropin(&house.key).await;
+            assert_eq!(reply.text("access_token"), FakeUpstream::token(1));
         }
+        // On a busy machine the asking itself takes seconds.
+        let second = house.clock.coarse().since(begun).as_secs();
+        assert!(house.upstream.trials() <= 2 * (second / 60 + 1), "in second {second}");
+        house.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(house.upstream.calls(), 1);
     let mut told = Vec::new();

@@ -22,6 +22,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::office::Office;
+
 /// The account that is kept. It has no token until somebody asks.
 pub(crate) const KEPT: &str = "wx00000000000000a1";
 /// Another account that is kept.
@@ -75,6 +77,9 @@ impl House {
             registry.manage(credential(account), issuer, Arc::clone(&policy));
         }
         let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
+        let (server, changes) = server.taking_changes();
+        let office = Office::new(&directory, &registry, &upstream);
+        tokio::spawn(office.make_all(changes));
         let mut listeners = Listeners::new(tls);
         for (address, surface) in addresses {
             listeners.open(address, *surface).await.unwrap();
@@ -166,8 +171,13 @@ impl House {
 
     /// Asks another server than this one.
     pub(crate) async fn ask_at(addr: SocketAddr, path: &str) -> Reply {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        Self::exchange_at(addr, &request).await
+    }
+
+    /// The same with these very bytes.
+    pub(crate) async fn exchange_at(addr: SocketAddr, request: &str) -> Reply {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         Reply::parse(&read_to_end(&mut stream).await)
     }
@@ -267,6 +277,7 @@ pub(crate) struct FakeUpstream {
     issued: AtomicU64,
     tried: AtomicU64,
     failure: Mutex<Option<Failure>>,
+    repeats: AtomicBool,
     verdict: Mutex<Verdict>,
     /// A permit for every call that may go through.
     gate: Semaphore,
@@ -280,6 +291,7 @@ impl Default for FakeUpstream {
             issued: AtomicU64::new(0),
             tried: AtomicU64::new(0),
             failure: Mutex::new(None),
+            repeats: AtomicBool::new(false),
             verdict: Mutex::new(Verdict::Accepted),
             gate: Semaphore::new(1000),
             called: Semaphore::new(0),
@@ -305,6 +317,11 @@ impl FakeUpstream {
 
     pub(crate) fn fails_with(&self, failure: Failure) {
         *self.failure.lock().unwrap() = Some(failure);
+    }
+
+    /// From now on it gives the token that it gave first.
+    pub(crate) fn repeats(&self) {
+        self.repeats.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn judges(&self, verdict: Verdict) {
@@ -346,7 +363,10 @@ impl Issuer for FakeUpstream {
         self.gate.acquire().await.unwrap().forget();
         match self.failure.lock().unwrap().clone() {
             Some(failure) => Err(failure),
-            None => Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) }),
+            None => {
+                let n = if self.repeats.load(Ordering::SeqCst) { 1 } else { n };
+                Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) })
+            }
         }
     }
 
@@ -445,7 +465,13 @@ impl Directory for ShakyDirectory {
         self.inner.accounts().await
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.check()?;
+        self.inner.account(account).await
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        self.check()?;
         self.inner.put_account(account).await
     }
 

@@ -16,7 +16,7 @@ async fn a_key_that_was_just_made_works_at_once_and_is_seen_once() {
     let house = House::open().await;
     let admin = house.admin().await;
     let wanted = json!({
-        "name": "orders, production", "role": "service", "rights": ["status:read"], "accounts": [KEPT],
+        "name": "orders", "environment": "production", "role": "service", "rights": ["status:read"], "accounts": [KEPT],
         "networks": ["127.0.0.0/8"], "preset": "silenceper-classic", "expires_in": 3600,
     });
     let made = make(&house, &admin, &wanted).await;
@@ -35,6 +35,25 @@ async fn a_key_that_was_just_made_works_at_once_and_is_seen_once() {
     let listed = keys.iter().find(|listed| listed["id"] == made.json["id"]).unwrap();
     assert_eq!((&listed["preset"], &listed["name"]), (&made.json["preset"], &made.json["name"]));
     assert!(!list.json.to_string().contains(&key), "only its id");
+}
+
+#[tokio::test]
+async fn a_key_of_a_test_system_is_made_for_what_harms_nobody() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    let wanted = json!({"name": "ci", "environment": "test", "role": "service", "accounts": "all"});
+    let made = make(&house, &admin, &wanted).await;
+    assert_eq!((made.status, &made.json["environment"]), (201, &json!("test")), "{made:?}");
+    assert_eq!(made.json["rights"], json!(["token:read", "gateway", "ticket"]));
+    for (member, value) in [("role", json!("operator")), ("rights", json!(["token:report"]))] {
+        let mut wanted = json!({"name": "ci", "environment": "dev", "accounts": "all"});
+        wanted[member] = value;
+        let refused = make(&house, &admin, &wanted).await;
+        assert_eq!((refused.status, refused.error()), (400, "body-wrong"), "{refused:?}");
+        let message = refused.json["error"]["message"].as_str().unwrap();
+        assert!(message.contains("of the environment `dev`"), "{message}");
+        assert!(message.contains("`token:report`"), "{message}");
+    }
 }
 
 #[tokio::test]

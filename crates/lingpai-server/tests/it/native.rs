@@ -40,7 +40,7 @@ async fn a_token_comes_with_all_that_a_client_needs_to_know() {
     for time in ["issued_at", "expires_at"] {
         assert!(reply.text(time).ends_with('Z') && reply.text(time).len() == 20);
     }
-    assert_eq!(reply.header("etag"), Some("\"1\""));
+    assert!(reply.header("etag").unwrap().starts_with("\"1-"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert!(reply.header("content-type").unwrap().contains("json"));
 }
@@ -49,10 +49,32 @@ async fn a_token_comes_with_all_that_a_client_needs_to_know() {
 async fn a_client_that_has_the_token_is_told_so_without_it() {
     let house = House::open().await;
     house.get(&token_path()).await;
-    let reply = house.get_with(&token_path(), &[("If-None-Match", "\"1\"")]).await;
-    assert_eq!((reply.status, reply.header("etag")), (304, Some("\"1\"")));
-    let reply = house.get_with(&token_path(), &[("If-None-Match", "\"2\"")]).await;
-    assert_eq!(reply.status, 200);
+    let tag = house.get(&token_path()).await.header("etag").unwrap().to_owned();
+    let reply = house.get_with(&token_path(), &[("If-None-Match", &tag)]).await;
+    assert_eq!((reply.status, reply.header("etag")), (304, Some(tag.as_str())));
+    for other in ["\"1\"", "\"2-0\"", "\"1-0\""] {
+        let reply = house.get_with(&token_path(), &[("If-None-Match", other)]).await;
+        assert_eq!(reply.status, 200, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_poll_may_say_by_its_tag_which_token_it_has() {
+    let house = House::open().await;
+    let tag = house.get(&token_path()).await.header("etag").unwrap().to_owned();
+    let path = format!("{}?wait=30s", token_path());
+    let other = house.get_with(&path, &[("If-None-Match", "\"1-0\"")]).await;
+    assert_eq!(other.status, 200, "one of another store is not waited with");
+    let keeper = house.registry.get(&credential(KEPT)).unwrap();
+    let headers = [("If-None-Match", tag.as_str())];
+    let (reply, ()) = tokio::join!(house.get_with(&path, &headers), async {
+        tokio::task::yield_now().await;
+        keeper.stored(record(2));
+    });
+    assert_eq!((reply.status, &reply.json["generation"]), (200, &2.into()), "{reply:?}");
+    let path = format!("{}?wait=0s", token_path());
+    let tag = reply.header("etag").unwrap().to_owned();
+    assert_eq!(house.get_with(&path, &[("If-None-Match", &tag)]).await.status, 304);
 }
 
 #[tokio::test]
@@ -76,7 +98,7 @@ async fn a_long_poll_that_nothing_happened_in_says_not_modified() {
     house.get(&token_path()).await;
     let reply = house.get(&format!("{}?wait=0s&after=1", token_path())).await;
     assert_eq!(reply.status, 304);
-    let reply = house.get(&format!("{}?wait=0&after=9", token_path())).await;
+    let reply = house.get(&format!("{}?wait=30s&after=9", token_path())).await;
     assert_eq!(reply.status, 200, "who claims to have what never was is given what there is");
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply};
 use crate::schema::misfit;
 
+/// An account that is not kept at first.
+const NEW: &str = "wx00000000000000c3";
+
 /// The description, and which of it was seen to be true.
 struct Description {
     document: Value,
@@ -69,11 +72,14 @@ async fn every_answer_of_every_operation_is_as_described() {
     let report = "/v1/accounts/{account}/token/report-invalid";
     let rotate = "/v1/accounts/{account}/token/rotate";
     let current = json!({"access_token": FakeUpstream::token(1)}).to_string();
+    let secret = "/v1/accounts/{account}/secret";
+    let new_account = json!({"account": NEW, "secret": "0123456789abcdef", "mode": "classic"});
+    let new_account = new_account.to_string();
     let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60});
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 22] = [
+    let calls: [(&str, &str, &str, &str, &str); 30] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -86,6 +92,14 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("get", "/v1/accounts", "", "?limit=0", ""),
         ("get", account, OTHER, "", ""),
         ("get", account, "wxnobody", "", ""),
+        ("post", "/v1/accounts", "", "", &new_account),
+        ("post", "/v1/accounts", "", "", &new_account),
+        ("patch", account, NEW, "", r#"{"refresh": {"idle_after": 60}, "daily_budget": 5}"#),
+        ("patch", account, NEW, "", r#"{"lead": 0}"#),
+        ("put", secret, NEW, "", r#"{"secret": "unknown"}"#),
+        ("put", secret, NEW, "", r#"{"secret": "wrong"}"#),
+        ("delete", account, NEW, "", ""),
+        ("delete", account, OTHER, "", ""),
         ("get", "/v1/events/history", "", "", ""),
         ("get", "/v1/events/history", "", "?limit=x", ""),
         ("get", "/v1/events", "", "?account=wx%20", ""),

@@ -23,7 +23,8 @@ pub(crate) fn misfit(document: &Value, schema: &Value, value: &Value) -> Option<
                 one => is_of_type(one, value),
             },
             "enum" => rule.as_array().unwrap().contains(value),
-            "minimum" => value.as_i64() >= rule.as_i64(),
+            "minimum" => value.is_null() || value.as_i64() >= rule.as_i64(),
+            "maximum" => value.is_null() || value.as_i64() <= rule.as_i64(),
             "required" => rule
                 .as_array()
                 .unwrap()

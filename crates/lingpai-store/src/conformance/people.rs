@@ -32,6 +32,10 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     for account in &put {
         store.put_account(account).await.unwrap();
     }
+    for account in &put {
+        assert_eq!(store.account(&account.id).await.unwrap().as_ref(), Some(account));
+    }
+    assert_eq!(store.account(&account("wx9")).await.unwrap(), None);
     let mut found = store.accounts().await.unwrap();
     found.sort_by(|a, b| b.id.cmp(&a.id));
     assert_eq!(found, put);

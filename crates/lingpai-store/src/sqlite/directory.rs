@@ -2,7 +2,7 @@
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::{Account, AccountId, Proxy, Secret, StoreError, StoreErrorKind, Timestamp};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
 use super::{Database, credentials, sealed_shut};
@@ -27,11 +27,27 @@ pub struct Damage {
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
-    let mut select = database.connection.prepare_cached(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy FROM accounts
-         ORDER BY id",
-    )?;
-    let mut rows = select.query([])?;
+    select(database, "ORDER BY id", ())
+}
+
+/// The account of this name, if there is one, whole or not.
+pub(super) fn accounts_of_name(
+    database: &Database,
+    account: &AccountId,
+) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
+    select(database, "WHERE id = ?1", [account.as_str()])
+}
+
+fn select(
+    database: &Database,
+    which: &str,
+    parameters: impl Params,
+) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
+    let sql = format!(
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy FROM accounts {which}"
+    );
+    let mut select = database.connection.prepare_cached(&sql)?;
+    let mut rows = select.query(parameters)?;
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;

@@ -227,6 +227,14 @@ impl Directory for SqliteStore {
         Ok(accounts)
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        let account = account.clone();
+        let find = move |database: &Database| directory::accounts_of_name(database, &account);
+        let (found, damage) = self.reader.ask(find).await?;
+        directory::refuse_damage(&damage)?;
+        Ok(found.into_iter().next())
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         let account = account.clone();
         let put = move |database: &Database| {

@@ -60,9 +60,13 @@ impl InProcess {
         Self::new(move |_| Some(Ok(body.clone())))
     }
 
-    pub(crate) fn issuer(self: &Arc<Self>, mode: Mode) -> Arc<dyn Issuer> {
+    pub(crate) fn wechat(self: &Arc<Self>) -> WeChat {
         let transport: Arc<dyn Transport> = Arc::<Self>::clone(self);
-        WeChat::new(Upstream::over(transport, Settings::default())).issuer(&account(mode))
+        WeChat::new(Upstream::over(transport, Settings::default()))
+    }
+
+    pub(crate) fn issuer(self: &Arc<Self>, mode: Mode) -> Arc<dyn Issuer> {
+        self.wechat().issuer(&account(mode))
     }
 
     /// The hosts that were asked, in order.

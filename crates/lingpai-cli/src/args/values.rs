@@ -1,0 +1,42 @@
+//! Words that stand for a value.
+
+use std::time::Duration;
+
+use lingpai_core::client::{Right, Role};
+use lingpai_core::{Environment, Preset};
+
+use crate::config;
+
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = config::parse_duration(text)?;
+    let (least, most) = (Duration::from_secs(10), Duration::from_hours(2));
+    if (least..=most).contains(&lifetime) {
+        Ok(lifetime)
+    } else {
+        Err("tokens can live from 10s to 2h".to_owned())
+    }
+}
+
+pub(super) fn right(text: &str) -> Result<Right, String> {
+    one_of(&Right::ALL, Right::as_str, text)
+}
+
+pub(super) fn role(text: &str) -> Result<Role, String> {
+    one_of(&Role::ALL, Role::as_str, text)
+}
+
+pub(super) fn environment(text: &str) -> Result<Environment, String> {
+    one_of(&Environment::ALL, Environment::as_str, text)
+}
+
+pub(super) fn preset(text: &str) -> Result<Preset, String> {
+    one_of(&Preset::ALL, Preset::as_str, text)
+}
+
+fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
+    let known = all.iter().copied().find(|one| name(*one) == text);
+    known.ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
+        format!("there are {}", names.join(", "))
+    })
+}

@@ -1,0 +1,60 @@
+//! `lingpai account add`, `set-secret` and `remove` with `--server`: a running server does it, wherever it is.
+
+use lingpai_core::AccountId;
+use serde_json::{Value, json};
+
+use super::app_secret;
+use crate::args::{Account, Asked};
+use crate::client::Client;
+use crate::config::Environment;
+use crate::config::account::{kind_name, mode_name};
+use crate::error::Error;
+use crate::output;
+
+/// Asks the server.
+pub(crate) async fn run(
+    command: Account,
+    asked: &Asked,
+    environment: Environment<'_>,
+) -> Result<(), Error> {
+    let client = Client::of(asked, environment)?;
+    let at = |account: &AccountId| format!("/v1/accounts/{account}");
+    match command {
+        Account::Add { account, kind, mode, secret, .. } => {
+            let secret = app_secret::take(&account, &secret)?;
+            let wanted = json!({
+                "account": account.as_str(), "secret": secret.expose(), "kind": kind_name(kind),
+                "mode": mode_name(mode),
+            });
+            client.post("/v1/accounts", &wanted).await?;
+            output::tell(&format!(
+                "The server keeps the account {account} from now on. How it stands: lingpai status {account}"
+            ));
+        }
+        Account::SetSecret { account, secret, .. } => {
+            let secret = app_secret::take(&account, &secret)?;
+            let wanted = json!({"secret": secret.expose()});
+            let changed = client.put(&format!("{}/secret", at(&account)), &wanted).await?;
+            told(&account, &changed);
+        }
+        Account::Remove { account, .. } => {
+            client.delete(&at(&account)).await?;
+            output::tell(&format!(
+                "The account {account} and its tokens are removed. The server keeps it no longer."
+            ));
+        }
+        Account::List { .. } | Account::Show { .. } => {}
+    }
+    Ok(())
+}
+
+fn told(account: &AccountId, changed: &Value) {
+    match changed["warning"].as_str() {
+        None => output::tell(&format!(
+            "The account {account} has another AppSecret, which WeChat accepts. Its token stays."
+        )),
+        Some(warning) => output::tell(&format!(
+            "The account {account} has another AppSecret. warning: {warning}"
+        )),
+    }
+}

@@ -1,0 +1,171 @@
+//! `lingpai status`: how the accounts of a running server stand, what stands in the way of a token, and what to do.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::args::Status;
+use crate::client::Client;
+use crate::config::{Environment, show_duration};
+use crate::error::Error;
+use crate::output::{self, Tone};
+
+/// How often `--watch` looks.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Asks a server once, or again and again.
+pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::of(&options.asked, environment)?;
+    if !options.watch {
+        let accounts = ask(&client, &options).await?;
+        return if options.json {
+            output::print_json(&accounts.into())
+        } else {
+            output::print(&told(&accounts))
+        };
+    }
+    let clear = if io::stdout().is_terminal() && !options.json { "\x1b[H\x1b[2J" } else { "" };
+    loop {
+        match ask(&client, &options).await {
+            Ok(accounts) if options.json => output::print(&Value::from(accounts).to_string())?,
+            Ok(accounts) => output::print(&format!("{clear}{}\n", told(&accounts)))?,
+            // The server may be starting again: whoever watches wants to see it come back.
+            Err(error) => output::tell(&error.report()),
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// The accounts, as the server describes them.
+async fn ask(client: &Client, options: &Status) -> Result<Vec<Value>, Error> {
+    if let Some(account) = &options.account {
+        return Ok(vec![client.get(&format!("/v1/accounts/{account}")).await?]);
+    }
+    let mut accounts = Vec::new();
+    let mut path = "/v1/accounts".to_owned();
+    loop {
+        let mut page = client.get(&path).await?;
+        if let Some(found) = page["accounts"].as_array_mut() {
+            accounts.append(found);
+        }
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/accounts?after={next}"),
+            None => return Ok(accounts),
+        }
+    }
+}
+
+/// A line for each credential, and what is to be done below.
+fn told(accounts: &[Value]) -> String {
+    let credentials = accounts.iter().flat_map(|account| {
+        let credentials = account["credentials"].as_array().into_iter().flatten();
+        credentials.map(|credential| (text(&account["account"]), credential))
+    });
+    let credentials: Vec<_> = credentials.collect();
+    if credentials.is_empty() {
+        return "No account is kept that this key is for.".to_owned();
+    }
+    let heading = ["ACCOUNT", "CREDENTIAL", "STATE", "LEFT", "NEXT", "GENERATION"];
+    let rows = credentials.iter().map(|(account, credential)| row(account, credential));
+    let rows: Vec<_> = std::iter::once(heading.map(str::to_owned)).chain(rows).collect();
+    let tones = credentials.iter().map(|(_, credential)| tone(text(&credential["state"])));
+    let tones = std::iter::once(Some(Tone::Strong)).chain(tones);
+    let lines = output::table(&rows);
+    let mut told: String = lines
+        .lines()
+        .zip(tones)
+        .map(|(line, tone)| match tone {
+            Some(tone) => output::paint(tone, line) + "\n",
+            None => format!("{line}\n"),
+        })
+        .collect();
+    for (account, credential) in credentials {
+        told += &trouble(account, credential);
+    }
+    told
+}
+
+fn row(account: &str, credential: &Value) -> [String; 6] {
+    let left = credential["expires_in"].as_u64();
+    let left = left.map_or("-".to_owned(), |left| show_duration(Duration::from_secs(left)));
+    let next = match credential["next_at"].as_str() {
+        _ if credential["rotating"] == true => "now",
+        Some(next) => next,
+        None => "-",
+    };
+    let generation = credential["generation"].as_u64().unwrap_or_default();
+    [
+        account.to_owned(),
+        text(&credential["kind"]).to_owned(),
+        text(&credential["state"]).to_owned(),
+        left,
+        next.to_owned(),
+        generation.to_string(),
+    ]
+}
+
+fn tone(state: &str) -> Option<Tone> {
+    match state {
+        "good" => None,
+        "idle" => Some(Tone::Faint),
+        "failing" => Some(Tone::Warning),
+        _ => Some(Tone::Bad),
+    }
+}
+
+/// What stands in the way of a token, since when, and what to do.
+fn trouble(account: &str, credential: &Value) -> String {
+    let failure = &credential["failure"];
+    let Some(message) = failure["message"].as_str() else { return String::new() };
+    let since = credential["failing_since"].as_str().map(|since| format!(" since {since}"));
+    let kind = text(&credential["kind"]);
+    let code = failure["errcode"].as_i64();
+    let errcode = code.map(|code| format!("errcode {code}: ")).unwrap_or_default();
+    let mut told = format!("\n{account} {kind}{}: {errcode}{message}\n", since.unwrap_or_default());
+    if let Some(remedy) = failure["remedy"].as_str() {
+        told += &format!("  {remedy}\n");
+    }
+    if let Some(code) = code {
+        told += &format!("  More: lingpai explain {code}\n");
+    }
+    told
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_below_the_table_with_what_to_do() {
+        let accounts = [
+            json!({"account": "wx1", "credentials": [{
+                "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
+                "next_at": "2026-11-23T13:45:10Z",
+            }]}),
+            json!({"account": "wx22", "credentials": [{
+                "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
+                "failing_since": "2026-11-23T13:40:00Z",
+                "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},
+            }]}),
+        ];
+        assert_eq!(
+            told(&accounts),
+            "\
+ACCOUNT  CREDENTIAL    STATE    LEFT    NEXT                  GENERATION
+wx1      access_token  good     1h 30m  2026-11-23T13:45:10Z  7
+wx22     access_token  missing  -       now                   0
+
+wx22 access_token since 2026-11-23T13:40:00Z: errcode 40164: invalid ip
+  Add it.
+  More: lingpai explain 40164
+"
+        );
+    }
+}

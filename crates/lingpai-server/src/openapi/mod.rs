@@ -1,0 +1,72 @@
+//! The description of the whole API, as `/openapi.json` answers it.
+//!
+//! Written by hand beside the code, with the names of rights, presets and states taken from it. That it is true is shown
+//! by tests: every route is described, every operation is called, and every answer has to fit its description, which
+//! allows no member that is not named.
+
+//!
+//! - `paths`: what can be called, and with what.
+//! - `schemas`: what bodies look like.
+//! - `operation`: how a call is described.
+
+mod operation;
+mod paths;
+mod schemas;
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use self::operation::{JSON, content, reference};
+use crate::answer::{self, Body};
+use crate::refusal::Refusal;
+
+/// `GET /openapi.json`: for anybody.
+pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    if head.method != Method::GET {
+        return Err(Refusal::MethodUnknown("GET"));
+    }
+    let text = TEXT.get_or_init(|| document().to_string().into());
+    Ok(answer::text(StatusCode::OK, "application/json; charset=utf-8", text.clone()))
+}
+
+fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lingpai",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The central server for WeChat access_tokens. docs/api.md has it in prose.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "paths": paths::paths(),
+        "components": {
+            "schemas": schemas::schemas(),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            "responses": {
+                "error": content("What went wrong, and what to do.", JSON, &reference("Error")),
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::routes::Route;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else_is() {
+        let document = document();
+        let described: BTreeSet<_> =
+            document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let routes = Route::NAMES.into_iter().filter(|name| *name != "unknown").collect();
+        assert_eq!(described, routes);
+    }
+}

@@ -1,0 +1,147 @@
+//! What can be called, and with what.
+
+use lingpai_core::client::Right;
+use serde_json::{Value, json};
+
+use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
+use crate::metrics;
+
+pub(super) fn paths() -> Value {
+    let account = || vec![in_path("account", "Its appid.")];
+    let form = "application/x-www-form-urlencoded";
+    let dropin_body = json!({
+        "required": false,
+        "content": {JSON: {"schema": reference("TokenCall")}, form: {"schema": reference("TokenCall")}},
+    });
+    let dropin = |summary: &str| Operation::open(summary).answers(200, &reference("WeChatAnswer"));
+    let dropin_query = || {
+        let text = json!({"type": "string"});
+        let names = ["grant_type", "appid", "secret", "force_refresh"];
+        names.map(|name| in_query(name, &text, "In the query, a form or JSON.")).to_vec()
+    };
+    let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
+    let limit = json!({"type": "integer", "minimum": 1});
+    let name = account_name();
+    json!({
+        "/v1/accounts/{account}/token": {
+            "get": Operation::with("The current token.", Right::TokenRead)
+                .takes(account())
+                .takes(vec![
+                    in_query("wait", &seconds, "Answer as soon as there is a later token: `30s`."),
+                    in_query("after", &json!({"type": "integer", "minimum": 0}), "The generation that the caller has; needed with `wait`."),
+                    json!({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}),
+                ])
+                .answers(200, &reference("Token"))
+                .answers_nothing(304, "The caller has the current token.")
+                .done(),
+        },
+        "/v1/accounts/{account}/token/report-invalid": {
+            "post": Operation::with("Says that WeChat refused a token.", Right::TokenReport)
+                .takes(account())
+                .reads("Report")
+                .answers(200, &reference("Reported"))
+                .done(),
+        },
+        "/v1/accounts/{account}/token/rotate": {
+            "post": Operation::with("Has the token replaced now.", Right::TokenRotate)
+                .takes(account())
+                .answers(200, &reference("Reported"))
+                .done(),
+        },
+        "/v1/accounts": {
+            "get": Operation::with("How all accounts of the key stand.", Right::StatusRead)
+                .takes(vec![
+                    in_query("limit", &limit, "So many at most."),
+                    in_query("after", &name, "Those whose names come after this."),
+                ])
+                .answers(200, &reference("Accounts"))
+                .done(),
+            "post": Operation::with("Has an account kept. It must be among those of the key.", Right::Admin)
+                .reads("NewAccount")
+                .answers(201, &reference("Settings"))
+                .done(),
+        },
+        "/v1/accounts/{account}": {
+            "get": Operation::with("How the account stands.", Right::StatusRead)
+                .takes(account())
+                .answers(200, &reference("Account"))
+                .done(),
+            "patch": Operation::with("Has the account kept in another way.", Right::Admin)
+                .takes(account())
+                .reads("ChangedAccount")
+                .answers(200, &reference("Settings"))
+                .done(),
+            "delete": Operation::with("Ends keeping the account, and drops its tokens.", Right::Admin)
+                .takes(account())
+                .answers_nothing(204, "It is no longer kept.")
+                .done(),
+        },
+        "/v1/accounts/{account}/secret": {
+            "put": Operation::with("Gives the account another AppSecret; its token stays.", Right::Admin)
+                .takes(account())
+                .reads("NewSecret")
+                .answers(200, &reference("Settings"))
+                .done(),
+        },
+        "/v1/events": {
+            "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
+                .takes(vec![
+                    in_query("account", &name, "The events of this account only."),
+                    json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}),
+                ])
+                .answers_as(200, "text/event-stream", &reference("Message"))
+                .done(),
+        },
+        "/v1/events/history": {
+            "get": Operation::with("What happened, the newest first.", Right::StatusRead)
+                .takes(vec![
+                    in_query("account", &name, "The events of this account only."),
+                    in_query("limit", &limit, "So many at most."),
+                ])
+                .answers(200, &reference("History"))
+                .done(),
+        },
+        "/v1/keys": {
+            "get": Operation::with("All keys. The key must be for all accounts.", Right::Admin)
+                .answers(200, &reference("Keys"))
+                .done(),
+            "post": Operation::with("Makes a key. The key must be for all accounts.", Right::Admin)
+                .reads("NewKey")
+                .answers(201, &reference("Key"))
+                .done(),
+        },
+        "/v1/keys/{id}": {
+            "delete": Operation::with("Revokes a key. The key must be for all accounts.", Right::Admin)
+                .takes(vec![in_path("id", "As the list has it.")])
+                .answers(200, &reference("Key"))
+                .done(),
+        },
+        "/cgi-bin/token": {
+            "get": dropin("WeChat's own call; `secret` is the key.").takes(dropin_query()).never_refused(),
+            "post": dropin("The same.").takes(dropin_query()).reads_this(dropin_body.clone()).never_refused(),
+        },
+        "/cgi-bin/stable_token": {
+            "post": dropin("WeChat's own call; `secret` is the key.")
+                .takes(dropin_query())
+                .reads_this(dropin_body)
+                .never_refused(),
+        },
+        "/healthz": {
+            "get": Operation::open("Whether the server runs.").answers(200, &reference("Health")).never_refused(),
+        },
+        "/readyz": {
+            "get": Operation::open("Whether clients should be sent here.")
+                .answers(200, &reference("Readiness"))
+                .answers(503, &reference("Readiness"))
+                .never_refused(),
+        },
+        "/metrics": {
+            "get": Operation::with("Numbers for Prometheus. The key must be for all accounts.", Right::StatusRead)
+                .answers_as(200, metrics::TEXT, &json!({"type": "string"}))
+                .done(),
+        },
+        "/openapi.json": {
+            "get": Operation::open("This description.").answers(200, &json!({"type": "object"})).never_refused(),
+        },
+    })
+}

@@ -1,0 +1,223 @@
+//! What bodies look like. Names of rights, presets, states and the like come from the code.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use lingpai_core::client::{Right, Role};
+use lingpai_core::event::AccountChange;
+use lingpai_core::{Environment, Policy, Preset};
+use serde_json::{Map, Value, json};
+
+use super::operation::{JSON, account_name, reference};
+use crate::accounts::State;
+
+pub(super) fn schemas() -> Value {
+    let text = || json!({"type": "string"});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let time_if_any = || json!({"type": ["string", "null"], "format": "date-time"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let yes_or_no = || json!({"type": "boolean"});
+    let list = |of: Value| json!({"type": "array", "items": of});
+    let one_of = |names: &[&str]| json!({"type": "string", "enum": names});
+    let accounts = json!({"anyOf": [one_of(&["all"]), list(text())]});
+    let named = json!({"type": "array", "minItems": 1, "items": account_name()});
+    let named = json!({"anyOf": [one_of(&["all"]), named]});
+    let rights = list(one_of(&Right::ALL.map(Right::as_str)));
+    let environment = one_of(&Environment::ALL.map(Environment::as_str));
+    let preset = one_of(&Preset::ALL.map(Preset::as_str));
+    let roles = Role::ALL.map(|role| Some(role.as_str()));
+    let role_if_any = json!({"enum": roles.into_iter().chain([None]).collect::<Vec<_>>()});
+    let mut schemas = Map::new();
+    let mut add = |name: &str, required: &[&str], members: Value| {
+        let schema = json!({
+            "type": "object", "required": required, "properties": members, "additionalProperties": false,
+        });
+        schemas.insert(name.to_owned(), schema);
+    };
+    let token = json!({
+        "account": text(), "kind": text(), "access_token": text(), "generation": number(),
+        "issued_at": time(), "expires_at": time(), "expires_in": number(),
+    });
+    let mut reported = token.clone();
+    reported["outcome"] =
+        one_of(&["replaced", "rotated", "repeated", "accepted", "unknown", "refused"]);
+    reported["explanation"] = text();
+    let of_token =
+        ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
+    add("Token", &of_token, token);
+    add("Reported", &["outcome", "explanation"], reported);
+    add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
+    add(
+        "Account",
+        &["account", "credentials"],
+        json!({"account": text(), "credentials": list(reference("Credential"))}),
+    );
+    settings(&mut add);
+    add(
+        "Credential",
+        &["kind", "state", "generation", "rotating"],
+        json!({
+            "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
+            "expires_in": number(), "rotating": yes_or_no(), "next_at": time(),
+            "failure": reference("Failure"), "failing_since": time(),
+        }),
+    );
+    add(
+        "Failure",
+        &["class", "message"],
+        json!({
+            "class": one_of(&["transient", "rate-limited", "quota", "needs-person"]), "message": text(),
+            "remedy": text(), "errcode": {"type": "integer"}, "rid": text(),
+        }),
+    );
+    add(
+        "Event",
+        &["at", "event", "node"],
+        json!({
+            "at": time(), "event": text(), "account": text(), "kind": text(), "node": text(),
+            "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
+            "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
+            "cause": text(), "used": number(), "key": text(), "asks": number(),
+            "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
+        }),
+    );
+    add(
+        "Message",
+        &["data"],
+        json!({
+            "id": text(), "event": text(), "retry": number(),
+            "data": {
+                "type": "string", "contentMediaType": JSON,
+                "contentSchema": {"anyOf": [reference("Event"), {"type": "object", "maxProperties": 0}]},
+                "description": "An Event; of a `gap`, an empty object.",
+            },
+        }),
+    );
+    add("History", &["events"], json!({"events": list(reference("Event"))}));
+    add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
+    add(
+        "Key",
+        &[
+            "id",
+            "name",
+            "environment",
+            "rights",
+            "accounts",
+            "networks",
+            "preset",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "good",
+        ],
+        json!({
+            "id": text(), "name": text(), "environment": environment, "rights": rights,
+            "accounts": accounts, "networks": list(text()),
+            "preset": preset, "created_at": time(), "expires_at": time_if_any(),
+            "revoked_at": time_if_any(), "good": yes_or_no(),
+            "key": {"type": "string", "description": "The key itself, only when it was just made."},
+        }),
+    );
+    add(
+        "NewKey",
+        &["name", "accounts"],
+        json!({
+            "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
+            "environment": environment, "role": role_if_any, "rights": rights,
+            "networks": list(text()), "preset": preset,
+            "expires_in": {"type": ["integer", "null"], "minimum": 1},
+        }),
+    );
+    add(
+        "WeChatToken",
+        &["access_token", "expires_in"],
+        json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
+    );
+    add(
+        "WeChatError",
+        &["errcode", "errmsg"],
+        json!({"errcode": {"type": "integer"}, "errmsg": text()}),
+    );
+    add("Health", &["status"], json!({"status": one_of(&["ok"])}));
+    let states = ["ready", "degraded", "starting", "draining", "nothing-to-serve"];
+    add(
+        "Readiness",
+        &["status", "causes"],
+        json!({"status": one_of(&states), "causes": list(text())}),
+    );
+    add("Error", &["error"], json!({"error": reference("Said")}));
+    add(
+        "Said",
+        &["code", "message", "remedy"],
+        json!({
+            "code": text(), "message": text(), "remedy": text(), "upstream": reference("Upstream"),
+        }),
+    );
+    add(
+        "Upstream",
+        &["errcode", "errmsg"],
+        json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
+    );
+    let either = json!({"anyOf": [reference("WeChatToken"), reference("WeChatError")]});
+    schemas.insert("WeChatAnswer".to_owned(), either);
+    // What else a caller sends with these is ignored.
+    let report = json!({
+        "type": "object", "required": ["access_token"], "properties": {"access_token": text()},
+    });
+    schemas.insert("Report".to_owned(), report);
+    let call = json!({"type": "object", "properties": {
+        "grant_type": one_of(&["client_credential"]), "appid": text(), "secret": text(),
+        "force_refresh": yes_or_no(),
+    }});
+    schemas.insert("TokenCall".to_owned(), call);
+    Value::Object(schemas)
+}
+
+/// How accounts are made, changed and shown.
+fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let name = account_name();
+    let secret = json!({"type": "string", "minLength": 1, "maxLength": 256});
+    let time = json!({"type": "string", "format": "date-time"});
+    let idle = json!({
+        "type": "object", "required": ["idle_after"], "additionalProperties": false,
+        "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
+    });
+    let changeable = json!({
+        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game"]},
+        "mode": {"type": "string", "enum": ["stable", "classic"]},
+        "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
+        "lead": seconds(&Policy::LEADS),
+        "jitter": seconds(&Policy::JITTERS),
+        "daily_budget": {"type": ["integer", "null"], "minimum": 1},
+        "fallback": {"type": "boolean"},
+        "alone": {"type": "boolean"},
+        "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
+    });
+    let with = |more: &[(&str, &Value)]| {
+        let mut members = changeable.clone();
+        for (name, schema) in more {
+            members[*name] = Value::clone(schema);
+        }
+        members
+    };
+    add("NewAccount", &["account", "secret"], with(&[("account", &name), ("secret", &secret)]));
+    add("ChangedAccount", &[], changeable.clone());
+    add("NewSecret", &["secret"], json!({"secret": secret}));
+    let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    let times = ["created_at", "updated_at"];
+    let required: Vec<_> =
+        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(times).collect();
+    let warning = json!({"type": "string", "description": "What to know of a change that was made all the same."});
+    let answered = with(&[
+        ("account", &name),
+        ("created_at", &time),
+        ("updated_at", &time),
+        ("warning", &warning),
+    ]);
+    add("Settings", &required, answered);
+}
+
+fn seconds(bounds: &RangeInclusive<Duration>) -> Value {
+    let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
+    json!({"type": "integer", "minimum": least, "maximum": most})
+}

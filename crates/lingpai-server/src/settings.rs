@@ -1,0 +1,214 @@
+//! The settings of an account in JSON, with the names and meanings that they have in `lingpai.toml`; times are in whole
+//! seconds, as everywhere in the native API.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Secret, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::answer;
+use crate::change::{Change, Edit};
+use crate::refusal::Refusal;
+
+/// No AppSecret comes near it.
+const LONGEST_SECRET: usize = 256;
+
+/// What an account is to be like. What is absent has its default in a new account, and stays as it is in another.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    account: Option<AccountId>,
+    secret: Option<Secret>,
+    kind: Option<AccountKind>,
+    mode: Option<Mode>,
+    refresh: Option<Refreshing>,
+    lead: Option<u64>,
+    jitter: Option<u64>,
+    /// `null` is the default again.
+    #[serde(default, deserialize_with = "even_null")]
+    daily_budget: Option<Option<u32>>,
+    fallback: Option<bool>,
+    alone: Option<bool>,
+    fetch_deadline: Option<u64>,
+}
+
+/// An account as the native API shows it: all but the secret.
+#[derive(Serialize)]
+pub(crate) struct SettingsAnswer {
+    account: AccountId,
+    kind: AccountKind,
+    mode: Mode,
+    refresh: Refreshing,
+    lead: u64,
+    jitter: u64,
+    daily_budget: Option<u32>,
+    fallback: bool,
+    alone: bool,
+    fetch_deadline: u64,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    updated_at: Timestamp,
+    /// What somebody should know of a change that was made all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+/// `"eager"`, `"on-demand"` or `{"idle_after": 21600}`.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Refreshing {
+    Eager,
+    OnDemand,
+    #[serde(rename = "idle_after")]
+    IdleAfter(u64),
+}
+
+impl Wanted {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let wanted: Self =
+            serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+        wanted.check()?;
+        Ok(wanted)
+    }
+
+    /// The new account that is asked for.
+    pub(crate) fn creation(mut self, now: Timestamp) -> Result<Account, Refusal> {
+        let id = self.account.take().ok_or_else(|| wrong("`account` is missing: the appid"))?;
+        let secret =
+            self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret"))?;
+        let mut account = Account::new(id, plausible(secret)?, now);
+        self.edit(&mut account);
+        Ok(account)
+    }
+
+    /// The change of an account that is asked for.
+    pub(crate) fn update(self, id: AccountId) -> Result<Change, Refusal> {
+        if self.account.as_ref().is_some_and(|account| *account != id) {
+            return Err(wrong(
+                "`account` cannot change: create another account, and remove this one",
+            ));
+        }
+        if self.secret.is_some() {
+            return Err(wrong("`secret` is replaced by PUT /v1/accounts/{account}/secret"));
+        }
+        Ok(Change::Update(id, Edit::new(|account| self.edit(account))))
+    }
+
+    /// The new secret that is asked for, and nothing else.
+    pub(crate) fn secret(body: &[u8]) -> Result<Secret, Refusal> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Only {
+            secret: Secret,
+        }
+        let only: Only = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+        plausible(only.secret)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        within("lead", self.lead, &Policy::LEADS)?;
+        within("jitter", self.jitter, &Policy::JITTERS)?;
+        within("fetch_deadline", self.fetch_deadline, &Policy::FETCH_DEADLINES)?;
+        if let Some(Refreshing::IdleAfter(time)) = self.refresh {
+            within("idle_after", Some(time), &Policy::IDLE_TIMES)?;
+        }
+        if self.daily_budget == Some(Some(0)) {
+            return Err(wrong(
+                "`daily_budget` must be a number from 1 on, or null for the default",
+            ));
+        }
+        Ok(())
+    }
+
+    fn edit(self, account: &mut Account) {
+        let seconds = Duration::from_secs;
+        let policy = &mut account.policy;
+        account.kind = self.kind.unwrap_or(account.kind);
+        account.mode = self.mode.unwrap_or(account.mode);
+        policy.refresh = self.refresh.map_or(policy.refresh, Refreshing::into);
+        policy.lead = self.lead.map_or(policy.lead, seconds);
+        policy.jitter = self.jitter.map_or(policy.jitter, seconds);
+        policy.daily_budget = self.daily_budget.unwrap_or(policy.daily_budget);
+        policy.fallback = self.fallback.unwrap_or(policy.fallback);
+        policy.alone = self.alone.unwrap_or(policy.alone);
+        policy.fetch_deadline = self.fetch_deadline.map_or(policy.fetch_deadline, seconds);
+    }
+}
+
+impl From<Refreshing> for Refresh {
+    fn from(refreshing: Refreshing) -> Self {
+        match refreshing {
+            Refreshing::Eager => Self::Eager,
+            Refreshing::OnDemand => Self::OnDemand,
+            Refreshing::IdleAfter(seconds) => Self::IdleAfter(Duration::from_secs(seconds)),
+        }
+    }
+}
+
+impl From<Refresh> for Refreshing {
+    fn from(refresh: Refresh) -> Self {
+        match refresh {
+            Refresh::Eager => Self::Eager,
+            Refresh::OnDemand => Self::OnDemand,
+            Refresh::IdleAfter(time) => Self::IdleAfter(time.as_secs()),
+        }
+    }
+}
+
+impl SettingsAnswer {
+    pub(crate) fn new(account: Account, warning: Option<String>) -> Self {
+        let policy = account.policy;
+        Self {
+            account: account.id,
+            kind: account.kind,
+            mode: account.mode,
+            refresh: policy.refresh.into(),
+            lead: policy.lead.as_secs(),
+            jitter: policy.jitter.as_secs(),
+            daily_budget: policy.daily_budget,
+            fallback: policy.fallback,
+            alone: policy.alone,
+            fetch_deadline: policy.fetch_deadline.as_secs(),
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+            warning,
+        }
+    }
+}
+
+fn wrong(what: impl Into<String>) -> Refusal {
+    Refusal::BodyWrong(what.into())
+}
+
+fn within(
+    name: &str,
+    seconds: Option<u64>,
+    bounds: &RangeInclusive<Duration>,
+) -> Result<(), Refusal> {
+    if seconds.is_none_or(|seconds| bounds.contains(&Duration::from_secs(seconds))) {
+        return Ok(());
+    }
+    let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
+    Err(wrong(format!("`{name}` must be a whole number of seconds from {least} to {most}")))
+}
+
+/// The secret, unless no AppSecret can look like it.
+fn plausible(secret: Secret) -> Result<Secret, Refusal> {
+    let text = secret.expose();
+    if (1..=LONGEST_SECRET).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        Ok(secret)
+    } else {
+        Err(wrong("`secret` is no AppSecret: those have letters and digits, and no blanks"))
+    }
+}
+
+/// A member that is there is told from one that is not, even if it is `null`.
+fn even_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
