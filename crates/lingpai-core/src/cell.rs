@@ -19,6 +19,8 @@ pub(crate) struct Published {
     pub(crate) token: Token,
     /// When it stops being served, on the process's clock.
     pub(crate) ends: Instant,
+    /// The prefix of its fingerprint, found once for all readers.
+    pub(crate) prefix: u32,
     owner: u64,
 }
 
@@ -59,7 +61,10 @@ impl TokenCell {
     /// Publishes a token, or none.
     pub(crate) fn store(&self, token: Option<(Token, Instant)>) {
         let owner = self.owner;
-        let published = token.map(|(token, ends)| Arc::new(Published { token, ends, owner }));
+        let published = token.map(|(token, ends)| {
+            let prefix = token.fingerprint().prefix();
+            Arc::new(Published { token, ends, prefix, owner })
+        });
         let mut truth = self.lock();
         truth.value = published;
         self.publish(&truth);

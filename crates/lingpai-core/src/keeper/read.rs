@@ -20,6 +20,11 @@ impl TokenRef {
     pub fn ends(&self) -> Instant {
         self.0.as_ref().map_or(Instant::default(), |published| published.ends)
     }
+
+    /// The [prefix](crate::Fingerprint::prefix) of its fingerprint, without hashing it anew.
+    pub fn fingerprint_prefix(&self) -> u32 {
+        self.0.as_ref().map_or(0, |published| published.prefix)
+    }
 }
 
 impl Deref for TokenRef {
