@@ -1,8 +1,9 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
-//! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments), `openapi` (what is
-//!   answered is as described), `reload` (a configuration that changes under load), `scaled` (a day in minutes).
+//! - With real processes: `crowd` (thousands of callers at once), `haste` (a client in a tight loop), `kill` (`kill -9` at
+//!   random moments), `openapi` (what is answered is as described), `reload` (a configuration that changes under load),
+//!   `revoked` (a key that is not good any more), `scaled` (a day in minutes).
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -16,10 +17,12 @@
 
 mod crowd;
 mod day;
+mod haste;
 mod kill;
 mod lies;
 mod node;
 mod openapi;
 mod reload;
+mod revoked;
 mod scaled;
 mod stand;
