@@ -32,8 +32,8 @@ impl FromStr for AccountId {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<Self, InvalidName> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:@".contains(c);
-        if (1..=128).contains(&name.len()) && name.chars().all(fits) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:@".contains(&byte);
+        if (1..=128).contains(&name.len()) && name.bytes().all(fits) {
             Ok(Self(name.into()))
         } else {
             Err(InvalidName { what: "account", name: shortened(name) })

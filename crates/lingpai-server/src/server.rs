@@ -223,6 +223,8 @@ async fn converse(serving: Arc<Serving>, stream: TcpStream, peer: IpAddr) {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_header_size(limits.head_bytes)
+        // Answers are small: one piece is cheaper to send than two.
+        .writev(false)
         .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
