@@ -133,7 +133,7 @@ pub(crate) struct Sandbox {
     pub(crate) lifetime: Duration,
 
     /// The same seed and the same calls give the same answers
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = seed)]
     pub(crate) seed: u64,
 
     /// Allow an address that other machines reach; the sandbox asks nobody for a password
@@ -220,6 +220,7 @@ pub(crate) enum Key {
 #[derive(Debug, Args)]
 pub(crate) struct KeyCreate {
     /// The person or service it is for
+    #[arg(value_parser = key_name)]
     pub(crate) name: String,
 
     /// What it may do; may be said again [default: token:read and token:report]
@@ -319,12 +320,25 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number, 0 or greater".to_owned())
+}
+
 fn right(text: &str) -> Result<Right, String> {
     let known = Right::ALL.into_iter().find(|right| right.as_str() == text);
     known.ok_or_else(|| {
         let names: Vec<_> = Right::ALL.iter().map(|right| right.as_str()).collect();
-        format!("there are {}", names.join(", "))
+        format!("the rights are {}", names.join(", "))
     })
+}
+
+/// As the server takes it.
+fn key_name(text: &str) -> Result<String, String> {
+    if (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("write 1 to 100 characters without line breaks".to_owned())
+    }
 }
 
 #[cfg(test)]

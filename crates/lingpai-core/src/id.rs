@@ -203,8 +203,12 @@ impl fmt::Display for NodeId {
 /// A name of an account or a kind that cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "`{name}` cannot be the name of {article} {what}: use letters, digits and the signs that appids have",
-    article = if *.what == "account" { "an" } else { "a" }
+    "`{name}` cannot be the name of {article} {what}: use {allowed}",
+    article = if *.what == "account" { "an" } else { "a" },
+    allowed = match *.what {
+        "account" => "letters, digits and the signs _ - . : @",
+        _ => "lower-case letters, digits and _",
+    }
 )]
 pub struct InvalidName {
     what: &'static str,

@@ -135,7 +135,10 @@ pub(super) fn duration_between(
 ) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| match parse_duration(text)? {
         time if (least..=most).contains(&time) => Ok(time),
-        _ => Err(format!("must lie between {} and {}", show_duration(least), show_duration(most))),
+        _ => {
+            let (least, most) = (show_duration(least), show_duration(most));
+            Err(format!("`{text}` will not do: it must lie between {least} and {most}"))
+        }
     }
 }
 
