@@ -139,7 +139,7 @@ pub(crate) struct Sandbox {
     pub(crate) lifetime: Duration,
 
     /// The same seed and the same calls give the same answers
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = values::seed)]
     pub(crate) seed: u64,
 
     /// Allow an address that other machines reach; the sandbox asks nobody for a password
@@ -267,6 +267,7 @@ pub(crate) enum Key {
 #[derive(Debug, Args)]
 pub(crate) struct KeyCreate {
     /// The person or service it is for
+    #[arg(value_parser = values::key_name)]
     pub(crate) name: String,
 
     /// Where it is used: production, test or dev. Keys of test and dev can neither report, rotate, clear quota nor manage

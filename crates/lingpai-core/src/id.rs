@@ -32,8 +32,8 @@ impl FromStr for AccountId {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<Self, InvalidName> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:@".contains(c);
-        if (1..=128).contains(&name.len()) && name.chars().all(fits) {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:@".contains(&byte);
+        if (1..=128).contains(&name.len()) && name.bytes().all(fits) {
             Ok(Self(name.into()))
         } else {
             Err(InvalidName { what: "account", name: shortened(name) })
@@ -203,8 +203,12 @@ impl fmt::Display for NodeId {
 /// A name of an account or a kind that cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "`{name}` cannot be the name of {article} {what}: use letters, digits and the signs that appids have",
-    article = if *.what == "account" { "an" } else { "a" }
+    "`{name}` cannot be the name of {article} {what}: use {allowed}",
+    article = if *.what == "account" { "an" } else { "a" },
+    allowed = match *.what {
+        "account" => "letters, digits and the signs _ - . : @",
+        _ => "lower-case letters, digits and _",
+    }
 )]
 pub struct InvalidName {
     what: &'static str,

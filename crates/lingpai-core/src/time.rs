@@ -114,7 +114,21 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        if !(0..=9999).contains(&year) {
+            return write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+        }
+        // Digit by digit: formatting six numbers took a fifth of what answering a token takes.
+        let mut text = *b"0000-00-00T00:00:00Z";
+        let mut put = |number: i64, ends: usize| {
+            let mut rest = number;
+            for digit in text[..ends].iter_mut().rev().take_while(|digit| digit.is_ascii_digit()) {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        let parts = [(year, 4), (month, 7), (day, 10), (hour, 13), (minute, 16), (second, 19)];
+        parts.into_iter().for_each(|(number, ends)| put(number, ends));
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -235,6 +249,10 @@ mod tests {
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(Timestamp::from_millis(1_709_210_096_999).to_string(), "2024-02-29T12:34:56Z");
         assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59Z");
+        assert_eq!(
+            Timestamp::from_millis(253_402_300_800_000).to_string(),
+            "10000-01-01T00:00:00Z"
+        );
     }
 
     #[test]

@@ -67,8 +67,8 @@ pub enum Error {
     },
     /// The address is reachable from outside, which nobody allowed.
     #[error(
-        "{addr} can be reached by other machines, and the sandbox asks nobody who he is: \
-         use a loopback address, or allow it with allow_remote"
+        "{addr} can be reached by other machines, and the sandbox asks nobody for a password: \
+         use a loopback address, or allow it (`--allow-remote`; in a program `Settings::allow_remote`)"
     )]
     NotLoopback {
         /// The address asked for.

@@ -60,8 +60,10 @@ impl HttpBody for Body {
 
 /// An answer with this value as its JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    // Room for a token's answer, so that it need not grow.
+    let mut body = Vec::with_capacity(512);
     // Only a map with keys that are no strings, or a failing `Serialize`, could fail; the answers have neither.
-    let body = serde_json::to_vec(value).unwrap_or_default();
+    let _ = serde_json::to_writer(&mut body, value);
     text(status, "application/json; charset=utf-8", body)
 }
 

@@ -122,6 +122,8 @@ async fn http1(serving: &Arc<Serving>, io: TokioIo<Box<dyn Stream>>, origin: Ori
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_header_size(limits.head_bytes)
+        // Answers are small: one piece is cheaper to send than two.
+        .writev(false)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     tokio::select! {

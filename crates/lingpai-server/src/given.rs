@@ -13,12 +13,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lingpai_core::client::KeyHash;
+use lingpai_core::rotation::TRIAL_SPACING;
 use lingpai_core::{AccountId, Generation, Instant};
 
 /// How many clients are remembered: 2^13, a quarter of a megabyte.
 const SLOTS: usize = 1 << 13;
-/// One client's asking counts as a report once in this time at most.
-const PAUSE: Duration = Duration::from_secs(30);
+/// One client's asking counts as a report once in this time at most. A little longer than the engine's pause between
+/// trials: a report that comes while the last trial still holds is answered from it, and would be wasted.
+const PAUSE: Duration = Duration::from_secs(TRIAL_SPACING.as_secs() + 1);
 /// The same for a client whose last [`PATIENCE`] reports were all unfounded: several processes with one key look like
 /// one that cannot wait.
 const LONG_PAUSE: Duration = Duration::from_secs(120);

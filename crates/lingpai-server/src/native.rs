@@ -277,8 +277,8 @@ pub(crate) fn caller<'a>(
 /// The key in the `Authorization` header, and whence it came.
 pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match value.and_then(|value| value.split_once(' ')) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => {
+    match value.and_then(|value| value.split_at_checked("Bearer ".len())) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("Bearer ") => {
             Ok(Caller { key: key.trim(), peer })
         }
         _ => Err(Refusal::KeyMissing),

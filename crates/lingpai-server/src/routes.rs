@@ -231,7 +231,7 @@ impl<'a> Route<'a> {
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.
 fn decoded(part: &str) -> Cow<'_, str> {
-    percent_decode_str(part).decode_utf8_lossy()
+    if part.contains('%') { percent_decode_str(part).decode_utf8_lossy() } else { part.into() }
 }
 
 #[cfg(test)]

@@ -40,3 +40,16 @@ fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result
         format!("there are {}", names.join(", "))
     })
 }
+
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number, 0 or greater".to_owned())
+}
+
+/// As the server takes it.
+pub(super) fn key_name(text: &str) -> Result<String, String> {
+    if (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("write 1 to 100 characters without line breaks".to_owned())
+    }
+}

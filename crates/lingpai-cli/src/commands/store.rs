@@ -12,7 +12,9 @@ use crate::output;
 /// Seals everything anew with another master key.
 pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Result<(), Error> {
     let StoreAt::Sqlite { path, key } = config.store else {
-        return Err(Error::said("the store is `memory:`, in which nothing is sealed"));
+        return Err(Error::said(
+            "the store is `memory:`, in which nothing is sealed. There is nothing to do",
+        ));
     };
     if !path.exists() {
         return Err(Error::said(format!(

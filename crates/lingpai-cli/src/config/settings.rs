@@ -89,7 +89,7 @@ pub(super) fn duration_within(
         time if bounds.contains(&time) => Ok(time),
         _ => {
             let (least, most) = (show_duration(*bounds.start()), show_duration(*bounds.end()));
-            Err(format!("must lie between {least} and {most}"))
+            Err(format!("`{text}` will not do: it must lie between {least} and {most}"))
         }
     }
 }

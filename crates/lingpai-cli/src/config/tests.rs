@@ -149,7 +149,7 @@ fn every_mistake_of_a_setting_names_the_place_and_the_remedy() {
             "call-deadline = \"7\"",
             "1:17: `7` lacks a unit: write a number and a unit, such as 90s, 10m, 2h or 1h 30m",
         ),
-        ("call-deadline = \"1h\"", "1:17: must lie between 0.1s and 1m"),
+        ("call-deadline = \"1h\"", "1:17: `1h` will not do: it must lie between 0.1s and 1m"),
         (
             "log.level = \"loud\"",
             "1:13: `loud` is not a level: write error, warn, info, debug or trace, or a filter such as \
@@ -202,8 +202,8 @@ fn every_mistake_of_an_account_names_the_place_and_the_remedy() {
             "refresh = 6",
             "4:11: `refresh` is not a number: write `\"eager\"`, `\"on-demand\"` or `{ idle-after = \"6h\" }`".to_owned(),
         ),
-        ("refresh = { idle-after = \"1s\" }", "4:26: must lie between 1m and 720h".to_owned()),
-        ("lead = \"2h\"", "4:8: must lie between 1s and 1h".to_owned()),
+        ("refresh = { idle-after = \"1s\" }", "4:26: `1s` will not do: it must lie between 1m and 720h".to_owned()),
+        ("lead = \"2h\"", "4:8: `2h` will not do: it must lie between 1s and 1h".to_owned()),
         ("daily-budget = 0", "4:16: `daily-budget` is a whole number from 1 to 4294967295".to_owned()),
         (
             "fetch-deadline = \"7s\"",

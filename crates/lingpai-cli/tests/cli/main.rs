@@ -5,5 +5,6 @@
 mod commands;
 mod config;
 mod demo;
+mod messages;
 mod serve;
 mod support;

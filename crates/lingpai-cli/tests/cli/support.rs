@@ -20,7 +20,8 @@ pub(crate) fn lingpai(directory: &Path, arguments: &[&str]) -> Command {
         }
     }
     command.current_dir(directory).args(arguments);
-    command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1").stdin(Stdio::null());
+    command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1").env_remove("COLUMNS");
+    command.stdin(Stdio::null());
     command
 }
 

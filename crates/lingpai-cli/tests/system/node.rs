@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lingpai_sandbox::{
-    AppKind, AppSecret, AppSettings, Counters, Server, Settings, SharedWorld, Verdict,
+    AppKind, AppSecret, AppSettings, Counters, Family, Revocation, Server, Settings, SharedWorld,
+    Verdict,
 };
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -19,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lingpai");
 
@@ -53,6 +54,18 @@ impl WeChat {
 
     pub(crate) fn fetches(&self) -> u64 {
         self.counters().fetches()
+    }
+
+    /// How often a token was tried.
+    pub(crate) fn trials(&self) -> u64 {
+        self.counters().calls_of("/cgi-bin/getcallbackip")
+    }
+
+    /// Makes the account's tokens invalid, as WeChat sometimes does.
+    pub(crate) fn revoke(&self, account: usize) {
+        self.world.with(|world, now| {
+            world.revoke(now, &appid(account), Family::ALL, Revocation::default()).unwrap();
+        });
     }
 
     pub(crate) fn accepts(&self, token: &str) -> bool {
@@ -108,11 +121,7 @@ impl Home {
             seen: Mutex::default(),
         };
         home.configure(accounts);
-        let output =
-            home.command(&["key", "create", "test", "--admin", "--json"]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
-        home.key = made["key"].as_str().unwrap().to_owned();
+        home.key = home.create_key(&["--admin"]).0;
         home
     }
 
@@ -256,16 +265,28 @@ impl Home {
     }
 
     pub(crate) fn request(&self, path: &str) -> String {
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: lingpai\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
-            self.key
-        )
+        request(&self.key, path)
     }
 
-    async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+    pub(crate) async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        answer(&mut self.ask(&self.key, path).await?).await
+    }
+
+    /// Asks with this key; the answer is still to be read.
+    pub(crate) async fn ask(&self, key: &str, path: &str) -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        stream.write_all(self.request(path).as_bytes()).await?;
-        answer(&mut stream).await
+        stream.write_all(request(key, path).as_bytes()).await?;
+        Ok(stream)
+    }
+
+    /// Makes a key with `lingpai key create` and these arguments: the whole key, and its id.
+    pub(crate) fn create_key(&self, arguments: &[&str]) -> (String, String) {
+        let command = ["key", "create", "test", "--json"];
+        let output = self.command(&[&command, arguments].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (text("key"), text("id"))
     }
 
     /// Searches everything that was printed and stored for what must not be there.
@@ -296,6 +317,11 @@ impl Home {
             }
         }
     }
+}
+
+fn request(key: &str, path: &str) -> String {
+    let head = "Host: lingpai\r\nConnection: close\r\n";
+    format!("GET {path} HTTP/1.1\r\n{head}Authorization: Bearer {key}\r\n\r\n")
 }
 
 /// The secrets' files, which the test itself wrote.

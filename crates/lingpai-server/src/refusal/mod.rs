@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use lingpai_core::client::Denied;
 use lingpai_core::keeper::{RotateError, Unavailable};
+use lingpai_core::rotation::AskDenied;
 use lingpai_core::{Failure, StoreError};
 
 use crate::change::Unchanged;
@@ -159,17 +160,19 @@ impl Refusal {
             Self::AccountsFixed => "the accounts of this server are not changed over HTTP".into(),
             Self::ChangePending => "the change is taking long, and may still be made".into(),
             Self::Store(error) => format!("the store could not do it: {error}").into(),
-            Self::NotRotated(error, _) => error.to_string().into(),
-            Self::NoToken(unavailable) => match unavailable.failure.code {
-                Some(code) => format!(
-                    "there is no good token now: WeChat answered errcode {code}: {}",
-                    unavailable.failure.message
+            Self::NotRotated(error, _) => match &**error {
+                RotateError::Denied(AskDenied::TooSoon(_)) => {
+                    "the token was replaced moments ago; replacing it again would kill the one before it while clients \
+                     still use it"
+                        .into()
+                }
+                RotateError::Denied(AskDenied::BudgetSpent { used, .. }) => format!(
+                    "{used} fetches were made today, and the rest of the budget is kept for scheduled rotations"
                 )
                 .into(),
-                None => {
-                    format!("there is no good token now: {}", unavailable.failure.message).into()
-                }
+                RotateError::Failed(failure) => because("the token was not replaced", failure),
             },
+            Self::NoToken(unavailable) => because("there is no good token now", &unavailable.failure),
             Self::Pending => "upstream has not answered yet".into(),
         }
     }
@@ -233,14 +236,28 @@ impl Refusal {
             }
             Self::Store(_) => "See to the store, then try again; tokens are served meanwhile".into(),
             Self::NotRotated(error, _) => match &**error {
-                RotateError::Denied(_) => {
-                    "Ask again later; if WeChat refuses the token, report it as invalid instead".into()
+                RotateError::Denied(AskDenied::TooSoon(_)) => {
+                    "Ask again in a few minutes; if WeChat refuses the token, report it as invalid instead".into()
+                }
+                RotateError::Denied(AskDenied::BudgetSpent { .. }) => {
+                    "Raise `daily-budget`, or wait for the day to end in China; if WeChat refuses the token, report it \
+                     as invalid instead"
+                        .into()
                 }
                 RotateError::Failed(failure) => remedy_of(failure),
             },
             Self::NoToken(unavailable) => remedy_of(&unavailable.failure),
             Self::Pending => "Ask again in a second; the fetch goes on meanwhile".into(),
         }
+    }
+}
+
+/// What there is not, and why the fetch failed. What can be done is said as the remedy.
+fn because(what: &str, failure: &Failure) -> Cow<'static, str> {
+    let Failure { code, message, .. } = failure;
+    match code {
+        Some(code) => format!("{what}: WeChat answered errcode {code}: {message}").into(),
+        None => format!("{what}: {message}").into(),
     }
 }
 
@@ -290,3 +307,6 @@ impl Parameter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

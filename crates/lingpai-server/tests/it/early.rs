@@ -76,7 +76,8 @@ async fn a_tight_loop_is_answered_from_memory_and_told_of() {
         }
     }
     assert_eq!(told, [120]);
-    // And it is believed when it is right.
+    // And it is believed when it is right, as soon as its next report is due.
+    house.clock.advance(Duration::from_secs(30));
     house.upstream.judges(refusal());
     assert_eq!(house.dropin(&house.key).await.text("access_token"), FakeUpstream::token(2));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use expect_test::expect_file;
 use proptest::prelude::*;
 
 use super::*;
@@ -240,4 +241,16 @@ mod explaining {
             }
         }
     }
+}
+
+/// What `lingpai explain` says of every code. It was read; a change is to be read again. `UPDATE_EXPECT=1` writes it anew.
+#[test]
+fn the_explanations_as_people_read_them() {
+    let of = |language| {
+        let explained = CODES.iter().map(|code| explain(&code.to_string()).unwrap());
+        let texts: Vec<String> = explained.map(|explained| explained.to_text(language)).collect();
+        texts.join("\n")
+    };
+    expect_file!["../../tests/snapshots/catalogue.en.txt"].assert_eq(&of(Language::English));
+    expect_file!["../../tests/snapshots/catalogue.zh.txt"].assert_eq(&of(Language::Chinese));
 }

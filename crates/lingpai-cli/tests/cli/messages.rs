@@ -1,0 +1,205 @@
+//! Everything that the binary says when something is wrong with what it was given, as people read it.
+//!
+//! What is in `tests/snapshots/` was read; a change there is to be read again. `UPDATE_EXPECT=1` writes them anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use expect_test::expect_file;
+
+use crate::support::{Said, lingpai, run};
+
+/// An account that is fine, into which mistakes are put.
+const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { file = \"wx1.secret\" }\n";
+
+const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
+
+/// One setting: the heading it stands under, and its name.
+struct Setting {
+    heading: String,
+    name: String,
+}
+
+/// Every setting, from the configuration that `init` writes.
+fn settings(folder: &Path) -> Vec<Setting> {
+    run(lingpai(folder, &["init", "--lang", "en"]));
+    let file = folder.join("lingpai.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::remove_file(file).unwrap();
+    let mut heading = String::new();
+    let mut settings = Vec::new();
+    for line in text.lines() {
+        let line = line.strip_prefix('#').unwrap_or(line);
+        if line.starts_with('[') {
+            line.clone_into(&mut heading);
+        } else if let Some((name, _)) = line.split_once(" = ")
+            && name.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        {
+            settings.push(Setting { heading: heading.clone(), name: name.to_owned() });
+        }
+    }
+    settings
+}
+
+impl Setting {
+    /// A configuration in which it has this value, and everything else is fine.
+    fn configured(&self, value: &str) -> String {
+        let Self { heading, name } = self;
+        match heading.as_str() {
+            "" => format!("{name} = {value}\n{ACCOUNT}"),
+            "[[account]]" => {
+                let others = ACCOUNT.lines().filter(|line| !line.starts_with(&format!("{name} =")));
+                let others: Vec<&str> = others.collect();
+                format!("{}\n{name} = {value}\n", others.join("\n"))
+            }
+            _ => format!("{heading}\n{name} = {value}\n{ACCOUNT}"),
+        }
+    }
+}
+
+/// What `config check` says of this configuration.
+fn said_of(folder: &Path, configuration: &str) -> String {
+    fs::write(folder.join("lingpai.toml"), configuration).unwrap();
+    fs::write(folder.join("wx1.secret"), SECRET).unwrap();
+    let said = run(lingpai(folder, &["config", "check"]));
+    assert_eq!(said.code, Some(78), "{configuration}\n{}", said.err);
+    let head = "error: the configuration has a mistake. Nothing was started\n\n";
+    said.err.strip_prefix(head).unwrap_or(&said.err).trim_end().to_owned() + "\n"
+}
+
+#[test]
+fn a_wrong_value_of_every_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    for setting in settings(folder.path()) {
+        for wrong in ["[]", "\"?\"", "-1"] {
+            let said = said_of(folder.path(), &setting.configured(wrong));
+            writeln!(all, "{said}").unwrap();
+        }
+    }
+    expect_file!["../snapshots/settings.txt"].assert_eq(&all);
+}
+
+#[test]
+fn a_configuration_that_does_not_hang_together() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wx1.secret"), SECRET).unwrap();
+    let mut all = String::new();
+    for wrong in [
+        "",
+        "listen = ",
+        "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n",
+        "lisen = \"127.0.0.1:1\"\n",
+        "[logs]\n",
+        "[account]\nid = \"wx1\"\n",
+        "[[account]]\n",
+        "[[account]]\nid = \"wx1\"\n",
+        "[[account]]\nid = \"wx1\"\nsecret = \"5ec2e75ec2e75ec2e75ec2e75ec2e75e\"\n",
+        "[[account]]\nid = \"wx1\"\nsecret = { file = \"none\" }\n",
+        "[[account]]\nid = \"wx1\"\nsecret = { env = \"NONE\" }\n",
+        "[[account]]\nid = \"wx1\"\nsecret = { vault = \"x\" }\n",
+        "[[account]]\nid = \"wx1\"\nsecret = {}\n",
+        &format!("{ACCOUNT}{ACCOUNT}"),
+        &format!("{ACCOUNT}lead = \"3h\"\n"),
+        &format!("{ACCOUNT}fetch-deadline = \"1s\"\n"),
+        &format!("listen = \"0.0.0.0:8700\"\n{ACCOUNT}"),
+        &format!("store = \"redis://localhost\"\n{ACCOUNT}"),
+    ] {
+        fs::write(folder.path().join("lingpai.toml"), wrong).unwrap();
+        let said = run(lingpai(folder.path(), &["config", "check"]));
+        writeln!(all, "----\n{wrong}\n----\n{}", shown(&said)).unwrap();
+    }
+    expect_file!["../snapshots/configurations.txt"].assert_eq(&all);
+}
+
+#[test]
+fn bad_input_of_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let all_of = |commands: &[&[&str]]| {
+        let mut all = String::new();
+        for arguments in commands {
+            let said = run(lingpai(folder.path(), arguments));
+            writeln!(all, "$ lingpai {}\n{}", arguments.join(" "), shown(&said)).unwrap();
+        }
+        all
+    };
+    // Nothing is there yet.
+    let mut all = all_of(&[
+        &[],
+        &["surve"],
+        &["serve"],
+        &["serve", "--listen", "here"],
+        &["serve", "--listen", "0.0.0.0:0", "--config", "none.toml"],
+        &["serve", "--lifetime", "30s"],
+        &["serve", "--demo", "--lifetime", "1s"],
+        &["serve", "--demo", "--lifetime", "soon"],
+        &["init", "--lang", "fr"],
+        &["init", "--config", "none/lingpai.toml"],
+        &["sandbox", "--listen", "0.0.0.0:0"],
+        &["sandbox", "--seed", "x"],
+        &["token"],
+        &["token", "wx 1"],
+        &["token", "wx1"],
+        &["token", "wx1", "--key-file", "none"],
+        &["token", "wx1", "--server", "ftp://x"],
+        &["token", "wx1", "--standalone"],
+        &["token", "wx1", "--standalone", "--key-file", "k"],
+        &["explain"],
+        &["explain", "nothing known"],
+        &["explain", "40164", "--lang", "fr"],
+        &["key"],
+        &["key", "create"],
+        &["key", "create", ""],
+        &["key", "create", "a", "--right", "tokens"],
+        &["key", "create", "a", "--right", "admin", "--admin"],
+        &["key", "create", "a", "--account", "wx 1"],
+        &["key", "create", "a", "--expires-in", "never"],
+        &["key", "revoke"],
+        &["key", "revoke", "lp_000000000000"],
+        &["account", "add"],
+        &["account", "add", "wx1", "--kind", "shop"],
+        &["account", "add", "wx1", "--mode", "fast"],
+        &["account", "add", "wx1"],
+        &["account", "add", "wx1", "--secret-file", "none"],
+        &["account", "set-secret", "wx1", "--secret-file", "none"],
+        &["account", "show", "wx1"],
+        &["account", "remove", "wx1"],
+        &["store", "rekey", "--new-key-file", "none"],
+        &["config", "check"],
+        &["config", "check", "--config", "none.toml"],
+        &["completions", "tcsh"],
+        &["man", "none"],
+    ]);
+    fs::write(folder.path().join("lingpai.toml"), "store = \"memory:\"\n").unwrap();
+    all += &all_of(&[&["init"], &["key", "list"], &["account", "list"], &["store", "rekey"]]);
+    expect_file!["../snapshots/commands.txt"].assert_eq(&all);
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    add_help(folder.path(), &[], &mut all);
+    expect_file!["../snapshots/help.txt"].assert_eq(&all);
+}
+
+/// Adds the help of this command, and of those below it.
+fn add_help(folder: &Path, command: &[&str], all: &mut String) {
+    let said = run(lingpai(folder, &[command, &["--help"]].concat()));
+    writeln!(all, "$ lingpai {} --help\n{}", command.join(" "), said.out).unwrap();
+    let (_, commands) = said.out.split_once("Commands:\n").unwrap_or_default();
+    for line in commands.lines().take_while(|line| !line.is_empty()) {
+        // Longer descriptions go on, further in.
+        if let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
+            let name = name.split(' ').next().unwrap();
+            add_help(folder, &[command, &[name]].concat(), all);
+        }
+    }
+}
+
+/// What was said, and the exit code, which is part of it.
+fn shown(said: &Said) -> String {
+    let Said { code, out, err } = said;
+    format!("{out}{err}=> {}\n", code.unwrap())
+}
