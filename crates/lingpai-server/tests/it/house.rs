@@ -424,6 +424,11 @@ impl Directory for ShakyDirectory {
         self.inner.accounts().await
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.check()?;
+        self.inner.account(account).await
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         self.inner.put_account(account).await
     }
