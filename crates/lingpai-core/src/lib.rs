@@ -10,6 +10,7 @@
 //! - [`registry`]: all keepers, and the one scheduler that wakes them.
 
 pub mod account;
+pub mod bounds;
 mod cell;
 pub mod client;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod keeper;
 pub mod network;
 pub mod policy;
 pub mod preset;
+pub mod proxy;
 mod recorder;
 pub mod registry;
 pub mod rotation;
@@ -35,6 +37,7 @@ pub mod token;
 pub mod virtual_token;
 
 pub use account::{Account, AccountKind, Mode};
+pub use bounds::{Bounds, PathGlob};
 pub use clock::{Clock, SystemClock};
 pub use environment::Environment;
 pub use failure::{Class, Failure, Reached};
@@ -44,6 +47,7 @@ pub use keeper::{Keeper, Reader, TokenRef};
 pub use network::Network;
 pub use policy::{Policy, Refresh};
 pub use preset::Preset;
+pub use proxy::Proxy;
 pub use registry::Registry;
 pub use secret::Secret;
 pub use store::{Directory, Store, StoreError, StoreErrorKind};

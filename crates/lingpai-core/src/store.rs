@@ -88,6 +88,9 @@ pub trait Directory: Send + Sync + 'static {
     /// Every account.
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
 
+    /// The account of this name, if there is one.
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError>;
+
     /// Adds an account, or replaces the one of this name.
     async fn put_account(&self, account: &Account) -> Result<(), StoreError>;
 

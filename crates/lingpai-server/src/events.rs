@@ -76,6 +76,12 @@ struct Details<'a> {
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asks: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errcode: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusals: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -271,6 +277,14 @@ impl<'a> Details<'a> {
                 details.key = Some(key);
                 details.asks = Some(*asks);
             }
+            What::CallsRefused { key, path, errcode, refusals, cause } => {
+                details.key = key.as_deref();
+                details.path = Some(path);
+                details.errcode = Some(*errcode);
+                details.refusals = Some(*refusals);
+                details.cause = Some(cause);
+            }
+            What::CompromiseEnded { generation } => details.generation = Some(*generation),
             What::StoreDegraded { message } => details.cause = Some(message),
             _ => {}
         }

@@ -18,6 +18,7 @@ mod answer;
 mod dropin;
 mod error;
 mod events;
+pub mod gateway;
 mod given;
 mod keyring;
 mod keys;

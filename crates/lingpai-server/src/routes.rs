@@ -13,7 +13,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::Body;
 use crate::dropin::{self, Call};
-use crate::refusal::Refusal;
+use crate::gateway::split_account;
+use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{accounts, events, keys, monitor, native, openapi};
@@ -49,6 +50,8 @@ pub(crate) enum Route<'a> {
     Keys,
     /// The key of this id.
     Key(&'a str),
+    /// A call of WeChat's API, with this path.
+    Forward(&'a str),
     /// Nowhere.
     Unknown,
 }
@@ -60,12 +63,26 @@ pub(crate) async fn answer(
     peer: IpAddr,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let route = Route::of(head.uri.path());
+    let route = match &serving.gateway {
+        Some(gateway) => {
+            let path = gateway.unmounted(head.uri.path());
+            Route::of(path).or_forward(path)
+        }
+        None => Route::of(head.uri.path()),
+    };
     let clock = &**serving.registry.clock();
     let started = serving.trace.start(clock);
+    let mut reads = Reads::Api;
     let outcome = match route {
         Route::Token(account) => native::token(serving, &decoded(account), &head, peer).await,
         Route::DropIn(call) => dropin::answer(serving, call, &head, body, peer).await,
+        Route::Forward(path) => {
+            let forwarded = Box::pin(forward(serving, &head, body, path, peer)).await;
+            forwarded.map_err(|(refusal, read)| {
+                reads = read;
+                refusal
+            })
+        }
         // What is asked for rarely must not make every connection larger.
         _ => Box::pin(rare(serving, route, &head, body, peer)).await,
     };
@@ -75,6 +92,7 @@ pub(crate) async fn answer(
             serving.metrics.refused(refusal.code());
             let response = match route {
                 Route::DropIn(_) => refusal.wechat(),
+                Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(),
             };
             (response, Some(refusal.code()))
@@ -113,7 +131,23 @@ async fn rare(
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
         Route::OpenApi => openapi::answer(head),
-        Route::Token(_) | Route::DropIn(_) | Route::Unknown => Err(Refusal::PathUnknown),
+        Route::Token(_) | Route::DropIn(_) | Route::Forward(_) | Route::Unknown => {
+            Err(Refusal::PathUnknown)
+        }
+    }
+}
+
+/// A call of WeChat's API; if it is refused here, also how its SDK reads that.
+async fn forward(
+    serving: &Serving,
+    head: &Parts,
+    body: Incoming,
+    path: &str,
+    peer: IpAddr,
+) -> Result<Response<Body>, (Refusal, Reads)> {
+    match &serving.gateway {
+        Some(gateway) => gateway.answer(serving, head, body, path, peer).await,
+        None => Err((Refusal::PathUnknown, Reads::Api)),
     }
 }
 
@@ -146,8 +180,21 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// The same where calls are forwarded: everything that is not Lingpai's own. The token calls are, wherever an SDK's
+    /// base URL puts them.
+    fn or_forward(self, path: &'a str) -> Self {
+        match self {
+            Self::Unknown if path.starts_with("/v1/") => Self::Unknown,
+            Self::Unknown => match Self::of(split_account(path).1) {
+                token_call @ Self::DropIn(_) => token_call,
+                _ => Self::Forward(path),
+            },
+            known => known,
+        }
+    }
+
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 16] = [
+    pub(crate) const NAMES: [&'static str; 17] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -164,6 +211,7 @@ impl<'a> Route<'a> {
         "/metrics",
         "/openapi.json",
         "unknown",
+        "gateway",
     ];
 
     /// Its place among the names.
@@ -185,6 +233,7 @@ impl<'a> Route<'a> {
             Self::Metrics => 13,
             Self::OpenApi => 14,
             Self::Unknown => 15,
+            Self::Forward(_) => 16,
         }
     }
 
@@ -205,8 +254,22 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_name() {
         for (number, name) in Route::NAMES.into_iter().enumerate() {
-            assert_eq!(Route::of(name).number(), number, "{name}");
+            let route = if name == "gateway" { Route::Forward(name) } else { Route::of(name) };
+            assert_eq!(route.number(), number, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_not_lingpais_own_is_forwarded() {
+        let route = |path| Route::of(path).or_forward(path);
+        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/gettoken", "/"] {
+            assert_eq!(route(path), Route::Forward(path));
+        }
+        assert_eq!(route("/gateway/wx1/cgi-bin/token"), Route::DropIn(Call::Token));
+        assert_eq!(route("/cgi-bin/stable_token"), Route::DropIn(Call::StableToken));
+        assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
+        assert_eq!(route("/v1/unheard/of"), Route::Unknown);
+        assert_eq!(route("/readyz"), Route::Ready);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
@@ -40,6 +41,7 @@ pub struct Server {
     directory: Arc<dyn Directory>,
     limits: Limits,
     logs_access: bool,
+    gateway: Option<gateway::Settings>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -54,7 +56,7 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        Self { registry, directory, limits: Limits::default(), logs_access: false }
+        Self { registry, directory, limits: Limits::default(), logs_access: false, gateway: None }
     }
 
     /// The same with other limits.
@@ -66,6 +68,12 @@ impl Server {
     /// The same, and every request is logged as information under the target `lingpai::access`, with the time it took.
     pub fn logging_access(mut self) -> Self {
         self.logs_access = true;
+        self
+    }
+
+    /// The same, and calls to WeChat are forwarded.
+    pub fn with_gateway(mut self, gateway: gateway::Settings) -> Self {
+        self.gateway = Some(gateway);
         self
     }
 
@@ -85,15 +93,22 @@ impl Server {
     pub async fn listen(self, listener: TcpListener) -> Result<Bound, Error> {
         let local_addr = listener.local_addr().map_err(Error::Listener)?;
         let clock = Arc::clone(self.registry.clock());
+        let directory = Arc::clone(&self.directory);
+        let gateway = self.gateway.map(|settings| Gateway::new(settings, directory)).transpose();
+        let gateway = gateway.map_err(Error::Gateway)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, logs_access, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
+        if let Some(gateway) = &gateway {
+            gateway.gate.recall(&registry).await;
+        }
         let serving = Arc::new(Serving {
             registry,
             keys,
             given: Given::new(),
+            gateway,
             tape: Tape::new(now),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
@@ -134,7 +149,8 @@ impl Bound {
             () = asked_to_end => {}
             never = accept(&listener, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
-            () = serving.tape.run(events, |event| serving.metrics.happened(event)) => {}
+            () = serving.tape.run(events, |event| serving.noticed(event)) => {}
+            () = serving.keep_storing() => {}
         }
         drop(listener);
         stop.send_replace(true);
@@ -145,6 +161,7 @@ impl Bound {
                 "requests were still under way when their time to end was over; they are cut"
             );
         }
+        serving.store_last().await;
     }
 }
 

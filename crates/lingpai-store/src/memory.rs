@@ -139,6 +139,10 @@ impl Directory for MemoryStore {
         Ok(self.contents().accounts.values().cloned().collect())
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        Ok(self.contents().accounts.get(account).cloned())
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         self.contents().accounts.insert(account.id.clone(), account.clone());
         Ok(())

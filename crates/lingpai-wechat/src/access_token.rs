@@ -89,14 +89,17 @@ impl AccessToken {
 
     fn unanswered(&self, error: &TransportError, secrets: &[&Secret]) -> Failure {
         let failure = Failure::new(Class::Transient, clean::clean(&error.story(), secrets));
-        match error.kind {
-            TransportErrorKind::NotSent => failure.with_remedy(
+        let (failure, usual_remedy) = match error.kind {
+            TransportErrorKind::NotSent => (
+                failure,
                 "Check that this machine resolves the name and that its firewall lets it connect.",
             ),
-            TransportErrorKind::Lost => failure.perhaps_reached().with_remedy(
+            TransportErrorKind::Lost => (
+                failure.perhaps_reached(),
                 "It mends itself as a rule; if it does not, check the network between here and WeChat.",
             ),
-        }
+        };
+        failure.with_remedy(error.remedy.unwrap_or(usual_remedy))
     }
 }
 

@@ -20,4 +20,14 @@ pub enum Error {
          ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Trust(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A host that is to be reached without a proxy is none.
+    #[error(
+        "this is no host that could be reached without a proxy; write example.com, which includes what is below it, 10.0.0.0/8, an address, or *"
+    )]
+    Exemption,
+    /// The certificates of further authorities cannot be used.
+    #[error(
+        "this is no file of certificates; it is a text with one or more parts that begin with `-----BEGIN CERTIFICATE-----`"
+    )]
+    ExtraAuthorities(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

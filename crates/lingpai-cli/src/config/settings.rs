@@ -122,6 +122,7 @@ fn upstream(root: &mut Section<'_>) -> wire::Settings {
     wire::Settings {
         hosts: base.into_iter().map(|said| said.value).collect(),
         deadlines: wire::Deadlines { connect, call },
+        ..wire::Settings::default()
     }
 }
 

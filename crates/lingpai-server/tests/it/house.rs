@@ -14,7 +14,7 @@ use lingpai_core::{
     NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
     SystemClock, Timestamp, Token, Verdict, Way,
 };
-use lingpai_server::{Bound, Limits, Server};
+use lingpai_server::{Bound, Limits, Server, gateway};
 use lingpai_store::MemoryStore;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,15 @@ impl House {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::built(limits, None).await
+    }
+
+    /// A house that forwards calls.
+    pub(crate) async fn with_gateway(settings: gateway::Settings) -> Self {
+        Self::built(Limits::default(), Some(settings)).await
+    }
+
+    pub(crate) async fn built(limits: Limits, gateway: Option<gateway::Settings>) -> Self {
         capture_logs();
         let directory = Arc::new(ShakyDirectory::default());
         let key = directory.add_key(&[Right::TokenRead, Right::TokenReport], only(KEPT)).await;
@@ -63,9 +72,12 @@ impl House {
             let issuer: Arc<dyn Issuer> = Arc::clone(&upstream) as _;
             registry.manage(credential(account), issuer, Arc::clone(&policy));
         }
-        let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
-        let bound: Bound =
-            server.with_limits(limits).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let mut server =
+            Server::new(Arc::clone(&registry), Arc::clone(&directory) as _).with_limits(limits);
+        if let Some(gateway) = gateway {
+            server = server.with_gateway(gateway);
+        }
+        let bound: Bound = server.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let addr = bound.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(bound.serve(async {
@@ -206,7 +218,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let json = serde_json::from_str(body).unwrap_or(Value::Null);
@@ -422,6 +434,11 @@ pub(crate) fn now() -> Timestamp {
 impl Directory for ShakyDirectory {
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         self.inner.accounts().await
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.check()?;
+        self.inner.account(account).await
     }
 
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use super::{Database, credentials, sealed_shut};
 use crate::seal::{Place, Sealer};
 
 const TABLE: &str = "accounts";
+const COLUMNS: &str = "id, kind, mode, secret, policy, created_at, updated_at";
 
 /// A record that is there and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +24,31 @@ pub struct Damage {
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
-    let mut select = database.connection.prepare_cached(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at FROM accounts ORDER BY id",
-    )?;
+    let select = format!("SELECT {COLUMNS} FROM accounts ORDER BY id");
+    let mut select = database.connection.prepare_cached(&select)?;
     let mut rows = select.query([])?;
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
-        match account(database, &id, row) {
+        match opened(database, &id, row) {
             Ok(account) => whole.push(account),
             Err(what) => damaged.push(Damage { table: TABLE, record: id, what }),
         }
     }
     Ok((whole, damaged))
+}
+
+/// The account of this name, or what is wrong with it.
+pub(super) fn account(
+    database: &Database,
+    id: &AccountId,
+) -> Result<Option<Result<Account, Damage>>, Trouble> {
+    let select = format!("SELECT {COLUMNS} FROM accounts WHERE id = ?1");
+    let mut select = database.connection.prepare_cached(&select)?;
+    let mut rows = select.query([id.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let damage = |what| Damage { table: TABLE, record: id.to_string(), what };
+    Ok(Some(opened(database, id.as_str(), row).map_err(damage)))
 }
 
 /// The error for whoever can only use all accounts or none.
@@ -146,7 +159,7 @@ pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble>
     Ok(count)
 }
 
-fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, String> {
+fn opened(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, String> {
     let wrong = |column: &str, error: &dyn std::fmt::Display| format!("its {column}: {error}");
     let text = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
     let time = |at| row.get(at).map(Timestamp::from_millis);

@@ -227,6 +227,12 @@ impl Directory for SqliteStore {
         Ok(accounts)
     }
 
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        let account = account.clone();
+        let found = self.reader.ask(move |database| directory::account(database, &account)).await?;
+        found.transpose().or_else(|damage| directory::refuse_damage(&[damage]).map(|()| None))
+    }
+
     async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
         let account = account.clone();
         let put = move |database: &Database| {

@@ -3,11 +3,21 @@
 //! [`Upstream`] is what everything else sees: it picks the host, keeps the deadline, moves on to
 //! the next host where no connection could be made, and never anywhere else. [`Transport`] is the
 //! seam below it, which sends one request to one host: over sockets, or in process in tests.
+//! [`Connector`] makes the connections, through proxies too; callers that stream use it directly.
 
+mod connector;
+mod exemption;
 mod http;
+mod route;
+mod settings;
 mod transport;
+mod trust;
 mod upstream;
 
+pub use connector::{ConnectError, Connector, Stream};
+pub use exemption::Exemption;
+pub use settings::{BaseUrl, Deadlines, Settings};
 pub use transport::{Transport, TransportError, TransportErrorKind};
+pub use trust::ExtraAuthorities;
 pub(crate) use upstream::Call;
-pub use upstream::{BaseUrl, Deadlines, Settings, Upstream};
+pub use upstream::Upstream;

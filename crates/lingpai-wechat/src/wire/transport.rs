@@ -28,6 +28,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 pub struct TransportError {
     /// Whether the request can have been carried out.
     pub kind: TransportErrorKind,
+    /// What a person can do about it, where more is known than the kind.
+    pub remedy: Option<&'static str>,
     pub(super) message: String,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -36,12 +38,22 @@ pub struct TransportError {
 impl TransportError {
     /// Nothing was sent: there was no connection.
     pub fn not_sent(message: impl Into<String>) -> Self {
-        Self { kind: TransportErrorKind::NotSent, message: message.into(), source: None }
+        Self::new(TransportErrorKind::NotSent, message.into())
     }
 
     /// It was sent, perhaps in part, and no usable answer came.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self { kind: TransportErrorKind::Lost, message: message.into(), source: None }
+        Self::new(TransportErrorKind::Lost, message.into())
+    }
+
+    fn new(kind: TransportErrorKind, message: String) -> Self {
+        Self { kind, remedy: None, message, source: None }
+    }
+
+    /// The same with what a person can do about it.
+    pub fn mended_by(mut self, remedy: &'static str) -> Self {
+        self.remedy = Some(remedy);
+        self
     }
 
     /// The same with its cause.

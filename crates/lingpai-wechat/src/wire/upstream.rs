@@ -1,16 +1,16 @@
 //! Which host is asked, how long for, and when another one is tried.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 use tokio::time::{Instant, timeout_at};
 
+use super::connector::Connector;
 use super::http::Http;
+use super::settings::{BaseUrl, Deadlines, Settings};
 use super::transport::{Transport, TransportError, TransportErrorKind};
 use crate::{Error, protocol};
 
@@ -34,10 +34,7 @@ impl Upstream {
     /// # Errors
     /// [`Error::Trust`] if the machine has no certificates to trust and they are needed.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let connect = settings.deadlines.connect;
-        let hosts = &settings.hosts;
-        let plain = !hosts.is_empty() && hosts.iter().all(|host| host.scheme == Scheme::HTTP);
-        let transport = if plain { Http::plain(connect)? } else { Http::new(connect)? };
+        let transport = Http::new(Connector::new(&settings)?);
         Ok(Self::over(Arc::new(transport), settings))
     }
 
@@ -87,7 +84,7 @@ impl Upstream {
         deadline: Instant,
     ) -> Result<Response<Bytes>, TransportError> {
         let host = &self.hosts[index];
-        let request = host.request(call)?;
+        let request = call.at(host)?;
         match timeout_at(deadline, self.transport.send(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(error.at(host)),
@@ -122,73 +119,34 @@ struct Preferred {
     until: Instant,
 }
 
-/// How WeChat is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies.
-    /// Empty: [`protocol::HOSTS`].
-    pub hosts: Vec<BaseUrl>,
-    /// How long is waited.
-    pub deadlines: Deadlines,
+/// One request, before it is known to which host it goes. With a body it is a `POST` of JSON.
+pub(crate) struct Call {
+    pub(crate) path: &'static str,
+    pub(crate) query: Option<String>,
+    pub(crate) body: Option<Bytes>,
 }
 
-/// How long is waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    /// For one connection: name, TCP and TLS together.
-    pub connect: Duration,
-    /// For a whole call, with every host that it tries.
-    pub call: Duration,
-}
-
-/// 2 s and 7 s: WeChat answers within 0.1 s, a lost SYN is sent again after 1 s, and the engine's
-/// own deadline of 8 s must not cut off a call that can still say what happened to it.
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(2), call: Duration::from_secs(7) }
-    }
-}
-
-/// Where a party is reached: scheme, host, and perhaps a port and a path that goes before every
-/// other.
-///
-/// ```
-/// # use lingpai_wechat::wire::BaseUrl;
-/// let base: BaseUrl = "http://127.0.0.1:8080/wx/".parse()?;
-/// assert_eq!(base.to_string(), "http://127.0.0.1:8080/wx");
-/// # Ok::<(), lingpai_wechat::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl {
-    scheme: Scheme,
-    authority: Authority,
-    prefix: Box<str>,
-}
-
-impl BaseUrl {
-    fn official(host: &'static str) -> Self {
-        Self { scheme: Scheme::HTTPS, authority: Authority::from_static(host), prefix: "".into() }
-    }
-
-    fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
+impl Call {
+    /// The request to this host.
+    fn at(&self, host: &BaseUrl) -> Result<Request<Bytes>, TransportError> {
         let unsendable = |_| TransportError::not_sent("the request cannot be written as a URL");
-        let target = match &call.query {
-            Some(query) => format!("{}{}?{query}", self.prefix, call.path),
-            None => format!("{}{}", self.prefix, call.path),
+        let target = match &self.query {
+            Some(query) => format!("{}{}?{query}", host.prefix(), self.path),
+            None => format!("{}{}", host.prefix(), self.path),
         };
         let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
+            .scheme(host.scheme().clone())
+            .authority(host.authority().clone())
             .path_and_query(
                 PathAndQuery::try_from(target).map_err(|error| unsendable(error.into()))?,
             )
             .build()
             .map_err(unsendable)?;
-        let mut request = Request::new(call.body.clone().unwrap_or_default());
+        let mut request = Request::new(self.body.clone().unwrap_or_default());
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        if let Some(body) = &call.body {
+        if let Some(body) = &self.body {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             // Said and not left to the transport: WeChat answers 412 to a body without it.
             headers.insert(header::CONTENT_LENGTH, body.len().into());
@@ -196,43 +154,6 @@ impl BaseUrl {
         }
         Ok(request)
     }
-}
-
-impl FromStr for BaseUrl {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = |why| Err(Error::BaseUrl { why });
-        let Ok(parts) = text.parse::<Uri>().map(Uri::into_parts) else {
-            return refuse("is not a URL");
-        };
-        let Some((scheme, authority)) = parts.scheme.zip(parts.authority) else {
-            return refuse("needs a scheme and a host");
-        };
-        let path = parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-            refuse("must begin with https:// or http://")
-        } else if authority.as_str().contains('@') {
-            refuse("must not hold a user name or a password")
-        } else if path.query().is_some() || text.contains('#') {
-            refuse("must end before any ? and #")
-        } else {
-            Ok(Self { scheme, authority, prefix: path.path().trim_end_matches('/').into() })
-        }
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
-    }
-}
-
-/// One request, before it is known to which host it goes. With a body it is a `POST` of JSON.
-pub(crate) struct Call {
-    pub(crate) path: &'static str,
-    pub(crate) query: Option<String>,
-    pub(crate) body: Option<Bytes>,
 }
 
 impl TransportError {
@@ -244,7 +165,7 @@ impl TransportError {
     }
 
     fn at(mut self, host: &BaseUrl) -> Self {
-        self.message = format!("{}: {}", host.authority, self.message);
+        self.message = format!("{}: {}", host.authority(), self.message);
         self
     }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod failover;
+mod proxies;
+mod proxy;
 mod requests;
 mod secrets;
 mod support;

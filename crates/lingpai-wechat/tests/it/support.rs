@@ -175,8 +175,11 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 
 /// A stable issuer over sockets.
 pub(crate) fn issuer_at(hosts: Vec<BaseUrl>, deadlines: Deadlines) -> Arc<dyn Issuer> {
-    let upstream = Upstream::new(Settings { hosts, deadlines }).unwrap();
-    WeChat::new(upstream).issuer(&account(Mode::Stable))
+    issuer_with(Settings { hosts, deadlines, ..Settings::default() })
+}
+
+pub(crate) fn issuer_with(settings: Settings) -> Arc<dyn Issuer> {
+    WeChat::new(Upstream::new(settings).unwrap()).issuer(&account(Mode::Stable))
 }
 
 pub(crate) async fn failure_of(issuer: &Arc<dyn Issuer>) -> Failure {

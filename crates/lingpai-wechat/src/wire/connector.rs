@@ -1,0 +1,217 @@
+//! One connection: the way out (directly or through a proxy), TLS on top, a deadline around both.
+//!
+//! [`Connector`] is what every client of an upstream stands on, whatever it sends: the issuers of
+//! this crate, which send little and read little, and callers that stream.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use lingpai_core::Proxy;
+use rustls::{CertificateError, ClientConfig};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tower::{BoxError, Service, ServiceExt};
+
+use super::route::Route;
+use super::{Settings, trust};
+use crate::Error;
+
+/// A connection as [`Connector`] makes it.
+pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// Connects to the host of a URI, over `https` or `http`, in the way that [`Settings`] say.
+///
+/// It is a connector for `hyper_util` clients with any body. Each client has a pool of its own, so
+/// have one for each way out:
+///
+/// ```
+/// use http_body_util::Empty;
+/// use hyper_util::client::legacy::Client;
+/// use hyper_util::rt::TokioExecutor;
+/// use lingpai_wechat::wire::{Connector, Settings};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let direct = Connector::new(&Settings::default())?;
+/// let through = direct.through(&"socks5://proxy.example.com:1080".parse()?);
+/// let client: Client<_, Empty<&[u8]>> = Client::builder(TokioExecutor::new()).build(through);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Nothing of a request is sent before its connection is made, so whoever gets a [`ConnectError`]
+/// (it is among the sources of the client's error) knows that upstream has not seen the request.
+/// Dropping a call's future closes what was begun. It needs tokio's runtime.
+#[derive(Clone)]
+pub struct Connector {
+    route: Route,
+    tls: Arc<ClientConfig>,
+    deadline: Duration,
+}
+
+impl Connector {
+    /// The way out that the settings have for everybody. The certificates to trust are read now.
+    ///
+    /// # Errors
+    /// [`Error::Trust`] if the machine has none, and a host is reached over `https`.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let tls = Arc::new(trust::client_config(settings)?);
+        Ok(Self { route: Route::new(settings), tls, deadline: settings.deadlines.connect })
+    }
+
+    /// The same through this proxy, but for the hosts that are reached without one.
+    pub fn through(&self, proxy: &Proxy) -> Self {
+        Self { route: self.route.through(proxy), ..self.clone() }
+    }
+
+    async fn connect(self, to: Uri) -> Result<Stream, ConnectError> {
+        let (proxy, after) = (self.route.proxy_to(&to), self.deadline);
+        let host = to.host().unwrap_or_default().to_owned();
+        let https = HttpsConnector::from((self.route, self.tls));
+        match timeout(self.deadline, https.oneshot(to)).await {
+            Ok(outcome) => outcome.map_err(|error| ConnectError::of(host, error)),
+            Err(_) => Err(ConnectError::Deadline { proxy, after }),
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(to))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection. Nothing of a request was sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The name does not resolve, or nobody answers at its addresses.
+    #[error("no connection")]
+    Unreachable(#[source] BoxError),
+    /// The same of a proxy.
+    #[error("no connection to the proxy {proxy}")]
+    ProxyUnreachable {
+        /// The proxy.
+        proxy: Box<Proxy>,
+        /// Why.
+        source: BoxError,
+    },
+    /// The proxy is there, and does not connect us: it wants another login, does not reach the host, or is none.
+    #[error("the proxy {proxy} does not connect us to {target}")]
+    ProxyRefused {
+        /// The proxy.
+        proxy: Box<Proxy>,
+        /// The host and the port behind it.
+        target: String,
+        /// What it said.
+        source: BoxError,
+    },
+    /// It took too long, whoever is to blame.
+    #[error("no connection{} within {} s", through(.proxy.as_deref()), .after.as_secs_f32())]
+    Deadline {
+        /// The proxy on the way, if there is one.
+        proxy: Option<Box<Proxy>>,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The host's certificate was issued by nobody whom this machine trusts. A company that looks into its traffic
+    /// puts one in place of WeChat's.
+    #[error("the certificate of {host} was issued by an authority that is not trusted here")]
+    UnknownAuthority {
+        /// The host.
+        host: String,
+        /// What rustls says.
+        source: BoxError,
+    },
+    /// The host's certificate is not good for another reason, or it does not speak TLS.
+    #[error("no TLS with {host}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// Why.
+        source: BoxError,
+    },
+}
+
+impl ConnectError {
+    /// The one among the causes of an error, such as that of a `hyper_util` client.
+    pub fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        find(error)
+    }
+
+    /// What a person can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => {
+                "Check that this machine resolves the name and that its firewall lets it connect, or name a proxy."
+            }
+            Self::ProxyUnreachable { .. } => {
+                "Check the proxy's address and port, and that it is running."
+            }
+            Self::ProxyRefused { .. } => {
+                "Check the proxy's user name and password, and that it lets this machine connect to the host."
+            }
+            Self::Deadline { .. } => {
+                "Check the network between here and there; give it more time with `connect-deadline`."
+            }
+            Self::UnknownAuthority { .. } => {
+                "If your network looks into TLS, name its authority in `extra-ca`; if not, find out who answers in \
+                 the host's place."
+            }
+            Self::Tls { .. } => "Check the clock of this machine, and who answers at that address.",
+        }
+    }
+
+    fn of(host: String, source: BoxError) -> Self {
+        let source = match source.downcast::<Self>() {
+            Ok(error) => return *error,
+            Err(source) => source,
+        };
+        match find::<rustls::Error>(&*source) {
+            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                Self::UnknownAuthority { host, source }
+            }
+            _ => Self::Tls { host, source },
+        }
+    }
+}
+
+fn through(proxy: Option<&Proxy>) -> String {
+    proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
+}
+
+/// The first cause of this type. `io::Error` hides the error that it was made of from `source`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
