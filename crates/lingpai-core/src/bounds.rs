@@ -74,7 +74,9 @@ impl FromStr for PathGlob {
         if !text.starts_with('/') {
             return Err(invalid("it must begin with `/`"));
         } else if text.len() > 200 || !text.chars().all(fits) {
-            return Err(invalid("it must be the path alone, as it stands in the URL before the `?`"));
+            return Err(invalid(
+                "it must be the path alone, as it stands in the URL before the `?`",
+            ));
         }
         let mixed = |part: &str| part.contains("**") && part != "**";
         // Each `**` multiplies the ways in which a path can match.
@@ -101,7 +103,9 @@ impl From<PathGlob> for String {
 
 /// A text that names no paths.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{glob}` names no paths: {reason}. Write `/cgi-bin/user/get`, `/wxa/*` or `/cgi-bin/message/**`")]
+#[error(
+    "`{glob}` names no paths: {reason}. Write `/cgi-bin/user/get`, `/wxa/*` or `/cgi-bin/message/**`"
+)]
 pub struct InvalidPathGlob {
     glob: String,
     reason: &'static str,

@@ -22,6 +22,7 @@ pub mod gateway;
 mod given;
 mod keyring;
 mod keys;
+mod leak;
 mod life;
 mod limits;
 mod metrics;

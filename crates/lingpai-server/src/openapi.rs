@@ -83,9 +83,14 @@ fn paths() -> Value {
                 .done(),
         },
         "/v1/accounts/{account}/token/rotate": {
-            "post": Operation::with("Has the token replaced now.", Right::TokenRotate)
+            "post": Operation::with(
+                "Has the token replaced now; if one has leaked, until none of those so far is good.",
+                Right::TokenRotate,
+            )
                 .takes(account())
-                .answers(200, &reference("Reported"))
+                .reads_this(json!({"content": {JSON: {"schema": reference("Rotate")}}}))
+                .answers(200, &json!({"anyOf": [reference("Reported"), reference("Drill")]}))
+                .answers(202, &reference("Drill"))
                 .done(),
         },
         "/v1/accounts": {
@@ -194,13 +199,35 @@ fn schemas() -> Value {
     let of_token =
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
+    add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
+    add(
+        "Drill",
+        &["outcome", "explanation", "breaks"],
+        json!({"outcome": one_of(&["planned", "begun"]), "explanation": text(), "breaks": list(text())}),
+    );
     add("Report", &["access_token"], json!({"access_token": text()}));
     add("Reported", &["outcome", "explanation"], reported);
     add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
     add(
         "Account",
         &["account", "credentials"],
-        json!({"account": text(), "credentials": list(reference("Credential"))}),
+        json!({
+            "account": text(), "credentials": list(reference("Credential")),
+            "calls_today": list(reference("Called")),
+        }),
+    );
+    add(
+        "Called",
+        &["path", "calls"],
+        json!({
+            "path": text(), "calls": number(),
+            "errcodes": list(reference("Answered")),
+        }),
+    );
+    add(
+        "Answered",
+        &["errcode", "times"],
+        json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     add(
         "Credential",

@@ -15,7 +15,7 @@ use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
@@ -111,6 +111,17 @@ impl Serving {
         if let Some(gateway) = &self.gateway {
             gateway.gate.noticed(event);
         }
+    }
+
+    /// What was called for an account on this day, if calls are forwarded.
+    pub(crate) async fn called_today(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<Vec<Called>>, Refusal> {
+        let Some(gateway) = &self.gateway else { return Ok(None) };
+        let today = self.registry.clock().now().day();
+        let called = gateway.gate.ledger.called(&**self.registry.store(), account, today);
+        Ok(Some(called.await?))
     }
 
     /// Stores what is counted, for ever.

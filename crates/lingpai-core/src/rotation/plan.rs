@@ -76,7 +76,16 @@ impl Rotation {
             due = due.max(trouble.retry_at);
         }
         let mut way = Way::Primary;
-        if self.refused.is_some_and(|refusal| refusal.insisted) && self.profile.forced.is_some() {
+        if reason == Reason::Compromised {
+            if self.profile.forced.is_some() {
+                way = Way::Forced;
+                due = due.max(self.forced_at(at));
+            } else {
+                due = due.max(self.current.and_then(|held| held.repeated_until).unwrap_or(due));
+            }
+        } else if self.refused.is_some_and(|refusal| refusal.insisted)
+            && self.profile.forced.is_some()
+        {
             // As soon as an ordinary call brings a new token too, it need not be forced, and must not wait until one
             // may be.
             let (forced, ordinary) = (due.max(self.forced_at(at)), due.max(self.renew_at()?));
@@ -89,7 +98,8 @@ impl Rotation {
         }
         let primary = way == Way::Primary;
         if let Some(probe) = self.quota.filter(|probe| primary && due.max(at.instant) < *probe) {
-            if self.has_fallback() {
+            // A token of the isolated family ends none of those that leaked.
+            if self.has_fallback() && reason != Reason::Compromised {
                 way = Way::Fallback;
             } else {
                 due = due.max(probe);
@@ -99,7 +109,10 @@ impl Rotation {
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
             if !self.profile.renewal(way).is_minting() && way != Way::Forced || self.policy.alone {
                 alone = true;
-            } else if self.has_fallback() && way == Way::Primary && reason != Reason::Probe {
+            } else if self.has_fallback()
+                && way == Way::Primary
+                && !matches!(reason, Reason::Probe | Reason::Compromised)
+            {
                 way = Way::Fallback;
                 alone = true;
             } else {
@@ -118,6 +131,9 @@ impl Rotation {
         if let Some(settled_at) = self.suspect.filter(|_| needed) {
             // As long as the token that we have is served, the lost request may still arrive and must not be overtaken.
             reasons.push((if live.is_some() { settled_at } else { now }, Reason::Suspect));
+        }
+        if self.compromised > 0 {
+            reasons.push((now, Reason::Compromised));
         }
         if self.refused.is_some() {
             let due = if self.may_spend(at) { now } else { self.day_ends(at) };

@@ -43,6 +43,16 @@ pub(super) enum Outcome {
     InVain,
 }
 
+impl Outcome {
+    /// Its name in the numbers.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mended => "mended",
+            Self::InVain => "in-vain",
+        }
+    }
+}
+
 /// What is to be told: so many refusals within a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Alarm {

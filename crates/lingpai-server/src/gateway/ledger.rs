@@ -54,8 +54,14 @@ pub(crate) struct Called {
     path: String,
     calls: u32,
     /// How often each errcode came, success left out.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    errcodes: BTreeMap<String, u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errcodes: Vec<Answered>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Answered {
+    errcode: i64,
+    times: u32,
 }
 
 impl Ledger {
@@ -159,15 +165,16 @@ impl Gathered {
 /// The lines of a ledger that are about calls, put together by path.
 fn by_path(counts: &BTreeMap<String, u32>) -> Vec<Called> {
     let mut calls: BTreeMap<&str, Called> = BTreeMap::new();
-    let fresh = |path: &str| Called { path: path.to_owned(), calls: 0, errcodes: BTreeMap::new() };
+    let fresh = |path: &str| Called { path: path.to_owned(), calls: 0, errcodes: Vec::new() };
     for (name, times) in counts {
         if let Some(path) = name.strip_prefix("call") {
             calls.entry(path).or_insert_with(|| fresh(path)).calls += times;
         } else if let Some((code, path)) =
             name.strip_prefix("errcode/").and_then(|rest| rest.split_at_checked(rest.find('/')?))
+            && let Ok(errcode) = code.parse()
         {
             let called = calls.entry(path).or_insert_with(|| fresh(path));
-            *called.errcodes.entry(code.to_owned()).or_default() += times;
+            called.errcodes.push(Answered { errcode, times: *times });
         }
     }
     calls.into_values().collect()
@@ -204,7 +211,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&called).unwrap(),
             serde_json::json!([
-                {"path": "/cgi-bin/user/get", "calls": 4, "errcodes": {"45009": 2}},
+                {"path": "/cgi-bin/user/get", "calls": 4, "errcodes": [{"errcode": 45009, "times": 2}]},
             ])
         );
     }

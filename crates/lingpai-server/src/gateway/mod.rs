@@ -52,6 +52,7 @@ use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 
 pub(crate) use self::hosts::split_account;
+pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
 pub use self::settings::Settings;

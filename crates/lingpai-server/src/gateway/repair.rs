@@ -91,6 +91,7 @@ impl Repairs {
         outcome: Outcome,
     ) {
         let now = serving.registry.clock().coarse();
+        serving.metrics.repaired(outcome.as_str());
         let alarm = {
             let mut breaker = self.lock();
             let alarm = breaker.refused(caller, errcode, outcome, now);

@@ -200,9 +200,14 @@ impl Gate {
         self.rules.real_tokens_from.iter().any(|network| network.contains(peer))
     }
 
+    /// Whether real tokens are accepted from anywhere.
+    pub(crate) fn has_real_tokens(&self) -> bool {
+        !self.rules.real_tokens_from.is_empty()
+    }
+
     /// Takes in which tokens were issued before, if real ones are accepted from anywhere.
     pub(crate) async fn recall(&self, registry: &Registry) {
-        if self.rules.real_tokens_from.is_empty() {
+        if !self.has_real_tokens() {
             return;
         }
         if let Err(error) = self.issued.read(registry).await {
@@ -215,7 +220,7 @@ impl Gate {
 
     /// Takes in what happened in the engine.
     pub(crate) fn noticed(&self, event: &Event) {
-        if !self.rules.real_tokens_from.is_empty() {
+        if self.has_real_tokens() {
             self.issued.take(event);
         }
     }

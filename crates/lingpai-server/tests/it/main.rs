@@ -14,6 +14,7 @@ mod herd;
 mod house;
 mod keys;
 mod keys_api;
+mod leak;
 mod logs;
 mod monitor;
 mod native;

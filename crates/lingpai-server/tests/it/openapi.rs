@@ -73,7 +73,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 22] = [
+    let calls: [(&str, &str, &str, &str, &str); 24] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -82,6 +82,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", report, KEPT, "", "{}"),
         ("post", rotate, KEPT, "", ""),
         ("post", rotate, KEPT, "", ""),
+        ("post", rotate, KEPT, "", r#"{"compromised":true,"dry_run":true}"#),
+        ("post", rotate, KEPT, "", r#"{"compromised":true}"#),
         ("get", "/v1/accounts", "", "?limit=1", ""),
         ("get", "/v1/accounts", "", "?limit=0", ""),
         ("get", account, OTHER, "", ""),

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::virtual_token;
+use lingpai_server::gateway;
 
 use crate::house::{FakeUpstream, House, KEPT, OTHER, now, only};
 
 #[tokio::test]
 async fn who_may_use_the_gateway_and_not_read_tokens_is_given_a_virtual_one() {
-    let house = House::open().await;
+    let house = House::with_gateway(gateway::Settings::default()).await;
     let key = house.key_with(&[Right::Gateway], only(KEPT), |_| {}).await;
     let reply = house.dropin(&key).await;
     let token = reply.text("access_token").to_owned();
@@ -29,7 +30,7 @@ async fn who_may_use_the_gateway_and_not_read_tokens_is_given_a_virtual_one() {
 
 #[tokio::test]
 async fn who_may_read_tokens_is_given_the_real_one() {
-    let house = House::open().await;
+    let house = House::with_gateway(gateway::Settings::default()).await;
     let key = house.key_with(&[Right::Gateway, Right::TokenRead], only(KEPT), |_| {}).await;
     assert_eq!(house.dropin(&key).await.text("access_token"), FakeUpstream::token(1));
     let admin = house.admin().await;
@@ -38,7 +39,7 @@ async fn who_may_read_tokens_is_given_the_real_one() {
 
 #[tokio::test]
 async fn a_virtual_token_ends_with_its_key() {
-    let house = House::open().await;
+    let house = House::with_gateway(gateway::Settings::default()).await;
     let soon = Some(now() + Duration::from_secs(600));
     let key = house.key_with(&[Right::Gateway], only(KEPT), |key| key.expires_at = soon).await;
     let stated = house.dropin(&key).await.json["expires_in"].as_i64().unwrap();
@@ -49,7 +50,7 @@ async fn a_virtual_token_ends_with_its_key() {
 
 #[tokio::test]
 async fn a_key_is_good_for_its_accounts_only() {
-    let house = House::open().await;
+    let house = House::with_gateway(gateway::Settings::default()).await;
     let key = house.key_with(&[Right::Gateway], only(OTHER), |_| {}).await;
     assert_eq!(house.dropin(&key).await.errcode(), 40125);
     let all = house.key_with(&[Right::Gateway], Accounts::All, |_| {}).await;
@@ -60,10 +61,18 @@ async fn a_key_is_good_for_its_accounts_only() {
 
 #[tokio::test]
 async fn asking_for_a_virtual_token_all_the_time_never_reaches_upstream() {
-    let house = House::open().await;
+    let house = House::with_gateway(gateway::Settings::default()).await;
     let key = house.key_with(&[Right::Gateway, Right::TokenReport], only(KEPT), |_| {}).await;
     for _ in 0..50 {
         house.dropin(&key).await;
     }
     assert_eq!((house.upstream.calls(), house.upstream.trials()), (0, 0));
+}
+
+#[tokio::test]
+async fn without_a_gateway_nobody_is_given_one() {
+    let house = House::open().await;
+    let key = house.key_with(&[Right::Gateway], only(KEPT), |_| {}).await;
+    let reply = house.dropin(&key).await;
+    assert_eq!((reply.errcode(), reply.header("x-lingpai-error")), (40125, Some("right-missing")));
 }

@@ -4,7 +4,10 @@ mod bodies;
 mod forward;
 mod lines;
 mod repair;
+mod rules;
+mod secrets;
 mod stand_in;
+mod who;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
