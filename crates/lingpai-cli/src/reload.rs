@@ -116,6 +116,8 @@ impl<'a> Follower<'a> {
         for (name, is_changed) in [
             ("listen", config.listen != before.listen),
             ("store", !config.store.is(&before.store)),
+            // With it, the way in which the gateway reaches WeChat.
+            ("gateway", config.gateway != before.gateway),
             ("log.format", config.log.format != before.log.format),
         ] {
             if is_changed {
@@ -125,10 +127,10 @@ impl<'a> Follower<'a> {
             }
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, ref store, ref log, .. } = *before;
+        let Config { listen, ref store, ref gateway, ref log, .. } = *before;
         let log = config::Log { format: log.format, ..config.log };
-        let store = store.clone();
-        self.in_force.config = Config { listen, store, log, ..config };
+        let (store, gateway) = (store.clone(), gateway.clone());
+        self.in_force.config = Config { listen, store, gateway, log, ..config };
         self.merges = true;
         Ok(())
     }

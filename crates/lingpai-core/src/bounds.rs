@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// The bounds of one client. What is not set is bounded by what holds for all clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default)]
 pub struct Bounds {
     /// The paths that it may call; empty: all that the gateway forwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -274,10 +274,18 @@ fn schemas() -> Value {
             "good",
         ],
         json!({
-            "id": text(), "name": text(), "rights": rights, "accounts": accounts, "networks": list(text()),
+            "id": text(), "name": text(), "rights": rights, "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
             "preset": preset, "created_at": time(), "expires_at": time_if_any(),
             "revoked_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
+        }),
+    );
+    let positive = || json!({"type": "integer", "minimum": 1});
+    add(
+        "Bounds",
+        &[],
+        json!({
+            "paths": list(text()), "per_minute": positive(), "at_once": positive(), "per_day": positive(),
         }),
     );
     add(
@@ -286,7 +294,7 @@ fn schemas() -> Value {
         json!({
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": accounts,
             "role": one_of(&["service", "viewer", "operator", "admin"]), "rights": rights,
-            "networks": list(text()), "preset": preset, "expires_in": {"type": "integer", "minimum": 1},
+            "networks": list(text()), "bounds": reference("Bounds"), "preset": preset, "expires_in": {"type": "integer", "minimum": 1},
         }),
     );
     add(

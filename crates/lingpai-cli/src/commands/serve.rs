@@ -39,7 +39,10 @@ async fn serve(
 ) -> Result<(), Error> {
     let config = &in_force.config;
     // Before anything is fetched: a port in use must not cost a token.
-    let server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
+    let mut server = Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
+    if let Some(gateway) = config.gateway.clone() {
+        server = server.with_gateway(gateway);
+    }
     keeping.merge(config).await?;
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);

@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 mod duration;
+mod gateway;
 mod mistake;
 #[cfg(test)]
 mod reference;
@@ -22,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use lingpai_core::Account;
+use lingpai_server::gateway::Settings as Gateway;
 use lingpai_store::KeySource;
 use lingpai_wechat::wire;
 use toml::de::DeTable;
@@ -58,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
     pub(crate) upstream: wire::Settings,
+    /// How calls to WeChat are forwarded, if they are.
+    pub(crate) gateway: Option<Gateway>,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.

@@ -22,8 +22,12 @@ fn known(text: &str) -> BTreeSet<String> {
 /// Every setting that the parser knows: those outside the accounts, and those of an account.
 fn all_known() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut settings = known("qqq = 1");
-    assert!(settings.remove("log") && settings.remove("account"));
-    settings.extend(known("log.qqq = 1").into_iter().map(|key| format!("log.{key}")));
+    assert!(settings.remove("account"));
+    for table in ["gateway", "log"] {
+        assert!(settings.remove(table));
+        let of_table = known(&format!("{table}.qqq = 1"));
+        settings.extend(of_table.into_iter().map(|key| format!("{table}.{key}")));
+    }
     (settings, known(&format!("{ACCOUNT}qqq = 1")))
 }
 
@@ -77,8 +81,10 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
             };
             text.lines().filter_map(key).map(|key| format!("{prefix}{key}")).collect()
         };
-        let (root, log) = outside.split_once("\n[log]").unwrap();
-        assert_eq!(&keys(root, "") | &keys(log, "log."), settings);
+        let (root, rest) = outside.split_once("\n[gateway]").unwrap();
+        let (gateway, log) = rest.split_once("\n[log]").unwrap();
+        let of_tables = &keys(gateway, "gateway.") | &keys(log, "log.");
+        assert_eq!(&keys(root, "") | &of_tables, settings);
         assert_eq!(keys(account, ""), of_an_account);
 
         let mended = text.replace("{ file = \"orders.secret\" }", "{ env = \"WX1\" }");
@@ -87,6 +93,16 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         assert!(matches!((&written.store, &default.store),
             (StoreAt::Sqlite { path, .. }, StoreAt::Sqlite { path: other, .. }) if path == other));
         assert_eq!(written.upstream.deadlines, default.upstream.deadlines);
+        let (mut gateway, default_gateway) = (written.gateway.unwrap(), default.gateway.unwrap());
+        gateway.upstream = default_gateway.upstream.clone();
+        // Examples, since by default nothing is there.
+        assert!(!gateway.mounts.is_empty() && !gateway.rules.denied.is_empty());
+        gateway.mounts.clear();
+        gateway.rules.denied.clear();
+        gateway.rules.real_tokens_from.clear();
+        (gateway.rules.per_day, gateway.rules.bounds.per_day) = (None, None);
+        gateway.spool_dir.clone_from(&default_gateway.spool_dir);
+        assert_eq!(gateway, default_gateway);
         assert_eq!(
             (&written.log.level, written.log.format),
             (&default.log.level, default.log.format)

@@ -85,6 +85,28 @@ impl<'a> Section<'a> {
         self.read(key, read, &parse)
     }
 
+    /// A list of texts, each of which `parse` makes something of. In the environment they are separated by commas.
+    pub(crate) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let one = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::String(text) => parse(text),
+            other => {
+                Err(format!("`{key}` is a list of texts in quotes, not of {}", name_of(other)))
+            }
+        };
+        let read = |value: &DeValue<'_>| match value {
+            DeValue::Array(list) => list.iter().map(one).collect(),
+            other => {
+                Err(format!("`{key}` is a list: write `{key} = [\"...\"]`, not {}", name_of(other)))
+            }
+        };
+        let several = |text: &str| text.split(',').map(|part| parse(part.trim())).collect();
+        self.read(key, read, several).map(|said| said.value)
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<Said<bool>> {
         let read = |value: &DeValue<'_>| match value {

@@ -14,7 +14,7 @@ use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, name_of, one_of};
-use super::{Config, DEFAULT_LISTEN, DEFAULT_STORE, Log, LogFormat, StoreAt, account};
+use super::{Config, DEFAULT_LISTEN, DEFAULT_STORE, Log, LogFormat, StoreAt, account, gateway};
 
 pub(super) fn read(
     reading: &Reading<'_>,
@@ -26,10 +26,11 @@ pub(super) fn read(
     let listen = listen(&mut root, argument);
     let store = store(&mut root, base);
     let upstream = upstream(&mut root);
+    let gateway = gateway::read(&mut root, base, &upstream);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, upstream.deadlines.call);
     root.end();
-    Config { listen, store, upstream, log, accounts, file: None }
+    Config { listen, store, upstream, gateway, log, accounts, file: None }
 }
 
 fn listen(root: &mut Section<'_>, argument: Option<SocketAddr>) -> SocketAddr {
@@ -140,21 +141,31 @@ pub(super) fn duration_between(
     }
 }
 
-fn log(root: &mut Section<'_>) -> Log {
+/// The table of this name, whose keys are overridden by variables that begin like this.
+pub(super) fn table<'a>(
+    root: &mut Section<'a>,
+    name: &'static str,
+    example: &str,
+    variables: &str,
+) -> Section<'a> {
     let reading = root.reading();
-    let value = root.value("log");
+    let value = root.value(name);
     let table = value.and_then(|value| match value.get_ref() {
         DeValue::Table(table) => Some(table),
         other => {
             let what = format!(
-                "`log` is a table, not {}: write `[log]` and `level = \"info\"` below it",
+                "`{name}` is a table, not {}: write `[{name}]` and `{example}` below it",
                 name_of(other)
             );
             reading.mistake(Place::File(value.span()), what);
             None
         }
     });
-    let mut section = Section::new(reading, table, 0..0, Some("LINGPAI_LOG_"));
+    Section::new(reading, table, 0..0, Some(variables))
+}
+
+fn log(root: &mut Section<'_>) -> Log {
+    let mut section = table(root, "log", "level = \"info\"", "LINGPAI_LOG_");
     let level = section.text("level", parse_level);
     let format = section.text("format", |text| {
         one_of(&[("human", LogFormat::Human), ("json", LogFormat::Json)], text)

@@ -1,7 +1,7 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
-//! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments),
+//! - With real processes: `crowd` (thousands of callers at once), `gateway` (forwarded calls), `kill` (`kill -9` at random moments),
 //!   `reload` (a configuration that changes under load), `scaled` (a day in
 //!   minutes).
 //!
@@ -17,6 +17,7 @@
 
 mod crowd;
 mod day;
+mod gateway;
 mod kill;
 mod lies;
 mod node;

@@ -5,21 +5,27 @@
 //! rotation in it and outlives a restart; a leak that was ended strikes off all that the account had before.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
-use lingpai_core::{AccountId, CredentialId, Fingerprint, Registry, StoreError, Timestamp};
+use lingpai_core::{AccountId, CredentialId, Fingerprint, Moment, Registry, StoreError, Timestamp};
 
 /// A token that was issued longer ago is not known any more.
 const AGE: Duration = Duration::from_hours(7 * 24);
 /// So many are known at most, of all accounts together.
 const MOST: usize = 100_000;
 
+/// Another process on the same store may have issued one that is not known here: so often it is looked for.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// The fingerprints, and whose they are.
 #[derive(Debug, Default)]
 pub(crate) struct Issued {
     known: RwLock<Known>,
+    /// When the store may be read again because of one that is not known, in milliseconds.
+    read_at: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +65,26 @@ impl Issued {
         }
     }
 
-    /// Whose token this is.
-    pub(crate) fn whose(&self, fingerprint: Fingerprint, now: Timestamp) -> Option<AccountId> {
+    /// Whose token this is. Waits for the store only where that is not known.
+    pub(crate) async fn find(
+        &self,
+        registry: &Registry,
+        fingerprint: Fingerprint,
+    ) -> Option<AccountId> {
+        let Moment { instant, wall } = registry.clock().now();
+        let found = self.whose(fingerprint, wall);
+        let due = self.read_at.load(Ordering::Relaxed);
+        let next = (instant + PAUSE).as_millis();
+        let claim = || self.read_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
+        if found.is_some() || instant.as_millis() < due || claim().is_err() {
+            return found;
+        }
+        // Without the events, at least the current ones are known now.
+        let _ = self.read(registry).await;
+        self.whose(fingerprint, wall)
+    }
+
+    fn whose(&self, fingerprint: Fingerprint, now: Timestamp) -> Option<AccountId> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let (at, account) = known.whose.get(&fingerprint)?;
         (now.since(*at) < AGE).then(|| account.clone())

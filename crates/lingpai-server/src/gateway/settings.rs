@@ -8,8 +8,7 @@ use lingpai_wechat::wire;
 use super::rules::Rules;
 
 /// How calls are forwarded.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How WeChat is reached. Its hosts, if there are any, stand in place of all of WeChat's: the first for `mp.` and
     /// `file.api.weixin.qq.com` too, and with `/qyapi` behind it for WeCom.

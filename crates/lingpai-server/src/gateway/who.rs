@@ -67,7 +67,7 @@ pub(crate) async fn who(
         Some(token) if virtual_token::is_virtual(&token) => {
             by_virtual_token(serving, &token, named, peer).await
         }
-        Some(token) => by_real_token(serving, gate, &token, named, peer),
+        Some(token) => by_real_token(serving, gate, &token, named, peer).await,
         None => Err(Barred::CallerUnknown.into()),
     }
 }
@@ -155,7 +155,7 @@ async fn by_virtual_token(
     for_one(named, Calling { account, key: Some(key), means: Means::Virtual })
 }
 
-fn by_real_token(
+async fn by_real_token(
     serving: &Serving,
     gate: &Gate,
     token: &str,
@@ -163,9 +163,11 @@ fn by_real_token(
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
     // Never a code on which SDKs fetch again: they would be given the same token, or take a new one from WeChat itself.
-    let now = serving.registry.clock().now().wall;
-    let known = || gate.issued.whose(Fingerprint::of(token), now);
-    let account = gate.accepts_real_tokens(peer).then(known).flatten().ok_or(Barred::RealToken)?;
+    if !gate.accepts_real_tokens(peer) {
+        return Err(Barred::RealToken.into());
+    }
+    let found = gate.issued.find(&serving.registry, Fingerprint::of(token)).await;
+    let account = found.ok_or(Barred::RealToken)?;
     for_one(named, Calling { account, key: None, means: Means::RealToken })
 }
 

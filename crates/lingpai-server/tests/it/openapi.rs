@@ -69,7 +69,8 @@ async fn every_answer_of_every_operation_is_as_described() {
     let report = "/v1/accounts/{account}/token/report-invalid";
     let rotate = "/v1/accounts/{account}/token/rotate";
     let current = json!({"access_token": FakeUpstream::token(1)}).to_string();
-    let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60});
+    let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60,
+        "bounds": {"paths": ["/wxa/*"], "per_day": 10}});
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
