@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
     Token(Token),
+    /// Make one call of WeChat's API: the gateway puts the token in
+    Call(Call),
     /// Explain an error of WeChat, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -166,6 +168,58 @@ pub(crate) struct Token {
     /// Print JSON, with the generation and the times
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/user/info openid=o1
+  lingpai call wx5a0db0c0ffee0001 POST /cgi-bin/message/custom/send touser=o1 msgtype=text text:='{\"content\":\"hi\"}'
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/upload type=image --file media=@photo.jpg
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/get media_id=M -o photo.jpg";
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lingpai call [OPTIONS] <ACCOUNT> [METHOD] <PATH> [KEY=VALUE]...",
+    after_help = CALL_EXAMPLES
+)]
+pub(crate) struct Call {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// GET or POST [default: POST if there is a body], the path after the host, then key=value for each text and
+    /// key:=JSON for each number, list or object: in the query of a GET, in the body of a POST
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) request: Vec<String>,
+
+    /// Send the JSON in this file, or on standard input; key=value then goes to the query
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Send a form with this file; may be said again, also for a text beside it (NAME=TEXT). key=value then goes to the
+    /// query
+    #[arg(long, value_name = "NAME=@FILE", conflicts_with = "json")]
+    pub(crate) file: Vec<String>,
+
+    /// Put the answer into this file. A refusal leaves the file as it is
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The server to ask
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LINGPAI_SERVER",
+        default_value = "http://127.0.0.1:8700"
+    )]
+    pub(crate) server: String,
+
+    /// A file that holds the API key, which needs the right `gateway` [default: the environment variable LINGPAI_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Ask no server: open the configuration's store, and call WeChat from here
+    #[arg(long, conflicts_with = "key_file")]
+    pub(crate) standalone: bool,
 }
 
 #[derive(Debug, Args)]

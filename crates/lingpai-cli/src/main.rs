@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, init, key, sandbox, serve, shell, store, token};
+use crate::commands::{account, call, explain, init, key, sandbox, serve, shell, store, token};
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
 use crate::reload::InForce;
@@ -67,6 +67,12 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(token::standalone(options, config))
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
+        Command::Call(options) if options.standalone => {
+            let config = load()?;
+            quiet(&config);
+            block_on(call::standalone(options, config, &environment))
+        }
+        Command::Call(options) => block_on(call::ask(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use lingpai_core::Secret;
 use serde_json::{Value, json};
 
 use crate::args::Token;
-use crate::client::Client;
+use crate::client::{self, Client};
+use crate::commands::account_of;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks a server.
 pub(crate) async fn ask(options: Token, environment: Environment<'_>) -> Result<(), Error> {
-    let client = Client::new(&options.server, key(&options, environment)?)?;
+    let client =
+        Client::new(&options.server, client::key(options.key_file.as_deref(), environment)?)?;
     show(&options, &client.token(&options.account).await?)
 }
 
@@ -31,15 +32,8 @@ pub(crate) async fn standalone(options: Token, config: Config) -> Result<(), Err
 
 async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Value, Error> {
     let id = &options.account;
-    keeping.merge(config).await?;
-    let accounts = keeping.store.accounts().await?;
-    let account = accounts.iter().find(|account| account.id == *id).ok_or_else(|| {
-        Error::said(format!(
-            "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
-             there are"
-        ))
-    })?;
-    let keeper = keeping.keep(account);
+    let account = account_of(keeping, config, id).await?;
+    let keeper = keeping.keep(&account);
     let token = tokio::time::timeout(PATIENCE, keeper.fresh()).await.map_err(|_| {
         Error::said(format!(
             "no token of {id} came in time. Check the way to WeChat, and ask again"
@@ -64,22 +58,4 @@ fn show(options: &Token, token: &Value) -> Result<(), Error> {
     } else {
         output::print(token["access_token"].as_str().unwrap_or_default())
     }
-}
-
-fn key(options: &Token, environment: Environment<'_>) -> Result<Secret, Error> {
-    let text = match &options.key_file {
-        Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
-            path: path.clone(),
-            deed: "read",
-            advice: "Name the file that holds your API key",
-            source,
-        })?,
-        None => environment("LINGPAI_KEY").ok_or_else(|| {
-            Error::said(
-                "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
-                 `lingpai key create NAME` makes one",
-            )
-        })?,
-    };
-    Ok(Secret::from(text.trim()))
 }
