@@ -143,11 +143,9 @@ pub(crate) struct Sandbox {
     pub(crate) allow_remote: bool,
 }
 
+/// Which server a command asks, and with which key.
 #[derive(Debug, Args)]
-pub(crate) struct Token {
-    /// The appid
-    pub(crate) account: AccountId,
-
+pub(crate) struct Asked {
     /// The server to ask
     #[arg(
         long,
@@ -160,6 +158,15 @@ pub(crate) struct Token {
     /// A file that holds the API key [default: the environment variable LINGPAI_KEY]
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Ask no server: open the configuration's store, and fetch if there is no token
     #[arg(long, conflicts_with = "key_file")]
@@ -173,7 +180,7 @@ pub(crate) struct Token {
 const CALL_EXAMPLES: &str = "\
 Examples:
   lingpai call wx5a0db0c0ffee0001 /cgi-bin/user/info openid=o1
-  lingpai call wx5a0db0c0ffee0001 POST /cgi-bin/message/custom/send touser=o1 msgtype=text text:='{\"content\":\"hi\"}'
+  lingpai call wx5a0db0c0ffee0001 POST /cgi-bin/qrcode/create action_name=QR_SCENE expire_seconds:=600
   lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/upload type=image --file media=@photo.jpg
   lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/get media_id=M -o photo.jpg";
 
@@ -186,7 +193,7 @@ pub(crate) struct Call {
     /// The appid
     pub(crate) account: AccountId,
 
-    /// GET or POST [default: POST if there is a body], the path after the host, then key=value for each text and
+    /// GET or POST [default: GET; POST with --json or --file], the path after the host, then key=value for each text and
     /// key:=JSON for each number, list or object: in the query of a GET, in the body of a POST
     #[arg(required = true, value_name = "PATH")]
     pub(crate) request: Vec<String>,
@@ -204,18 +211,8 @@ pub(crate) struct Call {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// The server to ask
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "LINGPAI_SERVER",
-        default_value = "http://127.0.0.1:8700"
-    )]
-    pub(crate) server: String,
-
-    /// A file that holds the API key, which needs the right `gateway` [default: the environment variable LINGPAI_KEY]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Ask no server: open the configuration's store, and call WeChat from here
     #[arg(long, conflicts_with = "key_file")]

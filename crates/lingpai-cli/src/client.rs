@@ -1,7 +1,6 @@
 //! A client of the server's native API, for `lingpai token` and the demo; and the way to a server for whoever speaks to it
 //! in another way.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde_json::Value;
 
+use crate::args::Asked;
 use crate::config::Environment;
 use crate::error::Error;
 
@@ -38,6 +38,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client of the server that a command names, with the key from a file or the environment. No connection is made
+    /// yet.
+    pub(crate) fn of(asked: &Asked, environment: Environment<'_>) -> Result<Self, Error> {
+        Self::new(&asked.server, key(asked, environment)?)
+    }
+
     /// A client of the server at `url`. No connection is made yet.
     pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Error> {
         let (server, http) = connect(url)?;
@@ -106,11 +112,11 @@ where
     Ok((server, legacy::Client::builder(TokioExecutor::new()).build(connector)))
 }
 
-/// The API key in this file, or else in `LINGPAI_KEY`.
-pub(crate) fn key(file: Option<&Path>, environment: Environment<'_>) -> Result<Secret, Error> {
-    let text = match file {
+/// The API key in the file that a command names, or else in `LINGPAI_KEY`.
+pub(crate) fn key(asked: &Asked, environment: Environment<'_>) -> Result<Secret, Error> {
+    let text = match &asked.key_file {
         Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
-            path: path.to_owned(),
+            path: path.clone(),
             deed: "read",
             advice: "Name the file that holds your API key",
             source,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::args::Token;
-use crate::client::{self, Client};
+use crate::client::Client;
 use crate::commands::account_of;
 use crate::config::{Config, Environment};
 use crate::error::Error;
@@ -17,8 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks a server.
 pub(crate) async fn ask(options: Token, environment: Environment<'_>) -> Result<(), Error> {
-    let client =
-        Client::new(&options.server, client::key(options.key_file.as_deref(), environment)?)?;
+    let client = Client::of(&options.asked, environment)?;
     show(&options, &client.token(&options.account).await?)
 }
 

@@ -42,8 +42,9 @@ impl Stand {
         fs::write(self.path().join(name), content).unwrap();
     }
 
-    fn control(&self, deed: &str, body: &Value) {
-        http("POST", &format!("{}/__sandbox/{deed}", self.upstream), "", &body.to_string());
+    fn control(&self, deed: &str, body: &Value) -> Value {
+        let url = format!("{}/__sandbox/{deed}", self.upstream);
+        serde_json::from_str(&http("POST", &url, "", &body.to_string())).unwrap()
     }
 
     fn counters(&self) -> Value {
@@ -95,6 +96,17 @@ fn a_refusal_is_printed_and_explained_and_ends_with_1() {
     assert!(forbidden.err.starts_with("error: the server refused the call: "), "{}", forbidden.err);
     let nobody = run(lingpai(stand.path(), &["call", "wx0", "/cgi-bin/user/get"]));
     assert!(nobody.err.contains("there is no API key"), "{}", nobody.err);
+}
+
+#[test]
+fn a_log_in_needs_no_secret() {
+    let stand = Stand::new();
+    let login = stand.control(&format!("apps/{APPID}/log-in"), &json!({"openid": "o1"}));
+    let code = format!("js_code={}", login["code"].as_str().unwrap());
+    let grant = "grant_type=authorization_code";
+    let appid = format!("appid={APPID}");
+    let session = stand.call(&["/sns/jscode2session", &appid, "secret=-", grant, &code]);
+    assert_eq!(json_of(&session)["openid"], "o1");
 }
 
 #[test]

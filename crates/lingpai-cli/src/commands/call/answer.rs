@@ -54,7 +54,9 @@ impl Receiver {
                     return Err(unwritable(path, source));
                 }
                 Ok(about) if !about.is_file() => Sink::Device(path.to_owned()),
-                _ => Sink::File(path.to_owned()),
+                // What a link leads to is replaced, not the link.
+                Ok(_) => Sink::File(path.canonicalize().unwrap_or_else(|_| path.to_owned())),
+                Err(_) => Sink::File(path.to_owned()),
             },
             _ if io::stdout().is_terminal() => Sink::Terminal,
             _ => Sink::Pipe,

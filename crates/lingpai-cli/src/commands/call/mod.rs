@@ -37,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes the call through a server's gateway.
 pub(crate) async fn ask(options: Call, environment: Environment<'_>) -> Result<(), Error> {
     let task = Task::of(&options, environment)?;
-    let key = client::key(options.key_file.as_deref(), environment)?;
-    unless_interrupted(exchange(task, &options.server, &key)).await
+    let key = client::key(&options.asked, environment)?;
+    unless_interrupted(exchange(task, &options.asked.server, &key)).await
 }
 
 /// Makes the call through a gateway in this process, which ends with the call.
