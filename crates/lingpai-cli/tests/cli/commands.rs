@@ -13,18 +13,9 @@ fn the_help_names_every_command_and_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(lingpai(folder.path(), &["--help"]));
     assert_eq!(said.code, Some(0));
-    for word in [
-        "serve",
-        "sandbox",
-        "token",
-        "call",
-        "explain",
-        "key",
-        "account",
-        "store",
-        "config",
-        "Exit codes",
-    ] {
+    for word in
+        ["serve", "sandbox", "token", "explain", "key", "account", "store", "config", "Exit codes"]
+    {
         assert!(said.out.contains(word), "{word}");
     }
     assert!(run(lingpai(folder.path(), &["--version"])).out.starts_with("lingpai 0."));

@@ -93,10 +93,9 @@ impl Receiver {
             Sink::Terminal if rest.is_over() => self.show(&beginning),
             Sink::Terminal | Sink::Pipe => rest.copy(&beginning, &mut io::stdout()).await,
             Sink::Device(path) => {
-                let mut device = std::fs::OpenOptions::new().write(true).open(path);
-                let device =
-                    device.as_mut().map_err(|error| unwritable(path, error.kind().into()))?;
-                rest.copy(&beginning, device).await
+                let device = std::fs::OpenOptions::new().write(true).open(path);
+                let mut device = device.map_err(|source| unwritable(path, source))?;
+                rest.copy(&beginning, &mut device).await
             }
             Sink::File(path) => {
                 let mut file = beside(path).map_err(|source| unwritable(path, source))?;
@@ -243,7 +242,7 @@ fn not_for_a_terminal(headers: &HeaderMap) -> Error {
     let length = word(header::CONTENT_LENGTH).and_then(|length| length.parse::<u32>().ok());
     let length = length.map_or_else(String::new, |length| format!(", {}", size(length.into())));
     Error::said(format!(
-        "the answer ({kind}{length}) is not for a terminal. Name a file with -o, or pipe it somewhere"
+        "the call was made, but its answer ({kind}{length}) is not for a terminal. Name a file with -o, or pipe it somewhere"
     ))
 }
 
