@@ -31,9 +31,7 @@ pub(super) fn read(
         let said = section.text(key, duration_between(SHORTEST, LONGEST));
         set(to, said.map(|said| said.value));
     }
-    for (key, to) in
-        [("connections", &mut settings.connections), ("queue", &mut settings.queue)]
-    {
+    for (key, to) in [("connections", &mut settings.connections), ("queue", &mut settings.queue)] {
         set(to, section.count(key).map(|said| said.value as usize));
     }
     for (key, to) in [
@@ -84,7 +82,9 @@ fn parse_mount(text: &str) -> Result<String, String> {
 
 /// A number of bytes: `500KiB`, `64MiB`, `1GiB`.
 fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a size: write a number and a unit, such as 500KiB, 64MiB or 1GiB");
+    let wrong = || {
+        format!("`{text}` is not a size: write a number and a unit, such as 500KiB, 64MiB or 1GiB")
+    };
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
     let unit: u64 = match unit.trim_start() {
         "KiB" => 1 << 10,
@@ -136,15 +136,23 @@ mod tests {
         );
         let settings = settings.unwrap();
         assert_eq!(settings.mounts, ["/wechat", "/a/b"]);
-        let seconds = [settings.deadline, settings.repair_deadline, settings.queue_time].map(|time| time.as_secs());
+        let seconds = [settings.deadline, settings.repair_deadline, settings.queue_time]
+            .map(|time| time.as_secs());
         assert_eq!(seconds, [20, 3, 1]);
         assert_eq!((settings.connections, settings.queue), (10, 20));
         assert_eq!((settings.replay_limit, settings.unsized_body_limit), (1 << 20, 2 << 20));
-        assert_eq!((settings.spool_dir.as_path(), settings.spool_limit), (Path::new("/etc/lingpai/spool"), 3 << 30));
+        assert_eq!(
+            (settings.spool_dir.as_path(), settings.spool_limit),
+            (Path::new("/etc/lingpai/spool"), 3 << 30)
+        );
         let rules = settings.rules;
-        let numbers = [rules.bounds.per_minute, rules.bounds.at_once, rules.bounds.per_day, rules.per_day];
+        let numbers =
+            [rules.bounds.per_minute, rules.bounds.at_once, rules.bounds.per_day, rules.per_day];
         assert_eq!(numbers.map(|number| number.unwrap().get()), [60, 7, 1000, 5000]);
-        assert_eq!((rules.denied.len(), rules.real_tokens_from.len(), rules.passers_from.len()), (1, 1, 0));
+        assert_eq!(
+            (rules.denied.len(), rules.real_tokens_from.len(), rules.passers_from.len()),
+            (1, 1, 0)
+        );
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::node::{Home, WeChat, answer, appid, soaking};
 const MIB: u64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_that_are_revoked_again_and_again_are_noticed_by_no_client_and_cost_one_fetch_each() {
+async fn tokens_that_are_revoked_again_and_again_are_noticed_by_no_client_and_cost_one_fetch_each()
+{
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
     let home = Arc::new(Home::new(&wechat, 1, "stable", "", ""));
     let node = home.start().await;
@@ -74,7 +75,12 @@ async fn soak_large_bodies_take_no_memory_in_either_direction() {
         () = watch => {}
         done = timeout(Duration::from_mins(5), transfers) => done.unwrap(),
     }
-    println!("{} MiB each way: resident memory from {} KiB to at most {} KiB", size / MIB, before >> 10, most >> 10);
+    println!(
+        "{} MiB each way: resident memory from {} KiB to at most {} KiB",
+        size / MIB,
+        before >> 10,
+        most >> 10
+    );
     assert!(most - before < 16 * MIB, "from {before} to {most} bytes");
     node.end().await;
     sink.abort();

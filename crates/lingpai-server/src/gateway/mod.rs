@@ -32,7 +32,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use lingpai_core::{AccountId, CredentialId, Day, Directory, Secret};
+use lingpai_core::{AccountId, CredentialId, Directory, Registry, Secret};
 use lingpai_wechat::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -42,7 +42,7 @@ use self::breaker::{Caller, Outcome};
 use self::hosts::Destination;
 use self::look::Seen;
 use self::repair::{Repairs, blames_the_token};
-use self::rules::{Gate, Permit, permit, permit_passing, written};
+use self::rules::{Gate, Permit, permit, permit_passing};
 use self::secret::{Carries, put_in};
 use self::upload::{Sending, Upload};
 use self::upstream::{Call, Upstream};
@@ -78,8 +78,9 @@ pub(crate) struct Gateway {
 struct Request<'a> {
     head: &'a Parts,
     destination: &'a Destination<'a>,
-    /// For whose account it is counted, if it is for one, and on which day.
-    counted: Option<(&'a AccountId, Day)>,
+    registry: &'a Registry,
+    /// For whose account it is made, if it is for one.
+    account: Option<&'a AccountId>,
     upload: Upload,
     /// Its place among its client's calls, and among all that are under way.
     held: (Permit, OwnedSemaphorePermit),
@@ -146,7 +147,7 @@ impl Gateway {
                 let key = who_passes(serving, &self.gate, head, &destination, peer).await?;
                 (None, permit_passing(serving, &self.gate, key, &destination)?)
             } else {
-                let calling = who(serving, &self.gate, head, &destination, peer).await?;
+                let calling = who(serving, &self.gate, head, &destination, carries, peer).await?;
                 let permit = permit(serving, &self.gate, &calling, &destination)?;
                 (Some(calling), permit)
             };
@@ -156,15 +157,16 @@ impl Gateway {
                 return self.pass_on(request, Secret::new(target)).await;
             };
             let account = &calling.account;
-            let counted = Some((account, serving.registry.clock().now().day()));
             if let Carries::Secret(call) = carries {
                 let target = put_in(&self.gate, call, &calling, &destination).await?;
-                let request = self.take(serving, head, body, &destination, counted, permit).await?;
+                let request =
+                    self.take(serving, head, body, &destination, Some(account), permit).await?;
                 return self.pass_on(request, target).await;
             }
             let caller = Caller { key: calling.key, account, path: destination.path };
             self.repairs.forwards(caller, serving.registry.clock().coarse())?;
-            let request = self.take(serving, head, body, &destination, counted, permit).await?;
+            let request =
+                self.take(serving, head, body, &destination, Some(account), permit).await?;
             self.with_token(serving, request, caller).await
         };
         let reads = carries.reads(destination.host);
@@ -175,17 +177,19 @@ impl Gateway {
     /// slow takes no place from the others.
     async fn take<'a>(
         &self,
-        serving: &Serving,
+        serving: &'a Serving,
         head: &'a Parts,
         body: Incoming,
         destination: &'a Destination<'a>,
-        counted: Option<(&'a AccountId, Day)>,
+        account: Option<&'a AccountId>,
         permit: Permit,
     ) -> Result<Request<'a>, Refusal> {
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.place, pace).await?;
         let place = self.upstream.place().await?;
-        Ok(Request { head, destination, counted, upload, held: (permit, place) })
+        let registry = &*serving.registry;
+        let held = (permit, place);
+        Ok(Request { head, destination, registry, account, upload, held })
     }
 
     /// Sends a call that carries no account's token: once, whatever is answered.
@@ -257,7 +261,7 @@ impl Gateway {
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Heard, Trouble> {
-        let Request { head, destination, counted, upload, .. } = request;
+        let Request { head, destination, registry, account, upload, .. } = request;
         let call = Call {
             host: destination.host,
             method: &head.method,
@@ -268,9 +272,9 @@ impl Gateway {
         let (head, body) = self.upstream.send(&call, sending).await?.into_parts();
         let mut body = Passing::new(body, self.settings.deadline);
         let seen = look::look(&head.headers, &mut body).await?;
-        if let Some((account, day)) = counted {
+        if let Some(account) = account {
             let errcode = if let Seen::Whole(_, errcode) = seen { errcode } else { None };
-            self.gate.ledger.count(account, *day, &written(destination), errcode);
+            self.gate.heard(registry, account, destination, errcode);
         }
         Ok(Heard { head, body, seen })
     }

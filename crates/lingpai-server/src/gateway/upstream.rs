@@ -1,14 +1,15 @@
 //! WeChat as the gateway reaches it: pooled connections, a bound on how many calls are under way, and the next of WeChat's
 //! hosts where no connection can be made. A call that was sent is never sent again from here.
 
+use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lingpai_wechat::wire::{BaseUrl, Connector};
 use lingpai_wechat::{Error, protocol};
@@ -35,7 +36,11 @@ pub(super) struct Upstream {
     waiting: AtomicUsize,
     queue: usize,
     queue_time: Duration,
+    /// How long may be spent on connections that cannot be made.
+    connecting: Duration,
     deadline: Duration,
+    /// Whether the last call found no connection, so that it is said once.
+    unreachable: AtomicBool,
 }
 
 /// Where each of WeChat's hosts is.
@@ -76,7 +81,9 @@ impl Upstream {
             waiting: AtomicUsize::new(0),
             queue: settings.queue,
             queue_time: settings.queue_time,
+            connecting: settings.upstream.deadlines.call,
             deadline: settings.deadline,
+            unreachable: AtomicBool::new(false),
         })
     }
 
@@ -99,24 +106,50 @@ impl Upstream {
         mut sending: Sending,
     ) -> Result<Response<Incoming>, Trouble> {
         let bases = self.hosts.of(call.host);
+        let begun = Instant::now();
         for index in self.preferred.order(bases.len()) {
+            if begun.elapsed() >= self.connecting {
+                break;
+            }
             let request = call.request(&bases[index], sending)?;
             match self.answered(call.upload, self.client.request(request)).await? {
                 Ok(response) => {
                     self.preferred.prefer(index, bases.len());
+                    self.is_reached();
                     return Ok(response);
                 }
                 Err(error) if error.is_connect() => {
-                    tracing::debug!(host = %bases[index].authority(), ?error, "no connection");
+                    self.is_unreachable(&bases[index], &error);
                     sending = call.upload.sending();
                 }
                 Err(error) => {
-                    tracing::debug!(host = %bases[index].authority(), ?error, "no answer");
+                    let host = bases[index].authority();
+                    tracing::debug!(%host, error = story(&error), "no answer");
                     return Err(call.upload.trouble().unwrap_or(Trouble::Lost));
                 }
             }
         }
         Err(Trouble::Unreachable)
+    }
+
+    fn is_reached(&self) {
+        if self.unreachable.load(Ordering::Relaxed)
+            && self.unreachable.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the gateway reaches WeChat again");
+        }
+    }
+
+    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
+        let host = base.authority();
+        if self.unreachable.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%host, error = story(error), "no connection");
+        } else {
+            tracing::warn!(
+                %host, error = story(error),
+                "the gateway gets no connection; calls go to the next host, if there is one"
+            );
+        }
     }
 
     /// Waits for an answer as long as the body still moves, and the deadline after that.
@@ -192,6 +225,17 @@ impl Hosts {
         let (api, mp, file) = (stand_in.into(), [first.clone()], [first.clone()]);
         Ok(Self { api, wecom: [format!("{first}/qyapi").parse()?], mp, file })
     }
+}
+
+/// An error and its causes on one line. They name no path and no header.
+fn story(error: &ClientError) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        story = format!("{story}: {error}");
+        cause = error.source();
+    }
+    story
 }
 
 /// Which of several hosts is asked first: the one that worked last, for a while.
