@@ -154,14 +154,14 @@ impl Gateway {
             let Some(calling) = calling else {
                 let target = destination.target.untouched(destination.path);
                 let request = self.take(serving, head, body, &destination, None, permit).await?;
-                return self.pass_on(request, Secret::new(target)).await;
+                return self.pass_on(request, &Secret::new(target), &Secret::default()).await;
             };
             let account = &calling.account;
             if let Carries::Secret(call) = carries {
-                let target = put_in(&self.gate, call, &calling, &destination).await?;
+                let with = put_in(&self.gate, call, &calling, &destination).await?;
                 let request =
                     self.take(serving, head, body, &destination, Some(account), permit).await?;
-                return self.pass_on(request, target).await;
+                return self.pass_on(request, &with.target, &with.secret).await;
             }
             let caller = Caller { key: calling.key, account, path: destination.path };
             self.repairs.forwards(caller, serving.registry.clock().coarse())?;
@@ -192,14 +192,15 @@ impl Gateway {
         Ok(Request { head, destination, registry, account, upload, held })
     }
 
-    /// Sends a call that carries no account's token: once, whatever is answered.
+    /// Sends a call that carries no account's token, but perhaps its secret: once, whatever is answered.
     async fn pass_on(
         &self,
         request: Request<'_>,
-        target: Secret<String>,
+        target: &Secret<String>,
+        secret: &Secret,
     ) -> Result<Response<Body>, Refusal> {
-        let heard = self.send(&request, &target, request.upload.sending()).await?;
-        Ok(request.answer(heard, &Secret::default(), None))
+        let heard = self.send(&request, target, request.upload.sending()).await?;
+        Ok(request.answer(heard, secret, None))
     }
 
     /// Sends a call with its account's token, and once more with a better one if the answer blames the token.
