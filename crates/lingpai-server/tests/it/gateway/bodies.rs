@@ -107,8 +107,6 @@ async fn a_disk_without_room_costs_the_replay_and_not_the_call() {
     }
 }
 
-/// `/dev/full` stands for a disk that is full when it is written to; a directory cannot be that, so the limit of a file's
-/// size does not help either. What is left is a body whose file was taken away: see the tests of the limits above.
 #[tokio::test]
 async fn an_early_refusal_is_repaired_with_the_whole_body() {
     let first = FakeUpstream::token(1);

@@ -53,7 +53,7 @@ async fn a_refusal_is_known_however_it_is_written() {
     for refused in
         [|| Plan::json(REFUSED), || Plan::with("Content-Type: image/jpeg\r\n", REFUSED.as_bytes())]
     {
-        assert_repaired(move || refused()).await;
+        assert_repaired(refused).await;
     }
     assert_repaired(move || Plan::with("Content-Encoding: gzip\r\n", &gzip)).await;
     assert_repaired(move || Plan::raw(chunked.as_bytes())).await;
@@ -196,7 +196,7 @@ async fn a_repair_that_takes_too_long_is_not_waited_for() {
     let live = Arc::new(AtomicU64::new(2));
     let script = takes_only(&live);
     let it = Forwarding::with(script, |settings, _| {
-        settings.repair_deadline = Duration::from_millis(20)
+        settings.repair_deadline = Duration::from_millis(20);
     })
     .await;
     assert_eq!(it.house.get(&format!("/v1/accounts/{KEPT}/token")).await.status, 200);
@@ -216,6 +216,22 @@ async fn the_second_answer_is_the_last_whatever_it_says() {
     it.house.upstream.judges(refusal());
     let answer = it.get("/cgi-bin/x").await;
     assert_eq!((answer.text(), answer.header("x-lingpai-replay")), (REFUSED, Some("done")));
+    assert_eq!(it.wechat.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn both_sendings_together_have_one_deadline() {
+    let first = FakeUpstream::token(1);
+    let script = move |seen: &Seen| {
+        let refused = seen.token() == Some(first.as_str());
+        if refused { Plan::json(REFUSED) } else { Plan::raw("").hanging() }
+    };
+    let change = |settings: &mut lingpai_server::gateway::Settings, _: &mut _| {
+        settings.deadline = Duration::from_millis(100);
+    };
+    let it = Forwarding::with(script, change).await;
+    it.house.upstream.judges(refusal());
+    assert_eq!(it.get("/cgi-bin/x").await.error(), "upstream-slow");
     assert_eq!(it.wechat.seen().len(), 2);
 }
 
