@@ -112,7 +112,8 @@ impl Metrics {
         all.register("credentials", help, self.credentials.clone());
         let help = "Seconds that the token with the least left is still good";
         all.register("token_least_left_seconds", help, self.least_left.clone());
-        let help = "Calls of the gateway that were refused because of their token, by what came of them";
+        let help =
+            "Calls of the gateway that were refused because of their token, by what came of them";
         all.register("gateway_repairs", help, self.repairs.clone());
         let help = "Bytes of bodies that the gateway keeps aside in files";
         all.register("gateway_bytes_aside", help, self.bytes_aside.clone());

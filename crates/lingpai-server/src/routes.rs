@@ -120,7 +120,9 @@ async fn rare(
         Route::ReportInvalid(account) => {
             native::report_invalid(serving, &decoded(account), head, body, peer).await
         }
-        Route::Rotate(account) => native::rotate(serving, &decoded(account), head, body, peer).await,
+        Route::Rotate(account) => {
+            native::rotate(serving, &decoded(account), head, body, peer).await
+        }
         Route::Accounts => accounts::list(serving, head, peer).await,
         Route::Account(account) => accounts::status(serving, &decoded(account), head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,

@@ -127,7 +127,7 @@ impl Serving {
     /// Stores what is counted, for ever.
     pub(crate) async fn keep_storing(&self) {
         match &self.gateway {
-            Some(gateway) => gateway.gate.ledger.keep_storing(&**self.registry.store()).await,
+            Some(gateway) => gateway.gate.ledger.keep_storing(self.registry.store()).await,
             None => std::future::pending().await,
         }
     }
@@ -135,7 +135,7 @@ impl Serving {
     /// Stores what was counted since.
     pub(crate) async fn store_last(&self) {
         let Some(gateway) = &self.gateway else { return };
-        let stored = gateway.gate.ledger.store(&**self.registry.store());
+        let stored = gateway.gate.ledger.store(self.registry.store());
         if !matches!(timeout(self.limits.grace, stored).await, Ok(Ok(()))) {
             tracing::warn!("the last calls could not be counted in the store");
         }

@@ -180,16 +180,17 @@ impl Rotation {
     /// When the next forced call may be made.
     fn forced_at(&self, at: Moment) -> Instant {
         let spaced = self.last_forced.map_or(at.instant, |last| last + self.forced_spacing());
-        let per_day = self.profile.forced.map_or(0, |limits| limits.per_day);
+        let nominal = self.profile.forced.map_or(0, |limits| limits.per_day);
         let used = if self.usage.day == at.day() { self.usage.forced } else { 0 };
-        if used < self.per_day(per_day) { spaced } else { spaced.max(self.day_ends(at)) }
+        let most = per_day(nominal, self.forced_share());
+        if used < most { spaced } else { spaced.max(self.day_ends(at)) }
     }
 
     /// Whether the day's budget allows a rotation that is not scheduled.
     pub(super) fn may_spend(&self, at: Moment) -> bool {
         let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
         // The last quarter is the scheduled rotations' own.
-        self.fetches(at) < self.per_day(budget - budget / 4)
+        self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
 
     /// How many fetches were made today.
@@ -204,9 +205,9 @@ impl Rotation {
     pub(super) fn day_ends(&self, at: Moment) -> Instant {
         at.instant_at(at.day().end())
     }
+}
 
-    /// A number that is meant per day of nominal lives, for a day in which tokens live shorter.
-    fn per_day(&self, nominal: u32) -> u32 {
-        (f64::from(nominal) / self.share()).min(f64::from(u32::MAX)) as u32
-    }
+/// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
+fn per_day(nominal: u32, share: f64) -> u32 {
+    (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

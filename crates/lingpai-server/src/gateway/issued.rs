@@ -75,7 +75,8 @@ impl Issued {
         let found = self.whose(fingerprint, wall);
         let due = self.read_at.load(Ordering::Relaxed);
         let next = (instant + PAUSE).as_millis();
-        let claim = || self.read_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
+        let claim =
+            || self.read_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
         if found.is_some() || instant.as_millis() < due || claim().is_err() {
             return found;
         }

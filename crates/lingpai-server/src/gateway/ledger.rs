@@ -4,12 +4,13 @@
 //! of all nodes come together. Paths come from clients: of those that go on being new, the rest is counted together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
 use lingpai_core::{AccountId, Day, Store, StoreError};
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 /// So many paths of an account are told apart on a day.
 const PATHS: usize = 200;
@@ -19,6 +20,8 @@ const ERRCODES: usize = 50;
 const OTHERS: &str = "/others";
 /// How often counts go into the store.
 const PAUSE: Duration = Duration::from_secs(10);
+/// So many lines are given to the store at a time.
+const AT_ONCE: usize = 256;
 /// WeChat's word for a path that it does not have.
 const INVALID_URL: i64 = 40066;
 
@@ -31,7 +34,10 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct Gathered {
     counts: HashMap<Line, u32>,
-    seen: HashMap<AccountId, Seen>,
+    /// The day of what was seen.
+    day: Day,
+    /// Each account's paths of the day, and their errcodes.
+    seen: HashMap<AccountId, HashMap<Box<str>, HashSet<i64>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,13 +45,6 @@ struct Line {
     account: AccountId,
     day: Day,
     entry: Entry,
-}
-
-/// What an account's calls of a day were.
-#[derive(Debug, Default)]
-struct Seen {
-    day: Day,
-    paths: HashMap<Box<str>, HashSet<i64>>,
 }
 
 /// The calls of one path on a day, as people see them.
@@ -82,23 +81,39 @@ impl Ledger {
     }
 
     /// Gives the store what was gathered. What it cannot take now is gathered on.
-    pub(crate) async fn store(&self, store: &dyn Store) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// The last of what went wrong.
+    pub(crate) async fn store(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         let mut left = std::mem::take(&mut self.lock().counts).into_iter();
-        while let Some((line, times)) = left.next() {
-            let Line { account, day, entry } = line.clone();
-            if let Err(error) = store.count(&account, day, entry, times).await {
-                let mut gathered = self.lock();
-                for (line, times) in left.chain([(line, times)]) {
-                    *gathered.counts.entry(line).or_default() += times;
+        let mut outcome = Ok(());
+        loop {
+            // Many at a time, so that the store can make one commit of them.
+            let mut counting = JoinSet::new();
+            for (line, times) in left.by_ref().take(AT_ONCE) {
+                let store = Arc::clone(store);
+                counting.spawn(async move {
+                    let Line { account, day, entry } = line.clone();
+                    store
+                        .count(&account, day, entry, times)
+                        .await
+                        .map_err(|error| (error, line, times))
+                });
+            }
+            if counting.is_empty() {
+                return outcome;
+            }
+            for counted in counting.join_all().await {
+                if let Err((error, line, times)) = counted {
+                    *self.lock().counts.entry(line).or_default() += times;
+                    outcome = Err(error);
                 }
-                return Err(error);
             }
         }
-        Ok(())
     }
 
     /// The same every few seconds, for ever.
-    pub(crate) async fn keep_storing(&self, store: &dyn Store) {
+    pub(crate) async fn keep_storing(&self, store: &Arc<dyn Store>) {
         let mut failing = false;
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -143,16 +158,17 @@ impl Gathered {
         path: &str,
         errcode: Option<i64>,
     ) -> (Box<str>, Option<i64>) {
-        let seen = self.seen.entry(account.clone()).or_default();
-        if seen.day != day {
-            *seen = Seen { day, paths: HashMap::new() };
+        if self.day != day {
+            self.seen.clear();
+            self.day = day;
         }
-        let is_new = !seen.paths.contains_key(path);
+        let paths = self.seen.entry(account.clone()).or_default();
+        let is_new = !paths.contains_key(path);
         let path = match path {
-            _ if is_new && (seen.paths.len() >= PATHS || errcode == Some(INVALID_URL)) => OTHERS,
+            _ if is_new && (paths.len() >= PATHS || errcode == Some(INVALID_URL)) => OTHERS,
             path => path,
         };
-        let codes = seen.paths.entry(path.into()).or_default();
+        let codes = paths.entry(path.into()).or_default();
         // One that is not told apart is counted as the system's own: -1.
         let told =
             |code: i64| if codes.len() < ERRCODES || codes.contains(&code) { code } else { -1 };

@@ -1,15 +1,17 @@
 //! The gateway: any call of WeChat's API, forwarded with the right token.
 //!
-//! The way of a call: `hosts` says where it goes, `who` who makes it, `rules` whether that client may; `secret` says what it
+//! The way of a call: `hosts` says where it goes, `who` who makes it, `rules` whether that client may, `secret` what it
 //! carries. `target` puts the token in, `upload` keeps the body aside while it streams, `upstream` sends it, `look` sees
 //! whether the answer blames the token, and `repair` does something about it, within what `breaker` allows. What goes wrong
 //! on the way is in `trouble`.
 
 mod aside;
 mod breaker;
+mod call;
 mod head;
 mod hosts;
 mod issued;
+mod kept;
 mod ledger;
 mod look;
 mod meter;
@@ -28,24 +30,22 @@ mod who;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, response};
-use http_body_util::Full;
 use hyper::body::Incoming;
-use lingpai_core::{AccountId, CredentialId, Day, Directory, Secret};
+use lingpai_core::{AccountId, CredentialId, Directory, Secret};
 use lingpai_wechat::Error;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::aside::Place;
 use self::breaker::{Caller, Outcome};
+use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
-use self::look::Seen;
-use self::repair::{Repairs, blames_the_token};
-use self::rules::{Gate, Permit, permit, permit_passing, written};
-use self::secret::{Carries, put_in};
+use self::repair::Repairs;
+use self::rules::{Gate, Permit, permit, permit_passing};
+use self::secret::{Carries, SecretCall, put_in};
 use self::upload::{Sending, Upload};
-use self::upstream::{Call, Upstream};
+use self::upstream::Upstream;
 use self::who::{who, who_passes};
 use crate::answer::Body;
 use crate::refusal::{Reads, Refusal};
@@ -58,13 +58,6 @@ pub use self::rules::Rules;
 pub use self::settings::Settings;
 pub(crate) use self::trouble::Trouble;
 
-/// Says in an answer that its call was sent twice, or that it could not have been.
-const REPLAY: HeaderName = HeaderName::from_static("x-lingpai-replay");
-/// It was sent again, with another token, and this is the second answer.
-const DONE: HeaderValue = HeaderValue::from_static("done");
-/// Its body could not be kept aside.
-const IMPOSSIBLE: HeaderValue = HeaderValue::from_static("impossible");
-
 /// What forwards calls.
 pub(crate) struct Gateway {
     pub(crate) gate: Gate,
@@ -74,15 +67,14 @@ pub(crate) struct Gateway {
     repairs: Repairs,
 }
 
-/// A call that is let through, with everything that it needs.
-struct Request<'a> {
+/// A call as it came.
+struct Came<'a> {
+    serving: &'a Serving,
     head: &'a Parts,
+    body: Incoming,
     destination: &'a Destination<'a>,
-    /// For whose account it is counted, if it is for one, and on which day.
-    counted: Option<(&'a AccountId, Day)>,
-    upload: Upload,
-    /// Its place among its client's calls, and among all that are under way.
-    held: (Permit, OwnedSemaphorePermit),
+    carries: Carries,
+    peer: IpAddr,
 }
 
 /// What came of sending a call once more.
@@ -93,13 +85,6 @@ enum Second {
     NotKept,
     /// There was no better token, or no connection.
     NotSent,
-}
-
-/// An answer of upstream, as far as it was looked at.
-struct Heard {
-    head: response::Parts,
-    body: Passing,
-    seen: Seen,
 }
 
 impl Gateway {
@@ -140,97 +125,93 @@ impl Gateway {
     ) -> Result<Response<Body>, (Refusal, Reads)> {
         let destination = Destination::of(head, path).map_err(|refusal| (refusal, Reads::Api))?;
         let carries = Carries::of(&destination);
-        let answered = async {
-            let passes = matches!(carries, Carries::UserToken | Carries::Nothing);
-            let (calling, permit) = if passes {
-                let key = who_passes(serving, &self.gate, head, &destination, peer).await?;
-                (None, permit_passing(serving, &self.gate, key, &destination)?)
-            } else {
-                let calling = who(serving, &self.gate, head, &destination, peer).await?;
-                let permit = permit(serving, &self.gate, &calling, &destination)?;
-                (Some(calling), permit)
-            };
-            let Some(calling) = calling else {
-                let target = destination.target.untouched(destination.path);
-                let request = self.take(serving, head, body, &destination, None, permit).await?;
-                return self.pass_on(request, Secret::new(target)).await;
-            };
-            let account = &calling.account;
-            let counted = Some((account, serving.registry.clock().now().day()));
-            if let Carries::Secret(call) = carries {
-                let target = put_in(&self.gate, call, &calling, &destination).await?;
-                let request = self.take(serving, head, body, &destination, counted, permit).await?;
-                return self.pass_on(request, target).await;
-            }
-            let caller = Caller { key: calling.key, account, path: destination.path };
-            self.repairs.forwards(caller, serving.registry.clock().coarse())?;
-            let request = self.take(serving, head, body, &destination, counted, permit).await?;
-            self.with_token(serving, request, caller).await
+        let came = Came { serving, head, body, destination: &destination, carries, peer };
+        let answered = match carries {
+            Carries::AccountToken => self.with_token(came).await,
+            Carries::Secret(call) => self.with_secret(came, call).await,
+            Carries::UserToken | Carries::Nothing => self.untouched(came).await,
         };
-        let reads = carries.reads(destination.host);
-        answered.await.map_err(|refusal| (refusal, reads))
+        answered.map_err(|refusal| (refusal, carries.reads(destination.host)))
+    }
+
+    /// Sends a call that carries nothing of an account's as it is, once.
+    async fn untouched(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, peer, .. } = came;
+        let key = who_passes(serving, &self.gate, head, destination, peer).await?;
+        let permit = permit_passing(serving, &self.gate, key, destination)?;
+        let target = Secret::new(destination.target.untouched(destination.path));
+        let call = self.take(came, None, permit).await?;
+        let heard = self.send(serving, &call, &target, call.upload.sending()).await?;
+        Ok(call.answer(heard, &Secret::default(), None))
+    }
+
+    /// Sends a call with its account's secret, once.
+    async fn with_secret(
+        &self,
+        came: Came<'_>,
+        secret_call: SecretCall,
+    ) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, carries, peer, .. } = came;
+        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let with = put_in(&self.gate, secret_call, &calling, destination).await?;
+        let call = self.take(came, Some(&calling.account), permit).await?;
+        let heard = self.send(serving, &call, &with.target, call.upload.sending()).await?;
+        Ok(call.answer(heard, &with.secret, None))
+    }
+
+    /// Sends a call with its account's token, and once more with a better one if the answer blames the token.
+    async fn with_token(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, carries, peer, .. } = came;
+        let clock = serving.registry.clock();
+        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let account = &calling.account;
+        let caller = Caller { key: calling.key, account, path: destination.path };
+        self.repairs.forwards(caller, clock.coarse())?;
+
+        let call = self.take(came, Some(account), permit).await?;
+        let credential = CredentialId::access_token(account.clone());
+        let token = serving.current(&credential).await?.token.value.clone();
+        let sending = call.upload.sending();
+        let first = self.send(serving, &call, &call.target(&token), sending).await?;
+        let Some(errcode) = call.blames_the_token(&first) else {
+            self.repairs.went_through(caller, clock.coarse());
+            let replay = (!call.upload.is_kept()).then_some(IMPOSSIBLE);
+            return Ok(call.answer(first, &token, replay));
+        };
+
+        let until = call.moved_at() + self.settings.repair_deadline;
+        let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
+        let (answer, outcome) = match self.once_more(serving, &call, better).await? {
+            Second::Heard(second, token) => {
+                let outcome = match call.blames_the_token(&second) {
+                    Some(_) => Outcome::InVain,
+                    None => Outcome::Mended,
+                };
+                (call.answer(*second, &token, Some(DONE)), outcome)
+            }
+            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::InVain),
+            Second::NotSent => (call.answer(first, &token, None), Outcome::InVain),
+        };
+        self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
+        Ok(answer)
     }
 
     /// Takes the body in, as far as it must be here before anything is sent, and then a place upstream: a client that is
     /// slow takes no place from the others.
     async fn take<'a>(
         &self,
-        serving: &Serving,
-        head: &'a Parts,
-        body: Incoming,
-        destination: &'a Destination<'a>,
-        counted: Option<(&'a AccountId, Day)>,
+        came: Came<'a>,
+        account: Option<&'a AccountId>,
         permit: Permit,
-    ) -> Result<Request<'a>, Refusal> {
+    ) -> Result<Call<'a>, Refusal> {
+        let Came { serving, head, body, destination, .. } = came;
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.place, pace).await?;
         let place = self.upstream.place().await?;
-        Ok(Request { head, destination, counted, upload, held: (permit, place) })
-    }
-
-    /// Sends a call that carries no account's token: once, whatever is answered.
-    async fn pass_on(
-        &self,
-        request: Request<'_>,
-        target: Secret<String>,
-    ) -> Result<Response<Body>, Refusal> {
-        let heard = self.send(&request, &target, request.upload.sending()).await?;
-        Ok(request.answer(heard, &Secret::default(), None))
-    }
-
-    /// Sends a call with its account's token, and once more with a better one if the answer blames the token.
-    async fn with_token(
-        &self,
-        serving: &Serving,
-        request: Request<'_>,
-        caller: Caller<'_>,
-    ) -> Result<Response<Body>, Refusal> {
-        let credential = CredentialId::access_token(caller.account.clone());
-        let token = serving.current(&credential).await?.token.value.clone();
         let begun = Instant::now();
-        let sending = request.upload.sending();
-        let first = self.send(&request, &request.target(&token), sending).await?;
-        let Some(errcode) = request.blames_the_token(&first) else {
-            self.repairs.went_through(caller, serving.registry.clock().coarse());
-            let replay = (!request.upload.is_kept()).then_some(IMPOSSIBLE);
-            return Ok(request.answer(first, &token, replay));
-        };
-        // Counted from when upstream had the whole body.
-        let until = request.upload.moved_at().unwrap_or(begun) + self.settings.repair_deadline;
-        let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
-        let (answer, outcome) = match self.once_more(&request, better).await? {
-            Second::Heard(second, token) => {
-                let outcome = match request.blames_the_token(&second) {
-                    Some(_) => Outcome::InVain,
-                    None => Outcome::Mended,
-                };
-                (request.answer(*second, &token, Some(DONE)), outcome)
-            }
-            Second::NotKept => (request.answer(first, &token, Some(IMPOSSIBLE)), Outcome::InVain),
-            Second::NotSent => (request.answer(first, &token, None), Outcome::InVain),
-        };
-        self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
-        Ok(answer)
+        Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
     }
 
     /// Sends a refused call once more, with a better token if there is one.
@@ -239,69 +220,35 @@ impl Gateway {
     /// If it was sent and brought no answer: then the first answer is not true any more.
     async fn once_more(
         &self,
-        request: &Request<'_>,
+        serving: &Serving,
+        call: &Call<'_>,
         better: Option<Secret>,
     ) -> Result<Second, Trouble> {
         let Some(token) = better else { return Ok(Second::NotSent) };
-        let Some(sending) = request.upload.again().await else { return Ok(Second::NotKept) };
-        match self.send(request, &request.target(&token), sending).await {
+        let Some(sending) = call.upload.again().await else { return Ok(Second::NotKept) };
+        match self.send(serving, call, &call.target(&token), sending).await {
             Ok(heard) => Ok(Second::Heard(Box::new(heard), token)),
             Err(Trouble::Unreachable) => Ok(Second::NotSent),
             Err(trouble) => Err(trouble),
         }
     }
 
+    /// Sends a call, and looks at what is answered.
     async fn send(
         &self,
-        request: &Request<'_>,
+        serving: &Serving,
+        call: &Call<'_>,
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Heard, Trouble> {
-        let Request { head, destination, counted, upload, .. } = request;
-        let call = Call {
-            host: destination.host,
-            method: &head.method,
-            target: target.expose(),
-            headers: &head.headers,
-            upload,
-        };
-        let (head, body) = self.upstream.send(&call, sending).await?.into_parts();
-        let mut body = Passing::new(body, self.settings.deadline);
-        let seen = look::look(&head.headers, &mut body).await?;
-        if let Some((account, day)) = counted {
-            let errcode = if let Seen::Whole(_, errcode) = seen { errcode } else { None };
-            self.gate.ledger.count(account, *day, &written(destination), errcode);
+        let (head, body) = self.upstream.send(call, target, sending).await?.into_parts();
+        let deadline = self.settings.deadline;
+        let mut body = Passing::new(body, deadline);
+        let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;
+        let heard = Heard { seen: looked.map_err(|_| Trouble::Slow)??, head, body };
+        if let Some(account) = call.account {
+            self.gate.heard(&serving.registry, account, call.destination, heard.errcode());
         }
-        Ok(Heard { head, body, seen })
-    }
-}
-
-impl Request<'_> {
-    /// Path and query with this token in them.
-    fn target(&self, token: &Secret) -> Secret<String> {
-        Secret::new(self.destination.target.with_token(self.destination.path, token.expose()))
-    }
-
-    /// The errcode of an answer that says that the token is bad.
-    fn blames_the_token(&self, heard: &Heard) -> Option<i64> {
-        let Seen::Whole(_, errcode) = heard.seen else { return None };
-        errcode.filter(|code| blames_the_token(self.destination.host, *code))
-    }
-
-    /// The answer for the client. If more of it is to come, the call has its places until it has ended.
-    fn answer(self, heard: Heard, token: &Secret, replay: Option<HeaderValue>) -> Response<Body> {
-        let Heard { mut head, body, seen } = heard;
-        let of_client = self.destination.target.token().unwrap_or_default();
-        head::to_client(&mut head.headers, token.expose(), &of_client);
-        if let Some(replay) = replay {
-            head.headers.insert(REPLAY, replay);
-        }
-        let body = match seen {
-            Seen::Whole(bytes, _) => Body::Whole(Full::new(bytes)),
-            Seen::Begun(begun) => {
-                Body::Forwarded(Box::new(body.resumed(begun, Box::new(self.held))))
-            }
-        };
-        Response::from_parts(head, body)
+        Ok(heard)
     }
 }

@@ -66,11 +66,11 @@ impl Repairs {
         until: tokio::time::Instant,
     ) -> Option<Secret> {
         // Another call may have had it replaced meanwhile: that costs nobody anything.
-        let current = serving.registry.with(credential, |keeper| keeper.token())??;
-        if current.value != *refused {
-            return Some(current.value.clone());
+        let current = serving.registry.with(credential, |keeper| keeper.token())?;
+        let current = current.map(|token| token.value.clone());
+        if current.as_ref().is_some_and(|current| current != refused) {
+            return current;
         }
-        drop(current);
         if !self.lock().looks_into(caller, serving.registry.clock().coarse()) {
             return None;
         }

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lingpai_core::client::{ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{
-    AccountId, Bounds, Directory, Environment, Moment, Network, PathGlob, Registry,
+    AccountId, Bounds, CredentialId, Directory, Environment, Keeper, Moment, Network, PathGlob,
+    Registry,
 };
 
 use super::hosts::{Destination, Host};
@@ -176,7 +177,7 @@ fn without_key(
 }
 
 /// The path as the client writes it: with the prefix of the host.
-pub(super) fn written<'a>(destination: &Destination<'a>) -> Cow<'a, str> {
+fn written<'a>(destination: &Destination<'a>) -> Cow<'a, str> {
     match destination.host.prefix() {
         "" => destination.path.into(),
         prefix => format!("{prefix}{}", destination.path).into(),
@@ -228,6 +229,24 @@ impl Gate {
     /// Whether calls that carry nothing of an account's pass from there without a key.
     pub(super) fn lets_pass(&self, peer: IpAddr) -> bool {
         self.rules.passers_from.iter().any(|network| network.contains(peer))
+    }
+
+    /// Takes in that upstream answered a call of this account, and with which errcode.
+    pub(super) fn heard(
+        &self,
+        registry: &Registry,
+        account: &AccountId,
+        destination: &Destination<'_>,
+        errcode: Option<i64>,
+    ) {
+        let today = registry.clock().now().day();
+        self.ledger.count(account, today, &written(destination), errcode);
+        let cleared =
+            errcode == Some(0) && Needs::of(destination) == Needs::Right(Right::QuotaClear);
+        if cleared {
+            let credential = CredentialId::access_token(account.clone());
+            registry.with(&credential, Keeper::quota_cleared);
+        }
     }
 
     fn denies(&self, path: &str) -> bool {

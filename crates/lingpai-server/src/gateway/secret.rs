@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use form_urlencoded::byte_serialize;
 use http::request::Parts;
 use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::{AccountId, Secret};
@@ -97,8 +98,15 @@ pub(super) async fn who(
     Ok(Calling { account, key: Some(key), means: Means::Secret })
 }
 
-/// The path and the query of a call in which the AppSecret stands where the client's key stood; every other byte is as it
-/// came. Never to be logged.
+/// A call in which the AppSecret stands where the client's key stood.
+pub(crate) struct WithSecret {
+    /// Path and query; every other byte is as it came.
+    pub(crate) target: Secret<String>,
+    /// The AppSecret as it is written there.
+    pub(crate) secret: Secret,
+}
+
+/// Puts the AppSecret where the client's key stands.
 ///
 /// # Errors
 /// The account is not kept here, or the store does not give its secret.
@@ -107,12 +115,15 @@ pub(crate) async fn put_in(
     call: SecretCall,
     calling: &Calling,
     destination: &Destination<'_>,
-) -> Result<Secret<String>, Refusal> {
+) -> Result<WithSecret, Refusal> {
     let account = gate.directory.account(&calling.account).await?.ok_or(Refusal::AccountUnknown)?;
     let query = destination.target.query().unwrap_or_default();
     let place = the_one(call.parameter, query)?;
     let place = place.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
-    Ok(replaced(destination.path, query, place, account.secret.expose()))
+    let secret: String = byte_serialize(account.secret.expose().as_bytes()).collect();
+    let secret = Secret::from(secret);
+    let target = replaced(destination.path, query, place, secret.expose());
+    Ok(WithSecret { target, secret })
 }
 
 /// Where the one value of this parameter stands.
@@ -129,11 +140,9 @@ fn the_one(name: &'static str, query: &str) -> Result<Option<Range<usize>>, Refu
 /// The path, and the query with this value in this place.
 fn replaced(path: &str, query: &str, place: Range<usize>, value: &str) -> Secret<String> {
     // Of its final size from the start: a string that grows leaves copies of the secret behind.
-    let mut target = String::with_capacity(path.len() + 1 + query.len() + 3 * value.len());
-    for part in [path, "?", &query[..place.start]] {
+    let mut target = String::with_capacity(path.len() + 1 + query.len() + value.len());
+    for part in [path, "?", &query[..place.start], value, &query[place.end..]] {
         target.push_str(part);
     }
-    target.extend(form_urlencoded::byte_serialize(value.as_bytes()));
-    target.push_str(&query[place.end..]);
     Secret::new(target)
 }

@@ -4,26 +4,25 @@
 //! wants it. A larger one streams: each piece goes to a file and upstream at once. Where it cannot be kept (too large, no
 //! room, a disk that fails), it streams without that, and the call cannot be sent again.
 
-use std::io::{self, SeekFrom};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::io::{AsyncRead, AsyncSeekExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::aside::{Aside, Place};
+use super::kept::{Kept, tell_of_no_room};
 use super::pace::Pace;
 use super::settings::Settings;
 use super::trouble::Trouble;
 
 /// A body of this size is kept in memory.
 const IN_MEMORY: usize = 64 * 1024;
-/// How much is read of a file at once.
-const READ: usize = 64 * 1024;
 
 /// A call's body.
 pub(super) enum Upload {
@@ -49,10 +48,7 @@ pub(super) struct Stream {
     length: u64,
     /// How much has come.
     came: u64,
-    /// Where it is kept, if it is.
-    aside: Option<Aside>,
-    /// What of the last piece is not in the file yet.
-    unwritten: Bytes,
+    kept: Kept,
     /// Which sending may read on; those before it are over.
     number: u32,
     waker: Option<Waker>,
@@ -123,30 +119,25 @@ impl Upload {
     pub(super) fn is_kept(&self) -> bool {
         match self {
             Self::None | Self::Whole(_) => true,
-            Self::Stream(stream) => lock(stream).aside.is_some(),
+            Self::Stream(stream) => lock(stream).kept.is_whole(),
         }
     }
 
     /// The body once more from its beginning. The sending before is over, even if it has not ended.
     pub(super) async fn again(&self) -> Option<Sending> {
         let Self::Stream(stream) = self else { return Some(self.sending()) };
-        let (mut aside, unwritten) = {
+        let kept = {
             let mut stream = lock(stream);
             stream.number += 1;
             if let Some(waker) = stream.waker.take() {
                 waker.wake();
             }
-            (stream.aside.take()?, std::mem::take(&mut stream.unwritten))
+            stream.kept.take()
         };
-        let rewound: io::Result<_> = async {
-            aside.file.write_all(&unwritten).await?;
-            aside.file.flush().await?;
-            aside.file.seek(SeekFrom::Start(0)).await
-        }
-        .await;
-        rewound.inspect_err(tell_of_no_room).ok()?;
-        lock(stream).aside = Some(aside);
-        Some(self.sending())
+        let kept = kept.rewound().await;
+        let is_whole = kept.is_whole();
+        lock(stream).kept = kept;
+        is_whole.then(|| self.sending())
     }
 
     /// When something of it was last taken, if it streams.
@@ -170,8 +161,7 @@ impl Upload {
             source,
             length,
             came: 0,
-            aside,
-            unwritten: Bytes::new(),
+            kept: Kept::in_file(aside),
             number: 0,
             waker: None,
             moved_at: Instant::now(),
@@ -238,9 +228,12 @@ impl Stream {
         }
         self.waker = Some(cx.waker().clone());
         if sent < self.came {
-            return self.poll_kept(sent, cx);
+            let left = self.came - sent;
+            let piece = ready!(self.kept.poll_read(left, cx))?;
+            self.moved_at = Instant::now();
+            return Poll::Ready(Ok(Some(piece)));
         }
-        ready!(self.poll_written(cx));
+        ready!(self.kept.poll_written(cx));
         let piece = match ready!(self.source.poll_next(cx)) {
             Ok(piece) => piece,
             Err(trouble) => {
@@ -251,51 +244,9 @@ impl Stream {
         self.moved_at = Instant::now();
         if let Some(piece) = &piece {
             self.came += piece.len() as u64;
-            if self.aside.is_some() {
-                self.unwritten = piece.clone();
-                // Begun now, so that it is done when the next piece comes.
-                let _ = self.poll_written(cx);
-            }
+            self.kept.keep(piece.clone(), cx);
         }
         Poll::Ready(Ok(piece))
-    }
-
-    /// Has what came last written to the file. A file that fails costs the possibility to send it again, nothing else.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(aside) = &mut self.aside
-            && !self.unwritten.is_empty()
-        {
-            match ready!(Pin::new(&mut aside.file).poll_write(cx, &self.unwritten)) {
-                Ok(written) if written > 0 => self.unwritten.advance(written),
-                Ok(_) => self.give_up_keeping(&io::ErrorKind::WriteZero.into()),
-                Err(error) => self.give_up_keeping(&error),
-            }
-        }
-        self.unwritten = Bytes::new();
-        Poll::Ready(())
-    }
-
-    fn give_up_keeping(&mut self, error: &io::Error) {
-        tell_of_no_room(error);
-        self.aside = None;
-    }
-
-    /// The next piece of what has come before.
-    fn poll_kept(&mut self, sent: u64, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let Some(aside) = &mut self.aside else {
-            return Poll::Ready(Err(io::Error::other("it is not kept")));
-        };
-        let left = usize::try_from(self.came - sent).unwrap_or(usize::MAX);
-        let mut room = vec![0; left.min(READ)];
-        let mut buffer = ReadBuf::new(&mut room);
-        ready!(Pin::new(&mut aside.file).poll_read(cx, &mut buffer))?;
-        let read = buffer.filled().len();
-        if read == 0 {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-        }
-        room.truncate(read);
-        self.moved_at = Instant::now();
-        Poll::Ready(Ok(Some(room.into())))
     }
 }
 
@@ -375,12 +326,4 @@ impl Body for Sending {
 
 fn lock(stream: &Mutex<Stream>) -> MutexGuard<'_, Stream> {
     stream.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn tell_of_no_room(error: &io::Error) {
-    tracing::warn!(
-        %error,
-        "a body could not be kept aside, so its call cannot be sent again. See to `gateway.spool-dir` and \
-         `gateway.spool-limit`"
-    );
 }

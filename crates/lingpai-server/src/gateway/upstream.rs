@@ -1,24 +1,26 @@
 //! WeChat as the gateway reaches it: pooled connections, a bound on how many calls are under way, and the next of WeChat's
 //! hosts where no connection can be made. A call that was sent is never sent again from here.
 
+use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::Response;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lingpai_core::Secret;
 use lingpai_wechat::wire::{BaseUrl, Connector};
 use lingpai_wechat::{Error, protocol};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::call::Call;
 use super::hosts::Host;
 use super::settings::Settings;
 use super::trouble::Trouble;
-use super::upload::{Sending, Upload};
+use super::upload::Sending;
 
 /// How long a connection waits for its next call. Below the keep-alive of common servers (nginx: 60 s and more), so that
 /// calls do not run into a connection that is being closed.
@@ -35,7 +37,11 @@ pub(super) struct Upstream {
     waiting: AtomicUsize,
     queue: usize,
     queue_time: Duration,
+    /// How long may be spent on connections that cannot be made.
+    connecting: Duration,
     deadline: Duration,
+    /// Whether the last call found no connection, so that it is said once.
+    unreachable: AtomicBool,
 }
 
 /// Where each of WeChat's hosts is.
@@ -44,16 +50,6 @@ struct Hosts {
     wecom: [BaseUrl; 1],
     mp: [BaseUrl; 1],
     file: [BaseUrl; 1],
-}
-
-/// A call as it is to be sent, each time anew.
-pub(super) struct Call<'a> {
-    pub(super) host: Host,
-    pub(super) method: &'a Method,
-    /// Path and query, with the token in it.
-    pub(super) target: &'a str,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) upload: &'a Upload,
 }
 
 impl Upstream {
@@ -76,7 +72,9 @@ impl Upstream {
             waiting: AtomicUsize::new(0),
             queue: settings.queue,
             queue_time: settings.queue_time,
+            connecting: settings.upstream.deadlines.call,
             deadline: settings.deadline,
+            unreachable: AtomicBool::new(false),
         })
     }
 
@@ -96,22 +94,29 @@ impl Upstream {
     pub(super) async fn send(
         &self,
         call: &Call<'_>,
+        target: &Secret<String>,
         mut sending: Sending,
     ) -> Result<Response<Incoming>, Trouble> {
-        let bases = self.hosts.of(call.host);
+        let bases = self.hosts.of(call.destination.host);
+        let begun = Instant::now();
         for index in self.preferred.order(bases.len()) {
-            let request = call.request(&bases[index], sending)?;
-            match self.answered(call.upload, self.client.request(request)).await? {
+            if begun.elapsed() >= self.connecting {
+                break;
+            }
+            let request = call.request(&bases[index], target, sending)?;
+            match self.answered(call, self.client.request(request)).await? {
                 Ok(response) => {
                     self.preferred.prefer(index, bases.len());
+                    self.is_reached();
                     return Ok(response);
                 }
                 Err(error) if error.is_connect() => {
-                    tracing::debug!(host = %bases[index].authority(), ?error, "no connection");
+                    self.is_unreachable(&bases[index], &error);
                     sending = call.upload.sending();
                 }
                 Err(error) => {
-                    tracing::debug!(host = %bases[index].authority(), ?error, "no answer");
+                    let host = bases[index].authority();
+                    tracing::debug!(%host, error = story(&error), "no answer");
                     return Err(call.upload.trouble().unwrap_or(Trouble::Lost));
                 }
             }
@@ -119,51 +124,44 @@ impl Upstream {
         Err(Trouble::Unreachable)
     }
 
+    fn is_reached(&self) {
+        if self.unreachable.load(Ordering::Relaxed)
+            && self.unreachable.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the gateway reaches WeChat again");
+        }
+    }
+
+    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
+        let host = base.authority();
+        if self.unreachable.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%host, error = story(error), "no connection");
+        } else {
+            tracing::warn!(
+                %host, error = story(error),
+                "the gateway gets no connection; calls go to the next host, if there is one"
+            );
+        }
+    }
+
     /// Waits for an answer as long as the body still moves, and the deadline after that.
     async fn answered<T>(
         &self,
-        upload: &Upload,
+        call: &Call<'_>,
         answer: impl Future<Output = T>,
     ) -> Result<T, Trouble> {
-        let begun = Instant::now();
         let mut answer = std::pin::pin!(answer);
         loop {
-            let end = upload.moved_at().unwrap_or(begun).max(begun) + self.deadline;
+            let moved_at = call.moved_at();
             tokio::select! {
                 answer = answer.as_mut() => return Ok(answer),
-                () = sleep_until(end) => {
-                    if upload.moved_at().is_none_or(|moved| moved + self.deadline <= Instant::now()) {
+                () = sleep_until(moved_at + self.deadline) => {
+                    if call.moved_at() == moved_at {
                         return Err(Trouble::Slow);
                     }
                 }
             }
         }
-    }
-}
-
-impl Call<'_> {
-    fn request(&self, base: &BaseUrl, sending: Sending) -> Result<Request<Sending>, Trouble> {
-        let target = match base.prefix() {
-            "" => PathAndQuery::try_from(self.target),
-            prefix => PathAndQuery::try_from(format!("{prefix}{}", self.target)),
-        };
-        let uri = Uri::builder()
-            .scheme(base.scheme().clone())
-            .authority(base.authority().clone())
-            .path_and_query(target.map_err(|_| Trouble::PathUnclear)?)
-            .build()
-            .map_err(|_| Trouble::PathUnclear)?;
-        let mut request = Request::new(sending);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = super::head::to_upstream(self.headers, self.length());
-        Ok(request)
-    }
-
-    /// The length that upstream is told. A `POST` without a body has one too.
-    fn length(&self) -> Option<u64> {
-        let length = self.upload.length();
-        if *self.method == Method::POST { length.or(Some(0)) } else { length }
     }
 }
 
@@ -192,6 +190,17 @@ impl Hosts {
         let (api, mp, file) = (stand_in.into(), [first.clone()], [first.clone()]);
         Ok(Self { api, wecom: [format!("{first}/qyapi").parse()?], mp, file })
     }
+}
+
+/// An error and its causes on one line. They name no path and no header.
+fn story(error: &ClientError) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        story = format!("{story}: {error}");
+        cause = error.source();
+    }
+    story
 }
 
 /// Which of several hosts is asked first: the one that worked last, for a while.

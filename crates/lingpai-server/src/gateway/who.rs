@@ -53,10 +53,11 @@ pub(crate) async fn who(
     gate: &Gate,
     head: &Parts,
     destination: &Destination<'_>,
+    carries: Carries,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
     let named = named(head, destination)?;
-    if let Carries::Secret(call) = Carries::of(destination) {
+    if let Carries::Secret(call) = carries {
         let calling = secret::who(serving, call, head, destination, peer).await?;
         return for_one(named, calling);
     }

@@ -11,9 +11,9 @@ use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::event::What;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant, Issued, Issuer, Moment,
-    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
-    SystemClock, Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
+    Issued, Issuer, Moment, NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret,
+    StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
 };
 use lingpai_server::{Bound, Limits, Server, gateway};
 use lingpai_store::MemoryStore;

@@ -19,7 +19,8 @@ fn large(bytes: u32) -> Vec<u8> {
 }
 
 fn chunked(body: &[u8]) -> Vec<u8> {
-    let chunk = |piece: &[u8]| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+    let chunk =
+        |piece: &[u8]| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
     let mut all: Vec<u8> = body.chunks(9_999).flat_map(chunk).collect();
     all.extend_from_slice(b"0\r\nX-Trailer: 1\r\n\r\n");
     all
@@ -96,15 +97,16 @@ async fn a_disk_without_room_costs_the_replay_and_not_the_call() {
     let full = |settings: &mut lingpai_server::gateway::Settings| settings.spool_limit = 1000;
     for it in [revoked(nowhere).await, revoked(full).await] {
         let answer = it.call("POST", "/cgi-bin/x", &large(100_000)).await;
-        assert_eq!((answer.text(), answer.header("x-lingpai-replay")), (REFUSED, Some("impossible")));
+        assert_eq!(
+            (answer.text(), answer.header("x-lingpai-replay")),
+            (REFUSED, Some("impossible"))
+        );
         assert_eq!(send_chunked(&it, &large(100_000)).await.error(), "no-room");
         assert_eq!(it.wechat.seen().len(), 1);
         assert_eq!(send_chunked(&it, &large(10_000)).await.text(), OK, "this one needs no disk");
     }
 }
 
-/// `/dev/full` stands for a disk that is full when it is written to; a directory cannot be that, so the limit of a file's
-/// size does not help either. What is left is a body whose file was taken away: see the tests of the limits above.
 #[tokio::test]
 async fn an_early_refusal_is_repaired_with_the_whole_body() {
     let first = FakeUpstream::token(1);
@@ -124,7 +126,9 @@ async fn an_early_refusal_is_repaired_with_the_whole_body() {
 #[tokio::test]
 async fn an_early_answer_reaches_the_client() {
     let it = Forwarding::to(|_| {
-        Plan::raw("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").after(1000).hanging()
+        Plan::raw("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+            .after(1000)
+            .hanging()
     })
     .await;
     let answer = it.call("POST", "/cgi-bin/x", &large(200_000)).await;
@@ -133,9 +137,16 @@ async fn an_early_answer_reaches_the_client() {
 
 #[tokio::test]
 async fn a_client_that_stops_or_goes_ties_up_nothing() {
-    let it = Forwarding::with(|_| Plan::json(OK), |_, limits| limits.body_time = Duration::from_millis(50)).await;
+    let it = Forwarding::with(
+        |_| Plan::json(OK),
+        |_, limits| limits.body_time = Duration::from_millis(50),
+    )
+    .await;
     let head = |length: usize| {
-        format!("POST /x?access_token={} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n", it.token)
+        format!(
+            "POST /x?access_token={} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n",
+            it.token
+        )
     };
     for length in [1000, 1_000_000] {
         let answer = it.exchange(&[head(length).as_bytes(), &large(500)].concat()).await;
@@ -177,10 +188,17 @@ async fn a_client_that_waits_for_leave_to_send_its_body_is_given_it() {
 #[tokio::test]
 async fn a_post_without_a_body_states_so() {
     let it = Forwarding::to(|_| Plan::json(OK)).await;
-    let request = format!("POST /x?access_token={} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", it.token);
+    let request = format!(
+        "POST /x?access_token={} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        it.token
+    );
     assert_eq!(it.exchange(request.as_bytes()).await.text(), OK);
     assert_eq!(it.get("/x").await.text(), OK);
-    let lengths: Vec<_> =
-        it.wechat.seen().iter().map(|seen| seen.header("content-length").map(str::to_owned)).collect();
+    let lengths: Vec<_> = it
+        .wechat
+        .seen()
+        .iter()
+        .map(|seen| seen.header("content-length").map(str::to_owned))
+        .collect();
     assert_eq!(lengths, [Some("0".to_owned()), None]);
 }

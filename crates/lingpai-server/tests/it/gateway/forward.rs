@@ -7,8 +7,8 @@ use flate2::write::GzEncoder;
 use lingpai_core::client::Right;
 
 use super::stand_in::Plan;
-use super::{Forwarding, OK};
-use crate::house::{FakeUpstream, KEPT, only};
+use super::{Forwarding, OK, REFUSED, refusal};
+use crate::house::{FakeUpstream, KEPT, logs, only};
 
 #[tokio::test]
 async fn a_call_reaches_upstream_with_the_real_token_and_is_otherwise_what_it_was() {
@@ -233,6 +233,19 @@ async fn a_token_in_the_body_is_no_token() {
     let head = head.replace("\r\n\r\n", &format!("\r\nAuthorization: Bearer {}\r\n\r\n", it.key));
     assert_eq!(it.exchange(format!("{head}{body}").as_bytes()).await.text(), OK);
     assert_eq!(it.wechat.only().body, body.as_bytes(), "and stays as it is");
+}
+
+#[tokio::test]
+async fn nothing_of_a_call_is_logged_that_could_be_used() {
+    let it = Forwarding::to(|_| Plan::json(REFUSED)).await;
+    it.house.upstream.judges(refusal());
+    it.get("/cgi-bin/x").await;
+    it.call("POST", "/cgi-bin/../x", b"").await;
+    let logs = logs();
+    assert!(logs.contains("lingpai"), "the log is captured");
+    for secret in [&it.token, &it.key, &FakeUpstream::token(1), &FakeUpstream::token(2)] {
+        assert!(!logs.contains(secret.as_str()), "{secret}");
+    }
 }
 
 #[tokio::test]

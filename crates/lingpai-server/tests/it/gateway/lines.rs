@@ -42,7 +42,10 @@ async fn an_upstream_that_cannot_be_reached_is_told_of_as_such() {
 #[tokio::test]
 async fn a_call_that_was_sent_is_never_sent_twice() {
     let it = Forwarding::to(|_| Plan::raw("").closing()).await;
-    assert_eq!(it.call("POST", "/cgi-bin/message/custom/send", b"{}").await.error(), "upstream-lost");
+    assert_eq!(
+        it.call("POST", "/cgi-bin/message/custom/send", b"{}").await.error(),
+        "upstream-lost"
+    );
     assert_eq!(it.wechat.seen().len(), 1);
     // Neither is one on a connection that was kept, which upstream closes as the call arrives.
     let it = Forwarding::to(|seen| {
@@ -128,7 +131,8 @@ async fn a_client_that_stops_reading_or_goes_away_ties_up_nothing() {
         },
     )
     .await;
-    let request = format!("GET /cgi-bin/media/get?access_token={} HTTP/1.1\r\nHost: a\r\n\r\n", it.token);
+    let request =
+        format!("GET /cgi-bin/media/get?access_token={} HTTP/1.1\r\nHost: a\r\n\r\n", it.token);
     for stays in [true, false] {
         let mut stream = TcpStream::connect(it.house.addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -144,16 +148,20 @@ async fn a_client_that_stops_reading_or_goes_away_ties_up_nothing() {
 async fn an_http_1_0_client_is_answered_in_its_own_way() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     let it = Forwarding::to(move |_| Plan::raw(chunked)).await;
-    let answer = it.exchange(format!("GET /x?access_token={} HTTP/1.0\r\n\r\n", it.token).as_bytes()).await;
+    let answer =
+        it.exchange(format!("GET /x?access_token={} HTTP/1.0\r\n\r\n", it.token).as_bytes()).await;
     assert!(answer.head.starts_with("HTTP/1.0 200"), "{answer:?}");
     assert_eq!((answer.header("transfer-encoding"), answer.text()), (None, "abc"));
-    assert!(it.wechat.only().head.starts_with("GET /x?") && it.wechat.only().head.contains(" HTTP/1.1"));
+    assert!(
+        it.wechat.only().head.starts_with("GET /x?") && it.wechat.only().head.contains(" HTTP/1.1")
+    );
 }
 
 #[tokio::test]
 async fn calls_on_one_connection_follow_each_other() {
     let it = Forwarding::to(|_| Plan::json(OK)).await;
-    let call = |end: &str| format!("GET /x?access_token={} HTTP/1.1\r\nHost: a\r\n{end}\r\n", it.token);
+    let call =
+        |end: &str| format!("GET /x?access_token={} HTTP/1.1\r\nHost: a\r\n{end}\r\n", it.token);
     let both = format!("{}{}", call(""), call("Connection: close\r\n"));
     let answer = it.exchange(both.as_bytes()).await;
     let second = answer.text().strip_prefix(OK).unwrap();

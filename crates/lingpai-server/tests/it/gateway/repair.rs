@@ -50,11 +50,10 @@ async fn a_refusal_is_known_however_it_is_written() {
     let until_close = format!("HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n {REFUSED}");
     let expired = REFUSED.replace("40001", "42001");
     let invalid = REFUSED.replace("40001", "40014");
-    for refused in [
-        || Plan::json(REFUSED),
-        || Plan::with("Content-Type: image/jpeg\r\n", REFUSED.as_bytes()),
-    ] {
-        assert_repaired(move || refused()).await;
+    for refused in
+        [|| Plan::json(REFUSED), || Plan::with("Content-Type: image/jpeg\r\n", REFUSED.as_bytes())]
+    {
+        assert_repaired(refused).await;
     }
     assert_repaired(move || Plan::with("Content-Encoding: gzip\r\n", &gzip)).await;
     assert_repaired(move || Plan::raw(chunked.as_bytes())).await;
@@ -145,7 +144,8 @@ async fn a_token_that_was_replaced_meanwhile_is_not_tried() {
 }
 
 #[tokio::test]
-async fn an_api_that_always_refuses_costs_no_rotation_and_few_trials_and_an_endless_repetition_ends() {
+async fn an_api_that_always_refuses_costs_no_rotation_and_few_trials_and_an_endless_repetition_ends()
+ {
     let it = Forwarding::to(|_| Plan::json(REFUSED)).await;
     let mut events = it.house.registry.events();
     for n in 0..20 {
@@ -195,7 +195,10 @@ async fn if_no_better_token_can_be_had_the_first_answer_is_the_answer() {
 async fn a_repair_that_takes_too_long_is_not_waited_for() {
     let live = Arc::new(AtomicU64::new(2));
     let script = takes_only(&live);
-    let it = Forwarding::with(script, |settings, _| settings.repair_deadline = Duration::from_millis(20)).await;
+    let it = Forwarding::with(script, |settings, _| {
+        settings.repair_deadline = Duration::from_millis(20);
+    })
+    .await;
     assert_eq!(it.house.get(&format!("/v1/accounts/{KEPT}/token")).await.status, 200);
     it.house.upstream.judges(refusal());
     it.house.upstream.hang();
@@ -217,10 +220,30 @@ async fn the_second_answer_is_the_last_whatever_it_says() {
 }
 
 #[tokio::test]
+async fn both_sendings_together_have_one_deadline() {
+    let first = FakeUpstream::token(1);
+    let script = move |seen: &Seen| {
+        let refused = seen.token() == Some(first.as_str());
+        if refused { Plan::json(REFUSED) } else { Plan::raw("").hanging() }
+    };
+    let change = |settings: &mut lingpai_server::gateway::Settings, _: &mut _| {
+        settings.deadline = Duration::from_millis(100);
+    };
+    let it = Forwarding::with(script, change).await;
+    it.house.upstream.judges(refusal());
+    assert_eq!(it.get("/cgi-bin/x").await.error(), "upstream-slow");
+    assert_eq!(it.wechat.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn a_second_sending_that_brings_no_answer_is_not_covered_up_by_the_first() {
     let first = FakeUpstream::token(1);
     let script = move |seen: &Seen| {
-        if seen.token() == Some(first.as_str()) { Plan::json(REFUSED) } else { Plan::raw("").closing() }
+        if seen.token() == Some(first.as_str()) {
+            Plan::json(REFUSED)
+        } else {
+            Plan::raw("").closing()
+        }
     };
     let it = Forwarding::to(script).await;
     it.house.upstream.judges(refusal());

@@ -3,7 +3,7 @@
 use lingpai_core::client::Right;
 use lingpai_core::{Account, Directory, Secret};
 
-use super::stand_in::Plan;
+use super::stand_in::{Plan, Seen};
 use super::{Answer, Forwarding};
 use crate::house::{KEPT, OTHER, now, only};
 
@@ -11,7 +11,13 @@ const SESSION: &str = r#"{"session_key":"k","openid":"o"}"#;
 
 /// A house that knows the account's secret, and a key that may log users in.
 async fn house() -> (Forwarding, String) {
-    let it = Forwarding::to(|_| Plan::json(SESSION)).await;
+    house_with(|_| Plan::json(SESSION)).await
+}
+
+async fn house_with(
+    script: impl Fn(&Seen) -> Plan + Send + Sync + 'static,
+) -> (Forwarding, String) {
+    let it = Forwarding::to(script).await;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("ApP+SeCrEt"), now());
     it.house.directory.put_account(&account).await.unwrap();
     let key = it.house.key_with(&[Right::Gateway, Right::SecretLogin], only(KEPT), |_| {}).await;
@@ -38,6 +44,20 @@ async fn the_app_secret_takes_the_place_of_the_key_and_every_other_byte_stays() 
     assert_eq!(get(&it, &target, &head).await.text(), SESSION);
     assert_eq!(it.house.upstream.calls(), 0, "no token is needed for it");
     assert!(!crate::house::logs().contains("ApP+SeCrEt"));
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_tell_the_secret() {
+    let (it, key) = house_with(|seen| {
+        let line = format!("Location: http://elsewhere{}\r\n", seen.target());
+        Plan::raw(format!("HTTP/1.1 302 Found\r\n{line}Content-Length: 0\r\n\r\n"))
+    })
+    .await;
+    let answer = get(&it, &format!("/sns/jscode2session?secret={key}&appid={KEPT}"), "").await;
+    assert_eq!(answer.status, 302, "and it is not followed");
+    let location = answer.header("location").unwrap();
+    assert_eq!(location, format!("http://elsewhere/sns/jscode2session?secret=&appid={KEPT}"));
+    assert_eq!(it.wechat.seen().len(), 1);
 }
 
 #[tokio::test]
