@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Have the token of an account replaced now
     Rotate(Rotate),
+    /// Make one call of WeChat's API: the gateway puts the token in
+    Call(Call),
     /// Explain an error of WeChat, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -213,6 +215,48 @@ pub(crate) struct Token {
     /// Print JSON, with the generation and the times
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/user/info openid=o1
+  lingpai call wx5a0db0c0ffee0001 POST /cgi-bin/qrcode/create action_name=QR_SCENE expire_seconds:=600
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/upload type=image --file media=@photo.jpg
+  lingpai call wx5a0db0c0ffee0001 /cgi-bin/media/get media_id=M -o photo.jpg";
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lingpai call [OPTIONS] <ACCOUNT> [METHOD] <PATH> [KEY=VALUE]...",
+    after_help = CALL_EXAMPLES
+)]
+pub(crate) struct Call {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// GET or POST [default: GET; POST with --json or --file], the path after the host, then key=value for each text and
+    /// key:=JSON for each number, list or object: in the query of a GET, in the body of a POST
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) request: Vec<String>,
+
+    /// Send the JSON in this file, or on standard input; key=value then goes to the query
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Send a form with this file; may be said again, also for a text beside it (NAME=TEXT). key=value then goes to the
+    /// query
+    #[arg(long, value_name = "NAME=@FILE", conflicts_with = "json")]
+    pub(crate) file: Vec<String>,
+
+    /// Put the answer into this file. A refusal leaves the file as it is
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Ask no server: open the configuration's store, and call WeChat from here
+    #[arg(long, conflicts_with = "key_file")]
+    pub(crate) standalone: bool,
 }
 
 #[derive(Debug, Args)]

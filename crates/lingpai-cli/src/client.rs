@@ -1,4 +1,5 @@
-//! A client of the server's native API, for the commands that ask a server and the demo.
+//! A client of the server's native API, for `lingpai token` and the demo; and the way to a server for whoever speaks to it
+//! in another way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -25,9 +27,12 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// More than any answer of ours has: a page of accounts that are all in trouble is the longest.
 const MOST: usize = 4 * 1024 * 1024;
 
+/// What sends requests with bodies of this type.
+pub(crate) type Http<B> = legacy::Client<HttpsConnector<HttpConnector>, B>;
+
 /// One server, and the key to it.
 pub(crate) struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Http<Full<Bytes>>,
     server: String,
     key: Secret,
 }
@@ -36,43 +41,12 @@ impl Client {
     /// A client of the server that a command names, with the key from a file or the environment. No connection is made
     /// yet.
     pub(crate) fn of(asked: &Asked, environment: Environment<'_>) -> Result<Self, Error> {
-        let text = match &asked.key_file {
-            Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
-                path: path.clone(),
-                deed: "read",
-                advice: "Name the file that holds your API key",
-                source,
-            })?,
-            None => environment("LINGPAI_KEY").ok_or_else(|| {
-                Error::said(
-                    "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
-                     `lingpai key create NAME` makes one",
-                )
-            })?,
-        };
-        Self::new(&asked.server, Secret::from(text.trim()))
+        Self::new(&asked.server, key(asked, environment)?)
     }
 
     /// A client of the server at `url`. No connection is made yet.
     pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Error> {
-        let server = url.trim_end_matches('/').to_owned();
-        let parsed: Option<Uri> = server.parse().ok();
-        let is_encrypted = match parsed.as_ref().and_then(Uri::scheme_str) {
-            Some("http") => false,
-            Some("https") => true,
-            _ => {
-                let what = format!(
-                    "`{url}` is not the URL of a server: write it like http://127.0.0.1:8700"
-                );
-                return Err(Error::said(what));
-            }
-        };
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(is_encrypted)?)
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let (server, http) = connect(url)?;
         Ok(Self { http, server, key })
     }
 
@@ -146,6 +120,50 @@ impl Client {
     }
 }
 
+/// The URL of a server without the slash at its end, and what sends requests there. No connection is made yet.
+pub(crate) fn connect<B>(url: &str) -> Result<(String, Http<B>), Error>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let server = url.trim_end_matches('/').to_owned();
+    let parsed: Option<Uri> = server.parse().ok();
+    let is_encrypted = match parsed.as_ref().and_then(Uri::scheme_str) {
+        Some("http") => false,
+        Some("https") => true,
+        _ => {
+            let what =
+                format!("`{url}` is not the URL of a server: write it like http://127.0.0.1:8700");
+            return Err(Error::said(what));
+        }
+    };
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls(is_encrypted)?)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok((server, legacy::Client::builder(TokioExecutor::new()).build(connector)))
+}
+
+/// The API key in the file that a command names, or else in `LINGPAI_KEY`.
+pub(crate) fn key(asked: &Asked, environment: Environment<'_>) -> Result<Secret, Error> {
+    let text = match &asked.key_file {
+        Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
+            path: path.clone(),
+            deed: "read",
+            advice: "Name the file that holds your API key",
+            source,
+        })?,
+        None => environment("LINGPAI_KEY").ok_or_else(|| {
+            Error::said(
+                "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
+                 `lingpai key create NAME` makes one",
+            )
+        })?,
+    };
+    Ok(Secret::from(text.trim()))
+}
+
 /// The certificates of this machine; none where nothing is encrypted, since a machine may have none.
 fn tls(is_encrypted: bool) -> Result<ClientConfig, Error> {
     let untrusting = |source| Error::Trust { source };
@@ -162,7 +180,7 @@ fn tls(is_encrypted: bool) -> Result<ClientConfig, Error> {
 }
 
 /// The server's own words.
-fn refused(error: &Value) -> Error {
+pub(crate) fn refused(error: &Value) -> Error {
     let word = |name: &str| error[name].as_str().unwrap_or_default();
     Error::said(format!(
         "the server refused: {}. {}",

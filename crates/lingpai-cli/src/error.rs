@@ -42,6 +42,15 @@ pub(crate) enum Error {
         "the server {server} cannot be reached. Check that it runs (lingpai serve), and its address (--server)"
     )]
     Unreachable { server: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The connection to it ended too early, or nothing moved on it for a minute.
+    #[error(
+        "the connection to the server {server} broke off, or stood still for a minute. Whether WeChat has carried the call \
+         out is not known: find out before you make it again"
+    )]
+    BrokenOff { server: String, source: Option<Box<dyn std::error::Error + Send + Sync>> },
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted. Whether WeChat has carried the call out is not known")]
+    Interrupted,
     /// The certificates.
     #[error(
         "the certificates that this machine trusts cannot be loaded. Install them (Debian: ca-certificates)"
@@ -72,10 +81,11 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// 78 (`EX_CONFIG`) for a configuration that must be changed first, 1 for everything else. clap says 2 for arguments.
+    /// 78 (`EX_CONFIG`) for a configuration that must be changed first, 130 after Ctrl-C, 1 for everything else. clap says 2 for arguments.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::ConfigFile { .. } | Self::NothingToKeep => ExitCode::from(78),
+            Self::Interrupted => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
     }

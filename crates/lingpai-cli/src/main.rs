@@ -26,7 +26,7 @@ use clap::Parser;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+    account, call, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -74,6 +74,12 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Token(options) => block_on(token::ask(options, &environment)),
         Command::Status(options) => block_on(status::run(options, &environment)),
         Command::Rotate(options) => block_on(rotate::run(options, &environment)),
+        Command::Call(options) if options.standalone => {
+            let config = load()?;
+            quiet(&config);
+            block_on(call::standalone(options, config, &environment))
+        }
+        Command::Call(options) => block_on(call::ask(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

@@ -141,6 +141,8 @@ impl<'a> Follower<'a> {
         }
         let others = [
             ("store", !config.store.is(&before.store)),
+            // With it, the way in which the gateway reaches WeChat.
+            ("gateway", config.gateway != before.gateway),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -149,11 +151,11 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, .. } = before;
+        let Config { listen, store, gateway, log, .. } = before;
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let store = store.clone();
+        let (store, gateway) = (store.clone(), gateway.clone());
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, log, ..config };
+        self.in_force.config = Config { listen, store, gateway, log, ..config };
         self.merges = true;
         Ok(())
     }

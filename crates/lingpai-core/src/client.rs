@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::Bounds;
 use crate::environment::Environment;
 use crate::id::AccountId;
 use crate::network::Network;
@@ -35,6 +36,9 @@ pub struct ApiKey {
     /// From where it may be used; empty: from everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
+    /// What bounds its calls through the gateway.
+    #[serde(default, skip_serializing_if = "Bounds::is_empty")]
+    pub bounds: Bounds,
     /// How the client's SDK counts the life of a token that it fetched on a path in WeChat's shape.
     #[serde(default)]
     pub preset: Preset,
@@ -301,6 +305,7 @@ impl NewKey {
             rights,
             accounts,
             networks: Vec::new(),
+            bounds: Bounds::default(),
             preset: Preset::default(),
             created_at: at,
             expires_at: None,

@@ -115,6 +115,26 @@ pub enum What {
         /// The id of the key that asked for it.
         key: String,
     },
+    /// WeChat refuses a client's calls of one path because of their token again and again, though the token is good.
+    CallsRefused {
+        /// The id of the client's key, if it showed one.
+        key: Option<String>,
+        /// The path.
+        path: String,
+        /// The errcode of the last refusal.
+        errcode: i64,
+        /// How many refusals there were within a minute.
+        refusals: u32,
+        /// What is likely wrong.
+        cause: String,
+    },
+    /// Somebody said that a token has leaked: it is replaced until none of those so far is good any more.
+    Compromised,
+    /// A token had leaked, and upstream accepts none any more that was issued before that was said.
+    CompromiseEnded {
+        /// The generation of the token that is good now.
+        generation: Generation,
+    },
     /// The store cannot be reached or written.
     StoreDegraded {
         /// What it said.
@@ -138,6 +158,9 @@ impl What {
             Self::BudgetSpent { .. } => "budget-spent",
             Self::ClientMisuse { .. } => "client-misuse",
             Self::AccountChanged { .. } => "account-changed",
+            Self::CallsRefused { .. } => "calls-refused",
+            Self::Compromised => "compromised",
+            Self::CompromiseEnded { .. } => "compromise-ended",
             Self::StoreDegraded { .. } => "store-degraded",
             Self::StoreRestored => "store-restored",
         }

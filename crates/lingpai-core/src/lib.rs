@@ -10,6 +10,7 @@
 //! - [`registry`]: all keepers, and the one scheduler that wakes them.
 
 pub mod account;
+pub mod bounds;
 mod cell;
 pub mod client;
 pub mod clock;
@@ -36,6 +37,7 @@ pub mod token;
 pub mod virtual_token;
 
 pub use account::{Account, AccountKind, Mode};
+pub use bounds::{Bounds, PathGlob};
 pub use clock::{Clock, SystemClock};
 pub use environment::Environment;
 pub use failure::{Class, Failure, Reached};

@@ -134,6 +134,16 @@ fn log(event: &Event) {
         What::AccountChanged { change, key } => {
             tracing::info!(%credential, change = change.as_str(), key, "the account was changed");
         }
+        What::CallsRefused { key, path, errcode, refusals, cause } => tracing::warn!(
+            %credential, key, path, errcode, refusals, cause,
+            "WeChat refuses a client's calls again and again, though the token is good"
+        ),
+        What::Compromised => {
+            tracing::warn!(%credential, "a token has leaked; it is replaced until none of those so far is good");
+        }
+        What::CompromiseEnded { generation } => {
+            tracing::warn!(%credential, %generation, "WeChat accepts no token any more that was issued before the leak");
+        }
         What::StoreDegraded { message } => {
             tracing::error!(%credential, message, "the store is down; what we have is served on");
         }

@@ -246,6 +246,10 @@ pub enum Entry {
     Fetch(crate::id::Kind, Way),
     /// A trial of a token.
     Trial(crate::id::Kind),
+    /// A call of upstream's API that was forwarded, by its path, which begins with a slash.
+    Call(Box<str>),
+    /// An errcode with which upstream answered such a call, and the path of that.
+    Errcode(i64, Box<str>),
 }
 
 /// What was counted for one account on one day.
@@ -257,6 +261,8 @@ impl Entry {
         match self {
             Self::Fetch(kind, way) => format!("fetch/{kind}/{way}"),
             Self::Trial(kind) => format!("trial/{kind}"),
+            Self::Call(path) => format!("call{path}"),
+            Self::Errcode(code, path) => format!("errcode/{code}{path}"),
         }
     }
 }

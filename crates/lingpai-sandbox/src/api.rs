@@ -1,17 +1,23 @@
 //! The APIs of this WeChat: the table of them, and the checks that come before each.
 
+mod bulk;
 mod business;
 mod diagnostics;
+mod login;
 mod multipart;
 mod secret;
 
 use http::Method;
 
-pub(crate) use self::business::Media;
+pub(crate) use self::{
+    bulk::{Meter, UPLOAD_PATH as BULK_UPLOAD},
+    business::{FOLLOWERS, Media},
+};
 use crate::{
     World,
     app::ApiKind,
     outcome::Success,
+    people::Person,
     quota::{CLASSIC_PATH, STABLE_PATH},
     refusal::Refusal,
     settings::AppKind,
@@ -41,9 +47,13 @@ enum Serve {
     WithSecret(fn(&mut World, &Call<'_>) -> Served),
     /// A live token, by which the app is known.
     WithToken(fn(&mut World, &Call<'_>, &str) -> Served),
+    /// The token of a person who has logged in, and their openid.
+    WithUserToken(fn(&mut World, &Call<'_>, &Person) -> Served),
+    /// No credential.
+    ForAll(fn(&mut World, &Call<'_>) -> Served),
 }
 
-use Serve::{WithSecret, WithToken};
+use Serve::{ForAll, WithSecret, WithToken, WithUserToken};
 
 /// An API that refuses every token with 40001, as WeChat's do when only a third-party platform may
 /// call them.
@@ -66,8 +76,17 @@ const APIS: &[Api] = &[
     post("/cgi-bin/media/upload", WithToken(business::media_upload)),
     get("/cgi-bin/media/get", WithToken(business::media_get)),
     post("/cgi-bin/qrcode/create", WithToken(business::qrcode_create)),
+    get("/cgi-bin/showqrcode", ForAll(business::show_qrcode)),
     post("/wxa/getwxacodeunlimit", WithToken(business::wxa_code)),
+    post("/wxa/msg_sec_check", WithToken(business::message_check)),
     get(ALWAYS_40001, WithToken(|_, _, _| Err(Refusal::BAD_TOKEN))),
+    get("/sns/jscode2session", WithSecret(login::code_to_session)),
+    get("/sns/oauth2/access_token", WithSecret(login::code_to_token)),
+    get("/sns/oauth2/refresh_token", ForAll(login::refresh)),
+    get("/sns/userinfo", WithUserToken(login::user_info)),
+    get("/sns/auth", WithUserToken(login::auth)),
+    post(BULK_UPLOAD, WithToken(bulk::upload)),
+    get(bulk::DOWNLOAD_PATH, WithToken(bulk::download)),
 ];
 
 const fn get(path: &'static str, serve: Serve) -> Api {
@@ -95,10 +114,14 @@ pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
         (Verb::Post | Verb::Either, _) => return Err(Refusal::REQUIRE_POST),
     }
     match api.serve {
-        WithSecret(serve) => serve(world, call),
+        WithSecret(serve) | ForAll(serve) => serve(world, call),
         WithToken(serve) => {
             let appid = authorise(world, call)?;
             serve(world, call, &appid)
+        }
+        WithUserToken(serve) => {
+            let person = login::identify(world, call)?;
+            serve(world, call, &person)
         }
     }
 }

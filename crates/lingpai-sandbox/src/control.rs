@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::{
     AppSecret, AppSettings, Decision, Error, Family, Fault, OtherSystem, Punishment, Quota,
-    Revocation, Takes, World, outcome::response, params::Params, quota::limit,
-    time::TOKEN_LIFETIME,
+    Revocation, Scope, Takes, World, api::FOLLOWERS, outcome::response, params::Params,
+    quota::limit, time::TOKEN_LIFETIME,
 };
 
 type Answered = Result<Value, Error>;
@@ -113,6 +113,11 @@ fn on_app(
             let how = wish.how.unwrap_or(OtherSystem::Classic);
             json!({"access_token": world.other_system_refreshes(now, appid, how)?})
         }
+        "log-in" => {
+            let wish: LogIn = read(body)?;
+            let openid = wish.openid.as_deref().unwrap_or(FOLLOWERS[0]);
+            json!({"code": world.log_in(now, appid, openid, wish.scope)?})
+        }
         "block-ip" => done(world.block_ip(appid, ip()?)?),
         "allow-ip" => done(world.allow_ip(appid, ip()?)?),
         "require-confirmation" => done(world.require_confirmation(appid, ip()?)?),
@@ -157,6 +162,14 @@ struct Families {
 #[serde(deny_unknown_fields)]
 struct Other {
     how: Option<OtherSystem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogIn {
+    openid: Option<String>,
+    #[serde(default)]
+    scope: Scope,
 }
 
 #[derive(Deserialize)]

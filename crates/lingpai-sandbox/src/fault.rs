@@ -66,6 +66,9 @@ pub enum FaultKind {
         /// All of them, the prefix included.
         characters: usize,
     },
+    /// The call is carried out; its answer, also a refusal, comes compressed if the caller accepts
+    /// that (`Accept-Encoding`).
+    Gzip,
     /// Every other call is refused with 40001, although the token is right.
     Flapping,
 }

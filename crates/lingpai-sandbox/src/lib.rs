@@ -1,9 +1,9 @@
 //! A simulated WeChat to try, develop and test against.
 //!
 //! What lives here: [`World`], a pure simulator of the access_token APIs (both families, their
-//! rotation, quotas, whitelists and refusals, word for word) with a few business APIs that check
-//! the token; [`Server`], the HTTP shell around it; and the control API under `/__sandbox/` that
-//! makes things go wrong by name.
+//! rotation, quotas, whitelists and refusals, word for word), of logging in, and of a few business
+//! APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
+//! `/__sandbox/` that makes things go wrong by name.
 //!
 //! A world can be kept beyond the process: `snapshot` says what of it, `state` in which file.
 //!
@@ -24,6 +24,7 @@ mod log;
 mod operate;
 mod outcome;
 mod params;
+mod people;
 mod quota;
 mod random;
 mod refusal;
@@ -45,6 +46,7 @@ pub use self::{
     ip::IpPattern,
     log::LogEntry,
     operate::{OtherSystem, Revocation},
+    people::Scope,
     quota::Quota,
     reply::{Act, Reply},
     server::Server,

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     counters::Counters,
     fault::ActiveFault,
+    people::{Person, Scope},
     settings::valid_speed,
     tokens::{Handed, How, Mint},
 };
@@ -60,6 +61,7 @@ impl World {
         self.app(appid)?;
         self.apps.remove(appid);
         self.tokens.forget(appid);
+        self.people.forget(appid);
         Ok(())
     }
 
@@ -171,6 +173,23 @@ impl World {
             self.counters.app_mut(appid).minted_for_others.add(family);
         }
         Ok(token)
+    }
+
+    /// Somebody logs in to an app; returns the code that their WeChat hands it. It is good once, for
+    /// five minutes, at `/sns/jscode2session` or `/sns/oauth2/access_token`.
+    ///
+    /// # Errors
+    /// If there is no such app.
+    pub fn log_in(
+        &mut self,
+        now: Duration,
+        appid: &str,
+        openid: &str,
+        scope: Scope,
+    ) -> Result<String, Error> {
+        self.app(appid)?;
+        let person = Person { appid: appid.to_owned(), openid: openid.to_owned(), scope };
+        Ok(self.people.log_in(self.clock.at(now), person, &mut self.random))
     }
 
     /// Refuses an address with 40164, whatever the whitelist says.

@@ -1,7 +1,10 @@
 //! What becomes of a call: the act on the wire, and the name under which it is counted and logged.
 
+use std::io::Write;
+
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{Act, fault::FaultKind, refusal::Refusal};
@@ -12,7 +15,16 @@ pub(crate) const JSON: &str = "application/json; encoding=utf-8";
 /// What an API answers when it does not refuse.
 pub(crate) enum Success {
     Json(Value),
-    File { content_type: String, name: &'static str, bytes: Bytes },
+    File {
+        content_type: String,
+        name: &'static str,
+        bytes: Bytes,
+    },
+    /// The piece over and over, up to so many bytes.
+    Repeated {
+        piece: Bytes,
+        bytes: u64,
+    },
 }
 
 impl Success {
@@ -46,13 +58,18 @@ impl Outcome {
                 }
                 file
             }
+            Success::Repeated { piece, bytes } => {
+                let response = response(StatusCode::OK, "application/octet-stream", piece);
+                let act = Act::Stream { response, stated: bytes, sent: bytes };
+                return Self::named(act, "0");
+            }
         };
         Self::answer(answer, "0")
     }
 
     /// Business errors are HTTP 200 with code, text and rid.
-    pub(crate) fn refusal(refusal: &Refusal, rid: &str) -> Self {
-        let errmsg = format!("{} rid: {rid}", refusal.text);
+    pub(crate) fn refusal(refusal: &Refusal, path: &str, rid: &str) -> Self {
+        let errmsg = refusal.errmsg(path, rid);
         let body = json!({"errcode": refusal.code, "errmsg": errmsg}).to_string();
         Self::answer(response(StatusCode::OK, JSON, body.into()), &refusal.code.to_string())
     }
@@ -64,14 +81,19 @@ impl Outcome {
 
     /// Spoils an answer after the call was carried out.
     pub(crate) fn spoiled(self, fault: &FaultKind) -> Self {
-        let Self { act: Act::Answer(mut answer), name } = self else { return self };
-        let half = answer.body().len() / 2;
-        match fault {
-            FaultKind::CutBody => {
-                Self::named(Act::Truncate { response: answer, bytes: half }, "cut-body")
+        let Self { act, name } = self;
+        let mut answer = match act {
+            Act::Answer(answer) => answer,
+            Act::Stream { response, stated, .. } if *fault == FaultKind::CutBody => {
+                return Self::cut_body(response, stated);
             }
+            act => return Self { act, name },
+        };
+        let length = answer.body().len();
+        match fault {
+            FaultKind::CutBody => Self::cut_body(answer, length as u64),
             FaultKind::TruncatedJson => {
-                *answer.body_mut() = answer.body().slice(..half);
+                *answer.body_mut() = answer.body().slice(..length / 2);
                 Self::answer(answer, "truncated-json")
             }
             FaultKind::ExpiresIn { value } => {
@@ -85,6 +107,40 @@ impl Outcome {
             }
             _ => Self::answer(answer, &name),
         }
+    }
+
+    fn cut_body(response: Response<Bytes>, stated: u64) -> Self {
+        Self::named(Act::Stream { response, stated, sent: stated / 2 }, "cut-body")
+    }
+
+    /// Compresses an answer for a caller who accepts that.
+    pub(crate) fn gzipped(self, caller: &HeaderMap) -> Self {
+        match self.act {
+            Act::Answer(answer) if accepts_gzip(caller) => {
+                Self { act: Act::Answer(gzipped(answer)), name: self.name }
+            }
+            act => Self { act, name: self.name },
+        }
+    }
+}
+
+fn accepts_gzip(caller: &HeaderMap) -> bool {
+    let said = caller.get_all(header::ACCEPT_ENCODING).iter();
+    let mut said = said.filter_map(|value| value.to_str().ok()).flat_map(|said| said.split(','));
+    said.any(|coding| coding.split(';').next().is_some_and(|name| name.trim() == "gzip"))
+}
+
+fn gzipped(answer: Response<Bytes>) -> Response<Bytes> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    match packed.write_all(answer.body()).and_then(|()| packed.finish()) {
+        Ok(packed) => {
+            let (mut head, _) = answer.into_parts();
+            let gzip = HeaderValue::from_static("gzip");
+            head.headers.insert(header::CONTENT_ENCODING, gzip);
+            Response::from_parts(head, packed.into())
+        }
+        // A vector always has room.
+        Err(_) => answer,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-/// A refusal, still without its ` rid: ...`.
+/// A refusal, still without its rid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: i64,
@@ -24,15 +24,23 @@ impl Refusal {
         "invalid credential, access_token is invalid or not latest, could get access_token by \
          getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r",
     );
+    /// What `/sns/*` says of a token that is no person's.
+    pub(crate) const BAD_USER_TOKEN: Self =
+        refusal(40001, "invalid credential, access_token is invalid or not latest");
     pub(crate) const INVALID_GRANT_TYPE: Self = refusal(40002, "invalid grant_type");
     pub(crate) const INVALID_OPENID: Self = refusal(40003, "invalid openid");
     pub(crate) const INVALID_MEDIA_TYPE: Self = refusal(40004, "invalid media type");
+    /// Wording ours.
+    pub(crate) const INVALID_SIZE: Self = refusal(40006, "invalid bytes");
     pub(crate) const INVALID_MEDIA_ID: Self = refusal(40007, "invalid media_id");
     pub(crate) const INVALID_MESSAGE_TYPE: Self = refusal(40008, "invalid message type");
     pub(crate) const INVALID_APPID: Self = refusal(40013, "invalid appid");
+    pub(crate) const INVALID_CODE: Self = refusal(40029, "invalid code");
+    pub(crate) const INVALID_REFRESH_TOKEN: Self = refusal(40030, "invalid refresh_token");
     pub(crate) const INVALID_URL: Self = refusal(40066, "invalid url");
     pub(crate) const INVALID_SECRET: Self = refusal(40125, "invalid appsecret");
     pub(crate) const INVALID_SCENE: Self = refusal(40129, "invalid scene");
+    pub(crate) const CODE_USED: Self = refusal(40163, "code been used");
     /// Wording ours.
     pub(crate) const INVALID_ACTION: Self = refusal(40202, "invalid action");
     /// Wording ours.
@@ -41,8 +49,11 @@ impl Refusal {
     pub(crate) const SECRET_FROZEN: Self = refusal(40243, "appsecret is frozen");
     pub(crate) const TOKEN_MISSING: Self = refusal(41001, "access_token missing");
     pub(crate) const APPID_MISSING: Self = refusal(41002, "appid missing");
+    /// Wording ours.
+    pub(crate) const REFRESH_TOKEN_MISSING: Self = refusal(41003, "refresh_token missing");
     pub(crate) const SECRET_MISSING: Self = refusal(41004, "appsecret missing");
     pub(crate) const MEDIA_MISSING: Self = refusal(41005, "media data missing");
+    pub(crate) const CODE_MISSING: Self = refusal(41008, "missing code");
     pub(crate) const OPENID_MISSING: Self = refusal(41009, "missing openid");
     pub(crate) const TOKEN_EXPIRED: Self = refusal(42001, "access_token expired");
     pub(crate) const REQUIRE_GET: Self = refusal(43001, "require GET method");
@@ -57,6 +68,7 @@ impl Refusal {
     pub(crate) const MINUTE_QUOTA: Self =
         refusal(45011, "api minute-quota reach limit  mustslower  retry next minute");
     pub(crate) const BAD_DATA: Self = refusal(47001, "data format error");
+    pub(crate) const API_UNAUTHORISED: Self = refusal(48001, "api unauthorized");
     pub(crate) const CLEARS_USED_UP: Self =
         refusal(48006, "forbid to clear quota because of reaching the limit");
     pub(crate) const USER_LIMITED: Self = refusal(50002, "user limited");
@@ -89,6 +101,12 @@ impl Refusal {
             IpAddr::V6(ip) => format!("invalid ip {ip} ipv6 {ip}, not in whitelist"),
         };
         Self { code: 40164, text: text.into() }
+    }
+
+    /// The text as it goes out. `/sns/*` writes a comma before the rid; of 40030 a sample has none.
+    pub(crate) fn errmsg(&self, path: &str, rid: &str) -> String {
+        let comma = if path.starts_with("/sns/") && self.code != 40030 { "," } else { "" };
+        format!("{}{comma} rid: {rid}", self.text)
     }
 
     /// A refusal asked for by code, with WeChat's own words if they are known.

@@ -24,13 +24,14 @@ impl Reply {
 pub enum Act {
     /// This answer, whole.
     Answer(Response<Bytes>),
-    /// The head of this answer and only the first `bytes` of its body, then the connection is cut.
-    /// The stated `Content-Length` is that of the whole body.
-    Truncate {
-        /// The answer as it should have been.
+    /// This answer, whose body is longer than what is here, or cut short, or both.
+    Stream {
+        /// The head, and the bytes that are sent over and over.
         response: Response<Bytes>,
-        /// How much of its body goes out.
-        bytes: usize,
+        /// The `Content-Length`.
+        stated: u64,
+        /// So many bytes go out; if fewer than stated, the connection is cut then.
+        sent: u64,
     },
     /// Nothing, for ever: the caller's deadline has to end it.
     Hang,
@@ -45,13 +46,8 @@ impl fmt::Debug for Act {
             Self::Answer(response) => {
                 write!(f, "Answer({}, {} bytes)", response.status(), response.body().len())
             }
-            Self::Truncate { response, bytes } => {
-                write!(
-                    f,
-                    "Truncate({}, {bytes} of {} bytes)",
-                    response.status(),
-                    response.body().len()
-                )
+            Self::Stream { response, stated, sent } => {
+                write!(f, "Stream({}, {sent} of {stated} bytes)", response.status())
             }
             Self::Hang => f.write_str("Hang"),
             Self::Cut => f.write_str("Cut"),

@@ -25,9 +25,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Act, Error, Settings, SharedWorld};
+use crate::{
+    Act, Error, Settings, SharedWorld,
+    api::{BULK_UPLOAD, Meter},
+};
 
-/// The largest body that is read. WeChat's largest upload is 10 MB.
+/// The largest body that is read, but for the one call that only measures it. WeChat's largest
+/// upload is 10 MB.
 const MAX_BODY: usize = 12 * 1024 * 1024;
 /// How long calls under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(1);
@@ -169,16 +173,11 @@ async fn answer(
     request: Request<Incoming>,
     mut stopping: watch::Receiver<()>,
 ) -> Result<Response<WireBody>, Cut> {
-    let (head, body) = request.into_parts();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Ok(too_large());
-    }
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Ok(too_large()),
-        Err(_) => return Err(Cut),
+    let request = match received(request).await {
+        Ok(request) => request,
+        Err(NotReceived::TooLarge) => return Ok(too_large()),
+        Err(NotReceived::BrokenOff) => return Err(Cut),
     };
-    let request = Request::from_parts(head, body);
     let reply = world.handle(peer, &request).await;
     let wire = async {
         if !reply.delay.is_zero() {
@@ -186,8 +185,8 @@ async fn answer(
         }
         match reply.act {
             Act::Answer(response) => Ok(response.map(WireBody::whole)),
-            Act::Truncate { response, bytes } => {
-                Ok(response.map(|body| WireBody::truncated(&body, bytes)))
+            Act::Stream { response, stated, sent } => {
+                Ok(response.map(|piece| WireBody::repeated(piece, stated, sent)))
             }
             Act::Hang => std::future::pending().await,
             Act::Cut => Err(Cut),
@@ -199,6 +198,33 @@ async fn answer(
     }
 }
 
+enum NotReceived {
+    TooLarge,
+    BrokenOff,
+}
+
+/// The whole request; or, of a body that is only to be measured, the measure.
+async fn received(request: Request<Incoming>) -> Result<Request<Bytes>, NotReceived> {
+    let (mut head, mut body) = request.into_parts();
+    if head.uri.path() == BULK_UPLOAD {
+        let mut meter = Meter::default();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| NotReceived::BrokenOff)?;
+            meter.add(frame.data_ref().map_or(&[], |piece| piece));
+        }
+        head.extensions.insert(meter.measured());
+        return Ok(Request::from_parts(head, Bytes::new()));
+    }
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(NotReceived::TooLarge);
+    }
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(Request::from_parts(head, body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Err(NotReceived::TooLarge),
+        Err(_) => Err(NotReceived::BrokenOff),
+    }
+}
+
 fn too_large() -> Response<WireBody> {
     let mut response = Response::new(WireBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
@@ -206,9 +232,10 @@ fn too_large() -> Response<WireBody> {
     response
 }
 
-/// A body that may break off before the length it has stated.
+/// A body that repeats its piece, and may break off before the length it has stated.
 struct WireBody {
-    chunk: Option<Bytes>,
+    piece: Bytes,
+    left: u64,
     stated: u64,
     ending: Ending,
 }
@@ -222,14 +249,13 @@ enum Ending {
 
 impl WireBody {
     fn whole(body: Bytes) -> Self {
-        let stated = body.len() as u64;
-        let chunk = (!body.is_empty()).then_some(body);
-        Self { chunk, stated, ending: Ending::Whole }
+        let length = body.len() as u64;
+        Self::repeated(body, length, length)
     }
 
-    fn truncated(body: &Bytes, bytes: usize) -> Self {
-        let chunk = Some(body.slice(..bytes.min(body.len()))).filter(|chunk| !chunk.is_empty());
-        Self { chunk, stated: body.len() as u64, ending: Ending::FlushThenCut }
+    fn repeated(piece: Bytes, stated: u64, sent: u64) -> Self {
+        let ending = if sent < stated { Ending::FlushThenCut } else { Ending::Whole };
+        Self { piece, left: sent, stated, ending }
     }
 }
 
@@ -241,8 +267,10 @@ impl Body for WireBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        if let Some(chunk) = self.chunk.take() {
-            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        if self.left > 0 && !self.piece.is_empty() {
+            let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.piece.len());
+            self.left -= length as u64;
+            return Poll::Ready(Some(Ok(Frame::data(self.piece.slice(..length)))));
         }
         match self.ending {
             Ending::Whole => Poll::Ready(None),
@@ -256,7 +284,7 @@ impl Body for WireBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.chunk.is_none() && matches!(self.ending, Ending::Whole)
+        self.left == 0 && matches!(self.ending, Ending::Whole)
     }
 
     fn size_hint(&self) -> SizeHint {

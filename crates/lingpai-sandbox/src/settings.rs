@@ -228,7 +228,7 @@ impl Default for Quotas {
 pub enum Check {
     /// 40013: the appid is known.
     Appid,
-    /// 40002: the grant_type is `client_credential`.
+    /// 40002: the grant_type is the one that the API wants.
     GrantType,
     /// 89503, 89501, 89507, 89506: the administrator has nothing against this address.
     IpRisk,

@@ -25,6 +25,7 @@ use crate::{
     log::{Log, LogEntry, masked_body, masked_query},
     outcome::{JSON, Outcome, response},
     params::Params,
+    people::People,
     random::Random,
     refusal::Refusal,
     settings::Settings,
@@ -58,6 +59,7 @@ pub struct World {
     pub(crate) random: Random,
     pub(crate) apps: BTreeMap<String, App>,
     pub(crate) tokens: Tokens,
+    pub(crate) people: People,
     pub(crate) media: VecDeque<Media>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
@@ -106,6 +108,7 @@ impl World {
             random: Random::seeded(settings.seed),
             apps: BTreeMap::new(),
             tokens: Tokens::default(),
+            people: People::default(),
             media: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -158,9 +161,8 @@ impl World {
             outcome: outcome.name,
             rid,
             answer: match &outcome.act {
-                Act::Answer(answer) | Act::Truncate { response: answer, .. } => {
-                    masked_body(answer.body())
-                }
+                Act::Answer(answer) => masked_body(answer.body()),
+                Act::Stream { sent, .. } => format!("({sent} bytes)"),
                 Act::Hang | Act::Cut => String::new(),
             },
         });
@@ -208,7 +210,8 @@ impl World {
     /// The app that a call belongs to, by its token or its appid, if it is one of ours.
     fn ascribe(&self, query: &Params, body: &Bytes) -> Option<String> {
         if let Some(token) = query.value("access_token") {
-            return self.tokens.owner(token).map(|(appid, _)| appid.to_owned());
+            let owner = self.tokens.owner(token).map(|(appid, _)| appid);
+            return owner.or_else(|| self.people.owner(token)).map(str::to_owned);
         }
         let known = |appid: &str| self.apps.contains_key(appid).then(|| appid.to_owned());
         if let Some(appid) = query.value("appid") {
@@ -226,7 +229,7 @@ impl World {
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
         match api::serve(self, call) {
             Ok(success) => Outcome::success(success),
-            Err(refusal) => Outcome::refusal(&refusal, rid),
+            Err(refusal) => Outcome::refusal(&refusal, call.path(), rid),
         }
     }
 
@@ -254,9 +257,10 @@ impl World {
                 &body,
             ),
             FaultKind::Errcode { errcode, errmsg } => {
-                Outcome::refusal(&Refusal::of_code(errcode, errmsg.as_deref()), rid)
+                let refusal = Refusal::of_code(errcode, errmsg.as_deref());
+                Outcome::refusal(&refusal, call.path(), rid)
             }
-            FaultKind::Flapping => Outcome::refusal(&Refusal::BAD_TOKEN, rid),
+            FaultKind::Flapping => Outcome::refusal(&Refusal::BAD_TOKEN, call.path(), rid),
             FaultKind::TokenLength { characters } => {
                 call.token_length = Some(characters);
                 self.carry_out(call, rid)
@@ -265,6 +269,7 @@ impl World {
                 let outcome = self.carry_out(call, rid);
                 outcome.spoiled(&fault)
             }
+            FaultKind::Gzip => self.carry_out(call, rid).gzipped(call.request.headers()),
             FaultKind::Latency { .. } => self.carry_out(call, rid),
         }
     }

@@ -12,6 +12,7 @@ use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
 use serde::Serialize;
 
 use crate::answer::{self, Body};
+use crate::gateway::Called;
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -33,6 +34,9 @@ struct AccountsAnswer {
 struct AccountAnswer {
     account: AccountId,
     credentials: Vec<CredentialAnswer>,
+    /// What was called through the gateway on this day in China; told of one account only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_today: Option<Vec<Called>>,
 }
 
 /// How it stands with one credential.
@@ -100,7 +104,9 @@ pub(crate) async fn status(
     let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
     let keeper = serving.keeper(&admitted.credential)?;
-    let answer = AccountAnswer::new((admitted.credential.account, vec![keeper]));
+    let account = admitted.credential.account;
+    let calls_today = serving.called_today(&account).await?;
+    let answer = AccountAnswer { calls_today, ..AccountAnswer::new((account, vec![keeper])) };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
@@ -109,7 +115,7 @@ impl AccountAnswer {
         let credentials = keepers.iter().map(|keeper| CredentialAnswer::new(keeper.status()));
         let mut credentials: Vec<_> = credentials.collect();
         credentials.sort_by(|a, b| a.kind.cmp(&b.kind));
-        Self { account, credentials }
+        Self { account, credentials, calls_today: None }
     }
 }
 

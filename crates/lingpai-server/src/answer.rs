@@ -1,6 +1,6 @@
 //! Answers: JSON that nobody may keep.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,12 +13,16 @@ use lingpai_core::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
+use crate::gateway::Passing;
+
 /// What an answer's body is.
 pub(crate) enum Body {
     /// All of it at once.
     Whole(Full<Bytes>),
     /// What comes, until the sender goes.
     Stream(mpsc::Receiver<Bytes>),
+    /// What upstream answers.
+    Forwarded(Box<Passing>),
 }
 
 impl Default for Body {
@@ -29,17 +33,18 @@ impl Default for Body {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Self::Stream(pieces) => {
                 pieces.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
             }
+            Self::Forwarded(body) => Pin::new(&mut **body).poll_frame(context),
         }
     }
 
@@ -47,6 +52,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(body) => body.is_end_stream(),
             Self::Stream(_) => false,
+            Self::Forwarded(body) => body.is_end_stream(),
         }
     }
 
@@ -54,6 +60,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(body) => body.size_hint(),
             Self::Stream(_) => SizeHint::default(),
+            Self::Forwarded(body) => body.size_hint(),
         }
     }
 }

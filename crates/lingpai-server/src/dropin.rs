@@ -3,16 +3,20 @@
 //! The `secret` is the client's key. Both paths answer the account's one current token, whatever family it is of. A call
 //! alone can never make upstream issue another: one that comes too early, or wants a forced refresh, counts as a report
 //! (`given.rs`), and the engine tries the token before it believes that.
+//!
+//! A client that may use the gateway and not read tokens is given a virtual token in place of the real one: the same every
+//! time, whatever happens to the real one, and good at the gateway only.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::Secret;
-use lingpai_core::client::Right;
+use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::event::What;
 use lingpai_core::keeper::Outcome;
+use lingpai_core::{Generation, Secret, virtual_token};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -22,6 +26,10 @@ use crate::life;
 use crate::params::Params;
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
+
+/// What is said of the life of a virtual token: as long as a real one's, well above every SDK's margin. It ends with its
+/// key, which may be sooner.
+const VIRTUAL_LIFE: Duration = Duration::from_secs(7200);
 
 /// Which of WeChat's two calls it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +65,11 @@ pub(crate) async fn answer(
     }
     let call = params.complete()?;
     let caller = Caller { key: call.key.expose(), peer };
+    if serving.gateway.is_some()
+        && serving.keys.look(caller.key, ApiKey::is_given_virtual_tokens).await == Some(true)
+    {
+        return Box::pin(give_virtual(serving, caller, &call.appid)).await;
+    }
     let admitted = serving.admit(caller, Right::TokenRead, &call.appid).await?;
     let mut served = serving.current(&admitted.credential).await?;
     let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
@@ -75,6 +88,31 @@ pub(crate) async fn answer(
         serving.ask(client, &admitted, &served, stated, false);
     }
     let answer = TokenAnswer { access_token: served.token.value.expose(), expires_in: stated };
+    Ok(answer::json(StatusCode::OK, &answer))
+}
+
+/// Answers with the client's virtual token. Asking for it again and again is of no use, and told as an event: most likely
+/// it is sent to WeChat itself, which refuses it.
+async fn give_virtual(
+    serving: &Serving,
+    caller: Caller<'_>,
+    appid: &str,
+) -> Result<Response<Body>, Refusal> {
+    let admitted = serving.admit(caller, Right::Gateway, appid).await?;
+    let account = &admitted.credential.account;
+    serving.keeper(&admitted.credential)?;
+    let ends = serving.keys.look(caller.key, |key| key.expires_at).await.flatten();
+    let now = serving.registry.clock().now();
+    let left = ends.map_or(VIRTUAL_LIFE, |ends| ends.since(now.wall).min(VIRTUAL_LIFE));
+    let stated = left.as_secs().max(1);
+    let client = Client::new(&admitted.key, account);
+    let keeps = life::kept_for(admitted.preset, stated);
+    let manner = serving.given.ask(client, Generation::default(), now.instant, keeps, false);
+    if let Some(asks) = manner.misuse {
+        tell_of_misuse(serving, caller, &admitted, asks).await;
+    }
+    let token = virtual_token::make(caller.key, account);
+    let answer = TokenAnswer { access_token: token.expose(), expires_in: stated };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 

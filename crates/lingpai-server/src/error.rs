@@ -43,6 +43,9 @@ pub enum Error {
         "the API keys cannot be read, so nobody could be let in. See the store's own message for what to do"
     )]
     Keys(#[source] StoreError),
+    /// WeChat could not be reached by the gateway's settings.
+    #[error("calls could not be forwarded by these settings. See the message below for what to do")]
+    Gateway(#[source] lingpai_wechat::Error),
 }
 
 impl Error {

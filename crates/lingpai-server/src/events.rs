@@ -78,6 +78,11 @@ struct Details<'a> {
     asks: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errcode: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusals: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -277,6 +282,14 @@ impl<'a> Details<'a> {
                 details.change = Some(change.as_str());
                 details.key = Some(key);
             }
+            What::CallsRefused { key, path, errcode, refusals, cause } => {
+                details.key = key.as_deref();
+                details.path = Some(path);
+                details.errcode = Some(*errcode);
+                details.refusals = Some(*refusals);
+                details.cause = Some(cause);
+            }
+            What::CompromiseEnded { generation } => details.generation = Some(*generation),
             What::StoreDegraded { message } => details.cause = Some(message),
             _ => {}
         }

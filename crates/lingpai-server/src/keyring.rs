@@ -27,6 +27,8 @@ pub(crate) struct KeyRing {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     keys: ArcSwap<HashMap<KeyHash, ApiKey>>,
+    /// Which key stands behind a virtual token, by the hash of what stands in that.
+    virtuals: ArcSwap<HashMap<KeyHash, KeyHash>>,
     /// When an unknown key last made it look into the store.
     looked_at: Mutex<Option<Instant>>,
     /// Whether the last reading failed, so that it is said once.
@@ -44,12 +46,13 @@ impl KeyRing {
         let ring = Self {
             directory,
             keys: ArcSwap::default(),
+            virtuals: ArcSwap::default(),
             clock,
             looked_at: Mutex::default(),
             failing: AtomicBool::new(false),
             changed: watch::Sender::new(()),
         };
-        ring.keys.store(Arc::new(ring.stored().await?));
+        ring.publish(ring.stored().await?);
         Ok(ring)
     }
 
@@ -62,6 +65,24 @@ impl KeyRing {
         // It may have been made a moment ago. Whoever comes while the store is being read waits for that.
         self.read_for_a_stranger().await;
         self.keys.load().get(&hash).map(look)
+    }
+
+    /// Looks at the record of the key that stands behind a virtual token, if it is known. Waits for the store only where
+    /// it is not.
+    pub(crate) async fn look_by_virtual<T>(
+        &self,
+        proof: &KeyHash,
+        look: impl Fn(&ApiKey) -> T,
+    ) -> Option<T> {
+        let find = || {
+            let key = self.virtuals.load().get(proof).copied()?;
+            self.look_now(&key, &look)
+        };
+        if let Some(found) = find() {
+            return Some(found);
+        }
+        self.read_for_a_stranger().await;
+        find()
     }
 
     /// Looks at the record of a key as it is known now, without asking the store.
@@ -120,6 +141,8 @@ impl KeyRing {
 
     fn publish(&self, keys: HashMap<KeyHash, ApiKey>) {
         if **self.keys.load() != keys {
+            let virtuals = keys.values().filter_map(|key| Some((key.virtual_hash?, key.hash)));
+            self.virtuals.store(Arc::new(virtuals.collect()));
             self.keys.store(Arc::new(keys));
             self.changed.send_replace(());
         }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
-use lingpai_core::{AccountId, Environment, Network, Preset, Timestamp};
+use lingpai_core::{AccountId, Bounds, Environment, Network, PathGlob, Preset, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
@@ -30,6 +31,8 @@ struct KeyAnswer {
     rights: BTreeSet<Right>,
     accounts: Named,
     networks: Vec<Network>,
+    #[serde(skip_serializing_if = "Bounds::is_empty")]
+    bounds: Bounds,
     preset: Preset,
     #[serde(serialize_with = "answer::rfc_3339")]
     created_at: Timestamp,
@@ -57,9 +60,21 @@ struct Wanted {
     #[serde(default)]
     networks: Vec<Network>,
     #[serde(default)]
+    bounds: BoundsWanted,
+    #[serde(default)]
     preset: Preset,
     /// Whole seconds.
     expires_in: Option<u64>,
+}
+
+/// [`Bounds`] as people write them, where a mistake must not mean no bound at all.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct BoundsWanted {
+    paths: Vec<PathGlob>,
+    per_minute: Option<NonZeroU32>,
+    at_once: Option<NonZeroU32>,
+    per_day: Option<NonZeroU32>,
 }
 
 /// `"all"`, or a list of names.
@@ -156,9 +171,17 @@ impl Wanted {
         let mut new = NewKey::from_random(random, &self.name, rights, accounts, now);
         new.record.environment = self.environment;
         new.record.networks = self.networks;
+        new.record.bounds = self.bounds.into();
         new.record.preset = self.preset;
         new.record.expires_at = self.expires_in.map(|seconds| now + Duration::from_secs(seconds));
         Ok(new)
+    }
+}
+
+impl From<BoundsWanted> for Bounds {
+    fn from(wanted: BoundsWanted) -> Self {
+        let BoundsWanted { paths, per_minute, at_once, per_day } = wanted;
+        Self { paths, per_minute, at_once, per_day }
     }
 }
 
@@ -174,6 +197,7 @@ impl KeyAnswer {
                 Accounts::Only(accounts) => Named::Only(accounts.clone()),
             },
             networks: key.networks.clone(),
+            bounds: key.bounds.clone(),
             preset: key.preset,
             created_at: key.created_at,
             expires_at: key.expires_at,

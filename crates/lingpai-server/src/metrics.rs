@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     events: Family<Happened, Counter>,
     credentials: Family<InState, Gauge>,
     least_left: Gauge,
+    repairs: Family<Repaired, Counter>,
+    bytes_aside: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,6 +67,11 @@ struct Happened {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Repaired {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     state: &'static str,
 }
@@ -85,6 +92,8 @@ impl Metrics {
             events: Family::default(),
             credentials: Family::default(),
             least_left: Gauge::default(),
+            repairs: Family::default(),
+            bytes_aside: Gauge::default(),
         };
         metrics.registered(requests)
     }
@@ -103,6 +112,11 @@ impl Metrics {
         all.register("credentials", help, self.credentials.clone());
         let help = "Seconds that the token with the least left is still good";
         all.register("token_least_left_seconds", help, self.least_left.clone());
+        let help =
+            "Calls of the gateway that were refused because of their token, by what came of them";
+        all.register("gateway_repairs", help, self.repairs.clone());
+        let help = "Bytes of bodies that the gateway keeps aside in files";
+        all.register("gateway_bytes_aside", help, self.bytes_aside.clone());
         self
     }
 
@@ -115,6 +129,11 @@ impl Metrics {
     /// Counts a refusal.
     pub(crate) fn refused(&self, error: &'static str) {
         self.refusals.get_or_create(&Refused { error }).inc();
+    }
+
+    /// Counts a call that was refused because of its token.
+    pub(crate) fn repaired(&self, outcome: &'static str) {
+        self.repairs.get_or_create(&Repaired { outcome }).inc();
     }
 
     /// Counts what happened in the engine.
@@ -136,7 +155,8 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn text(&self, standing: &Standing) -> String {
+    pub(crate) fn text(&self, standing: &Standing, bytes_aside: u64) -> String {
+        self.bytes_aside.set(bytes_aside.try_into().unwrap_or(i64::MAX));
         for state in State::ALL {
             let labels = InState { state: state.as_str() };
             let count = standing.count(state).try_into().unwrap_or(i64::MAX);

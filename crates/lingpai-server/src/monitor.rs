@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::accounts::State;
 use crate::answer::{self, Body};
+use crate::gateway::Gateway;
 use crate::metrics;
 use crate::native::bearer;
 use crate::refusal::Refusal;
@@ -89,7 +90,8 @@ pub(crate) async fn metrics(
         return Err(Refusal::SomeAccountsOnly);
     };
     let standing = serving.monitor.look(&serving.registry);
-    let text = serving.metrics.text(&standing);
+    let aside = serving.gateway.as_ref().map_or(0, Gateway::bytes_aside);
+    let text = serving.metrics.text(&standing, aside);
     Ok(answer::text(StatusCode::OK, metrics::TEXT, text))
 }
 

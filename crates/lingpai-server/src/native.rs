@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::leak;
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
 
@@ -123,12 +124,17 @@ pub(crate) async fn rotate(
     serving: &Serving,
     account: &str,
     head: &Parts,
+    body: Incoming,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
+    let wanted = leak::Wanted::read(&serving.body(body).await?)?;
+    if wanted.compromised {
+        return leak::answer(serving, &keeper, &wanted);
+    }
     let before = keeper.token().map(|token| token.generation);
     let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
     let token = rotated.map_err(|_| Refusal::Pending)?.map_err(|error| {

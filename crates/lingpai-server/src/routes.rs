@@ -13,9 +13,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::Body;
 use crate::dropin::{self, Call};
+use crate::gateway::split_account;
 use crate::listen::Surface;
 use crate::proxies::Origin;
-use crate::refusal::Refusal;
+use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{accounts, events, keys, manage, monitor, native, openapi};
@@ -53,6 +54,8 @@ pub(crate) enum Route<'a> {
     Keys,
     /// The key of this id.
     Key(&'a str),
+    /// A call of WeChat's API, with this path.
+    Forward(&'a str),
     /// Nowhere.
     Unknown,
 }
@@ -65,15 +68,28 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let peer = serving.proxies.client(origin, &head.headers);
-    let route = match Route::of(head.uri.path()) {
-        hidden if origin.surface == Surface::Clients && hidden.is_for_admins() => Route::Unknown,
-        route => route,
+    let route = match &serving.gateway {
+        Some(gateway) => {
+            let path = gateway.unmounted(head.uri.path());
+            Route::of(path).or_forward(path)
+        }
+        None => Route::of(head.uri.path()),
     };
+    let is_hidden = origin.surface == Surface::Clients && route.is_for_admins();
+    let route = if is_hidden { Route::Unknown } else { route };
     let clock = &**serving.registry.clock();
     let started = serving.trace.start(clock);
+    let mut reads = Reads::Api;
     let outcome = match route {
         Route::Token(account) => native::token(serving, &decoded(account), &head, peer).await,
         Route::DropIn(call) => dropin::answer(serving, call, &head, body, peer).await,
+        Route::Forward(path) => {
+            let forwarded = Box::pin(forward(serving, &head, body, path, peer)).await;
+            forwarded.map_err(|(refusal, read)| {
+                reads = read;
+                refusal
+            })
+        }
         // What is asked for rarely must not make every connection larger.
         _ => Box::pin(rare(serving, route, &head, body, peer)).await,
     };
@@ -83,6 +99,7 @@ pub(crate) async fn answer(
             serving.metrics.refused(refusal.code());
             let response = match route {
                 Route::DropIn(_) => refusal.wechat(),
+                Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(),
             };
             (response, Some(refusal.code()))
@@ -110,7 +127,9 @@ async fn rare(
         Route::ReportInvalid(account) => {
             native::report_invalid(serving, &decoded(account), head, body, peer).await
         }
-        Route::Rotate(account) => native::rotate(serving, &decoded(account), head, peer).await,
+        Route::Rotate(account) => {
+            native::rotate(serving, &decoded(account), head, body, peer).await
+        }
         Route::Accounts => match head.method {
             Method::GET => accounts::list(serving, head, peer).await,
             Method::POST => manage::create(serving, head, body, peer).await,
@@ -136,7 +155,23 @@ async fn rare(
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
         Route::OpenApi => openapi::answer(head),
-        Route::Token(_) | Route::DropIn(_) | Route::Unknown => Err(Refusal::PathUnknown),
+        Route::Token(_) | Route::DropIn(_) | Route::Forward(_) | Route::Unknown => {
+            Err(Refusal::PathUnknown)
+        }
+    }
+}
+
+/// A call of WeChat's API; if it is refused here, also how its SDK reads that.
+async fn forward(
+    serving: &Serving,
+    head: &Parts,
+    body: Incoming,
+    path: &str,
+    peer: IpAddr,
+) -> Result<Response<Body>, (Refusal, Reads)> {
+    match &serving.gateway {
+        Some(gateway) => gateway.answer(serving, head, body, path, peer).await,
+        None => Err((Refusal::PathUnknown, Reads::Api)),
     }
 }
 
@@ -174,14 +209,27 @@ impl<'a> Route<'a> {
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
-            Self::Health | Self::Ready | Self::OpenApi | Self::Unknown => false,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
         }
     }
 
+    /// The same where calls are forwarded: everything that is not Lingpai's own. The token calls are, wherever an SDK's
+    /// base URL puts them.
+    fn or_forward(self, path: &'a str) -> Self {
+        match self {
+            Self::Unknown if path.starts_with("/v1/") => Self::Unknown,
+            Self::Unknown => match Self::of(split_account(path).1) {
+                token_call @ Self::DropIn(_) => token_call,
+                _ => Self::Forward(path),
+            },
+            known => known,
+        }
+    }
+
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 17] = [
+    pub(crate) const NAMES: [&'static str; 18] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -199,6 +247,7 @@ impl<'a> Route<'a> {
         "/metrics",
         "/openapi.json",
         "unknown",
+        "gateway",
     ];
 
     /// Its place among the names.
@@ -221,6 +270,7 @@ impl<'a> Route<'a> {
             Self::Metrics => 14,
             Self::OpenApi => 15,
             Self::Unknown => 16,
+            Self::Forward(_) => 17,
         }
     }
 
@@ -241,8 +291,22 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_name() {
         for (number, name) in Route::NAMES.into_iter().enumerate() {
-            assert_eq!(Route::of(name).number(), number, "{name}");
+            let route = if name == "gateway" { Route::Forward(name) } else { Route::of(name) };
+            assert_eq!(route.number(), number, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_not_lingpais_own_is_forwarded() {
+        let route = |path| Route::of(path).or_forward(path);
+        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/gettoken", "/"] {
+            assert_eq!(route(path), Route::Forward(path));
+        }
+        assert_eq!(route("/gateway/wx1/cgi-bin/token"), Route::DropIn(Call::Token));
+        assert_eq!(route("/cgi-bin/stable_token"), Route::DropIn(Call::StableToken));
+        assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
+        assert_eq!(route("/v1/unheard/of"), Route::Unknown);
+        assert_eq!(route("/readyz"), Route::Ready);
     }
 
     #[test]

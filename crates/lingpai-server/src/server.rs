@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::error::Error;
+use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
@@ -37,6 +38,7 @@ pub struct Server {
     proxies: Proxies,
     logs_access: bool,
     changes: Option<Desk>,
+    gateway: Option<gateway::Settings>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -51,7 +53,8 @@ impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
         let (limits, proxies) = (Limits::default(), Proxies::default());
-        Self { registry, directory, limits, proxies, logs_access: false, changes: None }
+        let (changes, gateway) = (None, None);
+        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway }
     }
 
     /// The same with other limits.
@@ -79,6 +82,12 @@ impl Server {
         (self, changes)
     }
 
+    /// The same, and calls to WeChat are forwarded.
+    pub fn with_gateway(mut self, gateway: gateway::Settings) -> Self {
+        self.gateway = Some(gateway);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -95,15 +104,22 @@ impl Server {
     /// [`Error::Keys`] if the keys cannot be read.
     pub async fn listen(self, listeners: Listeners) -> Result<Bound, Error> {
         let clock = Arc::clone(self.registry.clock());
+        let directory = Arc::clone(&self.directory);
+        let gateway = self.gateway.map(|settings| Gateway::new(settings, directory)).transpose();
+        let gateway = gateway.map_err(Error::Gateway)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
+        if let Some(gateway) = &gateway {
+            gateway.gate.recall(&registry).await;
+        }
         let serving = Arc::new(Serving {
             registry,
             keys,
             given: Given::new(),
+            gateway,
             tape: Tape::new(now),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
@@ -154,7 +170,8 @@ impl Bound {
             () = asked_to_end => {}
             never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
-            () = serving.tape.run(events, |event| serving.metrics.happened(event)) => {}
+            () = serving.tape.run(events, |event| serving.noticed(event)) => {}
+            () = serving.keep_storing() => {}
         }
         while let Some(accepted) = listeners.accept_waiting() {
             connections.spawn(converse(Arc::clone(&serving), accepted));
@@ -168,6 +185,7 @@ impl Bound {
                 "requests were still under way when their time to end was over; they are cut"
             );
         }
+        serving.store_last().await;
     }
 }
 

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
+use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::change::Desk;
+use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::limits::Limits;
@@ -30,6 +32,8 @@ pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
     pub(crate) given: Given,
+    /// What forwards calls, if the operator wants that.
+    pub(crate) gateway: Option<Gateway>,
     pub(crate) tape: Tape,
     pub(crate) monitor: Monitor,
     pub(crate) metrics: Metrics,
@@ -106,6 +110,42 @@ impl Serving {
             open.map(|()| (key.hash, key.accounts.clone()))
         };
         Ok(self.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??)
+    }
+
+    /// Takes in what happened in the engine.
+    pub(crate) fn noticed(&self, event: &Event) {
+        self.metrics.happened(event);
+        if let Some(gateway) = &self.gateway {
+            gateway.gate.noticed(event);
+        }
+    }
+
+    /// What was called for an account on this day, if calls are forwarded.
+    pub(crate) async fn called_today(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<Vec<Called>>, Refusal> {
+        let Some(gateway) = &self.gateway else { return Ok(None) };
+        let today = self.registry.clock().now().day();
+        let called = gateway.gate.ledger.called(&**self.registry.store(), account, today);
+        Ok(Some(called.await?))
+    }
+
+    /// Stores what is counted, for ever.
+    pub(crate) async fn keep_storing(&self) {
+        match &self.gateway {
+            Some(gateway) => gateway.gate.ledger.keep_storing(self.registry.store()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stores what was counted since.
+    pub(crate) async fn store_last(&self) {
+        let Some(gateway) = &self.gateway else { return };
+        let stored = gateway.gate.ledger.store(self.registry.store());
+        if !matches!(timeout(self.limits.grace, stored).await, Ok(Ok(()))) {
+            tracing::warn!("the last calls could not be counted in the store");
+        }
     }
 
     /// The current token, or what comes of the fetch for it.

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod account;
+pub(crate) mod call;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -12,9 +13,11 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod token;
 
+use lingpai_core::{Account, AccountId};
+
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
-use crate::keeping::OpenStore;
+use crate::keeping::{Keeping, OpenStore};
 
 /// Opens the store of a configuration for a command that would be pointless on one that ends with the command.
 async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
@@ -24,4 +27,16 @@ async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
         )),
         at @ StoreAt::Sqlite { .. } => Ok(OpenStore::open(at).await?),
     }
+}
+
+/// One account of the configuration or the store, for a command that keeps it by itself.
+async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Result<Account, Error> {
+    keeping.merge(config).await?;
+    let accounts = keeping.store.accounts().await?;
+    accounts.into_iter().find(|account| account.id == *id).ok_or_else(|| {
+        Error::said(format!(
+            "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
+             there are"
+        ))
+    })
 }

@@ -88,6 +88,10 @@ async fn serve(
         .with_limits(Limits { notice: config.listen.drain, ..Limits::default() })
         .behind(config.listen.proxies.clone());
     let server = if config.log.access { server.logging_access() } else { server };
+    let server = match config.gateway.clone() {
+        Some(gateway) => server.with_gateway(gateway),
+        None => server,
+    };
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::Token;
 use crate::client::Client;
+use crate::commands::account_of;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
@@ -30,15 +31,8 @@ pub(crate) async fn standalone(options: Token, config: Config) -> Result<(), Err
 
 async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Value, Error> {
     let id = &options.account;
-    keeping.merge(config).await?;
-    let accounts = keeping.store.accounts().await?;
-    let account = accounts.iter().find(|account| account.id == *id).ok_or_else(|| {
-        Error::said(format!(
-            "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
-             there are"
-        ))
-    })?;
-    let keeper = keeping.keep(account);
+    let account = account_of(keeping, config, id).await?;
+    let keeper = keeping.keep(&account);
     let token = tokio::time::timeout(PATIENCE, keeper.fresh()).await.map_err(|_| {
         Error::said(format!(
             "no token of {id} came in time. Check the way to WeChat, and ask again"

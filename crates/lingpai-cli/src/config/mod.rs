@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 mod duration;
+mod gateway;
 mod listen;
 mod mistake;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use lingpai_core::{Account, AccountId};
+use lingpai_server::gateway::Settings as Gateway;
 use lingpai_store::KeySource;
 use lingpai_wechat::wire;
 use toml::de::DeTable;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
     pub(crate) upstream: wire::Settings,
+    /// How calls to WeChat are forwarded, if they are.
+    pub(crate) gateway: Option<Gateway>,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.

@@ -12,7 +12,7 @@ const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 2] = ["tls", "log"];
+const TABLES: [&str; 3] = ["tls", "gateway", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -95,9 +95,9 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
 
         // Files that are not there, which are examples and no defaults.
         let (before, tls) = text.split_once("\n[tls]\n").unwrap();
-        let (_, after) = tls.split_once("\n[log]\n").unwrap();
+        let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
-            format!("{before}\n[log]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
+            format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
         for file in ["orders.secret", "proxy.password", "orders.proxy-password"] {
             mended = mended.replace(&format!("{{ file = \"{file}\" }}"), "{ env = \"WX1\" }");
         }
@@ -107,6 +107,17 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
             (StoreAt::Sqlite { path, .. }, StoreAt::Sqlite { path: other, .. }) if path == other));
         assert_eq!(written.upstream.deadlines, default.upstream.deadlines);
         assert_eq!(written.listen.drain, default.listen.drain);
+        let (mut gateway, default_gateway) =
+            (written.gateway.clone().unwrap(), default.gateway.clone().unwrap());
+        gateway.upstream = default_gateway.upstream.clone();
+        // Examples, since by default nothing is there.
+        assert!(!gateway.mounts.is_empty() && !gateway.rules.denied.is_empty());
+        gateway.mounts.clear();
+        gateway.rules.denied.clear();
+        gateway.rules.real_tokens_from.clear();
+        (gateway.rules.per_day, gateway.rules.bounds.per_day) = (None, None);
+        gateway.spool_dir.clone_from(&default_gateway.spool_dir);
+        assert_eq!(gateway, default_gateway);
         let log =
             |config: &Config| (config.log.level.clone(), config.log.format, config.log.access);
         assert_eq!(log(&written), log(&default));

@@ -114,6 +114,15 @@ impl<'a> Section<'a> {
         overridden.or(in_file)
     }
 
+    /// The same for whoever does not ask where each was said.
+    pub(crate) fn list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        Some(self.texts(key, parse)?.into_iter().map(|said| said.value).collect())
+    }
+
     /// A table in the table and where it begins, if there is one; `example` is a line that could stand in it.
     pub(crate) fn table(
         &mut self,

@@ -15,7 +15,7 @@ use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, one_of};
-use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, listen, upstream};
+use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, gateway, listen, upstream};
 
 pub(super) fn read(
     reading: &Reading<'_>,
@@ -27,10 +27,11 @@ pub(super) fn read(
     let listen = listen::read(&mut root, base, argument);
     let store = store(&mut root, base);
     let upstream = upstream::read(&mut root, base);
+    let gateway = gateway::read(&mut root, base, &upstream);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     root.end();
-    Config { listen, store, upstream, log, accounts, file: None }
+    Config { listen, store, upstream, gateway, log, accounts, file: None }
 }
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {

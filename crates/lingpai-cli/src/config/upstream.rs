@@ -38,8 +38,7 @@ pub(super) fn read(root: &mut Section<'_>, base: &Path) -> wire::Settings {
         deadlines: wire::Deadlines { connect, call },
         proxy,
         no_proxy,
-        private_networks: values(root.texts("private-networks", told::<Network>))
-            .unwrap_or_default(),
+        private_networks: root.list("private-networks", told::<Network>).unwrap_or_default(),
         extra_authorities: extra_authorities(root, base),
     }
 }
@@ -81,7 +80,7 @@ fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy
         "none" => Ok(None),
         text => told(text).map(Some),
     });
-    let exemptions = values(root.texts("no-proxy", told::<Exemption>));
+    let exemptions = root.list("no-proxy", told::<Exemption>);
     let reading = root.reading();
     let mut exemptions = exemptions.unwrap_or_else(|| general_exemptions(reading.environment));
     let proxy = match said {
@@ -95,10 +94,6 @@ fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy
         }),
     };
     (with_password(root, proxy, base, Some("LINGPAI_PROXY_PASSWORD")), exemptions)
-}
-
-fn values<T>(said: Option<Vec<Said<T>>>) -> Option<Vec<T>> {
-    Some(said?.into_iter().map(|said| said.value).collect())
 }
 
 /// What the variables say that curl honours, in its order. It takes `HTTP_PROXY` only in small letters, since a web server

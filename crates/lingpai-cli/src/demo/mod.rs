@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use lingpai_core::{Account, AccountId, Keeper, Mode, Secret};
 use lingpai_sandbox as sandbox;
-use lingpai_server as server;
+use lingpai_server::{self as server, gateway};
 use lingpai_wechat::wire;
 use tokio::sync::oneshot;
 
@@ -50,8 +50,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     }));
 
     let settings = wire::Settings { hosts: vec![upstream.parse()?], ..wire::Settings::default() };
-    let mut keeping = Keeping::open(&folder.store(), settings).await?;
-    let outcome = keep(&mut keeping, &folder, &options, &upstream, end).await;
+    let mut keeping = Keeping::open(&folder.store(), settings.clone()).await?;
+    let outcome = keep(&mut keeping, &folder, &options, settings, &upstream, end).await;
     // The engine first: what it has under way needs somebody to ask.
     keeping.close().await;
     drop(stop);
@@ -63,13 +63,15 @@ async fn keep(
     keeping: &mut Keeping,
     folder: &Folder,
     options: &Serve,
+    wechat: wire::Settings,
     upstream: &str,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let account = account(keeping, options).await?;
     let key = folder.key(&*keeping.store.directory(), keeping.clock().now().wall).await?;
     let server = server::Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
-    let (server, changes) = server.taking_changes();
+    let gateway = gateway::Settings { upstream: wechat, ..gateway::Settings::default() };
+    let (server, changes) = server.with_gateway(gateway).taking_changes();
     let bound = server.bind(options.listen.unwrap_or(DEFAULT_LISTEN)).await?;
     let server = format!("http://{}", bound.local_addr());
 

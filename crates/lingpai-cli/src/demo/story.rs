@@ -165,6 +165,12 @@ impl Story {
                 let told = "a rotation was refused: only the reserve is left";
                 (Tone::Bad, format!("{told} after {used} fetches today"))
             }
+            What::Compromised => {
+                (Tone::Bad, "a token has leaked: it is replaced until it is dead".to_owned())
+            }
+            What::CompromiseEnded { .. } => {
+                (Tone::Good, "WeChat accepts none of the earlier tokens any more".to_owned())
+            }
             What::StoreDegraded { message } => {
                 (Tone::Bad, format!("the store is down, what we have is served on: {message}"))
             }
@@ -239,6 +245,7 @@ fn why(reason: Reason, before: Option<(Generation, String)>) -> String {
             "repaired: WeChat refused the token on trial too, so it was replaced"
         }
         (Reason::Suspect, _) => "fetched again, since a fetch may have replaced the token unseen",
+        (Reason::Compromised, _) => "replaced, since a token had leaked",
         (Reason::Manual, _) => "rotated because somebody asked for it",
         (Reason::Probe, _) => "fetched from the primary family again",
         _ => "fetched",

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::support::{Running, http, lingpai, run, word_after};
 
-const APPID: &str = "wx5a0db0c0ffee0001";
-const SECRET: &str = "5a0db0c0ffee00015a0db0c0ffee0001";
+pub(crate) const APPID: &str = "wx5a0db0c0ffee0001";
+pub(crate) const SECRET: &str = "5a0db0c0ffee00015a0db0c0ffee0001";
 
 /// A sandbox on a free port, and its URL.
-fn sandbox(folder: &Path) -> (Running, String) {
+pub(crate) fn sandbox(folder: &Path) -> (Running, String) {
     let mut sandbox = Running::start(lingpai(folder, &["sandbox", "--listen", "127.0.0.1:0"]));
     let line = sandbox.wait_for("answers as WeChat on");
     let url = word_after(&line, "answers as WeChat on").trim_end_matches(';').to_owned();
@@ -18,7 +18,7 @@ fn sandbox(folder: &Path) -> (Running, String) {
 }
 
 /// A configuration for that sandbox.
-fn configure(folder: &Path, sandbox: &str) {
+pub(crate) fn configure(folder: &Path, sandbox: &str) {
     let text = format!(
         "listen = \"127.0.0.1:0\"\nupstream = \"{sandbox}\"\n\n[[account]]\nid = \"{APPID}\"\nsecret = {{ env = \"SECRET\" }}\n"
     );
@@ -26,7 +26,7 @@ fn configure(folder: &Path, sandbox: &str) {
 }
 
 /// A server, and its URL.
-fn serve(folder: &Path) -> (Running, String) {
+pub(crate) fn serve(folder: &Path) -> (Running, String) {
     let mut command = lingpai(folder, &["serve"]);
     command.env("SECRET", SECRET);
     let mut server = Running::start(command);

@@ -17,6 +17,7 @@ mod accounts;
 mod certificates;
 mod crowd;
 mod day;
+mod gateway;
 mod haste;
 mod kill;
 mod lies;

@@ -75,7 +75,7 @@ impl Transport for WeChatWorld {
         sleep(reply.delay).await;
         match reply.act {
             Act::Answer(answer) => Ok(answer),
-            Act::Truncate { .. } | Act::Cut => Err(TransportError::lost("connection cut")),
+            Act::Stream { .. } | Act::Cut => Err(TransportError::lost("connection cut")),
             Act::Hang => std::future::pending().await,
         }
     }

@@ -47,6 +47,8 @@ pub struct Status {
     pub refused: bool,
     /// Whether something is under way right now.
     pub rotating: bool,
+    /// How many more tokens are to be issued until none that leaked is good; 0 if none leaked.
+    pub compromised: u8,
     /// When something is planned next.
     pub next_at: Option<Timestamp>,
     /// What stands in the way of a fresh token.

@@ -17,7 +17,7 @@ use crate::event::{Event, What};
 use crate::failure::{Class, Failure};
 use crate::flight;
 use crate::id::{CredentialId, Generation};
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, Way};
 use crate::policy::{Policy, Refresh};
 use crate::registry::Shared;
 use crate::rotation::{Answer, Fact, Report, Rotation, Step};
@@ -218,6 +218,26 @@ impl Keeper {
         }
     }
 
+    /// Takes in that a token has leaked: it is replaced until upstream accepts none of those so far, which takes two
+    /// replacements, and half a minute where they must be forced. Clients that hold an earlier token are refused by
+    /// upstream from then on.
+    ///
+    /// Does not wait. [`Status::compromised`] says how it stands, and the event [`What::CompromiseEnded`] when it is done.
+    /// A process that ends before has not done it: ask again. Does nothing unless [`Keeper::can_end_tokens`].
+    pub fn compromised(self: &Arc<Self>) {
+        self.apply(Fact::Compromised);
+    }
+
+    /// Whether upstream has a way to end tokens before their time.
+    pub fn can_end_tokens(&self) -> bool {
+        self.with(|rotation, _| rotation.can_end_tokens())
+    }
+
+    /// Whether the current token is of the isolated family that stands in for the primary one.
+    pub fn is_on_fallback(&self) -> bool {
+        self.published().is_some_and(|token| token.way == Way::Fallback)
+    }
+
     /// The token as soon as it is of a later generation than `known`. Waits for ever if that never happens.
     pub async fn later_than(&self, known: Generation) -> TokenRef {
         loop {
@@ -255,6 +275,7 @@ impl Keeper {
                 .filter(|left| !left.is_zero()),
             refused: rotation.is_refused(),
             rotating: rotation.is_busy(),
+            compromised: rotation.compromised(),
             next_at,
             failure: rotation.trouble().map(|trouble| trouble.failure.clone()),
             failing_since: rotation.trouble().map(|trouble| trouble.since),

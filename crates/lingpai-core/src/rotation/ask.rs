@@ -113,6 +113,16 @@ impl Rotation {
         self.refused.is_some()
     }
 
+    /// Whether upstream has a way to end tokens before their time.
+    pub fn can_end_tokens(&self) -> bool {
+        self.profile.forced.is_some() || self.profile.primary.is_minting()
+    }
+
+    /// How many more tokens are to be issued until none that leaked is good.
+    pub fn compromised(&self) -> u8 {
+        self.compromised
+    }
+
     /// Whether a rotation that a person asked for is still to be done.
     pub fn is_asked(&self) -> bool {
         self.asked

@@ -20,6 +20,8 @@ use crate::token::Fingerprint;
 pub enum Reason {
     /// A fetch may have replaced the token without our knowing.
     Suspect,
+    /// A token has leaked.
+    Compromised,
     /// Upstream refused the current token on trial.
     Refused,
     /// A person asked for it.
@@ -85,6 +87,8 @@ pub enum Fact {
     Tried(Fingerprint, Verdict),
     /// The account was changed: another secret, another mode, another policy.
     Reconfigured(Profile, Arc<Policy>),
+    /// A token has leaked, and none of those so far may stay good.
+    Compromised,
     /// A person cleared the upstream quota.
     QuotaCleared,
 }

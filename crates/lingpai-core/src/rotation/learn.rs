@@ -75,6 +75,14 @@ impl Rotation {
             }
         }
         self.suspect = None;
+        let ends_one = way == Way::Forced || self.profile.renewal(way).is_minting();
+        let is_new = before.is_none_or(|before| before.fingerprint != admission.fingerprint);
+        if self.compromised > 0 && ends_one && is_new {
+            self.compromised -= 1;
+            if self.compromised == 0 {
+                events.push(What::CompromiseEnded { generation: self.generation });
+            }
+        }
     }
 
     /// Upstream gave the token that we have. If it is one that upstream itself refuses, that is no way out of it.

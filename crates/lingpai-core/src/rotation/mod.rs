@@ -33,6 +33,9 @@ pub use facts::{Admission, Fact, Reason, Saved};
 pub use pace::TRIAL_SPACING;
 pub use plan::Step;
 
+/// After how many new tokens upstream accepts none of those before: the latest and the one before it are good.
+const REPLACEMENTS: u8 = 2;
+
 /// The state machine of one credential.
 #[derive(Clone, Debug)]
 pub struct Rotation {
@@ -50,6 +53,8 @@ pub struct Rotation {
     wanted: bool,
     /// A person asked for a rotation.
     asked: bool,
+    /// A token has leaked: so many more must be issued until upstream accepts none that was known before.
+    compromised: u8,
     last_used: Instant,
     last_forced: Option<Instant>,
     /// A fetch may have replaced the token without our knowing; whatever it was can no longer arrive after this.
@@ -134,6 +139,7 @@ impl Rotation {
             usage: Usage::default(),
             wanted: false,
             asked: false,
+            compromised: 0,
             last_used: Instant::default(),
             last_forced: None,
             suspect: None,
@@ -227,6 +233,13 @@ impl Rotation {
                 self.quota = None;
                 self.trouble = None;
             }
+            Fact::Compromised if !self.can_end_tokens() => {}
+            Fact::Compromised => {
+                events.push(What::Compromised);
+                self.compromised = REPLACEMENTS;
+                self.previous = None;
+                self.trouble = None;
+            }
             Fact::QuotaCleared => {
                 self.quota = None;
                 self.trouble = None;
@@ -316,6 +329,9 @@ impl Rotation {
     /// Until when the current token is accepted if a token asked for at `sent` by `way` replaces it.
     fn previous_until(&self, sent: Moment, way: Way) -> Option<Instant> {
         let held = self.current?;
+        if self.compromised > 0 {
+            return None;
+        }
         let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
         let until = if one_family {
             // What was issued in between, if anything, has already used the overlap up.

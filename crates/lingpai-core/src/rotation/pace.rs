@@ -69,7 +69,17 @@ impl Rotation {
     }
 
     pub(super) fn forced_spacing(&self) -> Duration {
-        self.scaled(self.profile.forced.map_or(Duration::ZERO, |limits| limits.spacing))
+        let spacing = self.profile.forced.map_or(Duration::ZERO, |limits| limits.spacing);
+        spacing.mul_f64(self.forced_share())
+    }
+
+    /// The share for the limits of forced calls. A token with more than the window left may be an old one that somebody
+    /// else had issued: only a shorter life shows that upstream's time runs fast. A forced call too many is wasted.
+    pub(super) fn forced_share(&self) -> f64 {
+        match (self.profile.primary, self.current) {
+            (Renewal::Windowed { window, .. }, Some(held)) if held.full_life >= window => 1.0,
+            _ => self.share(),
+        }
     }
 
     /// How long to wait after the `attempts`-th failure in a row.

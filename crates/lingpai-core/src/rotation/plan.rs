@@ -76,7 +76,16 @@ impl Rotation {
             due = due.max(trouble.retry_at);
         }
         let mut way = Way::Primary;
-        if self.refused.is_some_and(|refusal| refusal.insisted) && self.profile.forced.is_some() {
+        if reason == Reason::Compromised {
+            if self.profile.forced.is_some() {
+                way = Way::Forced;
+                due = due.max(self.forced_at(at));
+            } else {
+                due = due.max(self.current.and_then(|held| held.repeated_until).unwrap_or(due));
+            }
+        } else if self.refused.is_some_and(|refusal| refusal.insisted)
+            && self.profile.forced.is_some()
+        {
             // As soon as an ordinary call brings a new token too, it need not be forced, and must not wait until one
             // may be.
             let (forced, ordinary) = (due.max(self.forced_at(at)), due.max(self.renew_at()?));
@@ -89,7 +98,8 @@ impl Rotation {
         }
         let primary = way == Way::Primary;
         if let Some(probe) = self.quota.filter(|probe| primary && due.max(at.instant) < *probe) {
-            if self.has_fallback() {
+            // A token of the isolated family ends none of those that leaked.
+            if self.has_fallback() && reason != Reason::Compromised {
                 way = Way::Fallback;
             } else {
                 due = due.max(probe);
@@ -99,7 +109,10 @@ impl Rotation {
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
             if !self.profile.renewal(way).is_minting() && way != Way::Forced || self.policy.alone {
                 alone = true;
-            } else if self.has_fallback() && way == Way::Primary && reason != Reason::Probe {
+            } else if self.has_fallback()
+                && way == Way::Primary
+                && !matches!(reason, Reason::Probe | Reason::Compromised)
+            {
                 way = Way::Fallback;
                 alone = true;
             } else {
@@ -118,6 +131,9 @@ impl Rotation {
         if let Some(settled_at) = self.suspect.filter(|_| needed) {
             // As long as the token that we have is served, the lost request may still arrive and must not be overtaken.
             reasons.push((if live.is_some() { settled_at } else { now }, Reason::Suspect));
+        }
+        if self.compromised > 0 {
+            reasons.push((now, Reason::Compromised));
         }
         if self.refused.is_some() {
             let due = if self.may_spend(at) { now } else { self.day_ends(at) };
@@ -164,16 +180,17 @@ impl Rotation {
     /// When the next forced call may be made.
     fn forced_at(&self, at: Moment) -> Instant {
         let spaced = self.last_forced.map_or(at.instant, |last| last + self.forced_spacing());
-        let per_day = self.profile.forced.map_or(0, |limits| limits.per_day);
+        let nominal = self.profile.forced.map_or(0, |limits| limits.per_day);
         let used = if self.usage.day == at.day() { self.usage.forced } else { 0 };
-        if used < self.per_day(per_day) { spaced } else { spaced.max(self.day_ends(at)) }
+        let most = per_day(nominal, self.forced_share());
+        if used < most { spaced } else { spaced.max(self.day_ends(at)) }
     }
 
     /// Whether the day's budget allows a rotation that is not scheduled.
     pub(super) fn may_spend(&self, at: Moment) -> bool {
         let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
         // The last quarter is the scheduled rotations' own.
-        self.fetches(at) < self.per_day(budget - budget / 4)
+        self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
 
     /// How many fetches were made today.
@@ -188,9 +205,9 @@ impl Rotation {
     pub(super) fn day_ends(&self, at: Moment) -> Instant {
         at.instant_at(at.day().end())
     }
+}
 
-    /// A number that is meant per day of nominal lives, for a day in which tokens live shorter.
-    fn per_day(&self, nominal: u32) -> u32 {
-        (f64::from(nominal) / self.share()).min(f64::from(u32::MAX)) as u32
-    }
+/// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
+fn per_day(nominal: u32, share: f64) -> u32 {
+    (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

@@ -40,6 +40,8 @@ enum Happening {
     StoreMends,
     /// Somebody else fetches a classic token, or forces a stable one.
     RogueFetch,
+    /// Whatever upstream accepts now has leaked.
+    Leak,
     Restart,
 }
 
@@ -96,6 +98,8 @@ struct World {
     last_forced: Option<Instant>,
     forced_today: (i32, u32),
     refused: Option<Fingerprint>,
+    /// What is to be ended.
+    leaked: Vec<Fingerprint>,
     fetches: u32,
 }
 
@@ -130,6 +134,7 @@ impl World {
             last_forced: None,
             forced_today: (0, 0),
             refused: None,
+            leaked: Vec::new(),
             fetches: 0,
         }
     }
@@ -160,6 +165,12 @@ impl World {
                     self.stable.mint("S", now);
                 }
                 self.undisturbed = false;
+            }
+            Happening::Leak => {
+                let family = if self.is_classic() { &self.classic } else { &self.stable };
+                let live = [&family.latest, &family.before].into_iter().flatten();
+                self.leaked.extend(live.map(|(token, _)| Fingerprint::of(token)));
+                self.rotation.apply(self.now, Fact::Compromised);
             }
             Happening::Restart => self.restart(),
         }
@@ -296,6 +307,12 @@ impl World {
             self.stored.token.clone_from(&self.fetched);
         }
         self.rotation.apply(self.now, Fact::Issued { admission, way, reason, saved, fence });
+        if self.rotation.compromised() == 0 {
+            let family = if self.is_classic() { &self.classic } else { &self.stable };
+            for leaked in self.leaked.drain(..) {
+                assert!(!family.accepts(&leaked, self.now.instant), "a leaked token is good");
+            }
+        }
         assert!(self.rotation.generation() >= generation, "a generation went back");
     }
 
@@ -327,6 +344,8 @@ impl World {
     fn restart(&mut self) {
         // A token that was fetched while the store was down is forgotten; the one before it may be dead.
         self.undisturbed &= !self.rotation.is_unsaved();
+        // Whoever asked must ask again.
+        self.leaked.clear();
         self.rotation = Rotation::new(self.profile, Arc::clone(&self.policy), 7);
         let record = Box::new(self.stored.clone());
         self.rotation.apply(self.now, Fact::Stored(record));
@@ -438,6 +457,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::StoreBreaks),
         2 => Just(Happening::StoreMends),
         1 => Just(Happening::RogueFetch),
+        1 => Just(Happening::Leak),
         1 => Just(Happening::Restart),
     ]
 }

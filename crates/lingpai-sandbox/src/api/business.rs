@@ -14,7 +14,9 @@ const MEDIA_KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 /// Uploads beyond this push out the oldest.
 const MEDIA_BYTES: usize = 64 * 1024 * 1024;
 
-const FOLLOWERS: [&str; 2] = ["oSandbox0000000000000000001", "oSandbox0000000000000000002"];
+/// Those who follow every account.
+pub(crate) const FOLLOWERS: [&str; 2] =
+    ["oSandbox0000000000000000001", "oSandbox0000000000000000002"];
 
 /// A PNG of one white pixel.
 const PIXEL: &[u8] = &[
@@ -117,6 +119,27 @@ pub(super) fn qrcode_create(world: &mut World, call: &Call<'_>, _: &str) -> Serv
     let ticket = world.random.url_safe(96);
     let url = format!("http://weixin.qq.com/q/{}", world.random.url_safe(22));
     Ok(Success::Json(json!({"ticket": ticket, "expire_seconds": expire_seconds, "url": url})))
+}
+
+/// The picture of a QR code, on another host of WeChat's (`mp.weixin.qq.com`), open to all.
+pub(super) fn show_qrcode(_: &mut World, _: &Call<'_>) -> Served {
+    let bytes = Bytes::from_static(PIXEL);
+    Ok(Success::File { content_type: "image/png".to_owned(), name: "qrcode.png", bytes })
+}
+
+pub(super) fn message_check(_: &mut World, call: &Call<'_>, _: &str) -> Served {
+    let body = call.json()?;
+    let openid = body.get("openid").and_then(Value::as_str).unwrap_or_default();
+    if openid.is_empty() {
+        return Err(Refusal::INVALID_OPENID);
+    }
+    Ok(Success::Json(json!({
+        "errcode": 0,
+        "errmsg": "ok",
+        "result": {"suggest": "pass", "label": 100},
+        "detail": [],
+        "trace_id": "",
+    })))
 }
 
 pub(super) fn wxa_code(_: &mut World, call: &Call<'_>, _: &str) -> Served {

@@ -15,16 +15,23 @@ use crate::{
 };
 
 /// Who the caller says to be.
-struct Claim<'a> {
-    appid: &'a str,
-    secret: &'a str,
-    grant: Grant<'a>,
-    kind: ApiKind,
+pub(super) struct Claim<'a> {
+    pub(super) appid: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) grant: Grant<'a>,
+    pub(super) kind: ApiKind,
 }
 
-enum Grant<'a> {
+/// The `grant_type` of the call.
+pub(super) enum Grant<'a> {
     NotAsked,
-    Asked(Option<&'a str>),
+    Asked { wanted: &'static str, given: Option<&'a str> },
+}
+
+impl<'a> Grant<'a> {
+    fn client_credential(given: Option<&'a str>) -> Self {
+        Self::Asked { wanted: "client_credential", given }
+    }
 }
 
 /// GET or POST `/cgi-bin/token`: parameters in the query, or in a form body.
@@ -34,7 +41,7 @@ pub(super) fn token(world: &mut World, call: &Call<'_>) -> Served {
     let claim = Claim {
         appid: params.value("appid").ok_or(Refusal::APPID_MISSING)?,
         secret: params.value("secret").ok_or(Refusal::SECRET_MISSING)?,
-        grant: Grant::Asked(params.value("grant_type")),
+        grant: Grant::client_credential(params.value("grant_type")),
         kind: ApiKind::Token,
     };
     check(world, call, &claim)?;
@@ -59,7 +66,7 @@ pub(super) fn stable_token(world: &mut World, call: &Call<'_>) -> Served {
     let claim = Claim {
         appid: text("appid")?.ok_or(Refusal::APPID_MISSING)?,
         secret: text("secret")?.ok_or(Refusal::SECRET_MISSING)?,
-        grant: Grant::Asked(text("grant_type")?),
+        grant: Grant::client_credential(text("grant_type")?),
         kind: ApiKind::Token,
     };
     check(world, call, &claim)?;
@@ -113,14 +120,16 @@ pub(super) fn clear_quota_v2(world: &mut World, call: &Call<'_>) -> Served {
 
 /// Every check, in the order of the settings. Those that need an app pass while the appid is
 /// unknown, since the check of the appid itself is always among them.
-fn check(world: &mut World, call: &Call<'_>, claim: &Claim<'_>) -> Result<(), Refusal> {
+pub(super) fn check(world: &mut World, call: &Call<'_>, claim: &Claim<'_>) -> Result<(), Refusal> {
     let mut app = world.apps.get_mut(claim.appid);
     for check in &world.settings.check_order {
         match (check, &mut app) {
             (Check::Appid, None) => return Err(Refusal::INVALID_APPID),
             (Check::GrantType, _) => match claim.grant {
-                Grant::NotAsked | Grant::Asked(Some("client_credential")) => {}
-                Grant::Asked(_) => return Err(Refusal::INVALID_GRANT_TYPE),
+                Grant::Asked { wanted, given } if given != Some(wanted) => {
+                    return Err(Refusal::INVALID_GRANT_TYPE);
+                }
+                Grant::NotAsked | Grant::Asked { .. } => {}
             },
             (Check::IpRisk, Some(app)) => {
                 let passed = app.check_ip_risk(call.now, call.caller);

@@ -88,6 +88,12 @@ pub(super) const ROUTES: &[Route] = &[
     (
         "POST",
         "/faults",
+        "compress answers for callers that accept it",
+        r#"{"fault":"gzip","for_seconds":10}"#,
+    ),
+    (
+        "POST",
+        "/faults",
         "refuse every other call of this app with 40001",
         r#"{"fault":"flapping","appid":"APPID","for_seconds":10}"#,
     ),
@@ -119,6 +125,12 @@ pub(super) const ROUTES: &[Route] = &[
         "/apps/APPID/other-system",
         "let another system fetch behind your back; how is classic, stable or forced",
         r#"{"how":"classic"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/log-in",
+        "somebody logs in: the code for /sns/jscode2session or /sns/oauth2/access_token",
+        r#"{"openid":"o1","scope":"snsapi_userinfo"}"#,
     ),
     (
         "POST",

@@ -87,10 +87,21 @@ fn a_mini_program_code_is_a_png() {
 }
 
 #[test]
+fn a_text_is_checked_for_the_person_who_wrote_it() {
+    let (mut sky, token) = sky();
+    let uri = format!("/wxa/msg_sec_check?access_token={token}");
+    let body = json!({"openid": "o1", "scene": 1, "version": 2, "content": "你好"});
+    assert_eq!(sky.post(&uri, &body)["result"]["suggest"], "pass");
+    assert_eq!(code(&sky.post(&uri, &json!({"content": "你好"}))), 40003);
+}
+
+#[test]
 fn a_qr_code_has_a_ticket() {
     let (mut sky, token) = sky();
     let body = json!({"expire_seconds": 600, "action_name": "QR_SCENE"});
     let answer: Value = sky.post(&format!("/cgi-bin/qrcode/create?access_token={token}"), &body);
     assert_eq!(answer["expire_seconds"], 600);
-    assert!(answer["ticket"].is_string());
+    let ticket = answer["ticket"].as_str().unwrap();
+    let picture = sky.answer(&request("GET", &format!("/cgi-bin/showqrcode?ticket={ticket}"), ""));
+    assert_eq!(picture.headers()["content-type"], "image/png");
 }

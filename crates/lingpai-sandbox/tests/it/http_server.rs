@@ -2,8 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use lingpai_sandbox::{DEMO_APPID, Error, FaultKind, Server, Settings, When};
-use tokio::{io::AsyncReadExt, net::TcpStream, task::JoinSet, time::timeout};
+use lingpai_sandbox::{DEMO_APPID, Error, Fault, FaultKind, Server, Settings, When};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
 
 use crate::{
     sky::stable_body,
@@ -90,6 +95,56 @@ async fn an_oversized_body_is_413_and_the_world_hears_nothing() {
     let head = "POST /cgi-bin/media/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n";
     assert!(server.exchange(head).await.starts_with("HTTP/1.1 413 "));
     assert_eq!(server.world.counters().calls, 0);
+}
+
+#[tokio::test]
+async fn a_bulk_upload_of_any_size_is_measured_and_not_kept() {
+    let server = run().await;
+    let token = body(&server.exchange(&get_stable()).await)["access_token"].clone();
+    let uri = format!("/bulk/upload?access_token={}", token.as_str().unwrap());
+    let piece = [7_u8; 64 * 1024];
+    let pieces = 13 * 16;
+    let length = piece.len() * pieces;
+    let head = format!("POST {uri} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+    let mut stream = server.send(&format!("{head}Content-Length: {length}\r\n\r\n")).await;
+    for _ in 0..pieces {
+        timeout(SOON, stream.write_all(&piece)).await.unwrap().unwrap();
+    }
+    let mut answer = String::new();
+    timeout(SOON, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    // As `head -c 13631488 /dev/zero | tr '\0' '\7' | gzip -c | tail -c8 | xxd` says.
+    assert_eq!(body(&answer)["crc32"], "9383ab78");
+    assert_eq!(body(&answer)["bytes"], length);
+}
+
+#[tokio::test]
+async fn a_bulk_download_has_its_length_and_can_break_off() {
+    let server = run().await;
+    let token = body(&server.exchange(&get_stable()).await)["access_token"].clone();
+    let ask =
+        get(&format!("/bulk/download?bytes=1000001&access_token={}", token.as_str().unwrap()));
+    let answer = server.exchange_bytes(&ask).await;
+    let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let (head, sent) = answer.split_at(at);
+    assert!(String::from_utf8_lossy(head).to_lowercase().contains("content-length: 1000001\r\n"));
+    assert_eq!(sent.len(), 1_000_001);
+    assert!(sent.iter().enumerate().all(|(at, byte)| usize::from(*byte) == at % 251));
+    server.fault_once(FaultKind::CutBody);
+    let cut = server.exchange_bytes(&ask).await;
+    assert!((at..at + 500_001).contains(&cut.len()), "{}", cut.len());
+}
+
+#[tokio::test]
+async fn a_caller_who_accepts_gzip_is_answered_in_it_if_asked_for() {
+    let server = run().await;
+    server.world.with(|world, now| world.fault(now, Fault::new(FaultKind::Gzip)).unwrap());
+    assert!(server.exchange(&get_token()).await.contains("access_token"));
+    let accepting = get_token().replace("Host: x", "Host: x\r\nAccept-Encoding: br, gzip;q=0.8");
+    let answer = server.exchange_bytes(&accepting).await;
+    let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8_lossy(&answer[..at]).to_lowercase();
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert!(answer[at..].starts_with(&[0x1f, 0x8b]));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod control;
 mod diagnostics;
 mod faults;
 mod http_server;
+mod login;
 mod operate;
 mod quotas;
 mod refusals;

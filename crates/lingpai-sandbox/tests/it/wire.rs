@@ -59,6 +59,10 @@ impl Running {
         self.connect().await.exchange(request).await
     }
 
+    pub(crate) async fn exchange_bytes(&self, request: &str) -> Vec<u8> {
+        self.connect().await.exchange_bytes(request).await
+    }
+
     /// Ends it as a shutdown does.
     pub(crate) async fn end(self) {
         self.stop.send(()).unwrap();
@@ -78,12 +82,16 @@ pub(crate) struct Caller(TcpStream);
 impl Caller {
     /// Everything until the server closes the connection.
     pub(crate) async fn exchange(self, request: &str) -> String {
+        String::from_utf8_lossy(&self.exchange_bytes(request).await).into_owned()
+    }
+
+    pub(crate) async fn exchange_bytes(self, request: &str) -> Vec<u8> {
         let Self(mut stream) = self;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         // A reset is as good as an end.
         let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
+        answer
     }
 }
 

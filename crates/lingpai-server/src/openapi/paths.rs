@@ -43,9 +43,14 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/accounts/{account}/token/rotate": {
-            "post": Operation::with("Has the token replaced now.", Right::TokenRotate)
+            "post": Operation::with(
+                "Has the token replaced now; if one has leaked, until none of those so far is good.",
+                Right::TokenRotate,
+            )
                 .takes(account())
-                .answers(200, &reference("Reported"))
+                .reads_this(json!({"content": {JSON: {"schema": reference("Rotate")}}}))
+                .answers(200, &json!({"anyOf": [reference("Reported"), reference("Drill")]}))
+                .answers(202, &reference("Drill"))
                 .done(),
         },
         "/v1/accounts": {

@@ -45,12 +45,31 @@ pub(super) fn schemas() -> Value {
     let of_token =
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
+    add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
+    add(
+        "Drill",
+        &["outcome", "explanation", "breaks"],
+        json!({"outcome": one_of(&["planned", "begun"]), "explanation": text(), "breaks": list(text())}),
+    );
     add("Reported", &["outcome", "explanation"], reported);
     add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
     add(
         "Account",
         &["account", "credentials"],
-        json!({"account": text(), "credentials": list(reference("Credential"))}),
+        json!({
+            "account": text(), "credentials": list(reference("Credential")),
+            "calls_today": list(reference("Called")),
+        }),
+    );
+    add(
+        "Called",
+        &["path", "calls"],
+        json!({"path": text(), "calls": number(), "errcodes": list(reference("Answered"))}),
+    );
+    add(
+        "Answered",
+        &["errcode", "times"],
+        json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
     add(
@@ -78,6 +97,7 @@ pub(super) fn schemas() -> Value {
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
+            "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
             "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
         }),
     );
@@ -112,10 +132,18 @@ pub(super) fn schemas() -> Value {
         ],
         json!({
             "id": text(), "name": text(), "environment": environment, "rights": rights,
-            "accounts": accounts, "networks": list(text()),
+            "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
             "preset": preset, "created_at": time(), "expires_at": time_if_any(),
             "revoked_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
+        }),
+    );
+    let positive = || json!({"type": "integer", "minimum": 1});
+    add(
+        "Bounds",
+        &[],
+        json!({
+            "paths": list(text()), "per_minute": positive(), "at_once": positive(), "per_day": positive(),
         }),
     );
     add(
@@ -124,7 +152,7 @@ pub(super) fn schemas() -> Value {
         json!({
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
             "environment": environment, "role": role_if_any, "rights": rights,
-            "networks": list(text()), "preset": preset,
+            "networks": list(text()), "bounds": reference("Bounds"), "preset": preset,
             "expires_in": {"type": ["integer", "null"], "minimum": 1},
         }),
     );

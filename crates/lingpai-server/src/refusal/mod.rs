@@ -1,9 +1,10 @@
 //! Why a request is not served, and how each surface says so.
 //!
-//! A [`Refusal`] is turned into an answer in two places only: [`Refusal::native`] for people and programs that know
-//! Lingpai, [`Refusal::wechat`] for SDKs that believe to talk to WeChat.
+//! A [`Refusal`] is turned into an answer in three places only: [`Refusal::native`] for people and programs that know
+//! Lingpai, [`Refusal::wechat`] for SDKs that fetch a token, [`Refusal::gateway`] for SDKs that make any other call.
 
 pub mod errcode;
+mod gateway;
 mod native;
 mod wechat;
 
@@ -16,6 +17,9 @@ use lingpai_core::rotation::AskDenied;
 use lingpai_core::{Failure, StoreError};
 
 use crate::change::Unchanged;
+pub(crate) use gateway::{Barred, Reads};
+
+use crate::gateway::Trouble;
 
 /// Why a request is not served.
 #[derive(Debug)]
@@ -70,6 +74,10 @@ pub(crate) enum Refusal {
     NoToken(Box<Unavailable>),
     /// One is being fetched or tried, and the caller has waited long enough.
     Pending,
+    /// The gateway does not let the caller through.
+    Barred(Barred),
+    /// A call could not be forwarded, or brought no answer.
+    Forwarding(Trouble),
 }
 
 /// What WeChat's token calls require.
@@ -115,6 +123,8 @@ impl Refusal {
             },
             Self::NoToken(_) => "no-token",
             Self::Pending => "token-pending",
+            Self::Barred(why) => why.code(),
+            Self::Forwarding(trouble) => trouble.code(),
         }
     }
 
@@ -174,6 +184,8 @@ impl Refusal {
             },
             Self::NoToken(unavailable) => because("there is no good token now", &unavailable.failure),
             Self::Pending => "upstream has not answered yet".into(),
+            Self::Barred(why) => why.message().into(),
+            Self::Forwarding(trouble) => trouble.message(),
         }
     }
 
@@ -248,6 +260,8 @@ impl Refusal {
             },
             Self::NoToken(unavailable) => remedy_of(&unavailable.failure),
             Self::Pending => "Ask again in a second; the fetch goes on meanwhile".into(),
+            Self::Barred(why) => why.remedy().into(),
+            Self::Forwarding(trouble) => trouble.remedy().into(),
         }
     }
 }

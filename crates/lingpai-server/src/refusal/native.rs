@@ -111,6 +111,8 @@ impl Refusal {
             Self::NoToken(_) | Self::Pending | Self::ChangePending | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            // The gateway answers in WeChat's shape.
+            Self::Barred(_) | Self::Forwarding(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -126,6 +128,6 @@ impl<'a> Upstream<'a> {
 }
 
 /// Whole seconds, rounded up, and at least one: a caller who comes a little too early comes twice.
-fn whole_seconds(duration: Duration) -> u64 {
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }

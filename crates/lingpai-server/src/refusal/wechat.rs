@@ -11,13 +11,13 @@ use super::{Parameter, Refusal, errcode};
 use crate::answer::{self, Body};
 
 /// By which a person who sees an answer in WeChat's shape knows that Lingpai wrote it.
-const ERROR_HEADER: HeaderName = HeaderName::from_static("x-lingpai-error");
+pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-lingpai-error");
 
 /// The body of an error in WeChat's shape.
 #[derive(Serialize)]
-struct WeChatError<'a> {
-    errcode: i64,
-    errmsg: Cow<'a, str>,
+pub(super) struct WeChatError<'a> {
+    pub(super) errcode: i64,
+    pub(super) errmsg: Cow<'a, str>,
 }
 
 impl Refusal {
@@ -67,7 +67,7 @@ impl Refusal {
                 None => (errcode::NO_TOKEN, self.in_own_words()),
             },
             Self::Pending => (errcode::TOKEN_PENDING, self.in_own_words()),
-            // Only the native API has these.
+            // Only the native API and the gateway have these.
             Self::BodyWrong(_)
             | Self::KeyIdUnknown
             | Self::SomeAccountsOnly
@@ -78,7 +78,9 @@ impl Refusal {
             | Self::AccountsFixed
             | Self::ChangePending
             | Self::Store(_)
-            | Self::NotRotated(..) => (errcode::NO_TOKEN, self.in_own_words()),
+            | Self::NotRotated(..)
+            | Self::Barred(_)
+            | Self::Forwarding(_) => (errcode::NO_TOKEN, self.in_own_words()),
         }
     }
 

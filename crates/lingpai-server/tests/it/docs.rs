@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use lingpai_server::errcode as code;
+
 use crate::house::{House, KEPT};
 
 #[tokio::test]
@@ -37,6 +39,36 @@ async fn every_command_in_the_reference_works() {
             ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             assert!(!said.contains("err"), "{script}\n{said}");
+        }
+    }
+}
+
+#[test]
+fn every_code_of_our_own_is_explained_in_both_languages() {
+    for page in ["gateway.md", "zh/gateway.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        for code in [
+            code::INVALID_CREDENTIAL,
+            code::INVALID_SECRET,
+            code::NO_TOKEN,
+            code::TOKEN_PENDING,
+            code::CALLER_UNKNOWN,
+            code::KEY_REFUSED,
+            code::NOT_ALLOWED,
+            code::ACCOUNT_UNCLEAR,
+            code::REAL_TOKEN,
+            code::TOO_MANY_CALLS,
+            code::DAY_SPENT,
+            code::NOT_FORWARDABLE,
+            code::BODY_REFUSED,
+            code::BUSY,
+            code::UPSTREAM_UNREACHABLE,
+            code::UPSTREAM_LOST,
+            code::UPSTREAM_SLOW,
+            code::LOOPING,
+        ] {
+            assert!(text.contains(&format!("| {code}")), "{page}: {code}");
         }
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
+use lingpai_core::event::What;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Failure, Instant, Issued, Issuer, Moment,
-    NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret, StoreError, StoreErrorKind,
-    SystemClock, Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
+    Issued, Issuer, Moment, NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret,
+    StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
 };
-use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls};
+use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway};
 use lingpai_store::MemoryStore;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -52,6 +53,11 @@ impl House {
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
         Self::on(&[(local(), Surface::Whole)], None, |server| server.with_limits(limits)).await
+    }
+
+    /// One that forwards calls.
+    pub(crate) async fn with_gateway(settings: gateway::Settings) -> Self {
+        Self::on(&[(local(), Surface::Whole)], None, |server| server.with_gateway(settings)).await
     }
 
     /// On these addresses; `addr` is the first TCP one.
@@ -190,6 +196,24 @@ impl House {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    /// The day, as WeChat counts.
+    pub(crate) fn today(&self) -> Day {
+        self.clock.now().day()
+    }
+
+    /// Waits until the events so far are in the store.
+    pub(crate) async fn events_are_stored(&self) {
+        let mark = || credential("wx-mark");
+        self.registry.tell(Some(mark()), What::StoreRestored);
+        let stored = async {
+            let account = mark().account;
+            while self.registry.store().events(Some(&account), 1).await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, stored).await.unwrap();
     }
 
     /// Tells the server to end.
@@ -351,7 +375,7 @@ impl Issuer for FakeUpstream {
         Profile {
             nominal_life: Duration::from_secs(7200),
             primary: Renewal::Windowed { window: five_minutes, overlap: five_minutes },
-            forced: None,
+            forced: Some(ForcedLimits { spacing: Duration::from_secs(30), per_day: 20 }),
             fallback: None,
             daily_budget: 200,
         }

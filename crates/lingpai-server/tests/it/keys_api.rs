@@ -86,6 +86,9 @@ async fn a_key_that_cannot_be_is_not_made() {
         ("accounts", json!("some"), "`accounts` must be"),
         ("networks", json!(["10.0.0.0/99"]), "is no network"),
         ("preset", json!("x"), "unknown variant `x`"),
+        ("bounds", json!({"path": ["/wxa/*"]}), "unknown field `path`"),
+        ("bounds", json!({"paths": ["wxa"]}), "names no paths"),
+        ("bounds", json!({"per_day": 0}), "nonzero"),
         ("expires_in", json!(0), "`expires_in`"),
         ("days", json!(1), "unknown field `days`"),
     ] {

@@ -75,11 +75,12 @@ async fn every_answer_of_every_operation_is_as_described() {
     let secret = "/v1/accounts/{account}/secret";
     let new_account = json!({"account": NEW, "secret": "0123456789abcdef", "mode": "classic"});
     let new_account = new_account.to_string();
-    let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60});
+    let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60,
+        "bounds": {"paths": ["/wxa/*"], "per_day": 10}});
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 30] = [
+    let calls: [(&str, &str, &str, &str, &str); 32] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -88,6 +89,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", report, KEPT, "", "{}"),
         ("post", rotate, KEPT, "", ""),
         ("post", rotate, KEPT, "", ""),
+        ("post", rotate, KEPT, "", r#"{"compromised":true,"dry_run":true}"#),
+        ("post", rotate, KEPT, "", r#"{"compromised":true}"#),
         ("get", "/v1/accounts", "", "?limit=1", ""),
         ("get", "/v1/accounts", "", "?limit=0", ""),
         ("get", account, OTHER, "", ""),

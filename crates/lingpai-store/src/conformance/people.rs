@@ -39,6 +39,8 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     let mut found = store.accounts().await.unwrap();
     found.sort_by(|a, b| b.id.cmp(&a.id));
     assert_eq!(found, put);
+    assert_eq!(store.account(&put[1].id).await.unwrap().as_ref(), Some(&put[1]));
+    assert_eq!(store.account(&account("wx2")).await.unwrap(), None);
 }
 
 pub async fn an_account_is_replaced_by_one_of_its_name<S: Subject>(store: Arc<S>) {

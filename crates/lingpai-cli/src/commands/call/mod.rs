@@ -1,0 +1,173 @@
+//! `lingpai call`: one call of WeChat's API from the shell. The gateway puts the token in, and repairs it if it is refused.
+//!
+//! `order` reads what was typed, `form` and `upload` make and stream what goes up, `answer` takes what comes down, and
+//! `progress` shows both.
+
+mod answer;
+mod form;
+mod order;
+mod progress;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use lingpai_core::client::{Accounts, Right};
+use lingpai_core::{AccountId, Directory, Secret};
+use lingpai_server::{Server, gateway};
+use lingpai_store::MemoryStore;
+use tokio::time::timeout;
+
+use self::answer::Receiver;
+use self::order::Order;
+use self::upload::Upload;
+use crate::args::Call;
+use crate::client::{self, Http};
+use crate::commands::{account_of, key};
+use crate::config::{Config, Environment};
+use crate::error::Error;
+use crate::keeping::Keeping;
+use crate::{language, signals};
+
+/// How long nothing at all may move: longer than a gateway waits for WeChat.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes the call through a server's gateway.
+pub(crate) async fn ask(options: Call, environment: Environment<'_>) -> Result<(), Error> {
+    let task = Task::of(&options, environment)?;
+    let key = client::key(&options.asked, environment)?;
+    unless_interrupted(exchange(task, &options.asked.server, &key)).await
+}
+
+/// Makes the call through a gateway in this process, which ends with the call.
+pub(crate) async fn standalone(
+    options: Call,
+    config: Config,
+    environment: Environment<'_>,
+) -> Result<(), Error> {
+    let task = Task::of(&options, environment)?;
+    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
+    let outcome = unless_interrupted(in_process(task, &keeping, &config)).await;
+    keeping.close().await;
+    outcome
+}
+
+/// What is to be done, checked before anything is.
+struct Task {
+    account: AccountId,
+    order: Order,
+    receiver: Receiver,
+}
+
+impl Task {
+    fn of(options: &Call, environment: Environment<'_>) -> Result<Self, Error> {
+        let language = language::choose(None, environment);
+        Ok(Self {
+            account: options.account.clone(),
+            order: Order::of(options)?,
+            receiver: Receiver::new(options.output.as_deref(), language)?,
+        })
+    }
+}
+
+async fn in_process(task: Task, keeping: &Keeping, config: &Config) -> Result<(), Error> {
+    let account = account_of(keeping, config, &task.account).await?;
+    keeping.keep(&account);
+    // A key that nobody else has and no store keeps.
+    let only = Accounts::Only([account.id.clone()].into());
+    let new = key::make("lingpai call", [Right::Admin].into(), only, keeping.clock().now().wall)?;
+    let directory = Arc::new(MemoryStore::new());
+    directory.put_account(&account).await?;
+    directory.put_key(&new.record).await?;
+    let server =
+        Server::new(Arc::clone(&keeping.registry), directory).with_gateway(gateway_of(config));
+    let bound = server.bind(([127, 0, 0, 1], 0).into()).await?;
+    let url = format!("http://{}", bound.local_addr());
+    tokio::select! {
+        outcome = exchange(task, &url, &new.key) => outcome,
+        () = bound.serve(std::future::pending()) => Ok(()),
+    }
+}
+
+fn gateway_of(config: &Config) -> gateway::Settings {
+    let mut gateway = config.gateway.clone().unwrap_or_default();
+    gateway.upstream = config.upstream.clone();
+    // A person waits longer than an SDK.
+    gateway.repair_deadline = PATIENCE;
+    gateway
+}
+
+/// Dropped, the exchange leaves nothing behind: no half file.
+async fn unless_interrupted(
+    exchange: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    let interrupted = signals::asked_to_end()?;
+    tokio::select! {
+        outcome = exchange => outcome,
+        () = interrupted => Err(Error::Interrupted),
+    }
+}
+
+async fn exchange(task: Task, server: &str, key: &Secret) -> Result<(), Error> {
+    let Task { account, order, receiver } = task;
+    let (server, http) = client::connect(server)?;
+    let request = request(&server, &account, key, order)?;
+    let answer = answered(&server, &http, request).await?;
+    receiver.receive(&server, answer).await
+}
+
+fn request(
+    server: &str,
+    account: &AccountId,
+    key: &Secret,
+    order: Order,
+) -> Result<Request<Upload>, Error> {
+    let Order { method, target, content } = order;
+    // The one sign of a name that the gateway's path cannot hold as it is.
+    let account = account.as_str().replace(':', "%3A");
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("{server}/gateway/{account}{target}"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", key.expose()));
+    if let Some(content) = &content {
+        request = request
+            .header(header::CONTENT_TYPE, &content.content_type)
+            .header(header::CONTENT_LENGTH, content.length());
+    }
+    let body = content.map_or_else(Upload::nothing, Upload::of);
+    request.body(body).map_err(|_| {
+        Error::said(
+            "this makes no HTTP request: the path or the API key holds signs that none has. Write the path as WeChat's \
+             documentation has it",
+        )
+    })
+}
+
+/// Waits for the beginning of the answer, as long as the body moves.
+async fn answered(
+    server: &str,
+    http: &Http<Upload>,
+    request: Request<Upload>,
+) -> Result<Response<Incoming>, Error> {
+    let moved = request.body().moved();
+    let mut answer = std::pin::pin!(http.request(request));
+    let mut before = 0;
+    loop {
+        match timeout(PATIENCE, answer.as_mut()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => return Err(unanswered(server, error)),
+            Err(_) if moved.bytes() > before => before = moved.bytes(),
+            Err(_) => return Err(Error::BrokenOff { server: server.to_owned(), source: None }),
+        }
+    }
+}
+
+fn unanswered(server: &str, error: hyper_util::client::legacy::Error) -> Error {
+    let (server, is_connect) = (server.to_owned(), error.is_connect());
+    match (is_connect, error.into()) {
+        (true, source) => Error::Unreachable { server, source },
+        (false, source) => Error::BrokenOff { server, source: Some(source) },
+    }
+}

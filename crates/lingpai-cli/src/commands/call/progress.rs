@@ -1,0 +1,110 @@
+//! How far a transfer is: one line of standard error that changes, where that is a terminal and the transfer takes a while.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Whatever is over by then needs no line.
+const SILENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(100);
+const WIDTH: usize = 24;
+
+/// A transfer under way. Dropping it clears the line.
+pub(super) struct Progress {
+    /// What happens to the bytes.
+    what: &'static str,
+    total: Option<u64>,
+    done: u64,
+    began: Instant,
+    is_watched: bool,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    /// A transfer that begins now.
+    pub(super) fn of(what: &'static str, total: Option<u64>) -> Self {
+        let is_watched = io::stderr().is_terminal();
+        Self { what, total, done: 0, began: Instant::now(), is_watched, drawn: None }
+    }
+
+    /// So many bytes more.
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.done += bytes;
+        if !self.is_watched {
+            return;
+        }
+        let (now, taken) = (Instant::now(), self.began.elapsed());
+        let is_due = self.drawn.map_or(taken >= SILENCE, |drawn| now - drawn >= PAUSE);
+        if is_due {
+            self.drawn = Some(now);
+            draw(&line(self.what, self.done, self.total, taken));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.drawn.is_some() {
+            draw("");
+        }
+    }
+}
+
+/// Replaces the line. If standard error is closed, nobody is there to see it.
+fn draw(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(format!("\r\x1b[2K{line}").as_bytes()).and_then(|()| err.flush());
+}
+
+fn line(what: &str, done: u64, total: Option<u64>, taken: Duration) -> String {
+    let seconds = taken.as_secs_f64().max(0.001);
+    let pace = done as f64 / seconds;
+    let speed = format!("{}/s", size(pace));
+    let Some(total) = total.filter(|total| *total > 0) else {
+        return format!("{} {what}, {speed}", size(done as f64));
+    };
+    let share = (done as f64 / total as f64).min(1.0);
+    let full = (share * WIDTH as f64) as usize;
+    let bar = format!("{}{}", "=".repeat(full), " ".repeat(WIDTH - full));
+    let left = (total.saturating_sub(done) as f64 / pace.max(1.0)) as u64;
+    format!(
+        "[{bar}] {:3.0}% of {} {what}, {speed}, {}:{:02} left",
+        share * 100.0,
+        size(total as f64),
+        left / 60,
+        left % 60
+    )
+}
+
+/// Bytes as a person reads them.
+pub(super) fn size(bytes: f64) -> String {
+    let units = ["KiB", "MiB", "GiB"];
+    let fits = |power: usize| bytes < 1024f64.powi(power as i32 + 2);
+    match (0..units.len()).find(|power| fits(*power)) {
+        _ if bytes < 1024.0 => format!("{bytes:.0} bytes"),
+        power => {
+            let power = power.unwrap_or(units.len() - 1);
+            format!("{:.1} {}", bytes / 1024f64.powi(power as i32 + 1), units[power])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_much_how_fast_and_how_long_still() {
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            line("sent", 1 << 29, Some(1 << 30), second * 10),
+            "[============            ]  50% of 1.0 GiB sent, 51.2 MiB/s, 0:10 left"
+        );
+        assert_eq!(line("received", 1536, None, second), "1.5 KiB received, 1.5 KiB/s");
+        assert_eq!(
+            line("sent", 0, Some(100), Duration::ZERO),
+            "[                        ]   0% of 100 bytes sent, 0 bytes/s, 1:40 left"
+        );
+    }
+}

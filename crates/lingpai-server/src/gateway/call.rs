@@ -1,0 +1,127 @@
+//! A call that was let through: what is sent of it, each time anew, and what is answered in the end.
+
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, response};
+use http_body_util::Full;
+use lingpai_core::{AccountId, Secret};
+use lingpai_wechat::wire::BaseUrl;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::head;
+use super::hosts::Destination;
+use super::look::Seen;
+use super::passing::Passing;
+use super::repair::blames_the_token;
+use super::rules::Permit;
+use super::trouble::Trouble;
+use super::upload::{Sending, Upload};
+use crate::answer::Body;
+
+/// Says in an answer that its call was sent twice, or that it could not have been.
+const REPLAY: HeaderName = HeaderName::from_static("x-lingpai-replay");
+/// It was sent again, with another token, and this is the second answer.
+pub(super) const DONE: HeaderValue = HeaderValue::from_static("done");
+/// Its body could not be kept aside.
+pub(super) const IMPOSSIBLE: HeaderValue = HeaderValue::from_static("impossible");
+
+/// A call with everything that it needs.
+pub(super) struct Call<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) destination: &'a Destination<'a>,
+    /// For whose account it is made, if it is for one.
+    pub(super) account: Option<&'a AccountId>,
+    pub(super) upload: Upload,
+    /// When its body was here, as far as it is read beforehand.
+    pub(super) begun: Instant,
+    /// Its place among its client's calls, and among all that are under way.
+    pub(super) held: (Permit, OwnedSemaphorePermit),
+}
+
+/// An answer of upstream, as far as it was looked at.
+pub(super) struct Heard {
+    pub(super) head: response::Parts,
+    pub(super) body: Passing,
+    pub(super) seen: Seen,
+}
+
+impl Call<'_> {
+    /// Path and query with this token in them.
+    pub(super) fn target(&self, token: &Secret) -> Secret<String> {
+        Secret::new(self.destination.target.with_token(self.destination.path, token.expose()))
+    }
+
+    /// The request to one of upstream's hosts.
+    pub(super) fn request(
+        &self,
+        base: &BaseUrl,
+        target: &Secret<String>,
+        sending: Sending,
+    ) -> Result<Request<Sending>, Trouble> {
+        let target = match base.prefix() {
+            "" => PathAndQuery::try_from(target.expose()),
+            prefix => PathAndQuery::try_from(format!("{prefix}{}", target.expose())),
+        };
+        let uri = Uri::builder()
+            .scheme(base.scheme().clone())
+            .authority(base.authority().clone())
+            .path_and_query(target.map_err(|_| Trouble::PathUnclear)?)
+            .build()
+            .map_err(|_| Trouble::PathUnclear)?;
+        let mut request = Request::new(sending);
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = head::to_upstream(&self.head.headers, self.length());
+        Ok(request)
+    }
+
+    /// When upstream last took something of it: from then on it has the word.
+    pub(super) fn moved_at(&self) -> Instant {
+        self.upload.moved_at().map_or(self.begun, |moved| moved.max(self.begun))
+    }
+
+    /// The errcode of an answer that says that the token is bad.
+    pub(super) fn blames_the_token(&self, heard: &Heard) -> Option<i64> {
+        heard.errcode().filter(|code| blames_the_token(self.destination.host, *code))
+    }
+
+    /// The answer for the client, in which `secret` is not shown. If more of it is to come, the call has its places until
+    /// it has ended.
+    pub(super) fn answer(
+        self,
+        heard: Heard,
+        secret: &Secret,
+        replay: Option<HeaderValue>,
+    ) -> Response<Body> {
+        let Heard { mut head, body, seen } = heard;
+        let of_client = self.destination.target.token().unwrap_or_default();
+        head::to_client(&mut head.headers, secret.expose(), &of_client);
+        if let Some(replay) = replay {
+            head.headers.insert(REPLAY, replay);
+        }
+        let body = match seen {
+            Seen::Whole(bytes, _) => Body::Whole(Full::new(bytes)),
+            Seen::Begun(begun) => {
+                Body::Forwarded(Box::new(body.resumed(begun, Box::new(self.held))))
+            }
+        };
+        Response::from_parts(head, body)
+    }
+
+    /// The length that upstream is told. A `POST` without a body has one too.
+    fn length(&self) -> Option<u64> {
+        let length = self.upload.length();
+        if self.head.method == Method::POST { length.or(Some(0)) } else { length }
+    }
+}
+
+impl Heard {
+    /// The `errcode` at its top level.
+    pub(super) fn errcode(&self) -> Option<i64> {
+        match self.seen {
+            Seen::Whole(_, errcode) => errcode,
+            Seen::Begun(_) => None,
+        }
+    }
+}

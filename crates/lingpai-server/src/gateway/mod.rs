@@ -1,0 +1,254 @@
+//! The gateway: any call of WeChat's API, forwarded with the right token.
+//!
+//! The way of a call: `hosts` says where it goes, `who` who makes it, `rules` whether that client may, `secret` what it
+//! carries. `target` puts the token in, `upload` keeps the body aside while it streams, `upstream` sends it, `look` sees
+//! whether the answer blames the token, and `repair` does something about it, within what `breaker` allows. What goes wrong
+//! on the way is in `trouble`.
+
+mod aside;
+mod breaker;
+mod call;
+mod head;
+mod hosts;
+mod issued;
+mod kept;
+mod ledger;
+mod look;
+mod meter;
+mod pace;
+mod passing;
+mod repair;
+mod rules;
+mod secret;
+mod settings;
+mod target;
+mod trouble;
+mod upload;
+mod upstream;
+mod who;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+use hyper::body::Incoming;
+use lingpai_core::{AccountId, CredentialId, Directory, Secret};
+use lingpai_wechat::Error;
+use tokio::time::{Instant, timeout};
+
+use self::aside::Place;
+use self::breaker::{Caller, Outcome};
+use self::call::{Call, DONE, Heard, IMPOSSIBLE};
+use self::hosts::Destination;
+use self::repair::Repairs;
+use self::rules::{Gate, Permit, permit, permit_passing};
+use self::secret::{Carries, SecretCall, put_in};
+use self::upload::{Sending, Upload};
+use self::upstream::Upstream;
+use self::who::{who, who_passes};
+use crate::answer::Body;
+use crate::refusal::{Reads, Refusal};
+use crate::serving::Serving;
+
+pub(crate) use self::hosts::split_account;
+pub(crate) use self::ledger::Called;
+pub(crate) use self::passing::Passing;
+pub use self::rules::Rules;
+pub use self::settings::Settings;
+pub(crate) use self::trouble::Trouble;
+
+/// What forwards calls.
+pub(crate) struct Gateway {
+    pub(crate) gate: Gate,
+    settings: Settings,
+    upstream: Upstream,
+    place: Arc<Place>,
+    repairs: Repairs,
+}
+
+/// A call as it came.
+struct Came<'a> {
+    serving: &'a Serving,
+    head: &'a Parts,
+    body: Incoming,
+    destination: &'a Destination<'a>,
+    carries: Carries,
+    peer: IpAddr,
+}
+
+/// What came of sending a call once more.
+enum Second {
+    /// The answer, and the token that it was sent with.
+    Heard(Box<Heard>, Secret),
+    /// Its body is not there any more.
+    NotKept,
+    /// There was no better token, or no connection.
+    NotSent,
+}
+
+impl Gateway {
+    /// Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed.
+    pub(crate) fn new(settings: Settings, directory: Arc<dyn Directory>) -> Result<Self, Error> {
+        Ok(Self {
+            gate: Gate::new(settings.rules.clone(), directory),
+            upstream: Upstream::new(&settings)?,
+            place: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
+            repairs: Repairs::default(),
+            settings,
+        })
+    }
+
+    /// A path without the prefix that everything is mounted under, if it has one.
+    pub(crate) fn unmounted<'a>(&self, path: &'a str) -> &'a str {
+        let rest =
+            |mount: &String| path.strip_prefix(mount.as_str()).filter(|rest| rest.starts_with('/'));
+        self.settings.mounts.iter().find_map(rest).unwrap_or(path)
+    }
+
+    /// How many bytes of bodies are kept aside in files.
+    pub(crate) fn bytes_aside(&self) -> u64 {
+        self.place.taken()
+    }
+
+    /// Forwards a call and answers with what upstream says. What goes wrong is said as the caller's SDK reads it.
+    pub(crate) async fn answer(
+        &self,
+        serving: &Serving,
+        head: &Parts,
+        body: Incoming,
+        path: &str,
+        peer: IpAddr,
+    ) -> Result<Response<Body>, (Refusal, Reads)> {
+        let destination = Destination::of(head, path).map_err(|refusal| (refusal, Reads::Api))?;
+        let carries = Carries::of(&destination);
+        let came = Came { serving, head, body, destination: &destination, carries, peer };
+        let answered = match carries {
+            Carries::AccountToken => self.with_token(came).await,
+            Carries::Secret(call) => self.with_secret(came, call).await,
+            Carries::UserToken | Carries::Nothing => self.untouched(came).await,
+        };
+        answered.map_err(|refusal| (refusal, carries.reads(destination.host)))
+    }
+
+    /// Sends a call that carries nothing of an account's as it is, once.
+    async fn untouched(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, peer, .. } = came;
+        let key = who_passes(serving, &self.gate, head, destination, peer).await?;
+        let permit = permit_passing(serving, &self.gate, key, destination)?;
+        let target = Secret::new(destination.target.untouched(destination.path));
+        let call = self.take(came, None, permit).await?;
+        let heard = self.send(serving, &call, &target, call.upload.sending()).await?;
+        Ok(call.answer(heard, &Secret::default(), None))
+    }
+
+    /// Sends a call with its account's secret, once.
+    async fn with_secret(
+        &self,
+        came: Came<'_>,
+        secret_call: SecretCall,
+    ) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, carries, peer, .. } = came;
+        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let with = put_in(&self.gate, secret_call, &calling, destination).await?;
+        let call = self.take(came, Some(&calling.account), permit).await?;
+        let heard = self.send(serving, &call, &with.target, call.upload.sending()).await?;
+        Ok(call.answer(heard, &with.secret, None))
+    }
+
+    /// Sends a call with its account's token, and once more with a better one if the answer blames the token.
+    async fn with_token(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, destination, carries, peer, .. } = came;
+        let clock = serving.registry.clock();
+        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let account = &calling.account;
+        let caller = Caller { key: calling.key, account, path: destination.path };
+        self.repairs.forwards(caller, clock.coarse())?;
+
+        let call = self.take(came, Some(account), permit).await?;
+        let credential = CredentialId::access_token(account.clone());
+        let token = serving.current(&credential).await?.token.value.clone();
+        let sending = call.upload.sending();
+        let first = self.send(serving, &call, &call.target(&token), sending).await?;
+        let Some(errcode) = call.blames_the_token(&first) else {
+            self.repairs.went_through(caller, clock.coarse());
+            let replay = (!call.upload.is_kept()).then_some(IMPOSSIBLE);
+            return Ok(call.answer(first, &token, replay));
+        };
+
+        let until = call.moved_at() + self.settings.repair_deadline;
+        let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
+        let (answer, outcome) = match self.once_more(serving, &call, better).await? {
+            Second::Heard(second, token) => {
+                let outcome = match call.blames_the_token(&second) {
+                    Some(_) => Outcome::InVain,
+                    None => Outcome::Mended,
+                };
+                (call.answer(*second, &token, Some(DONE)), outcome)
+            }
+            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::InVain),
+            Second::NotSent => (call.answer(first, &token, None), Outcome::InVain),
+        };
+        self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
+        Ok(answer)
+    }
+
+    /// Takes the body in, as far as it must be here before anything is sent, and then a place upstream: a client that is
+    /// slow takes no place from the others.
+    async fn take<'a>(
+        &self,
+        came: Came<'a>,
+        account: Option<&'a AccountId>,
+        permit: Permit,
+    ) -> Result<Call<'a>, Refusal> {
+        let Came { serving, head, body, destination, .. } = came;
+        let pace = serving.limits.body_time;
+        let upload = Upload::take(body, &self.settings, &self.place, pace).await?;
+        let place = self.upstream.place().await?;
+        let begun = Instant::now();
+        Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
+    }
+
+    /// Sends a refused call once more, with a better token if there is one.
+    ///
+    /// # Errors
+    /// If it was sent and brought no answer: then the first answer is not true any more.
+    async fn once_more(
+        &self,
+        serving: &Serving,
+        call: &Call<'_>,
+        better: Option<Secret>,
+    ) -> Result<Second, Trouble> {
+        let Some(token) = better else { return Ok(Second::NotSent) };
+        let Some(sending) = call.upload.again().await else { return Ok(Second::NotKept) };
+        match self.send(serving, call, &call.target(&token), sending).await {
+            Ok(heard) => Ok(Second::Heard(Box::new(heard), token)),
+            Err(Trouble::Unreachable) => Ok(Second::NotSent),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Sends a call, and looks at what is answered.
+    async fn send(
+        &self,
+        serving: &Serving,
+        call: &Call<'_>,
+        target: &Secret<String>,
+        sending: Sending,
+    ) -> Result<Heard, Trouble> {
+        let (head, body) = self.upstream.send(call, target, sending).await?.into_parts();
+        let deadline = self.settings.deadline;
+        let mut body = Passing::new(body, deadline);
+        let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;
+        let heard = Heard { seen: looked.map_err(|_| Trouble::Slow)??, head, body };
+        if let Some(account) = call.account {
+            self.gate.heard(&serving.registry, account, call.destination, heard.errcode());
+        }
+        Ok(heard)
+    }
+}

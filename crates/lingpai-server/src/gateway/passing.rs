@@ -1,0 +1,98 @@
+//! An answer's body on its way to the client: what was read of it in order to look at it, and the rest as it comes.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::pace::Pace;
+use super::trouble::Trouble;
+
+/// The body of an answer that is forwarded. It ends the connection if upstream breaks off or stands still: what was
+/// begun cannot be taken back.
+pub(crate) struct Passing {
+    begun: Bytes,
+    rest: Incoming,
+    pace: Pace,
+    /// What the call holds until its end: its place upstream, its place among its client's calls.
+    held: Option<Box<dyn Send>>,
+}
+
+impl Passing {
+    /// The body of an answer. `most` is how long upstream may take for each step.
+    pub(super) fn new(rest: Incoming, most: Duration) -> Self {
+        Self { begun: Bytes::new(), rest, pace: Pace::new(most), held: None }
+    }
+
+    /// The next piece of the body, for a look at it.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+        std::future::poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// The same body with what was read of it before its rest, which holds `held` until it has ended.
+    pub(super) fn resumed(mut self, begun: Bytes, held: Box<dyn Send>) -> Self {
+        self.begun = begun;
+        self.held = Some(held);
+        self
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Trouble>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
+                ready!(self.pace.poll_over(cx));
+                return Poll::Ready(Err(Trouble::Slow));
+            };
+            return Poll::Ready(match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => Ok(None),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "an answer of upstream broke off");
+                    Err(Trouble::Lost)
+                }
+                // Trailers, which WeChat does not send.
+                Some(Ok(Err(_))) => continue,
+                Some(Ok(Ok(piece))) => {
+                    self.pace.moved(piece.len());
+                    Ok(Some(piece))
+                }
+            });
+        }
+    }
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        if !this.begun.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.begun)))));
+        }
+        let piece = ready!(this.poll_piece(cx));
+        if !matches!(piece, Ok(Some(_))) || this.rest.is_end_stream() {
+            this.held = None;
+        }
+        let broken = |trouble: Trouble| io::Error::other(trouble.code());
+        Poll::Ready(piece.map_err(broken).transpose().map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.begun.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.rest.size_hint();
+        let begun = self.begun.len() as u64;
+        match hint.exact() {
+            Some(rest) => hint.set_exact(begun + rest),
+            None => hint.set_lower(hint.lower() + begun),
+        }
+        hint
+    }
+}

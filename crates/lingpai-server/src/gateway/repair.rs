@@ -1,0 +1,146 @@
+//! What is done about an answer that blames the token: compare, try, refresh, and send the call once more.
+//!
+//! The engine decides whether the token is at fault (`Keeper::report_invalid`); here it is decided whether it is asked, and
+//! how long it is waited for. Whatever stands in the way, the client gets the answer that is there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lingpai_core::event::What;
+use lingpai_core::keeper::Reported;
+use lingpai_core::{CredentialId, Instant, Secret};
+use lingpai_wechat::catalogue::{self, Nature, Scope};
+use tokio::time::timeout_at;
+
+use super::breaker::{Alarm, Breaker, Caller, Outcome};
+use super::hosts::Host;
+use super::trouble::Trouble;
+use crate::serving::Serving;
+
+/// What is remembered of calls that were refused because of their token.
+#[derive(Default)]
+pub(super) struct Repairs {
+    breaker: Mutex<Breaker>,
+    /// Whether the breaker remembers anything: nearly always it does not, and then no call takes its lock.
+    remembers: AtomicBool,
+}
+
+/// Whether an `errcode` says that the token is bad, on this host. What the codes mean is the catalogue's to say: WeCom's
+/// 40001 is about the secret.
+pub(super) fn blames_the_token(host: Host, errcode: i64) -> bool {
+    let scope = match host {
+        Host::Api | Host::Mp | Host::File => Scope::Api,
+        Host::WeCom => Scope::WeCom,
+    };
+    // Zero is what nearly every answer says.
+    errcode != 0
+        && catalogue::find(errcode, scope)
+            .is_some_and(|entry| entry.scopes.contains(&scope) && entry.nature == Nature::TokenBad)
+}
+
+impl Repairs {
+    /// Whether a call may be forwarded, or is one of an endless repetition.
+    pub(super) fn forwards(&self, caller: Caller<'_>, now: Instant) -> Result<(), Trouble> {
+        if !self.remembers.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.lock().forwards(caller, now).map_err(Trouble::Looping)
+    }
+
+    /// Takes in an answer that does not blame the token.
+    pub(super) fn went_through(&self, caller: Caller<'_>, now: Instant) {
+        if self.remembers.load(Ordering::Relaxed) {
+            let mut breaker = self.lock();
+            breaker.went_through(caller, now);
+            self.remembers.store(!breaker.is_idle(), Ordering::Relaxed);
+        }
+    }
+
+    /// A better token than the one that was refused, if there is one or one can be had until then.
+    pub(super) async fn better_token(
+        &self,
+        serving: &Serving,
+        credential: &CredentialId,
+        caller: Caller<'_>,
+        refused: &Secret,
+        until: tokio::time::Instant,
+    ) -> Option<Secret> {
+        // Another call may have had it replaced meanwhile: that costs nobody anything.
+        let current = serving.registry.with(credential, |keeper| keeper.token())?;
+        let current = current.map(|token| token.value.clone());
+        if current.as_ref().is_some_and(|current| current != refused) {
+            return current;
+        }
+        if !self.lock().looks_into(caller, serving.registry.clock().coarse()) {
+            return None;
+        }
+        let keeper = serving.registry.get(credential)?;
+        // If the time is over, the trial or the fetch goes on for those who come next.
+        let reported = timeout_at(until, keeper.report_invalid(refused.expose())).await;
+        let Ok(Ok(Reported { token, .. })) = reported else { return None };
+        (token.value != *refused).then(|| token.value.clone())
+    }
+
+    /// Takes in what became of a call that was refused because of its token, and tells of loops.
+    pub(super) async fn learn(
+        &self,
+        serving: &Serving,
+        credential: &CredentialId,
+        caller: Caller<'_>,
+        errcode: i64,
+        outcome: Outcome,
+    ) {
+        let now = serving.registry.clock().coarse();
+        serving.metrics.repaired(outcome.as_str());
+        let alarm = {
+            let mut breaker = self.lock();
+            let alarm = breaker.refused(caller, errcode, outcome, now);
+            self.remembers.store(!breaker.is_idle(), Ordering::Relaxed);
+            alarm
+        };
+        let Some(Alarm { refusals }) = alarm else { return };
+        let key = caller.key.and_then(|key| serving.keys.look_now(&key, |key| key.id.clone()));
+        let (path, cause) = (caller.path.chars().take(128).collect(), likely_cause(caller.path));
+        let cause = cause.to_owned();
+        serving.registry.tell(
+            Some(credential.clone()),
+            What::CallsRefused { key, path, errcode, refusals, cause },
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why calls of a path are refused although the token is good.
+fn likely_cause(path: &str) -> &'static str {
+    const PLATFORM: [&str; 4] =
+        ["/cgi-bin/component/", "/wxa/", "/cgi-bin/wxopen/", "/cgi-bin/account/"];
+    if path.starts_with("/sns/") {
+        "the API takes the token of a user's log-in (OAuth), not the account's access_token"
+    } else if PLATFORM.iter().any(|beginning| path.starts_with(beginning)) {
+        "the API is for third-party platforms and wants a component_access_token or an authorizer_access_token, or it is \
+         not open to this account"
+    } else {
+        "the API is not open to this account (not verified, or the feature was not granted), or something in the call \
+         belongs to another account"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_code_blames_the_token_on_one_host_and_the_secret_on_another() {
+        for code in [40001, 40014, 42001] {
+            assert!(blames_the_token(Host::Api, code), "{code}");
+        }
+        assert!(!blames_the_token(Host::WeCom, 40001));
+        assert!(blames_the_token(Host::WeCom, 40014) && blames_the_token(Host::WeCom, 42001));
+        for code in [0, -1, 40003, 40013, 40125, 41001, 42006, 42007, 42009, 40082, 45009, 48001] {
+            assert!(!blames_the_token(Host::Api, code), "{code}");
+        }
+    }
+}

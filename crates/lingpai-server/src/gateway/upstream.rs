@@ -1,0 +1,249 @@
+//! WeChat as the gateway reaches it: pooled connections, a bound on how many calls are under way, and the next of WeChat's
+//! hosts where no connection can be made. A call that was sent is never sent again from here.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Response;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lingpai_core::Secret;
+use lingpai_wechat::wire::{BaseUrl, Connector};
+use lingpai_wechat::{Error, protocol};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::call::Call;
+use super::hosts::Host;
+use super::settings::Settings;
+use super::trouble::Trouble;
+use super::upload::Sending;
+
+/// How long a connection waits for its next call. Below the keep-alive of common servers (nginx: 60 s and more), so that
+/// calls do not run into a connection that is being closed.
+const IDLE: Duration = Duration::from_secs(15);
+/// How long a host that worked is asked before those that stand ahead of it.
+const PREFERENCE: Duration = Duration::from_mins(10);
+
+/// WeChat.
+pub(super) struct Upstream {
+    client: Client<Connector, Sending>,
+    hosts: Hosts,
+    preferred: Preferred,
+    places: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    queue: usize,
+    queue_time: Duration,
+    /// How long may be spent on connections that cannot be made.
+    connecting: Duration,
+    deadline: Duration,
+    /// Whether the last call found no connection, so that it is said once.
+    unreachable: AtomicBool,
+}
+
+/// Where each of WeChat's hosts is.
+struct Hosts {
+    api: Box<[BaseUrl]>,
+    wecom: [BaseUrl; 1],
+    mp: [BaseUrl; 1],
+    file: [BaseUrl; 1],
+}
+
+impl Upstream {
+    /// Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed, or a base URL cannot be made.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(settings.connections)
+            .http1_title_case_headers(true)
+            .build(Connector::new(&settings.upstream)?);
+        Ok(Self {
+            client,
+            hosts: Hosts::new(&settings.upstream.hosts)?,
+            preferred: Preferred::default(),
+            places: Arc::new(Semaphore::new(settings.connections)),
+            waiting: AtomicUsize::new(0),
+            queue: settings.queue,
+            queue_time: settings.queue_time,
+            connecting: settings.upstream.deadlines.call,
+            deadline: settings.deadline,
+            unreachable: AtomicBool::new(false),
+        })
+    }
+
+    /// A place among the calls that are under way, which its call has until it ends. Waits a little for one.
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Trouble> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        let _waiting = Waiting::among(&self.waiting, self.queue).ok_or(Trouble::Busy)?;
+        let place = timeout(self.queue_time, Arc::clone(&self.places).acquire_owned()).await;
+        place.ok().and_then(Result::ok).ok_or(Trouble::Busy)
+    }
+
+    /// Sends a call, and waits for the head of its answer. `sending` is what the first host gets of its body.
+    ///
+    /// Dropping the future gives the call up; it may have been carried out.
+    pub(super) async fn send(
+        &self,
+        call: &Call<'_>,
+        target: &Secret<String>,
+        mut sending: Sending,
+    ) -> Result<Response<Incoming>, Trouble> {
+        let bases = self.hosts.of(call.destination.host);
+        let begun = Instant::now();
+        for index in self.preferred.order(bases.len()) {
+            if begun.elapsed() >= self.connecting {
+                break;
+            }
+            let request = call.request(&bases[index], target, sending)?;
+            match self.answered(call, self.client.request(request)).await? {
+                Ok(response) => {
+                    self.preferred.prefer(index, bases.len());
+                    self.is_reached();
+                    return Ok(response);
+                }
+                Err(error) if error.is_connect() => {
+                    self.is_unreachable(&bases[index], &error);
+                    sending = call.upload.sending();
+                }
+                Err(error) => {
+                    let host = bases[index].authority();
+                    tracing::debug!(%host, error = story(&error), "no answer");
+                    return Err(call.upload.trouble().unwrap_or(Trouble::Lost));
+                }
+            }
+        }
+        Err(Trouble::Unreachable)
+    }
+
+    fn is_reached(&self) {
+        if self.unreachable.load(Ordering::Relaxed)
+            && self.unreachable.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the gateway reaches WeChat again");
+        }
+    }
+
+    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
+        let host = base.authority();
+        if self.unreachable.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%host, error = story(error), "no connection");
+        } else {
+            tracing::warn!(
+                %host, error = story(error),
+                "the gateway gets no connection; calls go to the next host, if there is one"
+            );
+        }
+    }
+
+    /// Waits for an answer as long as the body still moves, and the deadline after that.
+    async fn answered<T>(
+        &self,
+        call: &Call<'_>,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Trouble> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let moved_at = call.moved_at();
+            tokio::select! {
+                answer = answer.as_mut() => return Ok(answer),
+                () = sleep_until(moved_at + self.deadline) => {
+                    if call.moved_at() == moved_at {
+                        return Err(Trouble::Slow);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Hosts {
+    fn of(&self, host: Host) -> &[BaseUrl] {
+        match host {
+            Host::Api => &self.api,
+            Host::WeCom => &self.wecom,
+            Host::Mp => &self.mp,
+            Host::File => &self.file,
+        }
+    }
+
+    /// WeChat's own, or what stands in for them.
+    fn new(stand_in: &[BaseUrl]) -> Result<Self, Error> {
+        let official = |host: &str| format!("https://{host}").parse::<BaseUrl>();
+        let Some(first) = stand_in.first() else {
+            let api: Result<_, Error> = protocol::HOSTS.into_iter().map(official).collect();
+            return Ok(Self {
+                api: api?,
+                wecom: [official("qyapi.weixin.qq.com")?],
+                mp: [official("mp.weixin.qq.com")?],
+                file: [official("file.api.weixin.qq.com")?],
+            });
+        };
+        let (api, mp, file) = (stand_in.into(), [first.clone()], [first.clone()]);
+        Ok(Self { api, wecom: [format!("{first}/qyapi").parse()?], mp, file })
+    }
+}
+
+/// An error and its causes on one line. They name no path and no header.
+fn story(error: &ClientError) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        story = format!("{story}: {error}");
+        cause = error.source();
+    }
+    story
+}
+
+/// Which of several hosts is asked first: the one that worked last, for a while.
+#[derive(Default)]
+struct Preferred(std::sync::Mutex<Option<(usize, Instant)>>);
+
+impl Preferred {
+    fn order(&self, hosts: usize) -> impl Iterator<Item = usize> + use<> {
+        let first =
+            if hosts > 1 { self.lock().filter(|(_, until)| Instant::now() < *until) } else { None };
+        let first = first.map(|(index, _)| index);
+        first.into_iter().chain((0..hosts).filter(move |index| Some(*index) != first))
+    }
+
+    /// Kept until its time is over and not prolonged, so that the first host is tried again.
+    fn prefer(&self, index: usize, hosts: usize) {
+        if hosts > 1 {
+            let mut preferred = self.lock();
+            if preferred.is_none_or(|(known, until)| known != index || Instant::now() >= until) {
+                *preferred = (index != 0).then(|| (index, Instant::now() + PREFERENCE));
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(usize, Instant)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One of those who wait for a place.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        // Counted first, so that the guard takes it back whatever follows.
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let guard = Self(waiting);
+        (before < most).then_some(guard)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,95 @@
+//! What is done about a leaked token: WeChat's drill, which ends every token issued so far.
+//!
+//! WeChat accepts the latest token and the one before it, so two new ones end the one that leaked: two forced refreshes half
+//! a minute apart in stable mode, two fetches in classic mode. The engine carries it out on its own. Before it is begun, a
+//! caller can be told what it breaks.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
+use lingpai_core::Keeper;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{self, Body};
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+/// What a rotation is to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// A token has leaked.
+    #[serde(default)]
+    pub(crate) compromised: bool,
+    /// Say what it would break, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Drill {
+    outcome: &'static str,
+    explanation: &'static str,
+    /// What stops working, and for how long.
+    breaks: Vec<&'static str>,
+}
+
+impl Wanted {
+    /// What a body says; an empty one asks for an ordinary rotation.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let wanted: Self =
+            serde_json::from_slice(body).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+        if wanted.dry_run && !wanted.compromised {
+            return Err(Refusal::BodyWrong("`dry_run` is for `compromised` only".to_owned()));
+        }
+        Ok(wanted)
+    }
+}
+
+/// Begins the drill, or says what it breaks.
+pub(crate) fn answer(
+    serving: &Serving,
+    keeper: &Arc<Keeper>,
+    wanted: &Wanted,
+) -> Result<Response<Body>, Refusal> {
+    if !keeper.can_end_tokens() {
+        let why = "WeChat has no call that ends tokens of this kind; they end by themselves within two hours";
+        return Err(Refusal::BodyWrong(why.to_owned()));
+    }
+    let breaks = breaks(serving, keeper);
+    if wanted.dry_run {
+        let explanation = "Nothing was done. Send the same without `dry_run` to begin.";
+        let drill = Drill { outcome: "planned", explanation, breaks };
+        return Ok(answer::json(StatusCode::OK, &drill));
+    }
+    keeper.compromised();
+    let explanation = "The token is replaced twice, which takes about half a minute in stable mode. The event \
+                       `compromise-ended` says when WeChat accepts none of the earlier tokens any more; if the server \
+                       ends before, begin again.";
+    let drill = Drill { outcome: "begun", explanation, breaks };
+    Ok(answer::json(StatusCode::ACCEPTED, &drill))
+}
+
+fn breaks(serving: &Serving, keeper: &Keeper) -> Vec<&'static str> {
+    let mut breaks = vec![
+        "Whoever holds a real token of this account is refused by WeChat (40001) until it takes the new one: SDKs on the \
+         drop-in paths for up to four minutes, or until their next report.",
+        "Two fetches of this account's day are used; in stable mode two of its 20 forced refreshes.",
+    ];
+    if keeper.is_on_fallback() {
+        breaks.push(
+            "The current token is of the isolated family that stands in while the daily quota is used up. It cannot be \
+             ended and stays good to its end; only tokens of the account's own family are ended, once there is quota.",
+        );
+    }
+    if let Some(gateway) = &serving.gateway {
+        breaks.push("Clients of the gateway with virtual tokens notice nothing.");
+        if gateway.gate.has_real_tokens() {
+            breaks.push("The gateway accepts none of this account's earlier real tokens any more.");
+        }
+    }
+    breaks
+}
