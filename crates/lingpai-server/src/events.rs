@@ -78,6 +78,7 @@ struct Details<'a> {
     asks: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errcode: Option<i64>,
