@@ -31,7 +31,7 @@ pub(crate) fn list() -> Outcome {
 /// # Errors
 /// The first bench that fails.
 pub(crate) fn bench_all() -> Outcome {
-    tools::ensure(tools::FOR_TESTS)?;
+    prepare()?;
     benches()?.iter().try_for_each(Bench::run)
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn bench_all() -> Outcome {
 /// # Errors
 /// When there is no such bench or it fails.
 pub(crate) fn bench(name: &str) -> Outcome {
-    tools::ensure(tools::FOR_TESTS)?;
+    prepare()?;
     let benches = benches()?;
     let Some(bench) = benches.iter().find(|bench| bench.name == name) else {
         let names: Vec<&str> = benches.iter().map(|bench| bench.name.as_str()).collect();
@@ -63,6 +63,11 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     println!("==> random histories from PROPTEST_RNG_SEED={seed}");
     test::nextest(&options, arguments, &[("LINGPAI_SOAK", "1"), ("PROPTEST_RNG_SEED", &seed)])?;
     bench_all()
+}
+
+fn prepare() -> Outcome {
+    tools::ensure(tools::FOR_TESTS)?;
+    tools::ensure(tools::FOR_BENCHES)
 }
 
 struct Bench {

@@ -20,6 +20,12 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     ),
 ];
 
+/// What `cargo xtask bench` needs besides.
+pub(crate) const FOR_BENCHES: &[Tool] = &[
+    Tool::apt("nginx -v", &["nginx"], "the server is measured beside it"),
+    Tool::apt("taskset --version", &["util-linux"], "each server is measured on a core of its own"),
+];
+
 /// What `cargo xtask check` needs.
 pub(crate) const FOR_CHECKS: &[Tool] = &[
     Tool::component("cargo clippy --version", "clippy", "it lints"),
