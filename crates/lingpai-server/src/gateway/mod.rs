@@ -15,6 +15,7 @@ mod kept;
 mod ledger;
 mod look;
 mod meter;
+mod needs;
 mod pace;
 mod passing;
 mod repair;
@@ -81,10 +82,10 @@ struct Came<'a> {
 enum Second {
     /// The answer, and the token that it was sent with.
     Heard(Box<Heard>, Secret),
-    /// Its body is not there any more.
+    /// There is a better token, but the body is not there any more.
     NotKept,
     /// There was no better token, or no connection.
-    NotSent,
+    NotSent(Outcome),
 }
 
 impl Gateway {
@@ -183,16 +184,20 @@ impl Gateway {
 
         let until = call.moved_at() + self.settings.repair_deadline;
         let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
-        let (answer, outcome) = match self.once_more(serving, &call, better).await? {
+        let second = match better {
+            Ok(better) => self.once_more(serving, &call, better).await?,
+            Err(outcome) => Second::NotSent(outcome),
+        };
+        let (answer, outcome) = match second {
             Second::Heard(second, token) => {
                 let outcome = match call.blames_the_token(&second) {
-                    Some(_) => Outcome::InVain,
+                    Some(_) => Outcome::AtFault,
                     None => Outcome::Mended,
                 };
                 (call.answer(*second, &token, Some(DONE)), outcome)
             }
-            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::InVain),
-            Second::NotSent => (call.answer(first, &token, None), Outcome::InVain),
+            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::Mended),
+            Second::NotSent(outcome) => (call.answer(first, &token, None), outcome),
         };
         self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
         Ok(answer)
@@ -214,7 +219,7 @@ impl Gateway {
         Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
     }
 
-    /// Sends a refused call once more, with a better token if there is one.
+    /// Sends a refused call once more, with a better token.
     ///
     /// # Errors
     /// If it was sent and brought no answer: then the first answer is not true any more.
@@ -222,13 +227,12 @@ impl Gateway {
         &self,
         serving: &Serving,
         call: &Call<'_>,
-        better: Option<Secret>,
+        token: Secret,
     ) -> Result<Second, Trouble> {
-        let Some(token) = better else { return Ok(Second::NotSent) };
         let Some(sending) = call.upload.again().await else { return Ok(Second::NotKept) };
         match self.send(serving, call, &call.target(&token), sending).await {
             Ok(heard) => Ok(Second::Heard(Box::new(heard), token)),
-            Err(Trouble::Unreachable) => Ok(Second::NotSent),
+            Err(Trouble::Unreachable) => Ok(Second::NotSent(Outcome::NoBetterToken)),
             Err(trouble) => Err(trouble),
         }
     }

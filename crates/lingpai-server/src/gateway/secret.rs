@@ -13,7 +13,8 @@ use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::{AccountId, Secret};
 
 use super::hosts::{Destination, Host};
-use super::rules::{COMPONENT, Gate, PROVIDER, is_under};
+use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::rules::Gate;
 use super::target::{decoded, values_of};
 use super::who::{Calling, Means};
 use crate::native::bearer;
