@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::StoreError;
+use lingpai_server::gateway::{self, Settings as Gateway};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -36,6 +37,7 @@ pub(crate) struct InForce {
 pub(crate) struct Follower<'a> {
     in_force: InForce,
     keeping: &'a mut Keeping,
+    gateway: gateway::Control,
     hangups: Hangups,
     /// The configuration in force is not in the store yet.
     merges: bool,
@@ -45,8 +47,13 @@ pub(crate) struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Of a configuration that the engine is in line with.
-    pub(crate) fn new(in_force: InForce, keeping: &'a mut Keeping, hangups: Hangups) -> Self {
-        Self { in_force, keeping, hangups, merges: false, failing: false }
+    pub(crate) fn new(
+        in_force: InForce,
+        keeping: &'a mut Keeping,
+        gateway: gateway::Control,
+        hangups: Hangups,
+    ) -> Self {
+        Self { in_force, keeping, gateway, hangups, merges: false, failing: false }
     }
 
     /// Follows until the future is dropped.
@@ -109,15 +116,17 @@ impl<'a> Follower<'a> {
         }
         if config.upstream != before.upstream {
             self.keeping.reach(config.upstream.clone())?;
+            self.gateway.reach(&config.upstream)?;
         }
+        let gateway = before.gateway.clone();
+        let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
         if config.log.level != before.log.level {
             self.in_force.level.change(&config.log.level);
         }
         for (name, is_changed) in [
             ("listen", config.listen != before.listen),
             ("store", !config.store.is(&before.store)),
-            // With it, the way in which the gateway reaches WeChat.
-            ("gateway", config.gateway != before.gateway),
+            ("gateway", config.gateway != gateway),
             ("log.format", config.log.format != before.log.format),
         ] {
             if is_changed {
@@ -127,9 +136,9 @@ impl<'a> Follower<'a> {
             }
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, ref store, ref gateway, ref log, .. } = *before;
+        let Config { listen, ref store, ref log, .. } = *before;
         let log = config::Log { format: log.format, ..config.log };
-        let (store, gateway) = (store.clone(), gateway.clone());
+        let store = store.clone();
         self.in_force.config = Config { listen, store, gateway, log, ..config };
         self.merges = true;
         Ok(())

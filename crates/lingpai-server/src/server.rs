@@ -133,6 +133,11 @@ impl Bound {
         self.local_addr
     }
 
+    /// What can be changed of the gateway while it serves.
+    pub fn gateway(&self) -> gateway::Control {
+        gateway::Control(Arc::clone(&self.serving))
+    }
+
     /// Answers until `shutdown` is done, and [`Limits::notice`] after it. Then nothing new is accepted, long polls are answered at once, and other
     /// requests under way have [`Limits::grace`] to end; what has not ended by then is cut.
     ///

@@ -57,9 +57,10 @@ async fn serve(
         );
     }
     tracing::info!(accounts, "listening on http://{}", bound.local_addr());
+    let control = bound.gateway();
     tokio::select! {
         () = bound.serve(end) => {}
-        never = Follower::new(in_force, keeping, hangups).follow() => match never {},
+        never = Follower::new(in_force, keeping, control, hangups).follow() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

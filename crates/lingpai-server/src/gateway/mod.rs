@@ -18,6 +18,7 @@ mod meter;
 mod needs;
 mod pace;
 mod passing;
+mod places;
 mod repair;
 mod rules;
 mod secret;
@@ -28,20 +29,23 @@ mod upload;
 mod upstream;
 mod who;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::{AccountId, CredentialId, Directory, Secret};
-use lingpai_wechat::Error;
+use lingpai_wechat::{Error, wire};
 use tokio::time::{Instant, timeout};
 
 use self::aside::Place;
 use self::breaker::{Caller, Outcome};
 use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
+use self::places::Places;
 use self::repair::Repairs;
 use self::rules::{Gate, Permit, permit, permit_passing};
 use self::secret::{Carries, SecretCall, put_in};
@@ -63,9 +67,30 @@ pub(crate) use self::trouble::Trouble;
 pub(crate) struct Gateway {
     pub(crate) gate: Gate,
     settings: Settings,
-    upstream: Upstream,
-    place: Arc<Place>,
+    upstream: ArcSwap<Upstream>,
+    places: Places,
+    aside: Arc<Place>,
     repairs: Repairs,
+}
+
+/// What can be changed of the gateway of a running server.
+#[derive(Clone)]
+pub struct Control(pub(crate) Arc<Serving>);
+
+impl Control {
+    /// Has it reach WeChat in another way from the next call on. Does nothing if nothing is forwarded.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed; then the way is as before.
+    pub fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
+        self.0.gateway.as_ref().map_or(Ok(()), |gateway| gateway.reach(upstream))
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Control")
+    }
 }
 
 /// A call as it came.
@@ -96,11 +121,21 @@ impl Gateway {
     pub(crate) fn new(settings: Settings, directory: Arc<dyn Directory>) -> Result<Self, Error> {
         Ok(Self {
             gate: Gate::new(settings.rules.clone(), directory),
-            upstream: Upstream::new(&settings)?,
-            place: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
+            upstream: ArcSwap::from_pointee(Upstream::new(&settings.upstream, &settings)?),
+            places: Places::new(&settings),
+            aside: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
             repairs: Repairs::default(),
             settings,
         })
+    }
+
+    /// Reaches WeChat in another way from the next call on.
+    ///
+    /// # Errors
+    /// As of [`Gateway::new`]; then the way is as before.
+    fn reach(&self, wire: &wire::Settings) -> Result<(), Error> {
+        self.upstream.store(Arc::new(Upstream::new(wire, &self.settings)?));
+        Ok(())
     }
 
     /// A path without the prefix that everything is mounted under, if it has one.
@@ -112,7 +147,7 @@ impl Gateway {
 
     /// How many bytes of bodies are kept aside in files.
     pub(crate) fn bytes_aside(&self) -> u64 {
-        self.place.taken()
+        self.aside.taken()
     }
 
     /// Forwards a call and answers with what upstream says. What goes wrong is said as the caller's SDK reads it.
@@ -213,8 +248,8 @@ impl Gateway {
     ) -> Result<Call<'a>, Refusal> {
         let Came { serving, head, body, destination, .. } = came;
         let pace = serving.limits.body_time;
-        let upload = Upload::take(body, &self.settings, &self.place, pace).await?;
-        let place = self.upstream.place().await?;
+        let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
+        let place = self.places.take().await?;
         let begun = Instant::now();
         Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
     }
@@ -245,7 +280,8 @@ impl Gateway {
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Heard, Trouble> {
-        let (head, body) = self.upstream.send(call, target, sending).await?.into_parts();
+        let upstream = self.upstream.load_full();
+        let (head, body) = upstream.send(call, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;

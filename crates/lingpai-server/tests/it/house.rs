@@ -38,6 +38,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<HouseClock>,
     /// May read and report [`KEPT`].
     pub(crate) key: String,
+    pub(crate) gateway: gateway::Control,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -79,12 +80,12 @@ impl House {
             server = server.with_gateway(gateway);
         }
         let bound: Bound = server.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let addr = bound.local_addr();
+        let (addr, gateway) = (bound.local_addr(), bound.gateway());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(bound.serve(async {
             let _ = stopped.await;
         }));
-        Self { addr, upstream, directory, registry, clock, key, stop: Some(stop), running }
+        Self { addr, upstream, directory, registry, clock, key, gateway, stop: Some(stop), running }
     }
 
     /// Another server of the same accounts, which does not listen yet.
