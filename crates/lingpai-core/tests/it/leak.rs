@@ -1,6 +1,6 @@
 //! A leaked token: ended by new ones, as soon and as sparingly as upstream allows. Each name goes on from "a leaked token".
 
-use lingpai_core::rotation::{Fact, Reason};
+use lingpai_core::rotation::{Fact, Reason, Saved};
 use lingpai_core::{Class, Failure, Policy, Profile, Way};
 
 use crate::machine::{LIFE, MINUTE, Machine, SECOND, STABLE, rotates, transient, way_of};
@@ -72,4 +72,18 @@ fn of_an_account_out_of_quota_waits_for_the_quota_and_not_for_the_other_family()
     machine.tell(Fact::Compromised);
     machine.fail(Failure::new(Class::Quota, "reach max api daily quota limit"));
     assert_eq!(way_of(machine.until_step()), Way::Primary);
+}
+
+#[test]
+fn is_forced_out_once_more_30_seconds_after_the_first_answer() {
+    let mut machine = Machine::stable().with_token();
+    machine.tell(Fact::Compromised);
+    machine.begin();
+    let admission = machine.admit("B", LIFE, Way::Forced);
+    machine.pass(5 * SECOND); // The call was on its way to upstream, which counts from when it came.
+    let (way, reason) = (Way::Forced, Reason::Compromised);
+    machine.tell(Fact::Issued { admission, way, reason, saved: Saved::Yes, fence: None });
+    let answered = machine.now.instant;
+    assert!(rotates(machine.until_step(), Reason::Compromised));
+    assert_eq!(machine.now.instant.since(answered), 30 * SECOND);
 }
