@@ -11,6 +11,7 @@ use std::time::Duration;
 use lingpai_core::StoreError;
 use lingpai_server::Tls;
 use lingpai_server::change::Changes;
+use lingpai_server::gateway::{self, Settings as Gateway};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
@@ -39,6 +40,7 @@ pub(crate) struct InForce {
 pub(crate) struct Follower<'a> {
     in_force: InForce,
     keeping: &'a mut Keeping,
+    gateway: gateway::Control,
     hangups: Hangups,
     /// What is shown on the encrypted listeners, if there are any.
     tls: Option<Tls>,
@@ -55,11 +57,12 @@ impl<'a> Follower<'a> {
     pub(crate) fn new(
         in_force: InForce,
         keeping: &'a mut Keeping,
+        gateway: gateway::Control,
         hangups: Hangups,
         tls: Option<Tls>,
         changes: Changes,
     ) -> Self {
-        Self { in_force, keeping, hangups, tls, changes, merges: false, failing: false }
+        Self { in_force, keeping, gateway, hangups, tls, changes, merges: false, failing: false }
     }
 
     /// Follows until the future is dropped.
@@ -129,7 +132,10 @@ impl<'a> Follower<'a> {
         }
         if config.upstream != before.upstream {
             self.keeping.reach(config.upstream.clone())?;
+            self.gateway.reach(&config.upstream)?;
         }
+        let gateway = before.gateway.clone();
+        let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
         if config.log.level != before.log.level {
             self.in_force.level.change(&config.log.level);
         }
@@ -141,8 +147,7 @@ impl<'a> Follower<'a> {
         }
         let others = [
             ("store", !config.store.is(&before.store)),
-            // With it, the way in which the gateway reaches WeChat.
-            ("gateway", config.gateway != before.gateway),
+            ("gateway", config.gateway != gateway),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -151,9 +156,9 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, gateway, log, .. } = before;
+        let Config { listen, store, log, .. } = before;
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let (store, gateway) = (store.clone(), gateway.clone());
+        let store = store.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
         self.in_force.config = Config { listen, store, gateway, log, ..config };
         self.merges = true;

@@ -98,9 +98,10 @@ impl ApiKey {
             && (self.rights.contains(&right) || self.rights.contains(&Right::Admin))
     }
 
-    /// Whether the paths in WeChat's shape give it virtual tokens: it may use the gateway, and never sees a real token.
+    /// Whether the paths in WeChat's shape give it virtual tokens: it may use the gateway, never sees a real token, and its
+    /// virtual ones are known again.
     pub fn is_given_virtual_tokens(&self) -> bool {
-        self.has(Right::Gateway) && !self.has(Right::TokenRead)
+        self.has(Right::Gateway) && !self.has(Right::TokenRead) && self.virtual_hash.is_some()
     }
 
     /// Whether it may be used from this address.
@@ -363,6 +364,16 @@ mod tests {
         assert_eq!(from(&admin, "10.1.2.3"), Ok(()));
         assert_eq!(from(&admin, "::1"), Ok(()));
         assert_eq!(from(&admin, "203.0.113.7"), Err(Denied::Network));
+    }
+
+    #[test]
+    fn virtual_tokens_are_for_those_who_may_use_the_gateway_and_see_no_real_one() {
+        let given = |rights: &[Right]| key(rights, Accounts::All).is_given_virtual_tokens();
+        assert!(given(&[Right::Gateway]) && given(&[Right::Gateway, Right::SecretLogin]));
+        assert!(!given(&[Right::Gateway, Right::TokenRead]) && !given(&[Right::Admin]));
+        assert!(!given(&[Right::Ticket]));
+        let old = ApiKey { virtual_hash: None, ..key(&[Right::Gateway], Accounts::All) };
+        assert!(!old.is_given_virtual_tokens(), "it would not be known at the gateway");
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl Bound {
         self.listeners.local_addr().unwrap_or(none)
     }
 
+    /// What can be changed of the gateway while it serves.
+    pub fn gateway(&self) -> gateway::Control {
+        gateway::Control(Arc::clone(&self.serving))
+    }
+
     /// Answers until `shutdown` is done, and [`Limits::notice`] after it. Then nothing new is accepted but what waits
     /// already, long polls are answered at once, and other requests under way have [`Limits::grace`] to end; what has not
     /// ended by then is cut.

@@ -105,9 +105,11 @@ async fn serve(
     for address in bound.addresses() {
         tracing::info!(accounts, "listening on {address}");
     }
+    let control = bound.gateway();
+    let follower = Follower::new(in_force, keeping, control, hangups, tls, changes);
     tokio::select! {
         () = bound.serve(end) => {}
-        never = Follower::new(in_force, keeping, hangups, tls, changes).follow() => match never {},
+        never = follower.follow() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

@@ -33,7 +33,8 @@ impl Rotation {
             self.quota = None;
         }
         if way == Way::Forced {
-            self.last_forced = Some(admission.issued_at.instant);
+            // Upstream counts from when it got the call, which was before it answered.
+            self.last_forced = Some(at.instant);
         }
         let before = self.current;
         let mut held = Held {

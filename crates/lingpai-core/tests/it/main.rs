@@ -14,6 +14,7 @@
 
 mod edges;
 mod keeper;
+mod leak;
 mod machine;
 mod properties;
 mod reports;

@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tempfile::NamedTempFile;
 use tokio::fs::File;
@@ -17,6 +17,8 @@ pub(super) struct Place {
     dir: PathBuf,
     most: u64,
     taken: AtomicU64,
+    /// Whether the last body could not be kept, so that it is said once.
+    failing: AtomicBool,
 }
 
 /// A file in it.
@@ -35,12 +37,30 @@ struct Room {
 
 impl Place {
     pub(super) fn new(dir: &Path, most: u64) -> Self {
-        Self { dir: dir.to_owned(), most, taken: AtomicU64::new(0) }
+        Self {
+            dir: dir.to_owned(),
+            most,
+            taken: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+        }
     }
 
     /// How many bytes are taken.
     pub(super) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Says why a body could not be kept, the first time that one after another could not.
+    pub(super) fn tell(&self, error: &io::Error) {
+        if self.failing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%error, "a body could not be kept aside");
+        } else {
+            tracing::warn!(
+                %error,
+                "bodies cannot be kept aside, so calls with large ones cannot be sent again. See to `gateway.spool-dir` \
+                 and `gateway.spool-limit`"
+            );
+        }
     }
 
     /// A new file with room for so many bytes.
@@ -50,11 +70,17 @@ impl Place {
         let dir = self.dir.clone();
         let make = move || tempfile::NamedTempFile::new_in(dir).map(NamedTempFile::into_file);
         let file = tokio::task::spawn_blocking(make).await.map_err(io::Error::other)??;
+        self.failing.store(false, Ordering::Relaxed);
         Ok(Aside { file: File::from_std(file), room })
     }
 }
 
 impl Aside {
+    /// The place that it is in.
+    pub(super) fn place(&self) -> &Place {
+        &self.room.place
+    }
+
     /// Takes room for so many bytes more.
     pub(super) fn widen(&mut self, bytes: u64) -> io::Result<()> {
         self.room.widen(bytes)

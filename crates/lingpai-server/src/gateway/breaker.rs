@@ -20,7 +20,8 @@ const SILENCE: Duration = Duration::from_mins(10);
 /// How many refusals in vain are looked into in a window: of one client's calls of one path, of one client's calls, and
 /// of all calls for one account.
 const LOOKED_INTO: [u32; 3] = [3, 10, 30];
-/// After how many refusals in a row in a window one client's calls of one path are not forwarded until it ends.
+/// After how many refusals in a row in a window, all of them the call's own fault, one client's calls of one path are not
+/// forwarded until it ends.
 const FORWARDED: u32 = 20;
 /// How many clients, accounts and paths are remembered at once.
 const MOST: usize = 8192;
@@ -39,8 +40,12 @@ pub(super) struct Caller<'a> {
 pub(super) enum Outcome {
     /// Another token mended it.
     Mended,
-    /// Nothing did.
-    InVain,
+    /// The token is good, or another one was refused too: the call is at fault.
+    AtFault,
+    /// There is no better token now, whatever is at fault.
+    NoBetterToken,
+    /// It was not looked into: there were too many already.
+    NotLookedInto,
 }
 
 impl Outcome {
@@ -48,12 +53,14 @@ impl Outcome {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Mended => "mended",
-            Self::InVain => "in-vain",
+            Self::AtFault => "call-at-fault",
+            Self::NoBetterToken => "no-better-token",
+            Self::NotLookedInto => "not-looked-into",
         }
     }
 }
 
-/// What is to be told: so many refusals within a window.
+/// What is to be told: so many refusals within a window, though the token is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Alarm {
     pub(super) refusals: u32,
@@ -72,6 +79,8 @@ pub(super) struct Breaker {
 struct Count {
     since: Instant,
     refusals: u32,
+    /// Those in a row in which the call was at fault.
+    at_fault: u32,
     /// The errcode of the last one.
     errcode: i64,
     told_at: Option<Instant>,
@@ -87,7 +96,7 @@ impl Breaker {
     pub(super) fn forwards(&self, caller: Caller<'_>, now: Instant) -> Result<(), i64> {
         let [path, ..] = self.keys(caller);
         match self.live(path, now) {
-            Some(count) if count.refusals >= FORWARDED => Err(count.errcode),
+            Some(count) if count.at_fault >= FORWARDED => Err(count.errcode),
             _ => Ok(()),
         }
     }
@@ -118,7 +127,14 @@ impl Breaker {
             self.count(key, errcode, now);
         }
         let count = self.count(path, errcode, now)?;
-        let is_much = count.refusals >= LOOKED_INTO[0];
+        // What was not looked into is what those before it were.
+        let is_at_fault = match outcome {
+            Outcome::AtFault => true,
+            Outcome::NotLookedInto => count.at_fault > 0,
+            Outcome::NoBetterToken | Outcome::Mended => false,
+        };
+        count.at_fault += u32::from(is_at_fault);
+        let is_much = is_at_fault && count.refusals >= LOOKED_INTO[0];
         if !is_much || count.told_at.is_some_and(|at| now.since(at) < SILENCE) {
             return None;
         }
@@ -131,7 +147,7 @@ impl Breaker {
         self.sweep(now);
         let [path, ..] = self.keys(caller);
         if let Some(count) = self.counts.get_mut(&path) {
-            count.refusals = 0;
+            (count.refusals, count.at_fault) = (0, 0);
         }
     }
 
@@ -153,10 +169,10 @@ impl Breaker {
         if self.counts.len() >= MOST && !self.counts.contains_key(&key) {
             return None;
         }
-        let fresh = Count { since: now, refusals: 0, errcode, told_at: None };
+        let fresh = Count { since: now, refusals: 0, at_fault: 0, errcode, told_at: None };
         let count = self.counts.entry(key).or_insert(fresh);
         if now.since(count.since) >= WINDOW {
-            (count.since, count.refusals) = (now, 0);
+            (count.since, count.refusals, count.at_fault) = (now, 0, 0);
         }
         count.refusals = count.refusals.saturating_add(1);
         count.errcode = errcode;
@@ -192,7 +208,7 @@ mod tests {
         let mut alarms = Vec::new();
         for path in paths {
             let caller = Caller { key: Some(KeyHash::of(client)), account: &account, path };
-            let refuse = |_| breaker.refused(caller, 40001, Outcome::InVain, at(0));
+            let refuse = |_| breaker.refused(caller, 40001, Outcome::AtFault, at(0));
             alarms.extend((0..times).filter_map(refuse));
         }
         (breaker, account, alarms)
@@ -221,7 +237,7 @@ mod tests {
         assert!(breaker.looks_into(caller("b", &account, "/new"), at(1)));
         for client in 0..20 {
             let client = client.to_string();
-            breaker.refused(caller(&client, &account, "/x"), 40001, Outcome::InVain, at(1));
+            breaker.refused(caller(&client, &account, "/x"), 40001, Outcome::AtFault, at(1));
         }
         assert!(!breaker.looks_into(caller("new", &account, "/new"), at(1)));
         let other = "wx2".parse().unwrap();
@@ -238,11 +254,24 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_cannot_be_replaced_now_stops_nobody_but_is_not_asked_about_without_end() {
+        let (mut breaker, account) = (Breaker::default(), account());
+        let it = caller("a", &account, "/x");
+        for _ in 0..100 {
+            let looks = breaker.looks_into(it, at(0));
+            let outcome = if looks { Outcome::NoBetterToken } else { Outcome::NotLookedInto };
+            assert_eq!(breaker.refused(it, 40001, outcome, at(0)), None);
+        }
+        assert!(!breaker.looks_into(it, at(1)));
+        assert_eq!(breaker.forwards(it, at(1)), Ok(()));
+    }
+
+    #[test]
     fn calls_that_go_through_in_between_are_no_loop() {
         let (mut breaker, account, _) = refused(FORWARDED - 1, "a", &["/x"]);
         let it = caller("a", &account, "/x");
         breaker.went_through(it, at(1));
-        breaker.refused(it, 40001, Outcome::InVain, at(1));
+        breaker.refused(it, 40001, Outcome::AtFault, at(1));
         assert_eq!(breaker.forwards(it, at(1)), Ok(()));
         breaker.refused(it, 40001, Outcome::Mended, at(1));
         assert!(breaker.live(breaker.keys(it)[0], at(1)).is_none());
@@ -253,7 +282,7 @@ mod tests {
         let (mut breaker, account, _) = refused(3, "a", &["/x"]);
         let mut refuse = |second| {
             let it = caller("a", &account, "/x");
-            breaker.refused(it, 40001, Outcome::InVain, at(second)).is_some()
+            breaker.refused(it, 40001, Outcome::AtFault, at(second)).is_some()
         };
         let told: Vec<u64> = (60..1300).filter(|second| refuse(*second)).collect();
         assert_eq!(told, [602, 1202], "a window begins at 600, and three are needed");
@@ -266,11 +295,11 @@ mod tests {
         let (mut breaker, account) = (Breaker::default(), account());
         for n in 0..MOST * 2 {
             let path = format!("/{n}");
-            breaker.refused(caller("a", &account, &path), 40001, Outcome::InVain, at(0));
+            breaker.refused(caller("a", &account, &path), 40001, Outcome::AtFault, at(0));
         }
         assert!(breaker.counts.len() <= MOST);
         assert!(!breaker.looks_into(caller("a", &account, "/new"), at(1)));
-        breaker.refused(caller("a", &account, "/new"), 40001, Outcome::InVain, at(61));
+        breaker.refused(caller("a", &account, "/new"), 40001, Outcome::AtFault, at(61));
         assert_eq!(breaker.counts.len(), 3);
     }
 }

@@ -90,19 +90,11 @@ impl Kept {
     }
 
     fn give_up(&mut self, error: &io::Error) {
-        tell_of_no_room(error);
-        self.aside = None;
+        if let Some(aside) = self.aside.take() {
+            aside.place().tell(error);
+        }
         self.unwritten = Bytes::new();
     }
-}
-
-/// Says why a body could not be kept.
-pub(super) fn tell_of_no_room(error: &io::Error) {
-    tracing::warn!(
-        %error,
-        "a body could not be kept aside, so its call cannot be sent again. See to `gateway.spool-dir` and \
-         `gateway.spool-limit`"
-    );
 }
 
 #[cfg(test)]

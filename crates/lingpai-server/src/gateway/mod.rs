@@ -15,8 +15,10 @@ mod kept;
 mod ledger;
 mod look;
 mod meter;
+mod needs;
 mod pace;
 mod passing;
+mod places;
 mod repair;
 mod rules;
 mod secret;
@@ -27,20 +29,23 @@ mod upload;
 mod upstream;
 mod who;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::{AccountId, CredentialId, Directory, Secret};
-use lingpai_wechat::Error;
+use lingpai_wechat::{Error, wire};
 use tokio::time::{Instant, timeout};
 
 use self::aside::Place;
 use self::breaker::{Caller, Outcome};
 use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
+use self::places::Places;
 use self::repair::Repairs;
 use self::rules::{Gate, Permit, permit, permit_passing};
 use self::secret::{Carries, SecretCall, put_in};
@@ -62,9 +67,30 @@ pub(crate) use self::trouble::Trouble;
 pub(crate) struct Gateway {
     pub(crate) gate: Gate,
     settings: Settings,
-    upstream: Upstream,
-    place: Arc<Place>,
+    upstream: ArcSwap<Upstream>,
+    places: Places,
+    aside: Arc<Place>,
     repairs: Repairs,
+}
+
+/// What can be changed of the gateway of a running server.
+#[derive(Clone)]
+pub struct Control(pub(crate) Arc<Serving>);
+
+impl Control {
+    /// Has it reach WeChat in another way from the next call on. Does nothing if nothing is forwarded.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed; then the way is as before.
+    pub fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
+        self.0.gateway.as_ref().map_or(Ok(()), |gateway| gateway.reach(upstream))
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Control")
+    }
 }
 
 /// A call as it came.
@@ -81,10 +107,10 @@ struct Came<'a> {
 enum Second {
     /// The answer, and the token that it was sent with.
     Heard(Box<Heard>, Secret),
-    /// Its body is not there any more.
+    /// There is a better token, but the body is not there any more.
     NotKept,
     /// There was no better token, or no connection.
-    NotSent,
+    NotSent(Outcome),
 }
 
 impl Gateway {
@@ -95,11 +121,21 @@ impl Gateway {
     pub(crate) fn new(settings: Settings, directory: Arc<dyn Directory>) -> Result<Self, Error> {
         Ok(Self {
             gate: Gate::new(settings.rules.clone(), directory),
-            upstream: Upstream::new(&settings)?,
-            place: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
+            upstream: ArcSwap::from_pointee(Upstream::new(&settings.upstream, &settings)?),
+            places: Places::new(&settings),
+            aside: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
             repairs: Repairs::default(),
             settings,
         })
+    }
+
+    /// Reaches WeChat in another way from the next call on.
+    ///
+    /// # Errors
+    /// As of [`Gateway::new`]; then the way is as before.
+    fn reach(&self, wire: &wire::Settings) -> Result<(), Error> {
+        self.upstream.store(Arc::new(Upstream::new(wire, &self.settings)?));
+        Ok(())
     }
 
     /// A path without the prefix that everything is mounted under, if it has one.
@@ -111,7 +147,7 @@ impl Gateway {
 
     /// How many bytes of bodies are kept aside in files.
     pub(crate) fn bytes_aside(&self) -> u64 {
-        self.place.taken()
+        self.aside.taken()
     }
 
     /// Forwards a call and answers with what upstream says. What goes wrong is said as the caller's SDK reads it.
@@ -183,16 +219,20 @@ impl Gateway {
 
         let until = call.moved_at() + self.settings.repair_deadline;
         let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
-        let (answer, outcome) = match self.once_more(serving, &call, better).await? {
+        let second = match better {
+            Ok(better) => self.once_more(serving, &call, better).await?,
+            Err(outcome) => Second::NotSent(outcome),
+        };
+        let (answer, outcome) = match second {
             Second::Heard(second, token) => {
                 let outcome = match call.blames_the_token(&second) {
-                    Some(_) => Outcome::InVain,
+                    Some(_) => Outcome::AtFault,
                     None => Outcome::Mended,
                 };
                 (call.answer(*second, &token, Some(DONE)), outcome)
             }
-            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::InVain),
-            Second::NotSent => (call.answer(first, &token, None), Outcome::InVain),
+            Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::Mended),
+            Second::NotSent(outcome) => (call.answer(first, &token, None), outcome),
         };
         self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
         Ok(answer)
@@ -208,13 +248,13 @@ impl Gateway {
     ) -> Result<Call<'a>, Refusal> {
         let Came { serving, head, body, destination, .. } = came;
         let pace = serving.limits.body_time;
-        let upload = Upload::take(body, &self.settings, &self.place, pace).await?;
-        let place = self.upstream.place().await?;
+        let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
+        let place = self.places.take().await?;
         let begun = Instant::now();
         Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
     }
 
-    /// Sends a refused call once more, with a better token if there is one.
+    /// Sends a refused call once more, with a better token.
     ///
     /// # Errors
     /// If it was sent and brought no answer: then the first answer is not true any more.
@@ -222,13 +262,12 @@ impl Gateway {
         &self,
         serving: &Serving,
         call: &Call<'_>,
-        better: Option<Secret>,
+        token: Secret,
     ) -> Result<Second, Trouble> {
-        let Some(token) = better else { return Ok(Second::NotSent) };
         let Some(sending) = call.upload.again().await else { return Ok(Second::NotKept) };
         match self.send(serving, call, &call.target(&token), sending).await {
             Ok(heard) => Ok(Second::Heard(Box::new(heard), token)),
-            Err(Trouble::Unreachable) => Ok(Second::NotSent),
+            Err(Trouble::Unreachable) => Ok(Second::NotSent(Outcome::NoBetterToken)),
             Err(trouble) => Err(trouble),
         }
     }
@@ -241,7 +280,8 @@ impl Gateway {
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Heard, Trouble> {
-        let (head, body) = self.upstream.send(call, target, sending).await?.into_parts();
+        let upstream = self.upstream.load_full();
+        let (head, body) = upstream.send(call, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lingpai_core::event::What;
-use lingpai_core::keeper::Reported;
+use lingpai_core::keeper::{self, Reported};
 use lingpai_core::{CredentialId, Instant, Secret};
 use lingpai_wechat::catalogue::{self, Nature, Scope};
 use tokio::time::timeout_at;
@@ -56,7 +56,7 @@ impl Repairs {
         }
     }
 
-    /// A better token than the one that was refused, if there is one or one can be had until then.
+    /// A better token than the one that was refused, or why there is none until then.
     pub(super) async fn better_token(
         &self,
         serving: &Serving,
@@ -64,21 +64,25 @@ impl Repairs {
         caller: Caller<'_>,
         refused: &Secret,
         until: tokio::time::Instant,
-    ) -> Option<Secret> {
+    ) -> Result<Secret, Outcome> {
         // Another call may have had it replaced meanwhile: that costs nobody anything.
-        let current = serving.registry.with(credential, |keeper| keeper.token())?;
-        let current = current.map(|token| token.value.clone());
-        if current.as_ref().is_some_and(|current| current != refused) {
-            return current;
+        let Some(keeper) = serving.registry.get(credential) else {
+            return Err(Outcome::NoBetterToken);
+        };
+        let current = keeper.token().map(|token| token.value.clone());
+        if let Some(current) = current.filter(|current| current != refused) {
+            return Ok(current);
         }
         if !self.lock().looks_into(caller, serving.registry.clock().coarse()) {
-            return None;
+            return Err(Outcome::NotLookedInto);
         }
-        let keeper = serving.registry.get(credential)?;
         // If the time is over, the trial or the fetch goes on for those who come next.
         let reported = timeout_at(until, keeper.report_invalid(refused.expose())).await;
-        let Ok(Ok(Reported { token, .. })) = reported else { return None };
-        (token.value != *refused).then(|| token.value.clone())
+        match reported {
+            Ok(Ok(Reported { token, .. })) if token.value != *refused => Ok(token.value.clone()),
+            Ok(Ok(Reported { outcome: keeper::Outcome::Accepted, .. })) => Err(Outcome::AtFault),
+            _ => Err(Outcome::NoBetterToken),
+        }
     }
 
     /// Takes in what became of a call that was refused because of its token, and tells of loops.

@@ -13,9 +13,10 @@ use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::{AccountId, Secret};
 
 use super::hosts::{Destination, Host};
-use super::rules::{COMPONENT, Gate, PROVIDER, is_under};
+use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::rules::Gate;
 use super::target::{decoded, values_of};
-use super::who::{Calling, Means};
+use super::who::Calling;
 use crate::native::bearer;
 use crate::refusal::{Parameter, Reads, Refusal};
 use crate::serving::{Caller, Serving};
@@ -95,7 +96,7 @@ pub(super) async fn who(
         Ok::<_, Refusal>((account.clone(), key.hash))
     };
     let (account, key) = serving.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??;
-    Ok(Calling { account, key: Some(key), means: Means::Secret })
+    Ok(Calling { account, key: Some(key) })
 }
 
 /// A call in which the AppSecret stands where the client's key stood.

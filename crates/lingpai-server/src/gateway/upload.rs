@@ -16,7 +16,7 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::aside::{Aside, Place};
-use super::kept::{Kept, tell_of_no_room};
+use super::kept::Kept;
 use super::pace::Pace;
 use super::settings::Settings;
 use super::trouble::Trouble;
@@ -84,7 +84,7 @@ impl Upload {
             Some(length) => {
                 let aside = if length <= settings.replay_limit {
                     let made = place.file(length).await;
-                    made.inspect_err(tell_of_no_room).ok()
+                    made.inspect_err(|error| place.tell(error)).ok()
                 } else {
                     None
                 };
@@ -175,7 +175,7 @@ impl Upload {
         place: &Arc<Place>,
     ) -> Result<Self, Trouble> {
         let no_room = |error: io::Error| {
-            tell_of_no_room(&error);
+            place.tell(&error);
             Trouble::NoRoom
         };
         let mut memory = BytesMut::new();

@@ -1,9 +1,8 @@
-//! WeChat as the gateway reaches it: pooled connections, a bound on how many calls are under way, and the next of WeChat's
-//! hosts where no connection can be made. A call that was sent is never sent again from here.
+//! WeChat as the gateway reaches it: pooled connections, and the next of WeChat's hosts where no connection can be made. A
+//! call that was sent is never sent again from here.
 
 use std::error::Error as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Response;
@@ -11,10 +10,9 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lingpai_core::Secret;
-use lingpai_wechat::wire::{BaseUrl, Connector};
+use lingpai_wechat::wire::{self, BaseUrl, Connector};
 use lingpai_wechat::{Error, protocol};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
 use super::hosts::Host;
@@ -33,10 +31,6 @@ pub(super) struct Upstream {
     client: Client<Connector, Sending>,
     hosts: Hosts,
     preferred: Preferred,
-    places: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    queue: usize,
-    queue_time: Duration,
     /// How long may be spent on connections that cannot be made.
     connecting: Duration,
     deadline: Duration,
@@ -53,39 +47,25 @@ struct Hosts {
 }
 
 impl Upstream {
-    /// Nothing is sent before the first call.
+    /// WeChat reached like this, in calls with these settings. Nothing is sent before the first one.
     ///
     /// # Errors
     /// If the machine has no certificates to trust and they are needed, or a base URL cannot be made.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+    pub(super) fn new(wire: &wire::Settings, settings: &Settings) -> Result<Self, Error> {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(settings.connections)
             .http1_title_case_headers(true)
-            .build(Connector::new(&settings.upstream)?);
+            .build(Connector::new(wire)?);
         Ok(Self {
             client,
-            hosts: Hosts::new(&settings.upstream.hosts)?,
+            hosts: Hosts::new(&wire.hosts)?,
             preferred: Preferred::default(),
-            places: Arc::new(Semaphore::new(settings.connections)),
-            waiting: AtomicUsize::new(0),
-            queue: settings.queue,
-            queue_time: settings.queue_time,
-            connecting: settings.upstream.deadlines.call,
+            connecting: wire.deadlines.call,
             deadline: settings.deadline,
             unreachable: AtomicBool::new(false),
         })
-    }
-
-    /// A place among the calls that are under way, which its call has until it ends. Waits a little for one.
-    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Trouble> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(place);
-        }
-        let _waiting = Waiting::among(&self.waiting, self.queue).ok_or(Trouble::Busy)?;
-        let place = timeout(self.queue_time, Arc::clone(&self.places).acquire_owned()).await;
-        place.ok().and_then(Result::ok).ok_or(Trouble::Busy)
     }
 
     /// Sends a call, and waits for the head of its answer. `sending` is what the first host gets of its body.
@@ -227,23 +207,5 @@ impl Preferred {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<(usize, Instant)>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// One of those who wait for a place.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn among(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
-        // Counted first, so that the guard takes it back whatever follows.
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let guard = Self(waiting);
-        (before < most).then_some(guard)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

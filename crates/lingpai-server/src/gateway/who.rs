@@ -28,20 +28,6 @@ pub(crate) struct Calling {
     pub(crate) account: AccountId,
     /// The client's key; none if it showed a real token.
     pub(crate) key: Option<KeyHash>,
-    pub(crate) means: Means,
-}
-
-/// By what a caller is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Means {
-    /// A virtual token.
-    Virtual,
-    /// A key in the `Authorization` header.
-    Bearer,
-    /// A key where the AppSecret stands.
-    Secret,
-    /// A real token that Lingpai has issued.
-    RealToken,
 }
 
 /// Who makes a call that carries an account's token, or its secret.
@@ -128,7 +114,7 @@ async fn by_key(
             (None, _) => return Err(Refusal::from(Barred::AccountUnnamed)),
         };
         key.allows_from(caller.peer, Right::Gateway, &account, now)?;
-        Ok(Calling { account, key: Some(key.hash), means: Means::Bearer })
+        Ok(Calling { account, key: Some(key.hash) })
     };
     serving.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)?
 }
@@ -153,7 +139,7 @@ async fn by_virtual_token(
         }
         Some(Err(denied)) => return Err(denied.into()),
     };
-    for_one(named, Calling { account, key: Some(key), means: Means::Virtual })
+    for_one(named, Calling { account, key: Some(key) })
 }
 
 async fn by_real_token(
@@ -169,7 +155,7 @@ async fn by_real_token(
     }
     let found = gate.issued.find(&serving.registry, Fingerprint::of(token)).await;
     let account = found.ok_or(Barred::RealToken)?;
-    for_one(named, Calling { account, key: None, means: Means::RealToken })
+    for_one(named, Calling { account, key: None })
 }
 
 /// The token says which account is meant; whatever else says it must agree.

@@ -42,6 +42,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<HouseClock>,
     /// May read and report [`KEPT`].
     pub(crate) key: String,
+    pub(crate) gateway: gateway::Control,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -91,14 +92,14 @@ impl House {
             listeners.open(address, *surface).await.unwrap();
         }
         let bound: Bound = change(server).listen(listeners).await.unwrap();
-        let addr = bound.local_addr();
+        let (addr, gateway) = (bound.local_addr(), bound.gateway());
         let addresses = bound.addresses().cloned().collect();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(bound.serve(async {
             let _ = stopped.await;
         }));
         let stop = Some(stop);
-        Self { addr, addresses, upstream, directory, registry, clock, key, stop, running }
+        Self { addr, addresses, upstream, directory, registry, clock, key, gateway, stop, running }
     }
 
     /// Another server of the same accounts, which does not listen yet.

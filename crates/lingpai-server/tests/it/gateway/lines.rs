@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::stand_in::Plan;
+use super::stand_in::{Plan, StandIn};
 use super::{Answer, Forwarding, OK};
 use crate::house::PATIENCE;
 
@@ -27,6 +27,18 @@ async fn where_no_connection_can_be_made_the_next_host_is_asked() {
     assert_eq!(it.call("POST", "/cgi-bin/x", &body).await.text(), OK);
     assert_eq!(it.call("POST", "/cgi-bin/x", b"").await.text(), OK);
     assert_eq!(it.wechat.seen()[0].body, body);
+}
+
+#[tokio::test]
+async fn the_way_to_upstream_can_change_while_calls_are_made() {
+    let it = Forwarding::to(|_| Plan::json(OK)).await;
+    assert_eq!(it.get("/cgi-bin/x").await.text(), OK);
+    let other = StandIn::open(|_| Plan::json("{}")).await;
+    let mut way = lingpai_wechat::wire::Settings::default();
+    way.hosts.push(other.base());
+    it.house.gateway.reach(&way).unwrap();
+    assert_eq!(it.get("/cgi-bin/x").await.text(), "{}");
+    assert_eq!((it.wechat.seen().len(), other.seen().len()), (1, 1));
 }
 
 #[tokio::test]

@@ -183,6 +183,10 @@ async fn if_no_better_token_can_be_had_the_first_answer_is_the_answer() {
     it.house.upstream.fails_with(Failure::new(Class::NeedsPerson, "the secret is wrong"));
     let answer = it.get("/cgi-bin/x").await;
     assert_eq!((answer.text(), answer.header("x-lingpai-replay")), (REFUSED, None));
+    for _ in 0..25 {
+        // A token that cannot be replaced is not the client's fault.
+        assert_ne!(it.get("/cgi-bin/x").await.header("x-lingpai-error"), Some("looping"));
+    }
 
     let it = revoked().await;
     let unknown = Verdict::Inconclusive(Failure::new(Class::Transient, "busy"));

@@ -1,0 +1,52 @@
+//! What a path needs besides the right `gateway`: some would let a client go around Lingpai, or spend what is scarce.
+
+use lingpai_core::client::Right;
+
+use super::hosts::{Destination, Host};
+
+/// What a path needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Nothing else.
+    Gateway,
+    /// This right too.
+    Right(Right),
+    /// Lingpai answers it itself, or it is not forwarded at all.
+    Nobody,
+}
+
+impl Needs {
+    /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
+    /// than we are about case and a slash at the end, so they do not count.
+    pub(super) fn of(destination: &Destination<'_>) -> Self {
+        let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
+        match path.as_str() {
+            "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
+            "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
+                Self::Right(Right::QuotaClear)
+            }
+            // It answers with earlier requests as they were sent, the real token in them.
+            "/cgi-bin/openapi/rid/get" => Self::Right(Right::TokenRead),
+            "/cgi-bin/ticket/getticket" | "/cgi-bin/ticket/get" | "/cgi-bin/get_jsapi_ticket" => {
+                Self::Right(Right::Ticket)
+            }
+            "/sns/jscode2session" | "/sns/oauth2/access_token" => Self::Right(Right::SecretLogin),
+            path if is_under(path, COMPONENT) => Self::Right(Right::Admin),
+            path if destination.host == Host::WeCom && is_under(path, PROVIDER) => {
+                Self::Right(Right::Admin)
+            }
+            _ => Self::Gateway,
+        }
+    }
+}
+
+/// A third-party platform's own calls: its tokens, and the tokens and refresh tokens of those who authorised it.
+pub(super) const COMPONENT: &[&str] =
+    &["/cgi-bin/component/", "/sns/component/", "/sns/oauth2/component/"];
+/// The same of a WeCom service provider.
+pub(super) const PROVIDER: &[&str] =
+    &["/cgi-bin/service/", "/cgi-bin/corp/get_", "/cgi-bin/provider/"];
+
+pub(super) fn is_under(path: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| path.starts_with(beginning))
+}
