@@ -234,7 +234,7 @@ impl Gateway {
             Second::NotKept => (call.answer(first, &token, Some(IMPOSSIBLE)), Outcome::Mended),
             Second::NotSent(outcome) => (call.answer(first, &token, None), outcome),
         };
-        self.repairs.learn(serving, &credential, caller, errcode, outcome).await;
+        self.repairs.learn(serving, &credential, caller, errcode, outcome);
         Ok(answer)
     }
 

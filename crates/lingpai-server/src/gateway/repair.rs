@@ -86,7 +86,7 @@ impl Repairs {
     }
 
     /// Takes in what became of a call that was refused because of its token, and tells of loops.
-    pub(super) async fn learn(
+    pub(super) fn learn(
         &self,
         serving: &Serving,
         credential: &CredentialId,
@@ -121,9 +121,7 @@ impl Repairs {
 fn likely_cause(path: &str) -> &'static str {
     const PLATFORM: [&str; 4] =
         ["/cgi-bin/component/", "/wxa/", "/cgi-bin/wxopen/", "/cgi-bin/account/"];
-    if path.starts_with("/sns/") {
-        "the API takes the token of a user's log-in (OAuth), not the account's access_token"
-    } else if PLATFORM.iter().any(|beginning| path.starts_with(beginning)) {
+    if PLATFORM.iter().any(|beginning| path.starts_with(beginning)) {
         "the API is for third-party platforms and wants a component_access_token or an authorizer_access_token, or it is \
          not open to this account"
     } else {
