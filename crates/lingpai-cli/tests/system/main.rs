@@ -2,7 +2,8 @@
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments), `openapi` (what is
-//!   answered is as described), `reload` (a configuration that changes under load), `scaled` (a day in minutes).
+//!   answered is as described), `reload` (a configuration that changes under load), `scaled` (a day in minutes), `sdk`
+//!   (unmodified SDKs behind the gateway).
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -22,4 +23,5 @@ mod node;
 mod openapi;
 mod reload;
 mod scaled;
+mod sdk;
 mod stand;

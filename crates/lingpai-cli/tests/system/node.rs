@@ -108,12 +108,19 @@ impl Home {
             seen: Mutex::default(),
         };
         home.configure(accounts);
-        let output =
-            home.command(&["key", "create", "test", "--admin", "--json"]).output().unwrap();
+        home.key = home.key_for("test", &["admin"]);
+        home
+    }
+
+    /// Makes an API key with these rights.
+    pub(crate) fn key_for(&self, name: &str, rights: &[&str]) -> String {
+        let rights = rights.iter().flat_map(|right| ["--right", right]);
+        let arguments: Vec<_> =
+            ["key", "create", name, "--json"].into_iter().chain(rights).collect();
+        let output = self.command(&arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let made: Value = serde_json::from_slice(&output.stdout).unwrap();
-        home.key = made["key"].as_str().unwrap().to_owned();
-        home
+        made["key"].as_str().unwrap().to_owned()
     }
 
     /// Writes the configuration, with this many accounts.
