@@ -8,7 +8,7 @@
 mod check;
 mod long;
 mod process;
-mod python;
+mod programs;
 mod rules;
 mod test;
 mod tools;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is, from a machine that has only a Rust toolchain.
 
 use crate::process::{cargo, run};
-use crate::{Outcome, python, tools};
+use crate::{Outcome, programs, tools};
 
 /// The seed of random histories in the ordinary suite, which is the same every time.
 const SEED: &str = "20261123";
@@ -29,7 +29,7 @@ pub(crate) fn test(arguments: &[String]) -> Outcome {
 /// When something is missing and cannot be installed.
 pub(crate) fn prepare() -> Outcome {
     tools::ensure(tools::FOR_TESTS)?;
-    python::ensure(python::FOR_TESTS)
+    programs::ensure(programs::FOR_TESTS)
 }
 
 /// `cargo nextest run` with these options and what the user asked for; the profiles are in

@@ -18,6 +18,11 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         &["python3", "python3-venv"],
         "programs that hold the server to its description are written in Python",
     ),
+    Tool::apt(
+        "npm --version",
+        &["nodejs", "npm"],
+        "one of the SDKs that are tested runs on Node.js",
+    ),
 ];
 
 /// What `cargo xtask bench` needs besides.

@@ -30,5 +30,6 @@ mod reload;
 mod restart;
 mod revoked;
 mod scaled;
+mod sdk;
 mod stand;
 mod strain;
