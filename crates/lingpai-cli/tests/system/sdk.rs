@@ -225,6 +225,7 @@ async fn an_sdk_that_retries_for_ever_gets_through_to_wechat_a_few_times_only() 
     stage.wechat.world.with(|world, now| {
         world.fault(now, Fault::new(refusal).on("/cgi-bin/user/get")).unwrap();
     });
+    stage.home.token(0).await.unwrap();
     let before = stage.wechat.fetches();
     // wechatpy fetches a token and tries again whenever it sees 40001: only another answer ends that.
     for sdk in [Sdk::Wechatpy, Sdk::CoWechatApi] {

@@ -20,7 +20,7 @@ use crate::id::{CredentialId, Generation};
 use crate::issuer::{Issuer, Way};
 use crate::policy::{Policy, Refresh};
 use crate::registry::Shared;
-use crate::rotation::{Answer, Fact, Report, Rotation, Step};
+use crate::rotation::{Answer, Evidence, Fact, Report, Rotation, Step};
 use crate::store::Record;
 use crate::time::{Instant, Moment};
 use crate::token::{Fingerprint, Token};
@@ -150,6 +150,18 @@ impl Keeper {
     /// # Errors
     /// [`Unavailable`] if there is no good token now.
     pub async fn report_invalid(self: &Arc<Self>, value: &str) -> Result<Reported, Unavailable> {
+        self.report(value, Evidence::Claim).await
+    }
+
+    /// The same, with what there is besides somebody's word.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if there is no good token now.
+    pub async fn report(
+        self: &Arc<Self>,
+        value: &str,
+        evidence: Evidence,
+    ) -> Result<Reported, Unavailable> {
         let reported = Fingerprint::of(value);
         let mut tried = false;
         loop {
@@ -162,7 +174,7 @@ impl Keeper {
                 if state.retired {
                     return Err(self.unavailable(no_longer_kept(), Duration::ZERO));
                 }
-                let report = state.rotation.report(now, reported);
+                let report = state.rotation.report(now, reported, evidence);
                 self.drive(&mut state, now);
                 match report {
                     Report::Replaced if tried => Some(Outcome::Rotated),

@@ -15,6 +15,16 @@ pub enum Answer<'a> {
     Fail(&'a Trouble),
 }
 
+/// Why somebody calls a token invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// He says so: a call of his was refused, for whatever reason.
+    Claim,
+    /// A call that was sent at this time was refused, and its like went through before. A trial that was made earlier says
+    /// nothing about it: the token may have been killed since.
+    Change(Instant),
+}
+
 /// What somebody who reports a token as invalid is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -64,7 +74,7 @@ impl Rotation {
     ///
     /// Compare, try, refresh: an old token is no news, and a current one is tried before it is replaced, since 40001 has
     /// many causes that no rotation mends.
-    pub fn report(&mut self, at: Moment, reported: Fingerprint) -> Report {
+    pub fn report(&mut self, at: Moment, reported: Fingerprint, evidence: Evidence) -> Report {
         let Some(held) = self.live(at) else {
             self.wanted = true;
             return Report::Rotating;
@@ -75,7 +85,10 @@ impl Rotation {
         if self.refused.is_some() {
             return Report::Rotating;
         }
-        let fresh = |trial: &&super::Trial| at.instant.since(trial.at) < pace::TRIAL_SPACING;
+        let fresh = |trial: &&super::Trial| match evidence {
+            Evidence::Claim => at.instant.since(trial.at) < pace::TRIAL_SPACING,
+            Evidence::Change(sent_at) => trial.at >= sent_at,
+        };
         match self.trial.as_ref().filter(fresh) {
             Some(trial) if trial.accepted => Report::Accepted,
             Some(_) => Report::Unknown,

@@ -28,7 +28,7 @@ use crate::store::Usage;
 use crate::time::{Instant, Moment, Timestamp};
 use crate::token::Fingerprint;
 
-pub use ask::{Answer, AskDenied, Report};
+pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
 pub use pace::TRIAL_SPACING;
 pub use plan::Step;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lingpai_core::rotation::{Fact, Reason, Saved, Step};
+use lingpai_core::rotation::{Evidence, Fact, Reason, Saved, Step};
 use lingpai_core::store::{Intent, Record, Usage};
 use lingpai_core::{Class, Failure, Fence, Generation, Policy, Refresh, Way};
 
@@ -62,7 +62,7 @@ fn a_lease_once_held_by_another_does_not_look_busy_for_ever() {
 fn when_forced_calls_are_used_up_the_ordinary_renewal_goes_on() {
     let mut machine = Machine::stable().with_token();
     machine.pass(MINUTE);
-    machine.rotation.report(machine.now, a());
+    machine.rotation.report(machine.now, a(), Evidence::Claim);
     machine.try_current(refusal());
     machine.rotate_to("A", LIFE - MINUTE); // Upstream insists.
     assert_eq!(way_of(machine.step()), Way::Forced);
@@ -91,7 +91,7 @@ fn when_forced_calls_are_used_up_the_ordinary_renewal_goes_on() {
 fn when_we_have_used_the_forced_calls_up_the_ordinary_renewal_goes_on() {
     let mut machine = Machine::stable().with_token();
     machine.pass(MINUTE);
-    machine.rotation.report(machine.now, a());
+    machine.rotation.report(machine.now, a(), Evidence::Claim);
     machine.try_current(refusal());
     machine.rotate_to("A", LIFE - MINUTE);
     machine.tell(Fact::Granted(Usage { day: machine.now.day(), fetches: 30, forced: 20 }));
@@ -140,7 +140,7 @@ fn a_forced_call_waits_30_seconds_and_not_hours_although_the_clock_was_set_back(
     record.last_forced_at = Some(machine.now.wall - MINUTE);
     machine.now.wall = machine.now.wall - HOUR;
     machine.tell(Fact::Stored(Box::new(record)));
-    machine.rotation.report(machine.now, a());
+    machine.rotation.report(machine.now, a(), Evidence::Claim);
     machine.try_current(refusal());
     machine.rotate_to("A", 20 * MINUTE);
     let before = machine.now.instant;

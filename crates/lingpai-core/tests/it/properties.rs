@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::rotation::{Fact, Reason, Rotation, Saved, Step};
+use lingpai_core::rotation::{Evidence, Fact, Reason, Rotation, Saved, Step};
 use lingpai_core::store::{Intent, Previous, Record, Usage};
 use lingpai_core::{
     Class, CredentialId, Failure, Fence, Fingerprint, Generation, Instant, Moment, Policy, Profile,
@@ -149,7 +149,7 @@ impl World {
             Happening::NextFetch(fate) => self.fate = fate,
             Happening::ReportCurrent => {
                 if let Some((current, _)) = self.rotation.current() {
-                    self.rotation.report(self.now, current);
+                    self.rotation.report(self.now, current, Evidence::Claim);
                 }
             }
             Happening::Ask => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lingpai_core::rotation::{AskDenied, Fact, Reason, Report, Step};
+use lingpai_core::rotation::{AskDenied, Evidence, Fact, Reason, Report, Step};
 use lingpai_core::store::Usage;
 use lingpai_core::{Fingerprint, Generation, Verdict, Way};
 
@@ -18,18 +18,18 @@ mod compare_try_refresh {
         let mut machine = Machine::stable().with_token();
         machine.until_step();
         machine.rotate_to("B", LIFE);
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Replaced);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Replaced);
         assert!(matches!(machine.step(), Step::Wait(_)));
     }
 
     #[test]
     fn a_report_of_the_current_token_leads_to_one_trial_and_not_to_a_rotation() {
         let mut machine = Machine::stable().with_token();
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Trying);
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Trying);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Trying);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Trying);
         assert_eq!(machine.step(), Step::Try(a()));
         machine.try_current(Verdict::Accepted);
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Accepted);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Accepted);
         assert!(matches!(machine.step(), Step::Wait(_)));
         assert_eq!(machine.told("report-unfounded"), 1);
     }
@@ -37,29 +37,50 @@ mod compare_try_refresh {
     #[test]
     fn one_token_is_tried_at_most_once_in_30_seconds() {
         let mut machine = Machine::stable().with_token();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(Verdict::Accepted);
         machine.pass(29 * SECOND);
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Accepted);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Accepted);
         machine.pass(SECOND);
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Trying);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Trying);
+    }
+
+    #[test]
+    fn a_call_that_went_through_before_the_trial_and_is_refused_after_it_leads_to_another() {
+        let mut machine = Machine::stable().with_token();
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
+        let before = machine.now.instant;
+        machine.pass(SECOND);
+        machine.try_current(Verdict::Accepted);
+        let report = |machine: &mut Machine, sent_at| {
+            machine.rotation.report(machine.now, a(), Evidence::Change(sent_at))
+        };
+        assert_eq!(report(&mut machine, before), Report::Accepted, "the trial came after the call");
+        machine.pass(SECOND);
+        let after = machine.now.instant;
+        assert_eq!(report(&mut machine, after), Report::Trying);
+        machine.try_current(refusal());
+        assert_eq!(report(&mut machine, after), Report::Rotating);
     }
 
     #[test]
     fn a_new_token_has_a_trial_of_its_own() {
         let mut machine = Machine::classic().with_token();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(refusal());
         machine.rotate_to("B", LIFE);
-        assert_eq!(machine.rotation.report(machine.now, Fingerprint::of("B")), Report::Trying);
+        assert_eq!(
+            machine.rotation.report(machine.now, Fingerprint::of("B"), Evidence::Claim),
+            Report::Trying
+        );
     }
 
     #[test]
     fn an_inconclusive_trial_rotates_nothing() {
         let mut machine = Machine::stable().with_token();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(Verdict::Inconclusive(transient()));
-        assert_eq!(machine.rotation.report(machine.now, a()), Report::Unknown);
+        assert_eq!(machine.rotation.report(machine.now, a(), Evidence::Claim), Report::Unknown);
         assert!(matches!(machine.step(), Step::Wait(_)));
         assert_eq!(machine.told("rogue-refresher"), 0);
     }
@@ -67,7 +88,7 @@ mod compare_try_refresh {
     #[test]
     fn a_refused_trial_rotates_at_once_and_names_the_rogue_refresher() {
         let mut machine = Machine::classic().with_token();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(refusal());
         assert!(rotates(machine.step(), Reason::Refused));
         assert_eq!(machine.told("rogue-refresher"), 1);
@@ -80,7 +101,7 @@ mod compare_try_refresh {
     #[test]
     fn the_verdict_on_a_token_that_was_replaced_meanwhile_is_void() {
         let mut machine = Machine::stable().with_token();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.begin();
         machine.tell(Fact::Stored(Box::new(machine.record("B", SECOND, 2))));
         machine.tell(Fact::Tried(a(), refusal()));
@@ -97,7 +118,7 @@ mod forced_refresh_is_scarce {
     fn insisted_upon() -> Machine {
         let mut machine = Machine::stable().with_token();
         machine.pass(MINUTE);
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(refusal());
         assert_eq!(way_of(machine.step()), Way::Primary);
         machine.rotate_to("A", LIFE);
@@ -129,7 +150,7 @@ mod forced_refresh_is_scarce {
     fn two_are_at_least_30_seconds_apart() {
         let mut machine = insisted_upon();
         machine.rotate_to("B", LIFE);
-        machine.rotation.report(machine.now, Fingerprint::of("B"));
+        machine.rotation.report(machine.now, Fingerprint::of("B"), Evidence::Claim);
         machine.try_current(refusal());
         machine.rotate_to("B", LIFE);
         let before = machine.now.instant;
@@ -173,7 +194,7 @@ mod budget {
     #[test]
     fn reported_rotations_are_shed_first() {
         let mut machine = spent_down_to_the_reserve();
-        machine.rotation.report(machine.now, a());
+        machine.rotation.report(machine.now, a(), Evidence::Claim);
         machine.try_current(refusal());
         assert!(matches!(machine.step(), Step::Wait(_)));
         assert_eq!(machine.told("budget-spent"), 1);

@@ -27,6 +27,7 @@ mod target;
 mod trouble;
 mod upload;
 mod upstream;
+mod usual;
 mod who;
 
 use std::fmt;
@@ -46,7 +47,7 @@ use self::breaker::{Caller, Outcome};
 use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
 use self::places::Places;
-use self::repair::Repairs;
+use self::repair::{Refused, Repairs};
 use self::rules::{Gate, Permit, permit, permit_passing};
 use self::secret::{Carries, SecretCall, put_in};
 use self::upload::{Sending, Upload};
@@ -210,15 +211,18 @@ impl Gateway {
         let credential = CredentialId::access_token(account.clone());
         let token = serving.current(&credential).await?.token.value.clone();
         let sending = call.upload.sending();
+        let sent_at = clock.coarse();
         let first = self.send(serving, &call, &call.target(&token), sending).await?;
         let Some(errcode) = call.blames_the_token(&first) else {
-            self.repairs.went_through(caller, clock.coarse());
+            let is_success = first.errcode().is_none_or(|errcode| errcode == 0);
+            self.repairs.went_through(caller, is_success, clock.coarse());
             let replay = (!call.upload.is_kept()).then_some(IMPOSSIBLE);
             return Ok(call.answer(first, &token, replay));
         };
 
         let until = call.moved_at() + self.settings.repair_deadline;
-        let better = self.repairs.better_token(serving, &credential, caller, &token, until).await;
+        let refused = Refused { token: &token, sent_at };
+        let better = self.repairs.better_token(serving, &credential, caller, &refused, until).await;
         let second = match better {
             Ok(better) => self.once_more(serving, &call, better).await?,
             Err(outcome) => Second::NotSent(outcome),

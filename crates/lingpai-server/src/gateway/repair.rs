@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lingpai_core::event::What;
 use lingpai_core::keeper::{self, Reported};
+use lingpai_core::rotation::Evidence;
 use lingpai_core::{CredentialId, Instant, Secret};
 use lingpai_wechat::catalogue::{self, Nature, Scope};
 use tokio::time::timeout_at;
@@ -15,6 +16,7 @@ use tokio::time::timeout_at;
 use super::breaker::{Alarm, Breaker, Caller, Outcome};
 use super::hosts::Host;
 use super::trouble::Trouble;
+use super::usual::Usual;
 use crate::serving::Serving;
 
 /// What is remembered of calls that were refused because of their token.
@@ -23,6 +25,14 @@ pub(super) struct Repairs {
     breaker: Mutex<Breaker>,
     /// Whether the breaker remembers anything: nearly always it does not, and then no call takes its lock.
     remembers: AtomicBool,
+    usual: Usual,
+}
+
+/// A token that a call was refused with.
+pub(super) struct Refused<'a> {
+    pub(super) token: &'a Secret,
+    /// When the call was sent.
+    pub(super) sent_at: Instant,
 }
 
 /// Whether an `errcode` says that the token is bad, on this host. What the codes mean is the catalogue's to say: WeCom's
@@ -47,8 +57,11 @@ impl Repairs {
         self.lock().forwards(caller, now).map_err(Trouble::Looping)
     }
 
-    /// Takes in an answer that does not blame the token.
-    pub(super) fn went_through(&self, caller: Caller<'_>, now: Instant) {
+    /// Takes in an answer that does not blame the token; whether it says that the call was carried out.
+    pub(super) fn went_through(&self, caller: Caller<'_>, is_success: bool, now: Instant) {
+        if is_success {
+            self.usual.note(caller.account, caller.path);
+        }
         if self.remembers.load(Ordering::Relaxed) {
             let mut breaker = self.lock();
             breaker.went_through(caller, now);
@@ -62,9 +75,10 @@ impl Repairs {
         serving: &Serving,
         credential: &CredentialId,
         caller: Caller<'_>,
-        refused: &Secret,
+        refused: &Refused<'_>,
         until: tokio::time::Instant,
     ) -> Result<Secret, Outcome> {
+        let Refused { token: refused, sent_at } = *refused;
         // Another call may have had it replaced meanwhile: that costs nobody anything.
         let Some(keeper) = serving.registry.get(credential) else {
             return Err(Outcome::NoBetterToken);
@@ -76,8 +90,12 @@ impl Repairs {
         if !self.lock().looks_into(caller, serving.registry.clock().coarse()) {
             return Err(Outcome::NotLookedInto);
         }
+        let evidence = match self.usual.knows(caller.account, caller.path) {
+            true => Evidence::Change(sent_at),
+            false => Evidence::Claim,
+        };
         // If the time is over, the trial or the fetch goes on for those who come next.
-        let reported = timeout_at(until, keeper.report_invalid(refused.expose())).await;
+        let reported = timeout_at(until, keeper.report(refused.expose(), evidence)).await;
         match reported {
             Ok(Ok(Reported { token, .. })) if token.value != *refused => Ok(token.value.clone()),
             Ok(Ok(Reported { outcome: keeper::Outcome::Accepted, .. })) => Err(Outcome::AtFault),
@@ -96,6 +114,11 @@ impl Repairs {
     ) {
         let now = serving.registry.clock().coarse();
         serving.metrics.repaired(outcome.as_str());
+        match outcome {
+            Outcome::Mended => self.usual.note(caller.account, caller.path),
+            Outcome::AtFault => self.usual.forget(caller.account, caller.path),
+            Outcome::NoBetterToken | Outcome::NotLookedInto => {}
+        }
         let alarm = {
             let mut breaker = self.lock();
             let alarm = breaker.refused(caller, errcode, outcome, now);
