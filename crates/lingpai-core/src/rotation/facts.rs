@@ -49,6 +49,8 @@ pub enum Fact {
     Unfinished(Intent),
     /// The store holds this: read at the start, or committed by another node.
     Stored(Box<Record>),
+    /// Another node has stored this, as the store tells: taken over if it is later than what is known.
+    Told(Box<Record>),
     /// The store holds this, and it is newer than what the fetch that was just begun set out to replace.
     Newer(Box<Record>),
     /// Upstream gave a token, which was admitted so.
