@@ -1,0 +1,139 @@
+//! Accounts and API keys.
+//!
+//! A removed account leaves a tombstone, so that it can be told from one that a Redis has lost.
+
+use lingpai_core::client::ApiKey;
+use lingpai_core::{Account, AccountId, StoreError, StoreErrorKind};
+use redis::{Cmd, cmd};
+
+use super::fields::Fields;
+use super::link::Repeat;
+use super::{RedisStore, script};
+use crate::Damage;
+use crate::seal::Place;
+
+const TABLE: &str = "accounts";
+
+/// Every account that is whole, and what is wrong with the others.
+pub(super) async fn accounts(
+    store: &RedisStore,
+) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+    let names = store.members(store.layout.accounts()).await?;
+    let ids: Vec<AccountId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
+    let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    for ((id, key), values) in ids.into_iter().zip(&keys).zip(found) {
+        let fields = Fields::new(key, values);
+        if fields.is_empty() || fields.bytes("removed_at").is_some() {
+            continue;
+        }
+        let record = id.to_string();
+        match account(store, id, &fields) {
+            Ok(account) => whole.push(account),
+            Err(error) => {
+                damaged.push(Damage { table: TABLE, record, what: error.to_string() });
+            }
+        }
+    }
+    Ok((whole, damaged))
+}
+
+pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result<(), StoreError> {
+    let id = &account.id;
+    let text = |value: serde_json::Result<String>| {
+        value.map_err(|error| {
+            let what = format!("the account {id} cannot be stored");
+            StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+        })
+    };
+    let call = script::replace([store.layout.account(id)])
+        .arg(("kind", text(serde_json::to_string(&account.kind))?))
+        .arg(("mode", text(serde_json::to_string(&account.mode))?))
+        .arg("secret")
+        .arg(store.sealer.seal(secret_of(id.as_str()), account.secret.expose())?)
+        .arg(("policy", text(serde_json::to_string(&account.policy))?))
+        .arg(("created_at", account.created_at.as_millis()))
+        .arg(("updated_at", account.updated_at.as_millis()));
+    // Listed first: one that is listed and not there does no harm.
+    let mut list = cmd("SADD");
+    list.arg(store.layout.accounts()).arg(id.as_str());
+    let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
+    let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
+    accounts_changed(store).await
+}
+
+pub(super) async fn remove_account(
+    store: &RedisStore,
+    account: &AccountId,
+) -> Result<bool, StoreError> {
+    let layout = &store.layout;
+    let set = layout.kinds(account);
+    // Begins in this moment may add a kind; not for ever.
+    for _ in 0..16 {
+        let mut members = cmd("SMEMBERS");
+        members.arg(&set);
+        let kinds: Vec<String> = store.link.run(&members, Repeat::Harmless).await?;
+        let mut call = script::remove([layout.account(account), set.clone()]);
+        for kind in kinds {
+            call = call.key(layout.credential_of(account, &kind)).arg(kind);
+        }
+        let outcome: String = store.link.call(&call, Repeat::Harmless).await?;
+        if outcome != "again" {
+            accounts_changed(store).await?;
+            return Ok(outcome == "removed");
+        }
+    }
+    let message = format!("the account {account} is being used too much to be removed. Try again");
+    Err(StoreError::new(StoreErrorKind::Unavailable, message))
+}
+
+/// How often accounts were changed.
+pub(super) async fn revision(store: &RedisStore) -> Result<i64, StoreError> {
+    let revision: Option<i64> =
+        store.link.run(&Cmd::get(store.layout.revision()), Repeat::Harmless).await?;
+    Ok(revision.unwrap_or(0))
+}
+
+pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> {
+    let key = store.layout.keys();
+    let bodies = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
+    let fields = Fields::new(&key, bodies);
+    fields.names().map(|id| fields.needed(id, fields.json(id)?)).collect()
+}
+
+pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), StoreError> {
+    let body = serde_json::to_string(key).map_err(|error| {
+        let what = format!("the key {} cannot be stored", key.id);
+        StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+    })?;
+    let put = Cmd::hset(store.layout.keys(), &key.id, body);
+    let _: i64 = store.link.run(&put, Repeat::Harmless).await?;
+    Ok(())
+}
+
+async fn accounts_changed(store: &RedisStore) -> Result<(), StoreError> {
+    // Counted twice it is a change all the same.
+    let count = Cmd::incr(store.layout.revision(), 1);
+    let _: i64 = store.link.run(&count, Repeat::Harmless).await?;
+    Ok(())
+}
+
+fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Account, StoreError> {
+    let sealed = fields.needed("secret", fields.bytes("secret"))?;
+    let time = |name| fields.needed(name, fields.time(name)?);
+    let secret = store.sealer.open(secret_of(id.as_str()), sealed);
+    Ok(Account {
+        kind: fields.needed("kind", fields.json("kind")?)?,
+        secret: secret.map_err(|why| fields.damaged("secret", why))?,
+        mode: fields.needed("mode", fields.json("mode")?)?,
+        policy: fields.needed("policy", fields.json("policy")?)?,
+        created_at: time("created_at")?,
+        updated_at: time("updated_at")?,
+        id,
+    })
+}
+
+fn secret_of(id: &str) -> Place<'_> {
+    Place { table: TABLE, record: id, column: "secret" }
+}
