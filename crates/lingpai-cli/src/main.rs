@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, Command};
-use crate::commands::{account, explain, init, key, sandbox, serve, shell, store, token};
+use crate::commands::{account, check, explain, init, key, sandbox, serve, shell, store, token};
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
 use crate::reload::InForce;
@@ -85,7 +85,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
-        Command::Config(args::Config::Check) => output::print(&load()?.summary()),
+        Command::Config(args::Config::Check) => block_on(check::run(load()?)),
     }
 }
 

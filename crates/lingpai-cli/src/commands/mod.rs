@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod account;
+pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -20,6 +21,6 @@ async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
         StoreAt::Memory => Err(Error::said(
             "the store is `memory:`, which only the running server can see. Use `store = \"sqlite:lingpai.db\"`",
         )),
-        at @ StoreAt::Sqlite { .. } => Ok(OpenStore::open(at).await?),
+        at @ (StoreAt::Sqlite { .. } | StoreAt::Redis { .. }) => Ok(OpenStore::open(at).await?),
     }
 }

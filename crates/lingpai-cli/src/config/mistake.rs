@@ -111,7 +111,9 @@ fn without_secrets(line: &str) -> String {
     const TELLING: [&str; 4] = ["secret", "key", "password", "token"];
     let key_end = line.find('=').unwrap_or(line.len());
     let key = line[..key_end].to_ascii_lowercase();
-    if !TELLING.iter().any(|word| key.contains(word)) && !key.trim_end().is_empty() {
+    let has_login = line.contains("://") && line.contains('@');
+    let is_telling = has_login || TELLING.iter().any(|word| key.contains(word));
+    if !is_telling && !key.trim_end().is_empty() {
         return line.replace('\t', " ");
     }
     let mut quote = None;
@@ -164,6 +166,7 @@ mod tests {
             "secret = \"8f5c0de",
             "secret = { env = \"A\", value = \"8f5c0de\" }",
             "master-key = \"8f5c0de\"",
+            "store = \"redis://user:8f5c0de@redis\"",
         ] {
             assert!(!shown(line, 0..1).contains("8f5c0de"), "{line}");
         }
