@@ -2,8 +2,7 @@
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes: `crowd` (thousands of callers at once), `kill` (`kill -9` at random moments),
-//!   `reload` (a configuration that changes under load), `scaled` (a day in
-//!   minutes).
+//!   `nodes` (three nodes on one Redis), `reload` (a configuration that changes under load), `scaled` (a day in minutes).
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
 
@@ -20,6 +19,7 @@ mod day;
 mod kill;
 mod lies;
 mod node;
+mod nodes;
 mod reload;
 mod scaled;
 mod stand;

@@ -239,7 +239,8 @@ impl Home {
         )
     }
 
-    async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+    /// Asks for a path: the status and the body.
+    pub(crate) async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         stream.write_all(self.request(path).as_bytes()).await?;
         answer(&mut stream).await
@@ -247,6 +248,11 @@ impl Home {
 
     /// Searches everything that was printed and stored for what must not be there.
     pub(crate) fn assert_nothing_leaked(&self) {
+        self.assert_nothing_leaked_into(self.folder.path(), "lingpai.db");
+    }
+
+    /// The same where the store is in another directory, in files of which one is called this.
+    pub(crate) fn assert_nothing_leaked_into(&self, store: &Path, file: &str) {
         let mut forbidden = Vec::new();
         for number in 0.. {
             let Ok(held) = std::fs::read_to_string(self.secret_file(number)) else { break };
@@ -257,14 +263,15 @@ impl Home {
         forbidden.extend(self.seen.lock().unwrap().iter().cloned());
         assert!(forbidden.len() > secrets + 1, "no token was read, so the search proves nothing");
         let mut places = vec![("the output".to_owned(), self.printed.lock().unwrap().clone())];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+        let directories = [self.folder.path(), store].map(|path| std::fs::read_dir(path).unwrap());
+        for entry in directories.into_iter().flatten() {
             let path = entry.unwrap().path();
             if !is_given_by_the_test(&path) {
                 places.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
             }
         }
         let names: Vec<_> = places.iter().map(|(name, _)| name.as_str()).collect();
-        assert!(names.iter().any(|name| name.ends_with("lingpai.db")), "{names:?}");
+        assert!(names.iter().any(|name| name.ends_with(file)), "{names:?}");
         for (name, bytes) in &places {
             for word in &forbidden {
                 let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
