@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::crowd::{TURN, all_at_once, slow_wechat};
-use crate::node::{Home, WeChat, soaking};
+use crate::node::{Home, WeChat, appid, soaking};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -126,6 +126,32 @@ async fn while_redis_is_away_nodes_serve_on_and_say_that_they_are_degraded() {
     redis.start_again();
     for home in &homes {
         wait_for_readiness(home, "ready").await;
+        assert_eq!(home.token(0).await.unwrap(), token);
+    }
+    assert_eq!(wechat.fetches(), 1);
+    for node in nodes {
+        node.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_redis_has_lost_everything_nodes_serve_on_and_put_accounts_and_keys_back() {
+    let redis = RedisServer::start();
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let homes = [(); 2].map(|()| home(&redis, &wechat, "stable", ""));
+    let nodes = [homes[0].start().await, homes[1].start().await];
+    let token = homes[0].token(0).await.unwrap();
+    redis.cli(&["FLUSHALL"]);
+    let put_back = async {
+        while redis.cli(&["EXISTS", &format!("lingpai:{{{}}}:account", appid(0))]) != "1"
+            || redis.cli(&["HLEN", "lingpai:keys"]) != "2"
+            || redis.cli(&["EXISTS", "lingpai:meta"]) != "1"
+        {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, put_back).await.unwrap_or_else(|_| panic!("{}", homes[0].printed()));
+    for home in &homes {
         assert_eq!(home.token(0).await.unwrap(), token);
     }
     assert_eq!(wechat.fetches(), 1);

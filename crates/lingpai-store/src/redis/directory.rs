@@ -8,7 +8,7 @@ use redis::{Cmd, cmd};
 
 use super::fields::Fields;
 use super::link::Repeat;
-use super::{RedisStore, script};
+use super::{RedisStore, keepsake, script};
 use crate::Damage;
 use crate::seal::Place;
 
@@ -19,22 +19,37 @@ pub(super) async fn accounts(
     store: &RedisStore,
 ) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
     let names = store.members(store.layout.accounts()).await?;
-    let ids: Vec<AccountId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    let mut ids: Vec<AccountId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    ids.extend(keepsake::unlisted(store, &ids));
     let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
     let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    let mut has_lost = false;
     for ((id, key), values) in ids.into_iter().zip(&keys).zip(found) {
-        let fields = Fields::new(key, values);
+        let mut fields = Fields::new(key, values);
+        let record = id.to_string();
+        match keepsake::lost(store, &id, &fields) {
+            Ok(None) => {}
+            Ok(Some(lost)) => {
+                keepsake::put_back(store, &id, &lost).await?;
+                has_lost = true;
+                fields = Fields::new(key, lost.into_iter().collect());
+            }
+            Err(error) => tracing::error!(account = record, "{error}"),
+        }
         if fields.is_empty() || fields.bytes("removed_at").is_some() {
             continue;
         }
-        let record = id.to_string();
         match account(store, id, &fields) {
             Ok(account) => whole.push(account),
             Err(error) => {
                 damaged.push(Damage { table: TABLE, record, what: error.to_string() });
             }
         }
+    }
+    if has_lost {
+        store.found_again().await?;
+        accounts_changed(store).await?;
     }
     Ok((whole, damaged))
 }
@@ -88,7 +103,7 @@ pub(super) async fn remove_account(
     Err(StoreError::new(StoreErrorKind::Unavailable, message))
 }
 
-/// How often accounts were changed.
+/// What differs after any change of an account.
 pub(super) async fn revision(store: &RedisStore) -> Result<i64, StoreError> {
     let revision: Option<i64> =
         store.link.run(&Cmd::get(store.layout.revision()), Repeat::Harmless).await?;
@@ -99,7 +114,22 @@ pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> 
     let key = store.layout.keys();
     let bodies = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
     let fields = Fields::new(&key, bodies);
-    fields.names().map(|id| fields.needed(id, fields.json(id)?)).collect()
+    let mut keys: Vec<ApiKey> =
+        fields.names().map(|id| fields.needed(id, fields.json(id)?)).collect::<Result<_, _>>()?;
+    let lost = keepsake::lost_keys(store, &keys);
+    for key in &lost {
+        put_key(store, key).await?;
+        tracing::warn!(
+            key = key.id,
+            "Redis has lost this key, or that it was revoked; it was put back"
+        );
+    }
+    if !lost.is_empty() {
+        store.found_again().await?;
+        keys.retain(|key| lost.iter().all(|lost| lost.id != key.id));
+        keys.extend(lost);
+    }
+    Ok(keys)
 }
 
 pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), StoreError> {
@@ -113,9 +143,9 @@ pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), Stor
 }
 
 async fn accounts_changed(store: &RedisStore) -> Result<(), StoreError> {
-    // Counted twice it is a change all the same.
-    let count = Cmd::incr(store.layout.revision(), 1);
-    let _: i64 = store.link.run(&count, Repeat::Harmless).await?;
+    // Noted twice it is a change all the same.
+    let changed = script::changed([store.layout.revision()]);
+    let _: i64 = store.link.call(&changed, Repeat::Harmless).await?;
     Ok(())
 }
 

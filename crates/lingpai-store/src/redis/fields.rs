@@ -31,6 +31,11 @@ impl<'a> Fields<'a> {
         self.values.is_empty()
     }
 
+    /// All of them.
+    pub(super) fn pairs(&self) -> Vec<(String, Vec<u8>)> {
+        self.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }

@@ -2,13 +2,15 @@
 //!
 //! Each step of a rotation is one script inside Redis ([`script`]), so that of any number of nodes one is granted the right
 //! to fetch; leases are measured on the clock of Redis. What the keys are called is in [`layout`], how Redis is reached in
-//! [`link`], how nodes hear of each other in [`changes`]. `docs/redis.md` is for those who look into the keys.
+//! [`link`], how nodes hear of each other in
+//! [`changes`], what becomes of a Redis that forgets in [`keepsake`]. `docs/redis.md` is for those who look into the keys.
 
 mod address;
 mod changes;
 mod credentials;
 mod directory;
 mod fields;
+mod keepsake;
 mod layout;
 mod link;
 mod open;
@@ -32,6 +34,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 pub use self::address::RedisAddress;
+use self::keepsake::Keepsake;
 use self::layout::Layout;
 use self::link::{Link, Repeat};
 use crate::rules::LEDGER_DAYS;
@@ -89,6 +92,7 @@ pub struct RedisStore {
     wanting: Vec<String>,
     /// The credentials that are known to be in the list of all.
     listed: Mutex<HashSet<CredentialId>>,
+    keepsake: Mutex<Keepsake>,
     changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
     listener: JoinHandle<()>,
 }
@@ -118,6 +122,7 @@ impl RedisStore {
             node,
             wanting,
             listed: Mutex::default(),
+            keepsake: Mutex::default(),
             changes: tokio::sync::Mutex::new(changes),
             listener,
         })
@@ -155,7 +160,7 @@ impl RedisStore {
         directory::accounts(self).await
     }
 
-    /// A number that grows with every change of an account, whichever node makes it: a cheap way to see whether the
+    /// A number that differs after every change of an account, whichever node makes it: a cheap way to see whether the
     /// accounts are worth reading again.
     ///
     /// # Errors
@@ -197,6 +202,16 @@ impl RedisStore {
 
     fn note_listed(&self, credentials: &[CredentialId]) {
         self.listed().extend(credentials.iter().cloned());
+    }
+
+    /// Writes down again what was written when the store was founded, and forgets what is no longer certain.
+    async fn found_again(&self) -> Result<(), StoreError> {
+        self.listed().clear();
+        open::found(&self.link, &self.layout, &self.sealer).await.map(drop)
+    }
+
+    fn keepsake(&self) -> MutexGuard<'_, Keepsake> {
+        self.keepsake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn listed(&self) -> MutexGuard<'_, HashSet<CredentialId>> {

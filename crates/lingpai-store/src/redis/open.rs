@@ -76,12 +76,7 @@ pub(super) async fn fit_key(
         if !founds {
             return Ok(sealer);
         }
-        let found = script::found([key.clone()])
-            .arg(("schema", SCHEMA))
-            .arg("key_check")
-            .arg(sealer.seal(KEY_CHECK, KNOWN_TEXT)?);
-        // Of several nodes that start at once the first has founded it.
-        meta = link.call(&found, Repeat::Harmless).await?;
+        meta = found(link, layout, &sealer).await?;
     }
     let meta = Fields::new(&key, meta);
     let schema: u32 = meta.needed("schema", meta.parsed("schema")?)?;
@@ -100,6 +95,19 @@ pub(super) async fn fit_key(
         Ok(_) => Ok(sealer),
         Err(why) => Err(unfit_key(link, source, &key, why)),
     }
+}
+
+/// Founds the store if there is none: of several nodes that start at once the first does. What is written of it.
+pub(super) async fn found(
+    link: &Link,
+    layout: &Layout,
+    sealer: &Sealer,
+) -> Result<HashMap<String, Vec<u8>>, StoreError> {
+    let found = script::found([layout.meta()])
+        .arg(("schema", SCHEMA))
+        .arg("key_check")
+        .arg(sealer.seal(KEY_CHECK, KNOWN_TEXT)?);
+    link.call(&found, Repeat::Harmless).await
 }
 
 /// Never a generated one: every node must have the same.

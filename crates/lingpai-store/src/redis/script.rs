@@ -29,6 +29,7 @@ macro_rules! scripts {
 scripts! {
     abandon: "abandon.lua",
     begin: "begin.lua",
+    changed: "changed.lua",
     commit: "commit.lua",
     count: "count.lua",
     events: "events.lua",
@@ -37,6 +38,7 @@ scripts! {
     record: "record.lua",
     remove: "remove.lua",
     replace: "replace.lua",
+    restore: "restore.lua",
 }
 
 impl Call {

@@ -4,9 +4,11 @@
 //! - `opening`: what is found out at the start.
 //! - `sealing`: what others read in Redis, and what they can break.
 //! - `away`: a Redis that is gone, full, or a replica.
+//! - `forgetting`: a Redis that comes back empty, or as it was before.
 //! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
 
 mod away;
+mod forgetting;
 mod leases;
 mod nodes;
 mod opening;
