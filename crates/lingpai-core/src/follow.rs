@@ -2,7 +2,7 @@
 //!
 //! What the store tells is a hint: the record is read, and only a later one than the keeper knows is taken over. After
 //! changes may have been lost, every keeper is compared with the store, one after another, so that a million of them do
-//! not ask at once.
+//! not ask at once. A store that turns out to have lost what it was given is given it again.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::keeper::Keeper;
 use crate::policy::STORE_DEADLINE;
 use crate::registry::{Keepers, Shared};
 use crate::rotation::Fact;
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Record, StoreError};
+use crate::token::Token;
 
 /// How many records that were told of are read at once.
 const READS: usize = 64;
@@ -55,8 +56,28 @@ async fn compare(keeper: &Arc<Keeper>) -> Result<(), StoreError> {
     let reading = keeper.shared.store.read(&keeper.credential);
     // One that hangs is found out by whoever needs the store; this one can wait.
     let Ok(read) = timeout(STORE_DEADLINE, reading).await else { return Ok(()) };
-    if let Some(record) = read? {
-        keeper.adopt(record, Fact::Told);
+    match read? {
+        Some(record) => take_over(keeper, record),
+        None => keeper.apply(Fact::Lost),
     }
     Ok(())
+}
+
+/// A store that has lost its data counts generations anew: then of two tokens the one that ends later is the later one. It
+/// is given the next generation of those known here.
+fn take_over(keeper: &Arc<Keeper>, record: Record) {
+    let now = keeper.shared.clock.now();
+    let (known, current) = keeper.with(|rotation, _| (rotation.generation(), rotation.current()));
+    if record.generation >= known {
+        return keeper.adopt(record, Fact::Told);
+    }
+    if let Some((token, (fingerprint, ends))) = record.token.clone().zip(current)
+        && token.fingerprint() != fingerprint
+        && token.expires_at > now.wall_at(ends)
+    {
+        let generation = known.next();
+        let token = Some(Token { generation, ..token });
+        keeper.adopt(Record { generation, token, ..record.clone() }, Fact::Told);
+    }
+    keeper.apply(Fact::Told(Box::new(record)));
 }

@@ -2,6 +2,7 @@
 //!
 //! Whatever a node printed or stored is searched for secrets and tokens when it is given up.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -263,8 +264,9 @@ impl Home {
         forbidden.extend(self.seen.lock().unwrap().iter().cloned());
         assert!(forbidden.len() > secrets + 1, "no token was read, so the search proves nothing");
         let mut places = vec![("the output".to_owned(), self.printed.lock().unwrap().clone())];
-        let directories = [self.folder.path(), store].map(|path| std::fs::read_dir(path).unwrap());
-        for entry in directories.into_iter().flatten() {
+        let directories = HashSet::from([self.folder.path(), store]);
+        let entries = directories.into_iter().flat_map(|path| std::fs::read_dir(path).unwrap());
+        for entry in entries {
             let path = entry.unwrap().path();
             if !is_given_by_the_test(&path) {
                 places.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));

@@ -135,22 +135,31 @@ async fn while_redis_is_away_nodes_serve_on_and_say_that_they_are_degraded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_redis_has_lost_everything_nodes_serve_on_and_put_accounts_and_keys_back() {
+async fn after_redis_has_lost_everything_nodes_serve_on_and_put_back_what_they_hold() {
     let redis = RedisServer::start();
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
-    let homes = [(); 2].map(|()| home(&redis, &wechat, "stable", ""));
-    let nodes = [homes[0].start().await, homes[1].start().await];
+    let homes = [(); 3].map(|()| home(&redis, &wechat, "classic", ""));
+    let mut nodes = vec![homes[0].start().await, homes[1].start().await];
     let token = homes[0].token(0).await.unwrap();
     redis.cli(&["FLUSHALL"]);
+    let exists =
+        |key: &str| redis.cli(&["EXISTS", &format!("lingpai:{{{}}}:{key}", appid(0))]) == "1";
     let put_back = async {
-        while redis.cli(&["EXISTS", &format!("lingpai:{{{}}}:account", appid(0))]) != "1"
-            || redis.cli(&["HLEN", "lingpai:keys"]) != "2"
+        while !exists("account")
+            || redis.cli(&[
+                "HEXISTS",
+                &format!("lingpai:{{{}}}:credential:access_token", appid(0)),
+                "token",
+            ]) != "1"
+            || redis.cli(&["HLEN", "lingpai:keys"]) != "3"
             || redis.cli(&["EXISTS", "lingpai:meta"]) != "1"
         {
             sleep(Duration::from_millis(50)).await;
         }
     };
     timeout(PATIENCE, put_back).await.unwrap_or_else(|_| panic!("{}", homes[0].printed()));
+    // One that begins now finds the token, and does not replace it.
+    nodes.push(homes[2].start().await);
     for home in &homes {
         assert_eq!(home.token(0).await.unwrap(), token);
     }

@@ -184,7 +184,9 @@ impl Rotation {
                 // A fetch that was begun since is most likely under way: whether it was lost is for a claim to find out.
                 self.adopt(at, &Record { intent: None, ..*record }, &mut events);
             }
-            Fact::Told(_) => {}
+            Fact::Told(record) if record.generation == self.generation => {}
+            // A store that has lost its data is given what we have.
+            Fact::Told(_) | Fact::Lost => self.unsaved |= self.live(at).is_some(),
             Fact::Newer(record) => {
                 self.store_is_up(&mut events);
                 self.adopt(at, &record, &mut events);

@@ -25,15 +25,20 @@ const PULSE: Duration = Duration::from_secs(5);
 /// How often lost messages are made up for.
 const COMPARE: Duration = Duration::from_mins(1);
 
+/// Where changes wait for the engine.
+pub(super) fn queue() -> (mpsc::Sender<Change>, mpsc::Receiver<Change>) {
+    mpsc::channel(WAITING)
+}
+
 /// Listens until the task is aborted. `own` begins the messages of this node, which it need not hear.
 pub(super) fn listen(
     link: Arc<Link>,
     channel: String,
     own: String,
-) -> (mpsc::Receiver<Change>, JoinHandle<()>) {
-    let (teller, told) = mpsc::channel(WAITING);
+    teller: mpsc::Sender<Change>,
+) -> JoinHandle<()> {
     let mut listener = Listener { channel, own, teller, missed: true };
-    let task = tokio::spawn(async move {
+    tokio::spawn(async move {
         let mut is_away = false;
         loop {
             match listener.hear(&link).await {
@@ -46,8 +51,7 @@ pub(super) fn listen(
             }
             sleep(PAUSE).await;
         }
-    });
-    (told, task)
+    })
 }
 
 struct Listener {

@@ -33,7 +33,7 @@ pub(super) async fn accounts(
             Ok(Some(lost)) => {
                 keepsake::put_back(store, &id, &lost).await?;
                 has_lost = true;
-                fields = Fields::new(key, lost.into_iter().collect());
+                fields = Fields::new(key, lost.fields.into_iter().collect());
             }
             Err(error) => tracing::error!(account = record, "{error}"),
         }

@@ -5,7 +5,7 @@
 //! changed back, and a key that was revoked stays revoked. Every node puts back what it has seen; who comes second finds it
 //! there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::{AccountId, StoreError};
@@ -24,14 +24,14 @@ pub(super) struct Keepsake {
 
 /// An account's fields as they were, sealed as they were.
 #[derive(Clone)]
-struct Seen {
+pub(super) struct Seen {
     updated_at: i64,
-    fields: Vec<(String, Vec<u8>)>,
+    pub(super) fields: Vec<(String, Vec<u8>)>,
 }
 
 /// The accounts that were seen and are not in this list of names: it has lost them.
 pub(super) fn unlisted(store: &RedisStore, listed: &[AccountId]) -> Vec<AccountId> {
-    let listed: std::collections::HashSet<_> = listed.iter().collect();
+    let listed: HashSet<_> = listed.iter().collect();
     let keepsake = store.keepsake();
     keepsake.accounts.keys().filter(|id| !listed.contains(id)).cloned().collect()
 }
@@ -41,7 +41,7 @@ pub(super) fn lost(
     store: &RedisStore,
     id: &AccountId,
     found: &Fields<'_>,
-) -> Result<Option<Vec<(String, Vec<u8>)>>, StoreError> {
+) -> Result<Option<Seen>, StoreError> {
     let mut keepsake = store.keepsake();
     if found.bytes("removed_at").is_some() {
         keepsake.accounts.remove(id);
@@ -49,9 +49,7 @@ pub(super) fn lost(
     }
     let updated_at: Option<i64> = found.parsed("updated_at")?;
     match keepsake.accounts.get(id) {
-        Some(seen) if updated_at.is_none_or(|at| at < seen.updated_at) => {
-            Ok(Some(seen.fields.clone()))
-        }
+        Some(seen) if updated_at.is_none_or(|at| at < seen.updated_at) => Ok(Some(seen.clone())),
         _ => {
             if let Some(updated_at) = updated_at {
                 let fields = found.pairs();
@@ -66,12 +64,10 @@ pub(super) fn lost(
 pub(super) async fn put_back(
     store: &RedisStore,
     id: &AccountId,
-    fields: &[(String, Vec<u8>)],
+    seen: &Seen,
 ) -> Result<(), StoreError> {
-    let updated_at = fields.iter().find(|(name, _)| name == "updated_at");
-    let mut call = script::restore([store.layout.account(id)])
-        .arg(updated_at.map(|(_, at)| at.as_slice()).unwrap_or_default());
-    for (name, value) in fields {
+    let mut call = script::restore([store.layout.account(id)]).arg(seen.updated_at);
+    for (name, value) in &seen.fields {
         call = call.arg(name).arg(value.as_slice());
     }
     let mut list = cmd("SADD");

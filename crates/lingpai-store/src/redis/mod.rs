@@ -94,6 +94,7 @@ pub struct RedisStore {
     listed: Mutex<HashSet<CredentialId>>,
     keepsake: Mutex<Keepsake>,
     changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
+    teller: mpsc::Sender<Change>,
     listener: JoinHandle<()>,
 }
 
@@ -112,7 +113,8 @@ impl RedisStore {
         let digits = u64::from_le_bytes(crate::keys::random()?);
         let node = NodeId::new(&format!("node-{}-{digits:016x}", std::process::id()));
         let own = node.as_str().to_owned();
-        let (changes, listener) = changes::listen(Arc::clone(&link), layout.changes(), own);
+        let (teller, changes) = changes::queue();
+        let listener = changes::listen(Arc::clone(&link), layout.changes(), own, teller.clone());
         Ok(Self {
             link,
             layout,
@@ -124,6 +126,7 @@ impl RedisStore {
             listed: Mutex::default(),
             keepsake: Mutex::default(),
             changes: tokio::sync::Mutex::new(changes),
+            teller,
             listener,
         })
     }
@@ -204,9 +207,12 @@ impl RedisStore {
         self.listed().extend(credentials.iter().cloned());
     }
 
-    /// Writes down again what was written when the store was founded, and forgets what is no longer certain.
+    /// Writes down again what was written when the store was founded, forgets what is no longer certain, and has the engine
+    /// compare what it holds.
     async fn found_again(&self) -> Result<(), StoreError> {
         self.listed().clear();
+        // If the queue is full, the engine is behind and told so by the listener.
+        let _ = self.teller.try_send(Change::Anything);
         open::found(&self.link, &self.layout, &self.sealer).await.map(drop)
     }
 
@@ -270,7 +276,7 @@ impl Store for RedisStore {
     async fn changed(&self) -> Change {
         match self.changes.lock().await.recv().await {
             Some(change) => change,
-            // The store was closed.
+            // Cannot be: the store itself holds a sender.
             None => std::future::pending().await,
         }
     }

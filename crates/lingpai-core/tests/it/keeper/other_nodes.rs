@@ -1,14 +1,17 @@
 //! What other nodes store is taken over as soon as the store tells of it.
 
-use lingpai_core::Directory;
 use lingpai_core::store::Change;
+use lingpai_core::{Directory, Timestamp};
 
 use super::broken_store::Fragile;
 use super::*;
 
 /// Another node rotates to a token of this generation, and this one is not told.
 async fn another_rotates(store: &Fragile, clock: &TestClock, generation: u64) {
-    let at = clock.now().wall;
+    another_rotates_at(store, clock.now().wall, generation).await;
+}
+
+async fn another_rotates_at(store: &Fragile, at: Timestamp, generation: u64) {
     let claim = Claim {
         credential: credential(),
         node: NodeId::new("n2"),
@@ -75,17 +78,55 @@ async fn a_comparison_that_the_store_breaks_off_is_made_when_it_tells_again() {
     assert_eq!(stand.keeper.later_than(Generation(1)).await.value.expose(), "other-2");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_store_that_has_less_than_the_node_takes_nothing_away_from_it() {
+/// A node that knows generation 2, on a store that has lost everything.
+async fn node_of_a_store_that_forgot() -> (Arc<Fragile>, Stand) {
     let (store, stand) = node().await;
     another_rotates(&store, &stand.clock, 2).await;
     store.tell(Change::Anything);
     stand.keeper.later_than(Generation(1)).await;
     store.inner.remove_account(&credential().account).await.unwrap();
+    (store, stand)
+}
+
+async fn stored(store: &Fragile) -> (Generation, String) {
+    let record = store.inner.read(&credential()).await.unwrap().unwrap();
+    (record.generation, record.token.unwrap().value.expose().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_lost_a_token_is_given_it_again() {
+    let (store, stand) = node_of_a_store_that_forgot().await;
+    store.tell(Change::Anything);
+    sleep(SECOND).await;
+    assert_eq!(stored(&store).await, (Generation(2), "other-2".to_owned()));
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_later_is_later_although_its_generation_counts_from_anew() {
+    let (store, stand) = node_of_a_store_that_forgot().await;
+    sleep(SECOND).await;
     another_rotates(&store, &stand.clock, 1).await;
-    for change in [Change::Credential(credential()), Change::Anything] {
-        store.tell(change);
-        sleep(SECOND).await;
-        assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
-    }
+    store.tell(Change::Credential(credential()));
+    let token = stand.keeper.later_than(Generation(2)).await;
+    assert_eq!((token.generation, token.value.expose()), (Generation(3), "other-1"));
+    sleep(SECOND).await;
+    assert_eq!(stored(&store).await, (Generation(3), "other-1".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_no_later_takes_nothing_away_from_what_is_known() {
+    let (store, stand) = node().await;
+    let before = stand.clock.now();
+    sleep(10 * SECOND).await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Anything);
+    stand.keeper.later_than(Generation(1)).await;
+    store.inner.remove_account(&credential().account).await.unwrap();
+    another_rotates_at(&store, before.wall, 1).await;
+    store.tell(Change::Anything);
+    sleep(SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stored(&store).await, (Generation(2), "other-2".to_owned()));
 }

@@ -1,6 +1,7 @@
 //! A Redis that comes back empty, or as it was before.
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
+use lingpai_core::store::Change;
 use lingpai_core::{Account, Directory, Secret};
 
 use super::*;
@@ -36,12 +37,14 @@ fn sorted(mut keys: Vec<ApiKey>) -> Vec<ApiKey> {
 async fn what_an_empty_redis_has_lost_is_put_back_by_the_nodes_that_have_seen_it() {
     let server = RedisServer::start();
     let (store, keys) = filled(&server).await;
+    assert_eq!(soon(store.changed()).await, Change::Anything);
     let before = store.accounts_revision().await.unwrap();
     server.cli(&["FLUSHALL"]);
     assert_ne!(store.accounts_revision().await.unwrap(), before, "nobody would look");
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
     assert_eq!(sorted(store.keys().await.unwrap()), sorted(keys.to_vec()));
     assert_ne!(store.accounts_revision().await.unwrap(), before, "others would not look");
+    assert_eq!(soon(store.changed()).await, Change::Anything, "tokens would not be put back");
     // One that begins now finds all of it, sealed with the same key.
     let fresh = open(&server).await;
     assert_eq!(fresh.accounts().await.unwrap(), [account("wx1")]);
@@ -55,20 +58,20 @@ async fn a_change_that_an_older_redis_lacks_is_made_again() {
     let server = RedisServer::start();
     let (store, [_, revoked]) = filled(&server).await;
     server.cli(&["COPY", "lingpai:{wx1}:account", "lingpai:{wx1}:before"]);
-    let changed = Account {
+    let changed = [Account {
         secret: Secret::from("another"),
         updated_at: NOON + Duration::from_secs(1),
         ..account("wx1")
-    };
-    store.put_account(&changed).await.unwrap();
-    assert_eq!(store.accounts().await.unwrap(), [changed.clone()]);
+    }];
+    store.put_account(&changed[0]).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), changed);
     server.cli(&["COPY", "lingpai:{wx1}:before", "lingpai:{wx1}:account", "REPLACE"]);
     let body = serde_json::to_string(&ApiKey { revoked_at: None, ..revoked.clone() }).unwrap();
     server.cli(&["HSET", "lingpai:keys", &revoked.id, &body]);
-    assert_eq!(store.accounts().await.unwrap(), [changed.clone()]);
+    assert_eq!(store.accounts().await.unwrap(), changed);
     assert!(store.keys().await.unwrap().contains(&revoked));
     let fresh = open(&server).await;
-    assert_eq!(fresh.accounts().await.unwrap(), [changed]);
+    assert_eq!(fresh.accounts().await.unwrap(), changed);
     assert!(fresh.keys().await.unwrap().contains(&revoked));
 }
 
