@@ -22,32 +22,35 @@ const READS: usize = 64;
 /// Follows the store until the future is dropped.
 pub(crate) async fn run(shared: Arc<Shared>, keepers: Arc<Keepers>) {
     let mut told = JoinSet::new();
-    let mut to_compare: Vec<Arc<Keeper>> = Vec::new();
+    let mut comparing = JoinSet::new();
+    let mut may_have_missed = false;
     loop {
+        // One pass at a time: with very many keepers it takes longer than the store waits before it asks for the next.
+        if may_have_missed && comparing.is_empty() {
+            may_have_missed = false;
+            let all = keepers.pin().values().cloned().collect();
+            comparing.spawn(compare_all(all));
+        }
         tokio::select! {
-            biased;
             change = shared.store.changed(), if told.len() < READS => match change {
                 Change::Credential(credential) => {
                     if let Some(keeper) = keepers.pin().get(&credential).cloned() {
                         told.spawn(async move { compare(&keeper).await });
                     }
                 }
-                Change::Anything => to_compare = keepers.pin().values().cloned().collect(),
+                Change::Anything => may_have_missed = true,
             },
             Some(_) = told.join_next() => {}
-            compared = compare_last(&to_compare), if !to_compare.is_empty() => match compared {
-                Ok(()) => drop(to_compare.pop()),
-                // The store tells when it can be asked again.
-                Err(_) => to_compare.clear(),
-            },
+            Some(_) = comparing.join_next() => {}
         }
     }
 }
 
-async fn compare_last(keepers: &[Arc<Keeper>]) -> Result<(), StoreError> {
-    match keepers.last() {
-        Some(keeper) => compare(keeper).await,
-        None => Ok(()),
+async fn compare_all(keepers: Vec<Arc<Keeper>>) {
+    for keeper in keepers {
+        if compare(&keeper).await.is_err() {
+            return; // The store tells when it can be asked again.
+        }
     }
 }
 

@@ -74,9 +74,11 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Some((scheme, _)) if scheme.starts_with("redis") => {
             text.parse().map(Named::Redis).map_err(|error: StoreError| error.to_string())
         }
+        // It may be the mistyped URL of a Redis, with its password.
         _ => Err(format!(
-            "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or \
-             `memory:`"
+            "`{}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or \
+             `memory:`",
+            if text.contains('@') { "***" } else { text }
         )),
     };
     let (address, place) = match root.text("store", parse) {

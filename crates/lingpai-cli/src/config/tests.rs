@@ -340,6 +340,10 @@ fn a_mistake_in_the_url_of_a_redis_does_not_show_its_password() {
              of the URL, and write `store-password = { env = \"NAME\" }` or `{ file = \"PATH\" }`",
         ),
         (
+            "store = \"reddis://:8f5c0de@redis\"",
+            "1:9: `***` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
+        ),
+        (
             "store = \"redis://:8f5c0de@redis?cluster=1\"",
             "1:9: a Redis URL has no option `cluster`. There are `prefix` and `ca`",
         ),

@@ -50,11 +50,6 @@ pub(super) struct Host {
 }
 
 impl RedisAddress {
-    /// Whether a URL is meant for a Redis at all.
-    pub fn is_meant_by(text: &str) -> bool {
-        text.starts_with("redis")
-    }
-
     /// Whether it brings its password along.
     pub fn has_password(&self) -> bool {
         self.password.is_some()

@@ -220,3 +220,23 @@ fn unfit_key(link: &Link, source: &KeySource, meta: &str, why: Unopened) -> Stor
     };
     StoreError::new(StoreErrorKind::Sealed, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_that_is_too_old_is_refused_and_a_valkey_is_not() {
+        let link = Link::new(&"redis://a".parse().unwrap()).unwrap();
+        let refusal = |version| refuse_old(&link, &HashMap::from([("redis_version", version)]));
+        for old in ["2.8.24", "6.0.16", ""] {
+            let error = refusal(old).unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Invalid);
+            assert!(error.to_string().contains("needs 6.2 or newer"), "{error}");
+        }
+        // Valkey 8 calls itself Redis 7.2.4 here.
+        for new in ["6.2.0", "7.2.4", "10.0.0"] {
+            refusal(new).unwrap();
+        }
+    }
+}

@@ -87,6 +87,10 @@ pub(super) fn explain(error: RedisError, redis: &str) -> StoreError {
             StoreErrorKind::Invalid,
             "is no Redis Cluster. Write `redis://`".to_owned(),
         ),
+        Sort::Settings => (
+            StoreErrorKind::Invalid,
+            "cannot be connected to with these settings. The cause says which is wrong".to_owned(),
+        ),
         Sort::NoSuchService => (
             StoreErrorKind::Invalid,
             "has sentinels that know no service of this name. Check the name behind the last `/`"
@@ -132,6 +136,7 @@ enum Sort {
     IsCluster,
     IsNoCluster,
     NoSuchService,
+    Settings,
     Other,
 }
 
@@ -162,6 +167,8 @@ impl Sort {
             Self::IsCluster
         } else if error.kind() == ErrorKind::MasterNameNotFoundBySentinel {
             Self::NoSuchService
+        } else if error.kind() == ErrorKind::InvalidClientConfig {
+            Self::Settings
         } else if says(&["InvalidContentType", "corrupt message", "InvalidMessage"]) {
             Self::NotTls
         } else if says(&["certificate", "Certificate"]) {

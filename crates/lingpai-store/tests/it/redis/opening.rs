@@ -104,6 +104,8 @@ async fn with_tls_the_certificate_must_be_trusted() {
     let (kind, text) = refusal_at(&server.url()).await;
     assert_eq!(kind, StoreErrorKind::Denied, "{text}");
     assert!(text.contains("`?ca=FILE`"), "{text}");
+    let (kind, text) = refusal_at(&format!("{}?ca={TLS}/none.pem", server.url())).await;
+    assert_eq!(kind, StoreErrorKind::Invalid, "{text}");
     let url = format!("{}?ca={TLS}/ca.pem", server.url());
     let store = open_at(&url).await.unwrap();
     lease(&store, of_node("a")).await;
