@@ -12,6 +12,11 @@ use crate::process::{cargo, command, line, run, succeeds};
 pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::apt("cc --version", &["gcc", "libc6-dev"], "SQLite and ring are compiled from C"),
     Tool::krate("cargo nextest --version", "cargo-nextest@0.9.151", "it runs the tests"),
+    Tool::apt(
+        "redis-server --version",
+        &["redis-server"],
+        "the Redis store is tested on real ones",
+    ),
     Tool::apt("curl --version", &["curl"], "the commands in docs/api.md are run by a test"),
     Tool::apt(
         "python3 -m ensurepip --version",

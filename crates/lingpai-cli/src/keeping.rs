@@ -10,7 +10,7 @@ use lingpai_core::{
     Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Registry, Store,
     StoreError, SystemClock, Timestamp,
 };
-use lingpai_store::{MemoryStore, SqliteOptions, SqliteStore};
+use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
 
 use crate::config::{Config, StoreAt};
@@ -22,13 +22,24 @@ pub(crate) enum OpenStore {
     Memory(Arc<MemoryStore>),
     /// In a file.
     Sqlite(Arc<SqliteStore>),
+    /// In a Redis.
+    Redis(Arc<RedisStore>),
 }
 
 impl OpenStore {
     /// Opens the store of a configuration, and says so if a master key was made for it.
     pub(crate) async fn open(at: &StoreAt) -> Result<Self, StoreError> {
-        let StoreAt::Sqlite { path, key } = at else {
-            return Ok(Self::Memory(Arc::new(MemoryStore::new())));
+        let (path, key) = match at {
+            StoreAt::Memory => return Ok(Self::Memory(Arc::new(MemoryStore::new()))),
+            StoreAt::Sqlite { path, key } => (path, key),
+            StoreAt::Redis { address, key } => {
+                let store =
+                    RedisStore::open(RedisOptions::new(address.clone(), key.clone())).await?;
+                for wanting in store.wanting() {
+                    tracing::warn!("{wanting}");
+                }
+                return Ok(Self::Redis(Arc::new(store)));
+            }
         };
         let store = SqliteStore::open(SqliteOptions::new(path, key.clone())).await?;
         if let Some(file) = store.generated_key() {
@@ -46,6 +57,7 @@ impl OpenStore {
         match self {
             Self::Memory(store) => Arc::<MemoryStore>::clone(store),
             Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
+            Self::Redis(store) => Arc::<RedisStore>::clone(store),
         }
     }
 
@@ -54,6 +66,7 @@ impl OpenStore {
         match self {
             Self::Memory(store) => Arc::<MemoryStore>::clone(store),
             Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
+            Self::Redis(store) => Arc::<RedisStore>::clone(store),
         }
     }
 
@@ -64,11 +77,11 @@ impl OpenStore {
 
     /// The same, and the names of those that cannot be read.
     async fn accounts_and_damaged(&self) -> Result<(Vec<Account>, HashSet<String>), StoreError> {
-        let store = match self {
-            Self::Memory(store) => return Ok((store.accounts().await?, HashSet::new())),
-            Self::Sqlite(store) => store,
+        let (accounts, damage): (_, Vec<Damage>) = match self {
+            Self::Memory(store) => (store.accounts().await?, Vec::new()),
+            Self::Sqlite(store) => store.accounts_and_damage().await?,
+            Self::Redis(store) => store.accounts_and_damage().await?,
         };
-        let (accounts, damage) = store.accounts_and_damage().await?;
         for damage in &damage {
             tracing::error!(account = damage.record, "{}", damage.what);
         }
@@ -80,13 +93,16 @@ impl OpenStore {
         match self {
             Self::Memory(_) => Ok(None),
             Self::Sqlite(store) => store.accounts_revision().await.map(Some),
+            Self::Redis(store) => store.accounts_revision().await.map(Some),
         }
     }
 
     /// Finishes what was asked, and lets go of the file.
     pub(crate) async fn close(self) {
-        if let Self::Sqlite(store) = self {
-            store.close().await;
+        match self {
+            Self::Memory(_) => {}
+            Self::Sqlite(store) => store.close().await,
+            Self::Redis(store) => store.close(),
         }
     }
 
@@ -94,6 +110,7 @@ impl OpenStore {
         match self {
             Self::Memory(_) => NodeId::new(&format!("node-{}", std::process::id())),
             Self::Sqlite(store) => store.node().clone(),
+            Self::Redis(store) => store.node().clone(),
         }
     }
 }

@@ -26,7 +26,7 @@ use clap::Parser;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+    account, call, check, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -101,7 +101,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
-        Command::Config(args::Config::Check) => output::print(&load()?.summary()),
+        Command::Config(args::Config::Check) => block_on(check::run(load()?)),
     }
 }
 

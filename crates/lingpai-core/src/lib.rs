@@ -18,6 +18,7 @@ pub mod environment;
 pub mod event;
 pub mod failure;
 mod flight;
+mod follow;
 pub mod id;
 pub mod issuer;
 pub mod keeper;

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::event::{Event, What};
+use crate::follow;
 use crate::id::{CredentialId, NodeId};
 use crate::issuer::{Issuer, Profile};
 use crate::keeper::Keeper;
@@ -31,12 +32,16 @@ const FLIGHTS: usize = 64;
 #[derive(Debug)]
 pub struct Registry {
     shared: Arc<Shared>,
-    keepers: papaya::HashMap<CredentialId, Arc<Keeper>>,
+    keepers: Arc<Keepers>,
     /// What the store held at the start and nobody has asked for yet.
     loaded: Mutex<HashMap<CredentialId, Record>>,
     scheduler: JoinHandle<()>,
+    follower: JoinHandle<()>,
     recorder: Recorder,
 }
+
+/// The keepers by their credentials.
+pub(crate) type Keepers = papaya::HashMap<CredentialId, Arc<Keeper>>;
 
 /// What all keepers share.
 pub(crate) struct Shared {
@@ -91,13 +96,10 @@ impl Registry {
             let shared = Arc::clone(&shared);
             async move { shared.scheduler.run(&*shared.clock).await }
         });
-        Ok(Self {
-            shared,
-            keepers: papaya::HashMap::new(),
-            loaded: Mutex::new(loaded.collect()),
-            scheduler,
-            recorder,
-        })
+        let keepers = Arc::new(Keepers::new());
+        let follower = tokio::spawn(follow::run(Arc::clone(&shared), Arc::clone(&keepers)));
+        let loaded = Mutex::new(loaded.collect());
+        Ok(Self { shared, keepers, loaded, scheduler, follower, recorder })
     }
 
     /// The keeper of a credential, if it is kept here.
@@ -188,6 +190,7 @@ impl Registry {
     /// has passed, and writes the last events.
     pub async fn close(&self, deadline: Duration) {
         self.scheduler.abort();
+        self.follower.abort();
         for keeper in self.keepers() {
             keeper.retire();
         }
@@ -203,6 +206,7 @@ impl Registry {
 impl Drop for Registry {
     fn drop(&mut self) {
         self.scheduler.abort();
+        self.follower.abort();
     }
 }
 

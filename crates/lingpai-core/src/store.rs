@@ -80,6 +80,23 @@ pub trait Store: Send + Sync + 'static {
         account: Option<&AccountId>,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
+
+    /// Waits until another process may have changed a credential. A hint: what has changed is for [`Store::read`] to say.
+    ///
+    /// One caller at a time; dropping the future loses no change. A store whose other processes cannot tell, which is the
+    /// default, waits for ever: what they change is then found by the next [`Store::begin`].
+    async fn changed(&self) -> Change {
+        std::future::pending().await
+    }
+}
+
+/// What another process may have changed in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This credential.
+    Credential(CredentialId),
+    /// Whatever there is: changes may have been lost on the way.
+    Anything,
 }
 
 /// What people manage in a store. Same promises as [`Store`].
@@ -302,6 +319,8 @@ impl StoreError {
 pub enum StoreErrorKind {
     /// It cannot be reached, or is busy: try again.
     Unavailable,
+    /// It does not let this process in, or not do what is needed: a password, a permission or a certificate is missing.
+    Denied,
     /// There is no room left.
     Full,
     /// It can be read only.

@@ -12,6 +12,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
     missing_docs,
@@ -21,6 +22,7 @@
 mod events;
 mod people;
 mod rotation;
+mod server;
 
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ use crate::EventBounds;
 pub use self::events::*;
 pub use self::people::*;
 pub use self::rotation::*;
+pub use self::server::RedisServer;
 
 /// The bounds that the suite opens stores with.
 pub const BOUNDS: EventBounds = EventBounds { count: 10, age: Duration::from_hours(24) };

@@ -1,4 +1,4 @@
-//! Where tokens, accounts, keys and events are kept: SQLite and memory.
+//! Where tokens, accounts, keys and events are kept: SQLite, Redis and memory.
 //!
 //! Here live the implementations of [`lingpai_core::Store`] and [`lingpai_core::Directory`], the sealing of what must not
 //! be read from a disk, and the conformance suite that every implementation passes. When a token is fetched, and by whom,
@@ -6,15 +6,19 @@
 //!
 //! - [`MemoryStore`] forgets everything when it is dropped: for tests, demos and embedded use. Shortest to read.
 //! - [`SqliteStore`] is one file, durable and sealed: the default of the server.
-//! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the file's secrets.
+//! - `RedisStore` (a feature, `redis`) is for several nodes: each step of a rotation is a script inside Redis.
+//! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the secrets of either.
 //! - `conformance` (a feature of this name) holds the rules of a store as tests.
 //!
-//! Start with `rules.rs`: what a store decides about leases, intents and generations is there, once, for both.
+//! Start with `rules.rs`: what a store decides about leases, intents and generations is there, once, for SQLite and
+//! memory; the scripts in `redis/scripts` say the same.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod keys;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod rules;
 mod seal;
 mod sqlite;
@@ -23,6 +27,8 @@ use std::time::Duration;
 
 pub use keys::{KeySource, MasterKey};
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::{LeaseClock, RedisAddress, RedisOptions, RedisStore};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};
 
 /// How much of the event stream is kept.

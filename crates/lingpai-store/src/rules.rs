@@ -127,14 +127,7 @@ impl Standing {
         let is_other = self.fingerprint != Some(fingerprint);
         let generation = commit.token.generation;
         if generation < self.generation || (is_other && generation == self.generation) {
-            return Err(StoreError::new(
-                StoreErrorKind::Invalid,
-                format!(
-                    "{}: a token of generation {generation} cannot follow generation {}, since \
-                     generations only grow. This is an error in the program; please report it",
-                    commit.lease.credential, self.generation
-                ),
-            ));
+            return Err(unfit(commit, self.generation));
         }
         if is_other {
             let stored = self.fingerprint.zip(commit.previous_until);
@@ -180,6 +173,18 @@ impl Hold {
     fn is_over(&self, at: Timestamp) -> bool {
         at >= self.until || at + CLOCK_SCATTER < self.from
     }
+}
+
+/// The error for a token whose generation is not a new one.
+pub(crate) fn unfit(commit: &Commit, stored: Generation) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Invalid,
+        format!(
+            "{}: a token of generation {} cannot follow generation {stored}, since generations only \
+             grow. This is an error in the program; please report it",
+            commit.lease.credential, commit.token.generation
+        ),
+    )
 }
 
 /// What a ledger says of one credential on one day: the sum of its `fetch/` lines.

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod call;
+pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -25,7 +26,7 @@ async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
         StoreAt::Memory => Err(Error::said(
             "the store is `memory:`, which only the running server can see. Use `store = \"sqlite:lingpai.db\"`",
         )),
-        at @ StoreAt::Sqlite { .. } => Ok(OpenStore::open(at).await?),
+        at @ (StoreAt::Sqlite { .. } | StoreAt::Redis { .. }) => Ok(OpenStore::open(at).await?),
     }
 }
 

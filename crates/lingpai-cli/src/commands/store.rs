@@ -11,10 +11,17 @@ use crate::output;
 
 /// Seals everything anew with another master key.
 pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Result<(), Error> {
-    let StoreAt::Sqlite { path, key } = config.store else {
-        return Err(Error::said(
-            "the store is `memory:`, in which nothing is sealed. There is nothing to do",
-        ));
+    let (path, key) = match config.store {
+        StoreAt::Sqlite { path, key } => (path, key),
+        StoreAt::Memory => {
+            return Err(Error::said("the store is `memory:`, in which nothing is sealed"));
+        }
+        StoreAt::Redis { .. } => {
+            return Err(Error::said(
+                "the master key of a Redis store cannot be changed yet: every node would have to take the new one at the \
+                 same moment. Keep the key, or begin a new store with another `?prefix=` and add the accounts again",
+            ));
+        }
     };
     if !path.exists() {
         return Err(Error::said(format!(

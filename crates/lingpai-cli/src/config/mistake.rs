@@ -167,6 +167,7 @@ mod tests {
             "secret = { env = \"A\", value = \"8f5c0de\" }",
             "master-key = \"8f5c0de\"",
             "proxy = \"http://lingpai:8f5c0de@proxy\"",
+            "store = \"redis://user:8f5c0de@redis\"",
         ] {
             assert!(!shown(line, 0..1).contains("8f5c0de"), "{line}");
         }

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use lingpai_core::{Account, AccountId};
 use lingpai_server::gateway::Settings as Gateway;
-use lingpai_store::KeySource;
+use lingpai_store::{KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
 
@@ -86,6 +86,13 @@ pub(crate) enum StoreAt {
         /// What it is sealed with.
         key: KeySource,
     },
+    /// In a Redis, for several nodes.
+    Redis {
+        /// Where that is.
+        address: RedisAddress,
+        /// What it is sealed with.
+        key: KeySource,
+    },
 }
 
 impl StoreAt {
@@ -94,18 +101,22 @@ impl StoreAt {
         match (self, other) {
             (Self::Memory, Self::Memory) => true,
             (Self::Sqlite { path, key }, Self::Sqlite { path: other_path, key: other_key }) => {
-                let same_key = match (key, other_key) {
-                    (KeySource::Beside, KeySource::Beside) => true,
-                    (KeySource::File(file), KeySource::File(other)) => file == other,
-                    (KeySource::Given { from, .. }, KeySource::Given { from: other, .. }) => {
-                        from == other
-                    }
-                    _ => false,
-                };
-                path == other_path && same_key
+                path == other_path && is_from_the_same_place(key, other_key)
+            }
+            (Self::Redis { address, key }, Self::Redis { address: other, key: other_key }) => {
+                address == other && is_from_the_same_place(key, other_key)
             }
             _ => false,
         }
+    }
+}
+
+fn is_from_the_same_place(key: &KeySource, other: &KeySource) -> bool {
+    match (key, other) {
+        (KeySource::Beside, KeySource::Beside) => true,
+        (KeySource::File(file), KeySource::File(other)) => file == other,
+        (KeySource::Given { from, .. }, KeySource::Given { from: other, .. }) => from == other,
+        _ => false,
     }
 }
 
@@ -161,6 +172,7 @@ impl Config {
         let store = match &self.store {
             StoreAt::Memory => "in memory, gone when the server ends".to_owned(),
             StoreAt::Sqlite { path, .. } => path.display().to_string(),
+            StoreAt::Redis { address, .. } => address.to_string(),
         };
         let upstream = self.upstream.hosts.first();
         let upstream = upstream.map_or("WeChat's own hosts".to_owned(), ToString::to_string);

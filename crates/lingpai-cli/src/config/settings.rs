@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lingpai_core::{Account, Secret};
-use lingpai_store::{KeySource, MasterKey};
+use lingpai_core::{Account, Secret, StoreError};
+use lingpai_store::{KeySource, MasterKey, RedisAddress};
 use lingpai_wechat::wire;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -35,20 +35,66 @@ pub(super) fn read(
 }
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
+    /// What `store` says.
+    enum Named {
+        Memory,
+        Sqlite(PathBuf),
+        Redis(RedisAddress),
+    }
     let key = master_key(root, base);
+    let password = root.value("store-password");
     let parse = |text: &str| match text.split_once(':') {
-        Some(("memory", "")) => Ok(None),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(Some(PathBuf::from(path))),
+        Some(("memory", "")) => Ok(Named::Memory),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Named::Sqlite(PathBuf::from(path))),
+        Some((scheme, _)) if scheme.starts_with("redis") => {
+            text.parse().map(Named::Redis).map_err(|error: StoreError| error.to_string())
+        }
+        // It may be the mistyped URL of a Redis, with its password.
         _ => Err(format!(
-            "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, or `memory:`"
+            "`{}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or \
+             `memory:`",
+            if text.contains('@') { "***" } else { text }
         )),
     };
-    let path = match root.text("store", parse) {
-        Some(Said { value: None, .. }) => return StoreAt::Memory,
-        Some(Said { value: Some(path), .. }) => path,
-        None => PathBuf::from(DEFAULT_STORE),
+    let (address, place) = match root.text("store", parse) {
+        None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key },
+        Some(Said { value: Named::Memory, .. }) => return StoreAt::Memory,
+        Some(Said { value: Named::Sqlite(path), .. }) => {
+            return StoreAt::Sqlite { path: base.join(path), key };
+        }
+        Some(Said { value: Named::Redis(address), place }) => (address.relative_to(base), place),
     };
-    StoreAt::Sqlite { path: base.join(path), key }
+    if address.has_password() && matches!(place, Place::File(_)) {
+        let what = "a password must not stand in this file, which is copied, backed up and shown to people. Leave it out of \
+                    the URL, and write `store-password = { env = \"NAME\" }` or `{ file = \"PATH\" }`";
+        root.mistake(place, what);
+    }
+    let address = match store_password(root, base, password) {
+        Some(password) => address.with_password(password),
+        None => address,
+    };
+    StoreAt::Redis { address, key }
+}
+
+fn store_password(
+    root: &Section<'_>,
+    base: &Path,
+    value: Option<&Spanned<DeValue<'_>>>,
+) -> Option<Secret> {
+    const VARIABLE: &str = "LINGPAI_STORE_PASSWORD";
+    let reading = root.reading();
+    let (reference, place) = match value {
+        Some(value) => {
+            (Reference::read(reading, "store-password", value)?, Place::File(value.span()))
+        }
+        None => {
+            (reading.environment)(VARIABLE).filter(|text| !text.is_empty())?;
+            let place = Place::Elsewhere(format!("the environment variable {VARIABLE}"));
+            (Reference::Variable(VARIABLE.to_owned()), place)
+        }
+    };
+    let password = reference.fetch(base, reading);
+    password.map_err(|what| root.mistake(place, what)).ok()
 }
 
 fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {

@@ -137,8 +137,8 @@ fn every_mistake_of_a_setting_names_the_place_and_the_remedy() {
         ),
         ("allow-plain-text = \"yes\"", "1:20: `allow-plain-text` is true or false, not a text"),
         (
-            "store = \"redis://x\"",
-            "1:9: `redis://x` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, or `memory:`",
+            "store = \"mysql://x\"",
+            "1:9: `mysql://x` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
         ),
         (
             "upstream = \"api.weixin.qq.com\"",
@@ -324,6 +324,53 @@ fn the_master_key_comes_from_its_variable_if_nothing_else_is_said() {
     assert!(matches!(&config.store, StoreAt::Sqlite { key: KeySource::Given { from, .. }, .. }
         if from == "LINGPAI_MASTER_KEY"));
     assert!(!format!("{config:?}").contains("abab"));
+}
+
+#[test]
+fn a_redis_is_named_by_its_url_and_its_password_by_reference() {
+    let text =
+        "store = \"rediss://lingpai@redis:7000/1?ca=ca.pem\"\nstore-password = { env = \"WX1\" }\n";
+    let config = parse(text).unwrap();
+    let StoreAt::Redis { address, key: KeySource::Beside } = &config.store else {
+        panic!("{config:?}")
+    };
+    assert!(address.has_password());
+    assert_eq!(address.to_string(), "rediss://redis:7000/1");
+    assert!(!format!("{config:?}{}", config.summary()).contains("8f5c0de"));
+    assert!(config.store.is(&parse(text).unwrap().store));
+
+    let environment = |name: &str| match name {
+        "LINGPAI_STORE" => Some("redis://:8f5c0de@redis".to_owned()),
+        _ => None,
+    };
+    let config = parse_in("", &environment).unwrap();
+    assert!(matches!(config.store, StoreAt::Redis { address, .. } if address.has_password()));
+}
+
+#[test]
+fn a_mistake_in_the_url_of_a_redis_does_not_show_its_password() {
+    for (text, mistake) in [
+        (
+            "store = \"redis://:8f5c0de@redis\"",
+            "1:9: a password must not stand in this file, which is copied, backed up and shown to people. Leave it out \
+             of the URL, and write `store-password = { env = \"NAME\" }` or `{ file = \"PATH\" }`",
+        ),
+        (
+            "store = \"reddis://:8f5c0de@redis\"",
+            "1:9: `***` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
+        ),
+        (
+            "store = \"redis://:8f5c0de@redis?cluster=1\"",
+            "1:9: a Redis URL has no option `cluster`. There are `prefix` and `ca`",
+        ),
+        (
+            "store = \"redis://redis\"\nstore-password = { env = \"NONE\" }",
+            "2:18: the environment variable NONE is not set. Set it where Lingpai is started",
+        ),
+    ] {
+        assert_eq!(mistakes(text), [format!("lingpai.toml:{mistake}")]);
+        assert!(!parse(text).unwrap_err().contains("8f5c0de"));
+    }
 }
 
 #[test]

@@ -29,25 +29,25 @@ pub(crate) fn allow_many_connections() {
 }
 
 /// Connects all callers first, then lets them ask at once. What each got: a status and a body.
-async fn all_at_once(home: &Home) -> Vec<(u16, String)> {
-    let mut streams = Vec::with_capacity(CALLERS);
-    for _ in 0..CALLERS {
+pub(crate) async fn all_at_once(home: &Home, callers: usize) -> Vec<(u16, String)> {
+    let mut streams = Vec::with_capacity(callers);
+    for _ in 0..callers {
         streams.push(TcpStream::connect(("127.0.0.1", home.port)).await.unwrap());
     }
     let request = home.request(&format!("/v1/accounts/{}/token", appid(0)));
-    let mut callers = JoinSet::new();
+    let mut asking = JoinSet::new();
     for mut stream in streams {
         let request = request.clone();
-        callers.spawn(async move {
+        asking.spawn(async move {
             stream.write_all(request.as_bytes()).await.unwrap();
             answer(&mut stream).await.unwrap()
         });
     }
-    callers.join_all().await
+    asking.join_all().await
 }
 
 /// A WeChat that takes its time over a fetch, so that everybody asks while one is under way, and does this besides.
-async fn slow_wechat(besides: Option<FaultKind>) -> WeChat {
+pub(crate) async fn slow_wechat(besides: Option<FaultKind>) -> WeChat {
     allow_many_connections();
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
     wechat.world.with(|world, now| {
@@ -66,7 +66,7 @@ async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
     assert_eq!(wechat.fetches(), 0);
-    let answers = all_at_once(&home).await;
+    let answers = all_at_once(&home, CALLERS).await;
     let distinct: HashSet<_> = answers
         .iter()
         .map(|(status, body)| {
@@ -87,7 +87,7 @@ async fn ten_thousand_callers_share_the_failure_of_one_fetch() {
     let wechat = slow_wechat(Some(FaultKind::Errcode { errcode: 40164, errmsg: None })).await;
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
-    for (status, body) in all_at_once(&home).await {
+    for (status, body) in all_at_once(&home, CALLERS).await {
         assert!(status >= 400 && body.contains("40164"), "{status} {body}");
     }
     assert_eq!(wechat.fetches(), 1);

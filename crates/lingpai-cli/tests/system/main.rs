@@ -24,6 +24,7 @@ mod lies;
 mod listeners;
 mod load;
 mod node;
+mod nodes;
 mod openapi;
 mod proxy;
 mod reload;

@@ -2,6 +2,7 @@
 //!
 //! Whatever a node printed or stored is searched for secrets and tokens when it is given up.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -291,6 +292,11 @@ impl Home {
 
     /// Searches everything that was printed and stored for what must not be there.
     pub(crate) fn assert_nothing_leaked(&self) {
+        self.assert_nothing_leaked_into(self.folder.path(), "lingpai.db");
+    }
+
+    /// The same where the store is in another directory, in files of which one is called this.
+    pub(crate) fn assert_nothing_leaked_into(&self, store: &Path, file: &str) {
         let mut forbidden = Vec::new();
         for number in 0.. {
             let Ok(held) = std::fs::read_to_string(self.secret_file(number)) else { break };
@@ -301,14 +307,16 @@ impl Home {
         forbidden.extend(self.seen.lock().unwrap().iter().cloned());
         assert!(forbidden.len() > secrets + 1, "no token was read, so the search proves nothing");
         let mut places = vec![("the output".to_owned(), self.printed.lock().unwrap().clone())];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+        let directories = HashSet::from([self.folder.path(), store]);
+        let entries = directories.into_iter().flat_map(|path| std::fs::read_dir(path).unwrap());
+        for entry in entries {
             let path = entry.unwrap().path();
             if !is_given_by_the_test(&path) {
                 places.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
             }
         }
         let names: Vec<_> = places.iter().map(|(name, _)| name.as_str()).collect();
-        assert!(names.iter().any(|name| name.ends_with("lingpai.db")), "{names:?}");
+        assert!(names.iter().any(|name| name.ends_with(file)), "{names:?}");
         for (name, bytes) in &places {
             // All of them are ASCII, which survives this in whatever else there is.
             let text = String::from_utf8_lossy(bytes);

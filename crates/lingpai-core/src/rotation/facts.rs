@@ -51,6 +51,11 @@ pub enum Fact {
     Unfinished(Intent),
     /// The store holds this: read at the start, or committed by another node.
     Stored(Box<Record>),
+    /// The store holds this, as it was told or looked for: taken over if it is later than what is known, and a store that has
+    /// less is given what it lacks.
+    Told(Box<Record>),
+    /// The store holds nothing.
+    Lost,
     /// The store holds this, and it is newer than what the fetch that was just begun set out to replace.
     Newer(Box<Record>),
     /// Upstream gave a token, which was admitted so.

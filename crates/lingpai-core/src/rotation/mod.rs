@@ -24,7 +24,7 @@ use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
 use crate::issuer::{Profile, Way};
 use crate::policy::Policy;
-use crate::store::Usage;
+use crate::store::{Record, Usage};
 use crate::time::{Instant, Moment, Timestamp};
 use crate::token::Fingerprint;
 
@@ -186,6 +186,13 @@ impl Rotation {
             Fact::Stored(record) => {
                 self.adopt(at, &record, &mut events);
             }
+            Fact::Told(record) if record.generation > self.generation => {
+                // A fetch that was begun since is most likely under way: whether it was lost is for a claim to find out.
+                self.adopt(at, &Record { intent: None, ..*record }, &mut events);
+            }
+            Fact::Told(record) if record.generation == self.generation => {}
+            // A store that has lost its data is given what we have.
+            Fact::Told(_) | Fact::Lost => self.unsaved |= self.live(at).is_some(),
             Fact::Newer(record) => {
                 self.store_is_up(&mut events);
                 self.adopt(at, &record, &mut events);

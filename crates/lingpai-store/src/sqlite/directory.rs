@@ -60,7 +60,7 @@ fn select(
 }
 
 /// The error for whoever can only use all accounts or none.
-pub(super) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
+pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
     let Some(first) = damage.first() else { return Ok(()) };
     let others = match damage.len() - 1 {
         0 => String::new(),

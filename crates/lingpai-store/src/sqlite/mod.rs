@@ -28,6 +28,8 @@ use lingpai_core::{
 use rusqlite::Connection;
 
 pub use self::directory::Damage;
+#[cfg(feature = "redis")]
+pub(crate) use self::directory::refuse_damage;
 use self::lane::{Lane, Use};
 use self::node::Node;
 use crate::seal::{Place, Sealer, Unopened};

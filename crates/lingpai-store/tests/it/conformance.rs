@@ -28,3 +28,21 @@ mod sqlite {
 
     lingpai_store::conformance_tests!(open);
 }
+
+mod redis {
+    use std::sync::Arc;
+
+    use lingpai_store::conformance::RedisServer;
+    use lingpai_store::{EventBounds, LeaseClock, RedisOptions, RedisStore};
+
+    use crate::support::redis_options;
+
+    async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
+        let server = RedisServer::start();
+        let options = redis_options(&server);
+        let options = RedisOptions { events, lease_clock: LeaseClock::Claims, ..options };
+        (Arc::new(RedisStore::open(options).await.unwrap()), server)
+    }
+
+    lingpai_store::conformance_tests!(open);
+}

@@ -1,4 +1,4 @@
-//! What the stores promise, shown on real files.
+//! What the stores promise, shown on real files and servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 
 mod conformance;
 mod crash;
+mod redis;
 mod sealing;
 mod sharing;
 mod support;

@@ -10,7 +10,8 @@ use lingpai_core::{
     Account, AccountId, CredentialId, Generation, NodeId, Secret, Store, StoreError, Timestamp,
     Token, Way,
 };
-use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
+use lingpai_store::conformance::RedisServer;
+use lingpai_store::{KeySource, MasterKey, RedisOptions, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 /// 2026-11-23 12:00 in Shanghai.
@@ -36,6 +37,10 @@ pub(crate) fn options(directory: &TempDir) -> SqliteOptions {
 
 pub(crate) async fn open(directory: &TempDir) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(options(directory)).await
+}
+
+pub(crate) fn redis_options(server: &RedisServer) -> RedisOptions {
+    RedisOptions::new(server.url().parse().unwrap(), key(1))
 }
 
 pub(crate) fn account(name: &str) -> Account {

@@ -1,16 +1,26 @@
 //! What a store that fails costs: neither the token nor, in the end, its record.
 
+use lingpai_core::store::Change;
+use tokio::sync::Notify;
+
 use super::*;
 
-/// A store that works or does not, and counts the claims that it is asked for.
+/// A store that works or does not, counts the claims that it is asked for, and tells of changes as the test wants.
 #[derive(Default)]
 pub(super) struct Fragile {
     pub(super) inner: Arc<MemoryStore>,
     pub(super) broken: AtomicBool,
     pub(super) claims: AtomicU32,
+    pub(super) changes: Mutex<Vec<Change>>,
+    pub(super) told: Notify,
 }
 
 impl Fragile {
+    pub(super) fn tell(&self, change: Change) {
+        self.changes.lock().unwrap().push(change);
+        self.told.notify_one();
+    }
+
     fn works(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             Err(StoreError::new(StoreErrorKind::Full, "the disk is full"))
@@ -73,6 +83,16 @@ impl Store for Fragile {
         limit: usize,
     ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
         self.inner.events(account, limit).await
+    }
+
+    async fn changed(&self) -> Change {
+        loop {
+            let change = self.changes.lock().unwrap().pop();
+            match change {
+                Some(change) => return change,
+                None => self.told.notified().await,
+            }
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! The asynchronous shell: one flight whoever asks and whoever goes away, on a clock that is paused and driven.
 //!
 //! - `rules`: what callers can rely on.
+//! - `other_nodes`: what others store is taken over as soon as the store tells.
 //! - `broken_store`: what a store that fails costs.
 //! - `edges`: the corners in which keepers once stood still, or ran in circles.
 
 mod broken_store;
 mod edges;
+mod other_nodes;
 mod rules;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

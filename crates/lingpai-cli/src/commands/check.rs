@@ -1,0 +1,18 @@
+//! `lingpai config check`: what a configuration comes to, and whether the Redis that it names can be relied on.
+
+use lingpai_store::{RedisOptions, RedisStore};
+
+use crate::config::{Config, StoreAt};
+use crate::error::Error;
+use crate::output;
+
+/// Prints what a configuration comes to. Of a Redis everything is tried that is tried at a start; nothing is stored.
+pub(crate) async fn run(config: Config) -> Result<(), Error> {
+    if let StoreAt::Redis { address, key } = &config.store {
+        let options = RedisOptions::new(address.clone(), key.clone());
+        for wanting in RedisStore::check(&options).await? {
+            output::tell(&format!("warning: {wanting}"));
+        }
+    }
+    output::print(&config.summary())
+}

@@ -1,0 +1,132 @@
+//! What other nodes store is taken over as soon as the store tells of it.
+
+use lingpai_core::store::Change;
+use lingpai_core::{Directory, Timestamp};
+
+use super::broken_store::Fragile;
+use super::*;
+
+/// Another node rotates to a token of this generation, and this one is not told.
+async fn another_rotates(store: &Fragile, clock: &TestClock, generation: u64) {
+    another_rotates_at(store, clock.now().wall, generation).await;
+}
+
+async fn another_rotates_at(store: &Fragile, at: Timestamp, generation: u64) {
+    let claim = Claim {
+        credential: credential(),
+        node: NodeId::new("n2"),
+        known: Generation(generation - 1),
+        settles: None,
+        way: Way::Primary,
+        at,
+        deadline: at + 8 * SECOND,
+        lease: 10 * SECOND,
+    };
+    let Begun::Granted { lease, .. } = store.inner.begin(claim).await.unwrap() else {
+        panic!("not granted")
+    };
+    let token = Token {
+        value: Secret::from(format!("other-{generation}")),
+        generation: Generation(generation),
+        issued_at: at,
+        expires_at: at + LIFE,
+        full_life: LIFE,
+        way: Way::Primary,
+    };
+    let commit = Commit { lease, token, previous_until: None };
+    assert_eq!(store.inner.commit(commit).await.unwrap(), Committed::Stored);
+}
+
+/// A node that has fetched the first token.
+async fn node() -> (Arc<Fragile>, Stand) {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    (store, stand)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_by_another_node_is_served_as_soon_as_the_store_tells_of_it() {
+    let (store, stand) = node().await;
+    another_rotates(&store, &stand.clock, 2).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
+    store.tell(Change::Credential(credential()));
+    let token = stand.keeper.later_than(Generation(1)).await;
+    assert_eq!(token.value.expose(), "other-2");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_changes_may_have_been_lost_every_keeper_is_compared_with_the_store() {
+    let (store, stand) = node().await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Anything);
+    let token = stand.keeper.later_than(Generation(1)).await;
+    assert_eq!(token.value.expose(), "other-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comparison_that_the_store_breaks_off_is_made_when_it_tells_again() {
+    let (store, stand) = node().await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.broken.store(true, Ordering::SeqCst);
+    store.tell(Change::Anything);
+    sleep(SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
+    store.broken.store(false, Ordering::SeqCst);
+    store.tell(Change::Anything);
+    assert_eq!(stand.keeper.later_than(Generation(1)).await.value.expose(), "other-2");
+}
+
+/// A node that knows generation 2, on a store that has lost everything.
+async fn node_of_a_store_that_forgot() -> (Arc<Fragile>, Stand) {
+    let (store, stand) = node().await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Anything);
+    stand.keeper.later_than(Generation(1)).await;
+    store.inner.remove_account(&credential().account).await.unwrap();
+    (store, stand)
+}
+
+async fn stored(store: &Fragile) -> (Generation, String) {
+    let record = store.inner.read(&credential()).await.unwrap().unwrap();
+    (record.generation, record.token.unwrap().value.expose().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_lost_a_token_is_given_it_again() {
+    let (store, stand) = node_of_a_store_that_forgot().await;
+    store.tell(Change::Anything);
+    sleep(SECOND).await;
+    assert_eq!(stored(&store).await, (Generation(2), "other-2".to_owned()));
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_later_is_later_although_its_generation_counts_from_anew() {
+    let (store, stand) = node_of_a_store_that_forgot().await;
+    sleep(SECOND).await;
+    another_rotates(&store, &stand.clock, 1).await;
+    store.tell(Change::Credential(credential()));
+    let token = stand.keeper.later_than(Generation(2)).await;
+    assert_eq!((token.generation, token.value.expose()), (Generation(3), "other-1"));
+    sleep(SECOND).await;
+    assert_eq!(stored(&store).await, (Generation(3), "other-1".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_no_later_takes_nothing_away_from_what_is_known() {
+    let (store, stand) = node().await;
+    let before = stand.clock.now();
+    sleep(10 * SECOND).await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Anything);
+    stand.keeper.later_than(Generation(1)).await;
+    store.inner.remove_account(&credential().account).await.unwrap();
+    another_rotates_at(&store, before.wall, 1).await;
+    store.tell(Change::Anything);
+    sleep(SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stored(&store).await, (Generation(2), "other-2".to_owned()));
+}

@@ -1,0 +1,190 @@
+//! A real Redis for tests.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How often it is looked whether a server answers yet, and how many times.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: usize = 2000;
+
+/// The configuration of a server that has one.
+const SETTINGS: &str = "redis.conf";
+
+/// A `redis-server` of a test's own, on a free port of the loopback, in a directory of its own. Ends when it is dropped.
+#[derive(Debug)]
+pub struct RedisServer {
+    child: Child,
+    port: u16,
+    scheme: &'static str,
+    arguments: Vec<String>,
+    directory: TempDir,
+}
+
+impl RedisServer {
+    /// One that keeps a log on disk and flushes it always.
+    pub fn start() -> Self {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    /// One with these arguments instead.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as("redis", arguments, None)
+    }
+
+    /// One that speaks TLS only, with `server.pem` and `server.key` of this directory.
+    pub fn start_with_tls(certificates: &str) -> Self {
+        let (certificate, key) =
+            (format!("{certificates}/server.pem"), format!("{certificates}/server.key"));
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let arguments = ["--tls-port", "{port}", "--port", "0", "--tls-auth-clients", "no"];
+        Self::start_as("rediss", &[&files[..], &arguments].concat(), None)
+    }
+
+    /// A sentinel that replaces the master on this port, which it calls `mymaster`, half a second after it fell silent.
+    pub fn start_sentinel(master: u16) -> Self {
+        let settings = format!(
+            "sentinel monitor mymaster 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds mymaster 500\n\
+             sentinel failover-timeout mymaster 2000\n"
+        );
+        Self::start_as("redis", &["--sentinel"], Some(&settings))
+    }
+
+    /// Three masters that share all slots.
+    pub fn start_cluster() -> [Self; 3] {
+        let servers = [(); 3].map(|()| {
+            let bus = free_port().to_string();
+            Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus])
+        });
+        let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (server, (first, last)) in servers.iter().zip(slots) {
+            server.cli(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+            server.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &first.len().to_string()]);
+            let (port, bus) = (server.port.to_string(), &server.arguments[3]);
+            servers[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        }
+        let is_whole = |server: &Self| {
+            let info = server.cli(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        };
+        for _ in 0..LOOKS {
+            if servers.iter().all(is_whole) {
+                return servers;
+            }
+            sleep(LOOK);
+        }
+        panic!("the cluster does not come together: {}", servers[0].cli(&["CLUSTER", "NODES"]));
+    }
+
+    fn start_as(scheme: &'static str, arguments: &[&str], settings: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        if let Some(settings) = settings {
+            std::fs::write(directory.path().join(SETTINGS), settings).unwrap();
+        }
+        // Somebody else may take the port between the look and the start.
+        for _ in 0..8 {
+            let port = free_port();
+            let mut child = spawn(port, &arguments, &directory);
+            if answers(&mut child, port) {
+                return Self { child, port, scheme, arguments, directory };
+            }
+        }
+        panic!("redis-server does not start: {}", log(&directory));
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let kill = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Starts it again after [`RedisServer::kill`], on the same port, with what it kept on disk.
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.arguments, &self.directory);
+        let answers = answers(&mut self.child, self.port);
+        // It reads what it kept first.
+        let mut looks = 0..LOOKS;
+        while answers && self.cli(&["PING"]) != "PONG" && looks.next().is_some() {
+            sleep(LOOK);
+        }
+        assert_eq!(self.cli(&["PING"]), "PONG", "{}", log(&self.directory));
+    }
+
+    /// Runs `redis-cli` on it: what it prints.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let port = self.port.to_string();
+        let output =
+            Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Child {
+    let port = port.to_string();
+    let settings = directory.path().join(SETTINGS);
+    Command::new("redis-server")
+        .args(settings.exists().then_some(settings))
+        .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--logfile", "redis.log"])
+        .arg("--dir")
+        .arg(directory.path())
+        .args(arguments.iter().map(|argument| argument.replace("{port}", &port)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("tests need redis-server: `cargo xtask test` installs it")
+}
+
+fn answers(child: &mut Child, port: u16) -> bool {
+    for _ in 0..LOOKS {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        sleep(LOOK);
+    }
+    false
+}
+
+fn log(directory: &TempDir) -> String {
+    std::fs::read_to_string(directory.path().join("redis.log")).unwrap_or_default()
+}

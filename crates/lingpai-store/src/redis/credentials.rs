@@ -1,0 +1,296 @@
+//! Credentials: one hash each, and the steps of a rotation on it, each of which is one script.
+
+use std::time::Duration;
+
+use lingpai_core::store::{
+    Begun, Claim, Commit, Committed, Intent, Lease, Previous, Record, Usage,
+};
+use lingpai_core::{
+    AccountId, Class, CredentialId, Day, Failure, Fence, Generation, NodeId, Reached, StoreError,
+    StoreErrorKind, Timestamp, Token, Way,
+};
+use redis::{Cmd, cmd};
+
+use super::fields::Fields;
+use super::link::Repeat;
+use super::{LEDGER_KEPT, LeaseClock, RedisStore, script};
+use crate::keys::random;
+use crate::rules;
+use crate::seal::{Place, Unopened};
+
+/// Every credential that can be read; of the others the log tells.
+pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> {
+    let names = store.members(store.layout.credentials()).await?;
+    let mut credentials = Vec::with_capacity(names.len());
+    for name in &names {
+        match parse(name) {
+            Some(credential) => credentials.push(credential),
+            None => tracing::error!(name, "the store lists a credential whose name makes no sense"),
+        }
+    }
+    store.note_listed(&credentials);
+    let keys: Vec<_> = credentials.iter().map(|id| store.layout.credential(id)).collect();
+    let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let mut records = Vec::with_capacity(found.len());
+    for ((credential, key), values) in credentials.iter().zip(&keys).zip(found) {
+        let fields = Fields::new(key, values);
+        match record(store, credential, &fields) {
+            _ if fields.is_empty() => {}
+            Ok(record) => records.push(record),
+            Err(error) => tracing::error!(%credential, "{error}"),
+        }
+    }
+    Ok(records)
+}
+
+pub(super) async fn read(
+    store: &RedisStore,
+    credential: &CredentialId,
+) -> Result<Option<Record>, StoreError> {
+    let key = store.layout.credential(credential);
+    let values = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
+    let fields = Fields::new(&key, values);
+    if fields.is_empty() { Ok(None) } else { record(store, credential, &fields).map(Some) }
+}
+
+pub(super) async fn begin(store: &RedisStore, claim: &Claim) -> Result<Begun, StoreError> {
+    let credential = &claim.credential;
+    let Claim { credential: CredentialId { kind, account }, way, at, .. } = claim;
+    list(store, credential).await?;
+    let day = Day::of(*at);
+    let layout = &store.layout;
+    let key = layout.credential(credential);
+    let call = script::begin([
+        key.clone(),
+        layout.kinds(account),
+        layout.fence(account),
+        layout.ledger(account, day),
+    ]);
+    let clock = match store.lease_clock {
+        LeaseClock::Server => None,
+        LeaseClock::Claims => Some(at.as_millis()),
+    };
+    let call = call
+        .arg(kind.as_str())
+        .arg(claim.node.as_str())
+        // So that a claim whose answer was lost can be made again.
+        .arg(u128::from_le_bytes(random()?).to_string())
+        .arg(claim.known.0)
+        .arg(claim.settles.map(|fence| fence.0.to_string()).unwrap_or_default())
+        .arg(way.as_str())
+        .arg(at.as_millis())
+        .arg(claim.deadline.as_millis())
+        .arg(millis(claim.lease))
+        .arg(day.0)
+        .arg(LEDGER_KEPT.as_secs())
+        .arg(clock.map(|at| at.to_string()).unwrap_or_default());
+    let reply: Vec<Vec<u8>> = store.link.call(&call, Repeat::Harmless).await?;
+    let (word, reply) = Reply::new(reply);
+    match &word[..] {
+        b"granted" => {
+            let lease = Lease {
+                credential: credential.clone(),
+                node: claim.node.clone(),
+                fence: Fence(reply.number(0)?),
+                until: *at + claim.lease,
+            };
+            let usage = Usage { day, fetches: reply.number(1)?, forced: reply.number(2)? };
+            Ok(Begun::Granted { lease, usage })
+        }
+        b"newer" => {
+            let fields = Fields::flat(&key, reply.0);
+            Ok(Begun::Newer(Box::new(record(store, credential, &fields)?)))
+        }
+        b"held" => {
+            let left = Duration::from_millis(reply.number(1)?);
+            Ok(Begun::Held { by: NodeId::new(reply.text(0)?), until: *at + left })
+        }
+        b"unfinished" => Ok(Begun::Unfinished(Intent {
+            fence: Fence(reply.number(0)?),
+            way: self::way(reply.text(1)?).ok_or_else(senseless)?,
+            at: Timestamp::from_millis(reply.number(2)?),
+            deadline: Timestamp::from_millis(reply.number(3)?),
+            lost: reply.number(4)?,
+        })),
+        _ => Err(senseless()),
+    }
+}
+
+pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Committed, StoreError> {
+    let Commit { lease, token, previous_until } = commit;
+    let credential = &lease.credential;
+    let key = store.layout.credential(credential);
+    let name = credential.to_string();
+    let call = script::commit([key.clone()])
+        .arg(lease.fence.0)
+        .arg(token.generation.0)
+        .arg(String::from(token.fingerprint()))
+        .arg(previous_until.map(|until| until.as_millis().to_string()).unwrap_or_default())
+        .arg(store.sealer.seal(place(&name), token.value.expose())?)
+        .arg(token.issued_at.as_millis())
+        .arg(token.expires_at.as_millis())
+        .arg(millis(token.full_life))
+        .arg(token.way.as_str())
+        .arg(store.layout.changes())
+        .arg(store.message(credential));
+    let reply: Vec<Vec<u8>> = store.link.call(&call, Repeat::Harmless).await?;
+    let (word, reply) = Reply::new(reply);
+    match &word[..] {
+        b"stored" => Ok(Committed::Stored),
+        b"fenced" => {
+            let fields = Fields::flat(&key, reply.0);
+            Ok(Committed::Fenced(Box::new(record(store, credential, &fields)?)))
+        }
+        b"unfit" => Err(rules::unfit(commit, Generation(reply.number(0)?))),
+        _ => Err(senseless()),
+    }
+}
+
+pub(super) async fn abandon(
+    store: &RedisStore,
+    lease: &Lease,
+    failure: &Failure,
+) -> Result<(), StoreError> {
+    let told = serde_json::to_string(failure).map_err(|error| {
+        let what = format!("the failure of a fetch for {} cannot be stored", lease.credential);
+        StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+    })?;
+    let call = script::abandon([store.layout.credential(&lease.credential)])
+        .arg(lease.fence.0)
+        .arg(told)
+        .arg(i32::from(failure.reached == Reached::No));
+    let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
+    Ok(())
+}
+
+/// The credential's name in the list that everything is loaded from. First of all, so that nothing is stored that is not
+/// listed.
+async fn list(store: &RedisStore, credential: &CredentialId) -> Result<(), StoreError> {
+    if store.is_listed(credential) {
+        return Ok(());
+    }
+    let mut add = cmd("SADD");
+    add.arg(store.layout.credentials()).arg(credential.to_string());
+    let _: i64 = store.link.run(&add, Repeat::Harmless).await?;
+    store.note_listed(std::slice::from_ref(credential));
+    Ok(())
+}
+
+/// The record for the engine. A token that does not open is missing from it, and its failure says why: the engine fetches
+/// another.
+fn record(
+    store: &RedisStore,
+    credential: &CredentialId,
+    fields: &Fields<'_>,
+) -> Result<Record, StoreError> {
+    let generation = Generation(fields.parsed("generation")?.unwrap_or_default());
+    let mut failure = fields.json("failure")?;
+    let token = match fields.bytes("token") {
+        None => None,
+        Some(sealed) => match store.sealer.open(place(&credential.to_string()), sealed) {
+            Ok(value) => Some(Token {
+                value,
+                generation,
+                issued_at: fields.needed("issued_at", fields.time("issued_at")?)?,
+                expires_at: fields.needed("expires_at", fields.time("expires_at")?)?,
+                full_life: Duration::from_millis(
+                    fields.needed("full_life", fields.parsed("full_life")?)?,
+                ),
+                way: way_in(fields, "way")?,
+            }),
+            Err(why) => {
+                failure = Some(unopened(credential, why));
+                None
+            }
+        },
+    };
+    let fingerprint = fields.text("previous_fingerprint")?.map(str::to_owned);
+    let previous = match fingerprint.zip(fields.time("previous_until")?) {
+        None => None,
+        Some((fingerprint, until)) => {
+            let fingerprint = fingerprint
+                .try_into()
+                .map_err(|error| fields.damaged("previous_fingerprint", error))?;
+            Some(Previous { fingerprint, until })
+        }
+    };
+    let intent = match fields.parsed("intent_fence")? {
+        None => None,
+        Some(fence) => Some(Intent {
+            fence: Fence(fence),
+            way: way_in(fields, "intent_way")?,
+            at: fields.needed("intent_at", fields.time("intent_at")?)?,
+            deadline: fields.needed("intent_deadline", fields.time("intent_deadline")?)?,
+            lost: fields.parsed("intent_lost")?.unwrap_or_default(),
+        }),
+    };
+    let usage = Usage {
+        day: Day(fields.parsed("usage_day")?.unwrap_or_default()),
+        fetches: fields.parsed("usage_fetches")?.unwrap_or_default(),
+        forced: fields.parsed("usage_forced")?.unwrap_or_default(),
+    };
+    Ok(Record {
+        credential: credential.clone(),
+        generation,
+        token,
+        previous,
+        intent,
+        last_forced_at: fields.time("last_forced_at")?,
+        failure,
+        usage,
+    })
+}
+
+fn unopened(credential: &CredentialId, why: Unopened) -> Failure {
+    let message = format!("the stored token of {credential} cannot be opened: {why}");
+    tracing::error!(%credential, message);
+    Failure { reached: Reached::No, ..Failure::new(Class::Transient, message) }
+        .with_remedy("A new token is fetched. Find out who else writes to the store")
+}
+
+/// `ACCOUNT/KIND`, as a credential prints itself.
+pub(super) fn parse(name: &str) -> Option<CredentialId> {
+    let (account, kind) = name.rsplit_once('/')?;
+    Some(CredentialId::new(kind.parse().ok()?, account.parse::<AccountId>().ok()?))
+}
+
+fn place(credential: &str) -> Place<'_> {
+    Place { table: "credentials", record: credential, column: "token" }
+}
+
+fn way_in(fields: &Fields<'_>, name: &str) -> Result<Way, StoreError> {
+    let named = fields.text(name)?.and_then(way);
+    fields.needed(name, named)
+}
+
+fn way(name: &str) -> Option<Way> {
+    [Way::Primary, Way::Forced, Way::Fallback].into_iter().find(|way| way.as_str() == name)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a script answers, after its first word.
+struct Reply(Vec<Vec<u8>>);
+
+impl Reply {
+    fn new(mut reply: Vec<Vec<u8>>) -> (Vec<u8>, Self) {
+        let word = if reply.is_empty() { Vec::new() } else { reply.remove(0) };
+        (word, Self(reply))
+    }
+
+    fn text(&self, at: usize) -> Result<&str, StoreError> {
+        self.0.get(at).and_then(|bytes| str::from_utf8(bytes).ok()).ok_or_else(senseless)
+    }
+
+    fn number<T: std::str::FromStr>(&self, at: usize) -> Result<T, StoreError> {
+        self.text(at)?.parse().map_err(|_| senseless())
+    }
+}
+
+fn senseless() -> StoreError {
+    let message = "a script in Redis gave an answer that makes no sense: what is stored of a \
+                   credential was changed by another program. Restore a backup, or remove its key";
+    StoreError::new(StoreErrorKind::Corrupt, message)
+}

@@ -1,0 +1,193 @@
+//! Accounts and API keys.
+//!
+//! A removed account leaves a tombstone, so that it can be told from one that a Redis has lost.
+
+use lingpai_core::client::ApiKey;
+use lingpai_core::proxy::InvalidProxy;
+use lingpai_core::{Account, AccountId, Secret, StoreError, StoreErrorKind};
+use redis::{Cmd, cmd};
+
+use super::fields::Fields;
+use super::link::Repeat;
+use super::{RedisStore, keepsake, script};
+use crate::Damage;
+use crate::seal::Place;
+
+const TABLE: &str = "accounts";
+
+/// The fields that are sealed.
+const SECRET: &str = "secret";
+const PROXY: &str = "proxy";
+
+/// Every account that is whole, and what is wrong with the others.
+pub(super) async fn accounts(
+    store: &RedisStore,
+) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+    let names = store.members(store.layout.accounts()).await?;
+    let mut ids: Vec<AccountId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    ids.extend(keepsake::unlisted(store, &ids));
+    accounts_of(store, ids).await
+}
+
+/// Those of these accounts that are there and whole, and what is wrong with the others.
+pub(super) async fn accounts_of(
+    store: &RedisStore,
+    ids: Vec<AccountId>,
+) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+    let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
+    let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    let mut has_lost = false;
+    for ((id, key), values) in ids.into_iter().zip(&keys).zip(found) {
+        let mut fields = Fields::new(key, values);
+        let record = id.to_string();
+        match keepsake::lost(store, &id, &fields) {
+            Ok(None) => {}
+            Ok(Some(lost)) => {
+                keepsake::put_back(store, &id, &lost).await?;
+                has_lost = true;
+                fields = Fields::new(key, lost.fields.into_iter().collect());
+            }
+            Err(error) => tracing::error!(account = record, "{error}"),
+        }
+        if fields.is_empty() || fields.bytes("removed_at").is_some() {
+            continue;
+        }
+        match account(store, id, &fields) {
+            Ok(account) => whole.push(account),
+            Err(error) => {
+                damaged.push(Damage { table: TABLE, record, what: error.to_string() });
+            }
+        }
+    }
+    if has_lost {
+        store.found_again().await?;
+        accounts_changed(store).await?;
+    }
+    Ok((whole, damaged))
+}
+
+pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result<(), StoreError> {
+    let id = &account.id;
+    let text = |value: serde_json::Result<String>| {
+        value.map_err(|error| {
+            let what = format!("the account {id} cannot be stored");
+            StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+        })
+    };
+    let sealed =
+        |column, value: &Secret| store.sealer.seal(place_of(id.as_str(), column), value.expose());
+    let mut call = script::replace([store.layout.account(id)])
+        .arg(("kind", text(serde_json::to_string(&account.kind))?))
+        .arg(("mode", text(serde_json::to_string(&account.mode))?))
+        .arg(SECRET)
+        .arg(sealed(SECRET, &account.secret)?)
+        .arg(("policy", text(serde_json::to_string(&account.policy))?))
+        .arg(("created_at", account.created_at.as_millis()))
+        .arg(("updated_at", account.updated_at.as_millis()));
+    if let Some(proxy) = &account.proxy {
+        call = call.arg(PROXY).arg(sealed(PROXY, &proxy.to_url())?);
+    }
+    // Listed first: one that is listed and not there does no harm.
+    let mut list = cmd("SADD");
+    list.arg(store.layout.accounts()).arg(id.as_str());
+    let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
+    let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
+    accounts_changed(store).await
+}
+
+pub(super) async fn remove_account(
+    store: &RedisStore,
+    account: &AccountId,
+) -> Result<bool, StoreError> {
+    let layout = &store.layout;
+    let set = layout.kinds(account);
+    // Begins in this moment may add a kind; not for ever.
+    for _ in 0..16 {
+        let mut members = cmd("SMEMBERS");
+        members.arg(&set);
+        let kinds: Vec<String> = store.link.run(&members, Repeat::Harmless).await?;
+        let mut call = script::remove([layout.account(account), set.clone()]);
+        for kind in kinds {
+            call = call.key(layout.credential_of(account, &kind)).arg(kind);
+        }
+        let outcome: String = store.link.call(&call, Repeat::Harmless).await?;
+        if outcome != "again" {
+            accounts_changed(store).await?;
+            return Ok(outcome == "removed");
+        }
+    }
+    let message = format!("the account {account} is being used too much to be removed. Try again");
+    Err(StoreError::new(StoreErrorKind::Unavailable, message))
+}
+
+/// What differs after any change of an account.
+pub(super) async fn revision(store: &RedisStore) -> Result<i64, StoreError> {
+    let revision: Option<i64> =
+        store.link.run(&Cmd::get(store.layout.revision()), Repeat::Harmless).await?;
+    Ok(revision.unwrap_or(0))
+}
+
+pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> {
+    let key = store.layout.keys();
+    let bodies = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
+    let fields = Fields::new(&key, bodies);
+    let mut keys: Vec<ApiKey> =
+        fields.names().map(|id| fields.needed(id, fields.json(id)?)).collect::<Result<_, _>>()?;
+    let lost = keepsake::lost_keys(store, &keys);
+    for key in &lost {
+        put_key(store, key).await?;
+        tracing::warn!(
+            key = key.id,
+            "Redis has lost this key, or that it was revoked; it was put back"
+        );
+    }
+    if !lost.is_empty() {
+        store.found_again().await?;
+        keys.retain(|key| lost.iter().all(|lost| lost.id != key.id));
+        keys.extend(lost);
+    }
+    Ok(keys)
+}
+
+pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), StoreError> {
+    let body = serde_json::to_string(key).map_err(|error| {
+        let what = format!("the key {} cannot be stored", key.id);
+        StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+    })?;
+    let put = Cmd::hset(store.layout.keys(), &key.id, body);
+    let _: i64 = store.link.run(&put, Repeat::Harmless).await?;
+    Ok(())
+}
+
+async fn accounts_changed(store: &RedisStore) -> Result<(), StoreError> {
+    // Noted twice it is a change all the same.
+    let changed = script::changed([store.layout.revision()]);
+    let _: i64 = store.link.call(&changed, Repeat::Harmless).await?;
+    Ok(())
+}
+
+fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Account, StoreError> {
+    let opened = |column| {
+        let opened = |sealed| store.sealer.open(place_of(id.as_str(), column), sealed);
+        let opened = fields.bytes(column).map(opened).transpose();
+        opened.map_err(|why| fields.damaged(column, why))
+    };
+    let (secret, proxy) = (fields.needed(SECRET, opened(SECRET)?)?, opened(PROXY)?);
+    let proxy = proxy.map(|url| url.expose().parse()).transpose();
+    let time = |name| fields.needed(name, fields.time(name)?);
+    Ok(Account {
+        kind: fields.needed("kind", fields.json("kind")?)?,
+        secret,
+        mode: fields.needed("mode", fields.json("mode")?)?,
+        proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
+        policy: fields.needed("policy", fields.json("policy")?)?,
+        created_at: time("created_at")?,
+        updated_at: time("updated_at")?,
+        id,
+    })
+}
+
+fn place_of<'a>(id: &'a str, column: &'static str) -> Place<'a> {
+    Place { table: TABLE, record: id, column }
+}

@@ -1,0 +1,106 @@
+//! What the keys are called. Those of one account share a hash tag, so that a script may touch them together in a
+//! cluster. No name holds a secret. `docs/redis.md` shows what is in each.
+
+use lingpai_core::{AccountId, CredentialId, Day};
+
+/// The names of a store's keys, all of which begin with its prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    prefix: String,
+}
+
+impl Layout {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// A hash: the version of the layout, the sealed known text, when the store was founded.
+    pub(super) fn meta(&self) -> String {
+        self.of_all("meta")
+    }
+
+    /// A set: the names of all accounts, removed ones too.
+    pub(super) fn accounts(&self) -> String {
+        self.of_all("accounts")
+    }
+
+    /// A set: all credentials that were ever begun.
+    pub(super) fn credentials(&self) -> String {
+        self.of_all("credentials")
+    }
+
+    /// A number that grows with every change of an account.
+    pub(super) fn revision(&self) -> String {
+        self.of_all("revision")
+    }
+
+    /// A hash: API keys by their ids.
+    pub(super) fn keys(&self) -> String {
+        self.of_all("keys")
+    }
+
+    /// A stream: what happened.
+    pub(super) fn events(&self) -> String {
+        self.of_all("events")
+    }
+
+    /// A pub/sub channel: what was changed.
+    pub(super) fn changes(&self) -> String {
+        self.of_all("changes")
+    }
+
+    /// A hash: one account, or its tombstone.
+    pub(super) fn account(&self, account: &AccountId) -> String {
+        self.of_account(account, "account")
+    }
+
+    /// A set: the kinds of an account's credentials.
+    pub(super) fn kinds(&self, account: &AccountId) -> String {
+        self.of_account(account, "kinds")
+    }
+
+    /// A number: the highest fence of an account, which outlives it.
+    pub(super) fn fence(&self, account: &AccountId) -> String {
+        self.of_account(account, "fence")
+    }
+
+    /// A hash: what was counted on one day.
+    pub(super) fn ledger(&self, account: &AccountId, day: Day) -> String {
+        self.of_account(account, &format!("ledger:{}", day.0))
+    }
+
+    /// A hash: one credential.
+    pub(super) fn credential(&self, credential: &CredentialId) -> String {
+        self.credential_of(&credential.account, credential.kind.as_str())
+    }
+
+    /// The same, where the kind is a name.
+    pub(super) fn credential_of(&self, account: &AccountId, kind: &str) -> String {
+        self.of_account(account, &format!("credential:{kind}"))
+    }
+
+    /// Keys that are there for a moment only, to try what is allowed.
+    pub(super) fn probes(&self) -> [String; 4] {
+        ["hash", "set", "stream", "text"].map(|name| format!("{}{{probe}}:{name}", self.prefix))
+    }
+
+    /// The keys of the whole store, and what type each is.
+    pub(super) fn types(&self) -> [(String, &'static str); 6] {
+        [
+            (self.meta(), "hash"),
+            (self.accounts(), "set"),
+            (self.credentials(), "set"),
+            (self.revision(), "string"),
+            (self.keys(), "hash"),
+            (self.events(), "stream"),
+        ]
+    }
+
+    fn of_all(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn of_account(&self, account: &AccountId, name: &str) -> String {
+        format!("{}{{{account}}}:{name}", self.prefix)
+    }
+}

@@ -1,0 +1,326 @@
+//! A store in Redis, for several nodes.
+//!
+//! Each step of a rotation is one script inside Redis ([`script`]), so that of any number of nodes one is granted the right
+//! to fetch; leases are measured on the clock of Redis. What the keys are called is in [`layout`], how Redis is reached in
+//! [`link`], how nodes hear of each other in
+//! [`changes`], what becomes of a Redis that forgets in [`keepsake`]. `docs/redis.md` is for those who look into the keys.
+
+mod address;
+mod changes;
+mod credentials;
+mod directory;
+mod fields;
+mod keepsake;
+mod layout;
+mod link;
+mod open;
+mod script;
+mod stream;
+mod trouble;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::client::ApiKey;
+use lingpai_core::event::Event;
+use lingpai_core::store::{Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError,
+};
+use redis::cmd;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use self::address::RedisAddress;
+use self::keepsake::Keepsake;
+use self::layout::Layout;
+use self::link::{Link, Repeat};
+use crate::rules::LEDGER_DAYS;
+use crate::seal::Sealer;
+use crate::{Damage, EventBounds, KeySource};
+
+/// For how long a day's ledger is kept after it was last written.
+const LEDGER_KEPT: Duration = Duration::from_hours(24 * (LEDGER_DAYS as u64 + 1));
+
+/// How many names are asked for at once.
+const PAGE: usize = 1000;
+
+/// What a [`RedisStore`] is opened with.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// Where it is.
+    pub address: RedisAddress,
+    /// Where its master key comes from. [`KeySource::Beside`] is refused: every node must have the same key, so none is
+    /// generated.
+    pub key: KeySource,
+    /// How much of the event stream is kept.
+    pub events: EventBounds,
+    /// Whose clock leases are measured on.
+    pub lease_clock: LeaseClock,
+}
+
+impl RedisOptions {
+    /// The defaults for this address and key.
+    pub fn new(address: RedisAddress, key: KeySource) -> Self {
+        Self { address, key, events: EventBounds::default(), lease_clock: LeaseClock::Server }
+    }
+}
+
+/// Whose clock leases are measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseClock {
+    /// That of Redis: the nodes' clocks may differ.
+    Server,
+    /// The time that each claim states ([`Claim::at`]), for tests that drive time.
+    Claims,
+}
+
+/// A [`Store`] and [`Directory`] in Redis or Valkey, with secrets and tokens sealed, shared by any number of nodes.
+///
+/// Reconnects by itself: while Redis is away, methods return errors after some seconds at most. What was acknowledged is
+/// as durable as Redis was set up to make it; [`RedisStore::wanting`] says where that is less than it should be.
+pub struct RedisStore {
+    link: Arc<Link>,
+    layout: Layout,
+    sealer: Sealer,
+    bounds: EventBounds,
+    lease_clock: LeaseClock,
+    node: NodeId,
+    /// What is not as it should be.
+    wanting: Vec<String>,
+    /// The credentials that are known to be in the list of all.
+    listed: Mutex<HashSet<CredentialId>>,
+    keepsake: Mutex<Keepsake>,
+    changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
+    teller: mpsc::Sender<Change>,
+    listener: JoinHandle<()>,
+}
+
+impl RedisStore {
+    /// Connects, looks whether this Redis can be relied on, and founds the store in it if there is none.
+    ///
+    /// # Errors
+    /// It cannot be reached or does not let us in; it is too old, may throw keys away, or holds another program's data or
+    /// a newer version's; the master key is missing or another one. Each says so, and what to do.
+    pub async fn open(options: RedisOptions) -> Result<Self, StoreError> {
+        let RedisOptions { address, key, events, lease_clock } = options;
+        let link = Arc::new(Link::new(&address)?);
+        let layout = Layout::new(&address.prefix);
+        let wanting = open::inspect(&link, &layout).await?;
+        let sealer = open::fit_key(&link, &layout, &key, true).await?;
+        let digits = u64::from_le_bytes(crate::keys::random()?);
+        let node = NodeId::new(&format!("node-{}-{digits:016x}", std::process::id()));
+        let own = node.as_str().to_owned();
+        let (teller, changes) = changes::queue();
+        let listener = changes::listen(Arc::clone(&link), layout.changes(), own, teller.clone());
+        Ok(Self {
+            link,
+            layout,
+            sealer,
+            bounds: events,
+            lease_clock,
+            node,
+            wanting,
+            listed: Mutex::default(),
+            keepsake: Mutex::default(),
+            changes: tokio::sync::Mutex::new(changes),
+            teller,
+            listener,
+        })
+    }
+
+    /// Looks at everything that [`RedisStore::open`] looks at, and founds nothing. What is not as it should be, but can be
+    /// lived with.
+    ///
+    /// # Errors
+    /// As of [`RedisStore::open`].
+    pub async fn check(options: &RedisOptions) -> Result<Vec<String>, StoreError> {
+        let link = Link::new(&options.address)?;
+        let layout = Layout::new(&options.address.prefix);
+        let wanting = open::inspect(&link, &layout).await?;
+        open::fit_key(&link, &layout, &options.key, false).await?;
+        Ok(wanting)
+    }
+
+    /// What is not as it should be with this Redis, for the operator: how durable it is.
+    pub fn wanting(&self) -> &[String] {
+        &self.wanting
+    }
+
+    /// A name for this process as a node, which no other has.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// Every account that can be read, and what is wrong with the others. [`Directory::accounts`] is an error if one
+    /// cannot be read.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`].
+    pub async fn accounts_and_damage(&self) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+        directory::accounts(self).await
+    }
+
+    /// A number that differs after every change of an account, whichever node makes it: a cheap way to see whether the
+    /// accounts are worth reading again.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`].
+    pub async fn accounts_revision(&self) -> Result<i64, StoreError> {
+        directory::revision(self).await
+    }
+
+    /// Listens no more. What was asked before has been answered.
+    pub fn close(&self) {
+        self.listener.abort();
+    }
+
+    /// Everything in a set, in pieces: one that is large must not make Redis stand still.
+    async fn members(&self, key: String) -> Result<BTreeSet<String>, StoreError> {
+        let mut members = BTreeSet::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut scan = cmd("SSCAN");
+            scan.arg(&key).arg(&cursor).arg("COUNT").arg(PAGE);
+            let (next, some): (String, Vec<String>) =
+                self.link.run(&scan, Repeat::Harmless).await?;
+            members.extend(some);
+            if next == "0" {
+                return Ok(members);
+            }
+            cursor = next;
+        }
+    }
+
+    /// What other nodes are told when this one has stored something.
+    fn message(&self, credential: &CredentialId) -> String {
+        format!("{} {credential}", self.node)
+    }
+
+    fn is_listed(&self, credential: &CredentialId) -> bool {
+        self.listed().contains(credential)
+    }
+
+    fn note_listed(&self, credentials: &[CredentialId]) {
+        self.listed().extend(credentials.iter().cloned());
+    }
+
+    /// Writes down again what was written when the store was founded, forgets what is no longer certain, and has the engine
+    /// compare what it holds.
+    async fn found_again(&self) -> Result<(), StoreError> {
+        self.listed().clear();
+        // If the queue is full, the engine is behind and told so by the listener.
+        let _ = self.teller.try_send(Change::Anything);
+        open::found(&self.link, &self.layout, &self.sealer).await.map(drop)
+    }
+
+    fn keepsake(&self) -> MutexGuard<'_, Keepsake> {
+        self.keepsake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listed(&self) -> MutexGuard<'_, HashSet<CredentialId>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn load(&self) -> Result<Vec<Record>, StoreError> {
+        credentials::load(self).await
+    }
+
+    async fn read(&self, credential: &CredentialId) -> Result<Option<Record>, StoreError> {
+        credentials::read(self, credential).await
+    }
+
+    async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
+        credentials::begin(self, &claim).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        credentials::commit(self, &commit).await
+    }
+
+    async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
+        credentials::abandon(self, lease, failure).await
+    }
+
+    async fn count(
+        &self,
+        account: &AccountId,
+        day: Day,
+        entry: Entry,
+        times: u32,
+    ) -> Result<(), StoreError> {
+        stream::count(self, account, day, &entry, times).await
+    }
+
+    async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
+        stream::ledger(self, account, day).await
+    }
+
+    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
+        stream::record(self, events).await
+    }
+
+    async fn events(
+        &self,
+        account: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        stream::events(self, account, limit).await
+    }
+
+    async fn changed(&self) -> Change {
+        match self.changes.lock().await.recv().await {
+            Some(change) => change,
+            // Cannot be: the store itself holds a sender.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Directory for RedisStore {
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let (accounts, damage) = self.accounts_and_damage().await?;
+        crate::sqlite::refuse_damage(&damage)?;
+        Ok(accounts)
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        let (found, damage) = directory::accounts_of(self, vec![account.clone()]).await?;
+        crate::sqlite::refuse_damage(&damage)?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+        directory::put_account(self, account).await
+    }
+
+    async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
+        directory::remove_account(self, account).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        directory::keys(self).await
+    }
+
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        directory::put_key(self, key).await
+    }
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("at", &self.link.name()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

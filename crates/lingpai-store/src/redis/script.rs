@@ -1,0 +1,72 @@
+//! The scripts that run inside Redis: each is one atomic step, and decides what `rules.rs` decides for the other stores.
+//!
+//! They are called by their hash; a Redis that does not know one is given its text.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script, ToRedisArgs, cmd};
+
+/// A script, with its keys and arguments.
+pub(super) struct Call {
+    script: &'static Script,
+    text: &'static str,
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+}
+
+macro_rules! scripts {
+    ($($name:ident: $file:literal,)*) => {$(
+        #[doc = concat!("`", $file, "` on these keys.")]
+        pub(super) fn $name<const N: usize>(keys: [String; N]) -> Call {
+            const TEXT: &str =
+                concat!(include_str!("scripts/prelude.lua"), include_str!(concat!("scripts/", $file)));
+            static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
+            Call { script: &SCRIPT, text: TEXT, keys: keys.into(), arguments: Vec::new() }
+        }
+    )*};
+}
+
+scripts! {
+    abandon: "abandon.lua",
+    begin: "begin.lua",
+    changed: "changed.lua",
+    commit: "commit.lua",
+    count: "count.lua",
+    events: "events.lua",
+    found: "found.lua",
+    probe: "probe.lua",
+    record: "record.lua",
+    remove: "remove.lua",
+    replace: "replace.lua",
+    restore: "restore.lua",
+}
+
+impl Call {
+    /// One more key.
+    pub(super) fn key(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// One more argument.
+    pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        self.arguments.extend(argument.to_redis_args());
+        self
+    }
+
+    /// The command that names the script.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", self.script.get_hash())
+    }
+
+    /// The command that brings the script along.
+    pub(super) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.text)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        command
+    }
+}

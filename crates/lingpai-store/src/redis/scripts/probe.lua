@@ -1,0 +1,26 @@
+-- Does once what the other scripts do, on keys of its own, and leaves nothing: what this user may not do is found out at the
+-- start.
+local hash, set, stream, text = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+redis.call('DEL', hash, set, stream, text)
+redis.call('TIME')
+redis.call('SET', text, '1')
+redis.call('GET', text)
+redis.call('HSET', hash, 'a', '1')
+redis.call('HGET', hash, 'a')
+redis.call('HMGET', hash, 'a', 'b')
+redis.call('HEXISTS', hash, 'a')
+redis.call('HINCRBY', hash, 'a', 1)
+redis.call('HGETALL', hash)
+redis.call('HDEL', hash, 'b')
+redis.call('EXPIRE', hash, 60)
+redis.call('EXISTS', hash)
+redis.call('SADD', set, 'a')
+redis.call('SCARD', set)
+redis.call('SISMEMBER', set, 'a')
+redis.call('XADD', stream, '1-1', 'a', '1')
+redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+redis.call('XTRIM', stream, 'MAXLEN', '=', 1)
+redis.call('XTRIM', stream, 'MINID', '=', 1)
+redis.call('DEL', hash, set, stream, text)
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1

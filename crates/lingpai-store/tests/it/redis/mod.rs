@@ -1,0 +1,64 @@
+//! What the Redis store promises beyond the suite that all stores pass, shown on real servers.
+//!
+//! - `leases`: whose clock counts, and what a Redis that forgets costs.
+//! - `opening`: what is found out at the start.
+//! - `sealing`: what others read in Redis, and what they can break.
+//! - `away`: a Redis that is gone, full, or a replica.
+//! - `forgetting`: a Redis that comes back empty, or as it was before.
+//! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
+
+mod away;
+mod forgetting;
+mod leases;
+mod nodes;
+mod opening;
+mod sealing;
+
+use std::time::Duration;
+
+use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
+use lingpai_core::{NodeId, Store, StoreError};
+use lingpai_store::conformance::RedisServer;
+use lingpai_store::{RedisOptions, RedisStore};
+
+use crate::support::{claim, redis_options as options, token};
+
+async fn open(server: &RedisServer) -> RedisStore {
+    RedisStore::open(options(server)).await.unwrap()
+}
+
+async fn open_at(url: &str) -> Result<RedisStore, StoreError> {
+    let options = RedisOptions { address: url.parse()?, ..some_options() };
+    RedisStore::open(options).await
+}
+
+fn some_options() -> RedisOptions {
+    RedisOptions::new("redis://127.0.0.1:1".parse().unwrap(), crate::support::key(1))
+}
+
+/// A claim that knows nothing, of a node of this name.
+fn of_node(node: &str) -> Claim {
+    claim("wx1", &NodeId::new(node), 0)
+}
+
+async fn lease(store: &RedisStore, claim: Claim) -> Lease {
+    match store.begin(claim).await.unwrap() {
+        Begun::Granted { lease, .. } => lease,
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+/// Rotates to a token of this generation.
+async fn rotate(store: &RedisStore, name: &str, generation: u64) -> Result<(), StoreError> {
+    let begun = store.begin(claim(name, store.node(), generation - 1)).await?;
+    let Begun::Granted { lease, .. } = begun else { panic!("not granted: {begun:?}") };
+    let token = token(name, generation);
+    let committed = store.commit(Commit { lease, token, previous_until: None }).await?;
+    assert_eq!(committed, Committed::Stored);
+    Ok(())
+}
+
+/// Bounds a wait, so that a test that fails does so soon.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it takes too long")
+}

@@ -1,0 +1,85 @@
+//! What others read in Redis, and what they can break.
+
+use std::fs;
+
+use lingpai_core::{Directory, Generation, StoreErrorKind};
+
+use super::*;
+use crate::support::{account, credential};
+
+async fn filled(server: &RedisServer) -> RedisStore {
+    let store = open(server).await;
+    for name in ["wx1", "wx2"] {
+        store.put_account(&account(name)).await.unwrap();
+        rotate(&store, name, 1).await.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+async fn neither_keys_nor_values_nor_messages_hold_a_secret_or_a_token_in_clear() {
+    let server = RedisServer::start();
+    filled(&server).await;
+    // The log on disk has every command as it was sent.
+    let mut found = false;
+    for entry in fs::read_dir(server.directory().join("appendonlydir")).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        found |= has("lingpai:{wx1}:credential:access_token");
+        assert!(!has("secret-of-wx") && !has("token-1-of-wx"));
+    }
+    assert!(found, "nothing was written, so the search proves nothing");
+}
+
+#[tokio::test]
+async fn a_tampered_token_is_missing_with_its_cause_and_is_fetched_anew() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    server.cli(&["HSET", "lingpai:{wx1}:credential:access_token", "token", "x"]);
+    let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+    assert_eq!((record.generation, record.token), (Generation(1), None));
+    let failure = record.failure.unwrap().to_string();
+    assert!(failure.contains("wx1/access_token cannot be opened: it was altered"), "{failure}");
+    rotate(&store, "wx1", 2).await.unwrap();
+    let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+    assert_eq!((record.token, record.failure), (Some(token("wx1", 2)), None));
+}
+
+#[tokio::test]
+async fn a_sealed_value_that_was_moved_does_not_open() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    let key = |name: &str| format!("lingpai:{{{name}}}:account");
+    server.cli(&["COPY", &key("wx2"), &key("wx1"), "REPLACE"]);
+    let error = store.accounts().await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Sealed);
+    assert!(error.to_string().contains("account wx1"), "{error}");
+    let (whole, damage) = store.accounts_and_damage().await.unwrap();
+    assert_eq!(whole, [account("wx2")]);
+    assert_eq!(damage[0].record, "wx1");
+}
+
+#[tokio::test]
+async fn one_damaged_credential_does_not_stop_the_others() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    server.cli(&["HSET", "lingpai:{wx1}:credential:access_token", "expires_at", "soon"]);
+    let error = store.read(&credential("wx1")).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    assert!(error.to_string().contains("field expires_at of the key lingpai:{wx1}"), "{error}");
+    let loaded = store.load().await.unwrap();
+    assert_eq!(loaded.len(), 1);
+    assert_eq!(loaded[0].token, Some(token("wx2", 1)));
+}
+
+#[tokio::test]
+async fn a_removed_account_leaves_a_tombstone_and_nothing_of_its_own() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    store.remove_account(&"wx1".parse().unwrap()).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), [account("wx2")]);
+    assert_eq!(server.cli(&["HKEYS", "lingpai:{wx1}:account"]), "removed_at");
+    assert_eq!(server.cli(&["EXISTS", "lingpai:{wx1}:credential:access_token"]), "0");
+    store.put_account(&account("wx1")).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap(), ["wx1", "wx2"].map(account));
+}
