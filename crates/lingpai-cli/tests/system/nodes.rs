@@ -18,8 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn home(redis: &RedisServer, wechat: &WeChat, mode: &str, for_each: &str) -> Home {
     let key = redis.directory().join("master.key");
     fs::write(&key, "5e".repeat(32)).unwrap();
-    let store =
-        format!("store = \"{}\"\nmaster-key = {{ file = \"{}\" }}", redis.url(), key.display());
+    let store = format!(
+        "call-deadline = \"2s\"\nstore = \"{}\"\nmaster-key = {{ file = \"{}\" }}",
+        redis.url(),
+        key.display()
+    );
     Home::new(wechat, 1, mode, &store, for_each)
 }
 
@@ -77,6 +80,35 @@ async fn three_thousand_cold_callers_of_three_nodes_cause_exactly_one_fetch() {
         node.end().await;
     }
     assert_nothing_leaked(&redis, &[&a, &b, &c]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_node_that_fetches_is_killed_another_takes_over_at_the_end_of_its_lease() {
+    let redis = RedisServer::start();
+    let wechat = slow_wechat(None).await;
+    let [a, b] = [(); 2].map(|()| {
+        let each = "refresh = \"on-demand\"\nfallback = false\nfetch-deadline = \"2500ms\"";
+        home(&redis, &wechat, "classic", each)
+    });
+    let (dying, node) = (a.start().await, b.start().await);
+    let _ = tokio::join!(a.token(0), async {
+        while wechat.fetches() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        dying.kill();
+    });
+    let taken_over = async {
+        loop {
+            match b.token(0).await {
+                Ok(token) => break token,
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    let token = timeout(PATIENCE, taken_over).await.expect("nobody takes over");
+    assert!(wechat.accepts(&token));
+    assert_eq!(wechat.fetches(), 2, "the lost one, and the one that settles it");
+    node.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

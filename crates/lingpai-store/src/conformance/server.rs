@@ -1,6 +1,7 @@
 //! A real Redis for tests.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -36,9 +37,9 @@ impl RedisServer {
     }
 
     /// One that speaks TLS only, with `server.pem` and `server.key` of this directory.
-    pub fn start_with_tls(certificates: &str) -> Self {
-        let (certificate, key) =
-            (format!("{certificates}/server.pem"), format!("{certificates}/server.key"));
+    pub fn start_with_tls(certificates: &Path) -> Self {
+        let file = |name| certificates.join(name).display().to_string();
+        let (certificate, key) = (file("server.pem"), file("server.key"));
         let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
         let arguments = ["--tls-port", "{port}", "--port", "0", "--tls-auth-clients", "no"];
         Self::start_as("rediss", &[&files[..], &arguments].concat(), None)
@@ -108,7 +109,7 @@ impl RedisServer {
     }
 
     /// Where its files are.
-    pub fn directory(&self) -> &std::path::Path {
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 

@@ -2,6 +2,7 @@
 
 use lingpai_core::{Secret, StoreErrorKind};
 use lingpai_store::KeySource;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::*;
 use crate::support::key;
@@ -90,23 +91,39 @@ async fn one_end_speaks_tls_and_the_other_does_not() {
     let (kind, text) = refusal_at(&server.url().replace("redis:", "rediss:")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
     assert!(text.contains("that it speaks TLS on this port"), "{text}");
-    let server = RedisServer::start_with_tls(TLS);
+    let server = RedisServer::start_with_tls(certificates().path());
     let (kind, text) = refusal_at(&server.url().replace("rediss:", "redis:")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
     assert!(text.contains("write `rediss://`"), "{text}");
 }
 
-const TLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/redis/tls");
+/// An authority (`ca.pem`), and what a server of this machine shows that it has signed.
+fn certificates() -> tempfile::TempDir {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name, pem| std::fs::write(folder.path().join(name), pem).unwrap();
+    write("ca.pem", authority.pem());
+    write("server.pem", certificate.pem());
+    write("server.key", key.serialize_pem());
+    folder
+}
 
 #[tokio::test]
 async fn with_tls_the_certificate_must_be_trusted() {
-    let server = RedisServer::start_with_tls(TLS);
+    let folder = certificates();
+    let server = RedisServer::start_with_tls(folder.path());
     let (kind, text) = refusal_at(&server.url()).await;
     assert_eq!(kind, StoreErrorKind::Denied, "{text}");
     assert!(text.contains("`?ca=FILE`"), "{text}");
-    let (kind, text) = refusal_at(&format!("{}?ca={TLS}/none.pem", server.url())).await;
+    let folder = folder.path().display();
+    let (kind, text) = refusal_at(&format!("{}?ca={folder}/none.pem", server.url())).await;
     assert_eq!(kind, StoreErrorKind::Invalid, "{text}");
-    let url = format!("{}?ca={TLS}/ca.pem", server.url());
+    let url = format!("{}?ca={folder}/ca.pem", server.url());
     let store = open_at(&url).await.unwrap();
     lease(&store, of_node("a")).await;
 }
