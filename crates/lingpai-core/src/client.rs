@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// How long a key may be good that has an end: a hundred years.
+    pub const LONGEST_LIFE: Duration = Duration::from_hours(100 * 365 * 24);
+
     /// Whether this key's record allows `right` on `account` at this time, and why not. Where the client is does not
     /// count.
     ///

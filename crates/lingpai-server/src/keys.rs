@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
 use crate::native::bearer;
+use crate::object;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 
@@ -111,8 +112,7 @@ pub(crate) async fn collection(
         return Ok(answer::json(StatusCode::OK, &KeysAnswer { keys }));
     }
     let body = serving.body(body).await?;
-    let wanted: Wanted =
-        serde_json::from_slice(&body).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+    let wanted: Wanted = object::read(&body)?;
     let new = wanted.make(now)?;
     serving.keys.add(new.record.clone()).await?;
     tracing::info!(key = %new.record.id, name = ?new.record.name, by = admin, "an API key was made");
@@ -158,8 +158,11 @@ impl Wanted {
         if rights.is_empty() {
             return wrong("neither `rights` nor `role` names a right");
         }
-        if self.expires_in == Some(0) {
-            return wrong("`expires_in` must be a number of seconds above 0");
+        let longest = ApiKey::LONGEST_LIFE.as_secs();
+        if self.expires_in.is_some_and(|seconds| !(1..=longest).contains(&seconds)) {
+            return wrong(
+                "`expires_in` must be a number of seconds above 0, and a hundred years at most",
+            );
         }
         let accounts = match self.accounts {
             Named::All(_) => Accounts::All,

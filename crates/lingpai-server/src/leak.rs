@@ -11,6 +11,7 @@ use lingpai_core::Keeper;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
+use crate::object;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 
@@ -40,8 +41,7 @@ impl Wanted {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let wanted: Self =
-            serde_json::from_slice(body).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+        let wanted: Self = object::read(body)?;
         if wanted.dry_run && !wanted.compromised {
             return Err(Refusal::BodyWrong("`dry_run` is for `compromised` only".to_owned()));
         }

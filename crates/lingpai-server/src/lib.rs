@@ -34,6 +34,7 @@ mod manage;
 mod metrics;
 mod monitor;
 mod native;
+mod object;
 mod openapi;
 mod params;
 mod proxies;

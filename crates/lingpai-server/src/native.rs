@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
-use crate::leak;
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
+use crate::{leak, object};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -108,8 +108,7 @@ pub(crate) async fn report_invalid(
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
     let body = serving.body(body).await?;
-    let report: Report =
-        serde_json::from_slice(&body).map_err(|_| Refusal::BodyUnreadable(EXPECTED))?;
+    let report: Report = object::read(&body).map_err(|_| Refusal::BodyUnreadable(EXPECTED))?;
     let waited =
         timeout(serving.limits.token_wait, keeper.report_invalid(report.access_token.expose()));
     let reported = waited.await.map_err(|_| Refusal::Pending)??;

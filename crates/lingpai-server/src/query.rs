@@ -18,10 +18,11 @@ impl<'a> Query<'a> {
 
     /// The `limit`: this one if it is not given, and never more than the most.
     pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Refusal> {
-        let limit = self.read::<usize>("limit", "a whole number from 1 on")?;
-        match limit {
-            Some(0) => Err(Refusal::QueryUnreadable("limit", "a whole number from 1 on")),
-            limit => Ok(limit.unwrap_or(default).min(most)),
+        const EXPECTED: &str = "a whole number from 1 to 4294967295";
+        match self.read::<u32>("limit", EXPECTED)? {
+            Some(0) => Err(Refusal::QueryUnreadable("limit", EXPECTED)),
+            Some(limit) => Ok(most.min(limit as usize)),
+            None => Ok(default),
         }
     }
 

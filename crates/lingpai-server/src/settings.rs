@@ -9,27 +9,36 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer;
 use crate::change::{Change, Edit};
+use crate::object;
 use crate::refusal::Refusal;
 
 /// No AppSecret comes near it.
 const LONGEST_SECRET: usize = 256;
 
-/// What an account is to be like. What is absent has its default in a new account, and stays as it is in another.
+/// What an account is to be like; `null` is not another word for absent. What is absent has its default in a new account, and stays as it is in another.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     account: Option<AccountId>,
     secret: Option<Secret>,
+    #[serde(default, deserialize_with = "given")]
     kind: Option<AccountKind>,
+    #[serde(default, deserialize_with = "given")]
     mode: Option<Mode>,
+    #[serde(default, deserialize_with = "given")]
     refresh: Option<Refreshing>,
+    #[serde(default, deserialize_with = "given")]
     lead: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
     jitter: Option<u64>,
     /// `null` is the default again.
-    #[serde(default, deserialize_with = "even_null")]
+    #[serde(default, deserialize_with = "given")]
     daily_budget: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
     fallback: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
     alone: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
     fetch_deadline: Option<u64>,
 }
 
@@ -67,8 +76,7 @@ enum Refreshing {
 
 impl Wanted {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let wanted: Self =
-            serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+        let wanted: Self = object::read(body)?;
         wanted.check()?;
         Ok(wanted)
     }
@@ -103,7 +111,7 @@ impl Wanted {
         struct Only {
             secret: Secret,
         }
-        let only: Only = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+        let only: Only = object::read(body)?;
         plausible(only.secret)
     }
 
@@ -206,9 +214,7 @@ fn plausible(secret: Secret) -> Result<Secret, Refusal> {
     }
 }
 
-/// A member that is there is told from one that is not, even if it is `null`.
-fn even_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// What stands there, `null` only where it means something.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(source).map(Some)
 }

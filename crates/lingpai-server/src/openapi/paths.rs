@@ -20,7 +20,7 @@ pub(super) fn paths() -> Value {
         names.map(|name| in_query(name, &text, "In the query, a form or JSON.")).to_vec()
     };
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
-    let limit = json!({"type": "integer", "minimum": 1});
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
     let name = account_name();
     json!({
         "/v1/accounts/{account}/token": {
@@ -28,7 +28,7 @@ pub(super) fn paths() -> Value {
                 .takes(account())
                 .takes(vec![
                     in_query("wait", &seconds, "Answer as soon as there is a later token: `30s`."),
-                    in_query("after", &json!({"type": "integer", "minimum": 0}), "The generation that the caller has; needed with `wait`."),
+                    in_query("after", &json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}), "The generation that the caller has; needed with `wait`."),
                     json!({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}),
                 ])
                 .answers(200, &reference("Token"))

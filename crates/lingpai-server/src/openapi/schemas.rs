@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lingpai_core::client::{Right, Role};
+use lingpai_core::client::{ApiKey, Right, Role};
 use lingpai_core::event::AccountChange;
 use lingpai_core::{Environment, Policy, Preset};
 use serde_json::{Map, Value, json};
@@ -153,7 +153,9 @@ pub(super) fn schemas() -> Value {
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
             "environment": environment, "role": role_if_any, "rights": rights,
             "networks": list(text()), "bounds": reference("Bounds"), "preset": preset,
-            "expires_in": {"type": ["integer", "null"], "minimum": 1},
+            "expires_in": {
+                "type": ["integer", "null"], "minimum": 1, "maximum": ApiKey::LONGEST_LIFE.as_secs(),
+            },
         }),
     );
     add(

@@ -46,7 +46,7 @@ fn all() -> Vec<Refusal> {
         Refusal::BodyTooLarge(65_536),
         Refusal::BodySlow,
         Refusal::BodyUnreadable("the JSON object {\"access_token\": \"...\"}"),
-        Refusal::QueryUnreadable("limit", "a whole number from 1 on"),
+        Refusal::QueryUnreadable("limit", "a whole number from 1 to 4294967295"),
         Refusal::ParameterMissing(Parameter::AppId),
         Refusal::ParameterMissing(Parameter::Secret),
         Refusal::GrantType,
