@@ -19,6 +19,7 @@ use crate::flight;
 use crate::id::{CredentialId, Generation};
 use crate::issuer::{Issuer, Way};
 use crate::policy::{Policy, Refresh};
+use crate::proxy::Proxy;
 use crate::registry::Shared;
 use crate::rotation::{Answer, Evidence, Fact, Report, Rotation, Step};
 use crate::store::Record;
@@ -303,6 +304,11 @@ impl Keeper {
             self.note_use(self.shared.clock.coarse());
         }
         self.apply(Fact::Reconfigured(profile, policy));
+    }
+
+    /// What calls with the token go through, if not the way that those of other accounts take.
+    pub fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.with(|_, issuer| issuer.proxy())
     }
 
     /// Takes in what the store holds: another node has rotated.

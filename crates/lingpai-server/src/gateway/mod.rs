@@ -285,7 +285,11 @@ impl Gateway {
         sending: Sending,
     ) -> Result<Heard, Trouble> {
         let upstream = self.upstream.load_full();
-        let (head, body) = upstream.send(call, target, sending).await?.into_parts();
+        let through = call.account.and_then(|account| {
+            let credential = CredentialId::access_token(account.clone());
+            serving.registry.with(&credential, |keeper| keeper.proxy())?
+        });
+        let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;

@@ -3,6 +3,7 @@
 mod bodies;
 mod forward;
 mod lines;
+mod proxies;
 mod repair;
 mod rules;
 mod secrets;
