@@ -28,6 +28,7 @@ mod trouble;
 mod upload;
 mod upstream;
 mod usual;
+mod watched;
 mod who;
 
 use std::fmt;
@@ -63,6 +64,7 @@ pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
 pub use self::settings::Settings;
 pub(crate) use self::trouble::Trouble;
+pub(crate) use self::watched::Watched;
 
 /// What forwards calls.
 pub(crate) struct Gateway {
@@ -254,8 +256,8 @@ impl Gateway {
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
         let place = self.places.take().await?;
-        let begun = Instant::now();
-        Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
+        let (begun, write_time) = (Instant::now(), serving.limits.write_time);
+        Ok(Call { head, destination, account, upload, begun, write_time, held: (permit, place) })
     }
 
     /// Sends a refused call once more, with a better token.
