@@ -9,6 +9,7 @@ mod repair;
 mod rules;
 mod secrets;
 mod stand_in;
+mod trials;
 mod who;
 
 use std::sync::Arc;
