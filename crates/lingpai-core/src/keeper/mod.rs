@@ -236,9 +236,15 @@ impl Keeper {
     /// upstream from then on.
     ///
     /// Does not wait. [`Status::compromised`] says how it stands, and the event [`What::CompromiseEnded`] when it is done.
-    /// A process that ends before has not done it: ask again. Does nothing unless [`Keeper::can_end_tokens`].
+    /// A process that ends before has not done it: the next one says [`Keeper::still_compromised`]. Does nothing unless
+    /// [`Keeper::can_end_tokens`].
     pub fn compromised(self: &Arc<Self>) {
         self.apply(Fact::Compromised);
+    }
+
+    /// The same of a leak that was told of already, by a process that ended before it was done with it.
+    pub fn still_compromised(self: &Arc<Self>) {
+        self.apply(Fact::StillCompromised);
     }
 
     /// Whether upstream has a way to end tokens before their time.
