@@ -28,9 +28,15 @@ pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> 
             return Ok(());
         }
     }
+    let before = status(client, options).await;
     let begun = client.post(&path, &json!({"compromised": true})).await?;
     output::tell("Begun. The server goes on by itself, whatever becomes of this command.");
-    let generation = watch(client, options).await?;
+    let generation = watch(client, options, before).await.map_err(|error| {
+        Error::said(format!(
+            "it was begun, but how it goes cannot be seen: {error}. The server goes on, after a restart too: the event \
+             `compromise-ended` says when it is done"
+        ))
+    })?;
     if options.json {
         let breaks = &begun["breaks"];
         return output::print_json(
@@ -53,31 +59,45 @@ fn about_to_end(options: &Rotate, plan: &Value) -> String {
 }
 
 /// Waits until it has ended, and tells what happens meanwhile. The generation of the token that is good then.
-async fn watch(client: &Client, options: &Rotate) -> Result<u64, Error> {
-    let account = &options.account;
+///
+/// The events are those of all nodes. How far it has come is known to the one that does it.
+async fn watch(
+    client: &Client,
+    options: &Rotate,
+    before: Result<Value, Error>,
+) -> Result<u64, Error> {
+    let before = before?["generation"].as_u64().unwrap_or_default();
+    let history = format!("/v1/events/history?account={}", options.account);
     let mut told = None;
     loop {
-        let status = client.get(&format!("/v1/accounts/{account}")).await.map_err(|error| {
-            Error::said(format!(
-                "it was begun, but how it goes cannot be seen: {error}. If the server still runs it goes on: the event \
-                 `compromise-ended` says when it is done, and so does: lingpai status {account}"
-            ))
-        })?;
-        let credentials = status["credentials"].as_array().into_iter().flatten();
-        let credential = credentials.into_iter().find(|one| one["kind"] == "access_token");
-        let credential = credential.unwrap_or(&Value::Null);
-        let Some(more) = credential["compromised"].as_u64() else {
-            return Ok(credential["generation"].as_u64().unwrap_or_default());
-        };
-        let failure = credential["failure"]["message"].as_str();
-        let progress = match failure {
-            Some(failure) => format!("WeChat gives no token, and is asked again: {failure}"),
-            None => format!("New tokens that are still to come: {more}"),
-        };
-        if told.as_ref() != Some(&progress) {
-            output::tell(&progress);
-            told = Some(progress);
+        let history = client.get(&history).await?;
+        let events = history["events"].as_array().into_iter().flatten();
+        let ended = events.filter(|event| event["event"] == "compromise-ended");
+        let generations = ended.filter_map(|event| event["generation"].as_u64());
+        if let Some(generation) = generations.max().filter(|generation| *generation > before) {
+            return Ok(generation);
+        }
+        let progress = progress(&status(client, options).await?);
+        if progress.is_some() && told != progress {
+            output::tell(progress.as_deref().unwrap_or_default());
+            told = progress;
         }
         tokio::time::sleep(PERIOD).await;
     }
+}
+
+fn progress(credential: &Value) -> Option<String> {
+    if let Some(failure) = credential["failure"]["message"].as_str() {
+        return Some(format!("WeChat gives no token, and is asked again: {failure}"));
+    }
+    let more = credential["compromised"].as_u64()?;
+    Some(format!("New tokens that are still to come: {more}"))
+}
+
+/// How it stands with the account's access_token.
+async fn status(client: &Client, options: &Rotate) -> Result<Value, Error> {
+    let mut status = client.get(&format!("/v1/accounts/{}", options.account)).await?;
+    let credentials = status["credentials"].as_array_mut().into_iter().flatten();
+    let credential = credentials.into_iter().find(|one| one["kind"] == "access_token");
+    Ok(credential.map(Value::take).unwrap_or_default())
 }
