@@ -3,12 +3,13 @@
 mod values;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lingpai_core::client::{Right, Role};
-use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, Preset};
+use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, PathGlob, Preset};
 use lingpai_wechat::catalogue::Language;
 
 use crate::config;
@@ -188,6 +189,14 @@ pub(crate) struct Rotate {
     /// The appid
     pub(crate) account: AccountId,
 
+    /// A token has leaked: have WeChat accept none any more that was issued so far. Shows first what that breaks
+    #[arg(long)]
+    pub(crate) compromised: bool,
+
+    /// Show what that breaks, and do nothing
+    #[arg(long, requires = "compromised")]
+    pub(crate) dry_run: bool,
+
     /// Do not ask whether it is meant
     #[arg(long)]
     pub(crate) yes: bool,
@@ -340,6 +349,22 @@ pub(crate) struct KeyCreate {
     /// A network it may be used from, such as 10.2.0.0/16; may be said again [default: everywhere]
     #[arg(long = "network", value_name = "CIDR")]
     pub(crate) networks: Vec<Network>,
+
+    /// A path that it may call through the gateway, such as '/cgi-bin/message/**'; may be said again [default: all]
+    #[arg(long = "path", value_name = "GLOB")]
+    pub(crate) paths: Vec<PathGlob>,
+
+    /// How many calls a minute it may make through the gateway [default: calls-per-minute of the configuration]
+    #[arg(long, value_name = "NUMBER", value_parser = values::number)]
+    pub(crate) per_minute: Option<NonZeroU32>,
+
+    /// How many of its calls may be under way at the same time [default: calls-at-once]
+    #[arg(long, value_name = "NUMBER", value_parser = values::number)]
+    pub(crate) at_once: Option<NonZeroU32>,
+
+    /// How many calls a day it may make [default: calls-per-day]
+    #[arg(long, value_name = "NUMBER", value_parser = values::number)]
+    pub(crate) per_day: Option<NonZeroU32>,
 
     /// The SDK that uses it on the WeChat-compatible paths, if that needs its own expires_in: see docs/api.md
     #[arg(long, default_value = "default", value_parser = values::preset)]

@@ -1,12 +1,14 @@
 //! What can issue a token: the seam between the engine and an upstream.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 use crate::token::Token;
 
@@ -29,6 +31,12 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
 
     /// Tries a token with the cheapest call that upstream checks it on.
     async fn check(&self, token: &Token) -> Verdict;
+
+    /// The proxy of its own that the account is called through, if it has one. Upstream knows an account by the address
+    /// that its calls come from, so whoever uses a token goes the same way as it came.
+    fn proxy(&self) -> Option<Arc<Proxy>> {
+        None
+    }
 }
 
 /// Which of an issuer's calls is used.

@@ -49,6 +49,9 @@ struct CredentialAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     rotating: bool,
+    /// How many more tokens are to be issued until one that leaked has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compromised: Option<u8>,
     #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
     next_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,6 +130,7 @@ impl CredentialAnswer {
             generation: status.generation,
             expires_in: status.expires_in.map(|left| left.as_secs()),
             rotating: status.rotating,
+            compromised: Some(status.compromised).filter(|more| *more > 0),
             next_at: status.next_at,
             failure: status.failure.map(FailureAnswer::new),
             failing_since: status.failing_since,

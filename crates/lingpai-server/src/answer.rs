@@ -13,7 +13,7 @@ use lingpai_core::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
-use crate::gateway::Passing;
+use crate::gateway::{Passing, Watched};
 
 /// What an answer's body is.
 pub(crate) enum Body {
@@ -23,6 +23,8 @@ pub(crate) enum Body {
     Stream(mpsc::Receiver<Bytes>),
     /// What upstream answers.
     Forwarded(Box<Passing>),
+    /// The same, if somebody has to see to it that the client takes it.
+    Watched(Watched),
 }
 
 impl Default for Body {
@@ -45,6 +47,7 @@ impl HttpBody for Body {
                 pieces.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
             }
             Self::Forwarded(body) => Pin::new(&mut **body).poll_frame(context),
+            Self::Watched(body) => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -53,6 +56,7 @@ impl HttpBody for Body {
             Self::Whole(body) => body.is_end_stream(),
             Self::Stream(_) => false,
             Self::Forwarded(body) => body.is_end_stream(),
+            Self::Watched(body) => body.is_end_stream(),
         }
     }
 
@@ -61,6 +65,7 @@ impl HttpBody for Body {
             Self::Whole(body) => body.size_hint(),
             Self::Stream(_) => SizeHint::default(),
             Self::Forwarded(body) => body.size_hint(),
+            Self::Watched(body) => body.size_hint(),
         }
     }
 }

@@ -2,18 +2,26 @@
 //!
 //! WeChat accepts the latest token and the one before it, so two new ones end the one that leaked: two forced refreshes half
 //! a minute apart in stable mode, two fetches in classic mode. The engine carries it out on its own. Before it is begun, a
-//! caller can be told what it breaks.
+//! caller can be told what it breaks. What was begun is in the stream of events, so a server that ended before goes on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Response, StatusCode};
-use lingpai_core::Keeper;
+use lingpai_core::event::What;
+use lingpai_core::{Keeper, Registry};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
 use crate::object;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+
+/// How many of the last events are looked through for what was begun.
+const LOOKED_THROUGH: usize = 10_000;
+/// No token of before lives for longer: then nothing is left to end.
+const LIFE: Duration = Duration::from_hours(2);
 
 /// What a rotation is to be.
 #[derive(Debug, Default, Deserialize)]
@@ -67,10 +75,45 @@ pub(crate) fn answer(
     }
     keeper.compromised();
     let explanation = "The token is replaced twice, which takes about half a minute in stable mode. The event \
-                       `compromise-ended` says when WeChat accepts none of the earlier tokens any more; if the server \
-                       ends before, begin again.";
+                       `compromise-ended` says when WeChat accepts none of the earlier tokens any more. A server that \
+                       ends before goes on when it runs again.";
     let drill = Drill { outcome: "begun", explanation, breaks };
     Ok(answer::json(StatusCode::ACCEPTED, &drill))
+}
+
+/// Goes on with what a server before this one began and did not end. If that one still runs, there are two new tokens too
+/// many, which harms nobody.
+pub(crate) async fn go_on(registry: &Registry) {
+    let events = match registry.store().events(None, LOOKED_THROUGH).await {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "whether a leaked token was being ended is not known: the store does not give its events. If one was, \
+                 begin again"
+            );
+            return;
+        }
+    };
+    let now = registry.clock().now().wall;
+    let mut last = HashMap::new();
+    for event in events.into_iter().take_while(|event| now.since(event.at) < LIFE) {
+        let is_begun = match event.what {
+            What::Compromised => true,
+            What::CompromiseEnded { .. } => false,
+            _ => continue,
+        };
+        if let Some(credential) = event.credential {
+            last.entry(credential).or_insert(is_begun);
+        }
+    }
+    for (credential, _) in last.into_iter().filter(|(_, is_begun)| *is_begun) {
+        let Some(keeper) = registry.get(&credential) else { continue };
+        if keeper.status().compromised == 0 {
+            tracing::info!(%credential, "a leaked token was being ended when the server ended; it goes on");
+            keeper.still_compromised();
+        }
+    }
 }
 
 fn breaks(serving: &Serving, keeper: &Keeper) -> Vec<&'static str> {

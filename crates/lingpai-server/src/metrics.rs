@@ -1,12 +1,15 @@
 //! Numbers for Prometheus.
 //!
-//! Labels are bounded: routes, statuses, names of refusals, kinds, ways, reasons and classes, never accounts or keys.
+//! Labels are bounded: routes, statuses, names of refusals, kinds, ways, reasons and classes, never accounts or keys; of
+//! WeChat's errcodes those in the catalogue.
 //! A request costs one atomic increment; the engine's numbers come from its events, the states from a look at scrape time.
 
 use std::array;
+use std::borrow::Cow;
 
 use http::StatusCode;
 use lingpai_core::event::{Event, What};
+use lingpai_wechat::catalogue;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +35,7 @@ pub(crate) struct Metrics {
     events: Family<Happened, Counter>,
     credentials: Family<InState, Gauge>,
     least_left: Gauge,
+    answers: Family<Answered, Counter>,
     repairs: Family<Repaired, Counter>,
     bytes_aside: Gauge,
 }
@@ -67,6 +71,12 @@ struct Happened {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    host: &'static str,
+    errcode: Cow<'static, str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Repaired {
     outcome: &'static str,
 }
@@ -92,6 +102,7 @@ impl Metrics {
             events: Family::default(),
             credentials: Family::default(),
             least_left: Gauge::default(),
+            answers: Family::default(),
             repairs: Family::default(),
             bytes_aside: Gauge::default(),
         };
@@ -112,6 +123,8 @@ impl Metrics {
         all.register("credentials", help, self.credentials.clone());
         let help = "Seconds that the token with the least left is still good";
         all.register("token_least_left_seconds", help, self.least_left.clone());
+        let help = "Answers of WeChat to calls of the gateway, by host and errcode";
+        all.register("gateway_answers", help, self.answers.clone());
         let help =
             "Calls of the gateway that were refused because of their token, by what came of them";
         all.register("gateway_repairs", help, self.repairs.clone());
@@ -129,6 +142,19 @@ impl Metrics {
     /// Counts a refusal.
     pub(crate) fn refused(&self, error: &'static str) {
         self.refusals.get_or_create(&Refused { error }).inc();
+    }
+
+    /// Counts an answer of WeChat to a call of the gateway.
+    pub(crate) fn heard(&self, host: &'static str, errcode: Option<i64>) {
+        let errcode = match errcode {
+            None => "none".into(),
+            Some(0) => "0".into(),
+            Some(code) if catalogue::all().any(|entry| entry.code == code) => {
+                code.to_string().into()
+            }
+            Some(_) => "other".into(),
+        };
+        self.answers.get_or_create(&Answered { host, errcode }).inc();
     }
 
     /// Counts a call that was refused because of its token.

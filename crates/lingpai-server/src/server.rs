@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
+use crate::leak;
 use crate::limits::Limits;
 use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
@@ -177,6 +178,7 @@ impl Bound {
             () = serving.keys.keep_current() => {}
             () = serving.tape.run(events, |event| serving.noticed(event)) => {}
             () = serving.keep_storing() => {}
+            never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {
             connections.spawn(converse(Arc::clone(&serving), accepted));
@@ -198,6 +200,12 @@ impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound").field("listeners", &self.listeners).finish_non_exhaustive()
     }
+}
+
+/// Ends what a server before this one left half done, and then does nothing more.
+async fn with_what_was_begun(serving: &Serving) -> Infallible {
+    leak::go_on(&serving.registry).await;
+    std::future::pending().await
 }
 
 /// Lets connections in for ever, while there is room.

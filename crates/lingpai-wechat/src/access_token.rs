@@ -192,6 +192,10 @@ impl Issuer for AccessToken {
             Err(failure) => Verdict::Inconclusive(failure),
         }
     }
+
+    fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.upstream.proxy().cloned()
+    }
 }
 
 impl fmt::Debug for AccessToken {

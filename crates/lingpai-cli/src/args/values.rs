@@ -1,5 +1,6 @@
 //! Words that stand for a value.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use lingpai_core::client::{Right, Role};
@@ -43,6 +44,10 @@ fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result
 
 pub(super) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "write a whole number, 0 or greater".to_owned())
+}
+
+pub(super) fn number(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("write a whole number, 1 to {}", u32::MAX))
 }
 
 /// As the server takes it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
-use lingpai_core::{Clock, Directory, SystemClock, Timestamp};
+use lingpai_core::{Bounds, Clock, Directory, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
 use crate::args::{Key, KeyCreate};
@@ -71,6 +71,12 @@ async fn create(
     let mut new = make(&options.name, rights, accounts, now)?;
     new.record.environment = options.environment;
     new.record.networks.clone_from(&options.networks);
+    new.record.bounds = Bounds {
+        paths: options.paths.clone(),
+        per_minute: options.per_minute,
+        at_once: options.at_once,
+        per_day: options.per_day,
+    };
     new.record.preset = options.preset;
     new.record.expires_at = options.expires_in.map(|time| now + time);
     directory.put_key(&new.record).await?;
@@ -113,7 +119,8 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
         output::tell("There are no keys yet. Make one: lingpai key create NAME");
         return Ok(());
     }
-    let heading = ["ID", "NAME", "FOR", "RIGHTS", "ACCOUNTS", "FROM", "PRESET", "CREATED", "STATE"];
+    let heading =
+        ["ID", "NAME", "FOR", "RIGHTS", "ACCOUNTS", "FROM", "CALLS", "PRESET", "CREATED", "STATE"];
     let heading = heading.map(str::to_owned);
     let rows = keys.iter().map(|key| {
         let state = state_of(key, now);
@@ -124,6 +131,7 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
             rights_of(key),
             accounts_of(key),
             networks_of(key),
+            bounds_of(&key.bounds),
             key.preset.as_str().to_owned(),
             key.created_at.to_string(),
             state,
@@ -172,6 +180,16 @@ fn networks_of(key: &ApiKey) -> String {
     }
 }
 
+/// What bounds its calls through the gateway besides what bounds everybody's.
+fn bounds_of(bounds: &Bounds) -> String {
+    let Bounds { paths, per_minute, at_once, per_day } = bounds;
+    let numbers = [(per_minute, "a minute"), (at_once, "at once"), (per_day, "a day")];
+    let numbers =
+        numbers.into_iter().filter_map(|(most, unit)| Some(format!("{} {unit}", (*most)?)));
+    let all: Vec<_> = paths.iter().map(ToString::to_string).chain(numbers).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+}
+
 fn state_of(key: &ApiKey, now: Timestamp) -> String {
     match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {at}"),
@@ -193,6 +211,7 @@ fn to_json(key: &ApiKey, now: Timestamp) -> Value {
             Accounts::Only(accounts) => json!(accounts),
         },
         "networks": key.networks,
+        "bounds": key.bounds,
         "preset": key.preset,
         "created_at": key.created_at.to_string(),
         "expires_at": time(key.expires_at),

@@ -1,5 +1,7 @@
 //! `lingpai rotate`: a token is replaced because a person wants it.
 
+mod leak;
+
 use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
@@ -16,7 +18,10 @@ use crate::output;
 pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result<(), Error> {
     let client = Client::of(&options.asked, environment)?;
     let account = &options.account;
-    if !options.yes && !is_meant(account)? {
+    if options.compromised {
+        return leak::end(&client, &options).await;
+    }
+    if !options.yes && !is_meant(&about_to_rotate(account))? {
         output::tell("Nothing was done.");
         return Ok(());
     }
@@ -29,20 +34,24 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
     if options.json { output::print_json(&answer) } else { output::print(&told(account, &answer)) }
 }
 
-fn is_meant(account: &AccountId) -> Result<bool, Error> {
+fn about_to_rotate(account: &AccountId) -> String {
+    format!(
+        "Have the token of {account} replaced now?\n\
+         Classic mode: the present one dies in five minutes, for every client that still holds it; those that fetch from \
+         WeChat themselves lose theirs. A day's fetches are counted.\n\
+         Stable mode: WeChat repeats the present one until its last five minutes, so mostly nothing changes.\n\
+         Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it."
+    )
+}
+
+/// Tells a person what is about to be done, and asks whether it is meant.
+fn is_meant(deed: &str) -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::said(
             "a rotation is asked about first, and nobody is there to answer. Say --yes if it is meant",
         ));
     }
-    output::tell(&format!(
-        "Have the token of {account} replaced now?\n\
-         Classic mode: the present one dies in five minutes, for every client that still holds it; those that fetch from \
-         WeChat themselves lose theirs. A day's fetches are counted.\n\
-         Stable mode: WeChat repeats the present one until its last five minutes, so mostly nothing changes.\n\
-         Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it.\n\
-         Type yes to go on:"
-    ));
+    output::tell(&format!("{deed}\nType yes to go on:"));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))

@@ -81,6 +81,7 @@ fn told(accounts: &[Value]) -> String {
         })
         .collect();
     for (account, credential) in credentials {
+        told += &leak(account, credential);
         told += &trouble(account, credential);
     }
     told
@@ -112,6 +113,15 @@ fn tone(state: &str) -> Option<Tone> {
         "failing" => Some(Tone::Warning),
         _ => Some(Tone::Bad),
     }
+}
+
+/// How far a leaked token has been ended.
+fn leak(account: &str, credential: &Value) -> String {
+    let Some(more) = credential["compromised"].as_u64() else { return String::new() };
+    let kind = text(&credential["kind"]);
+    format!(
+        "\n{account} {kind}: a token has leaked. New ones that are still to come before it has ended: {more}\n"
+    )
 }
 
 /// What stands in the way of a token, since when, and what to do.
@@ -147,7 +157,7 @@ mod tests {
         let accounts = [
             json!({"account": "wx1", "credentials": [{
                 "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
-                "next_at": "2026-11-23T13:45:10Z",
+                "compromised": 1, "next_at": "2026-11-23T13:45:10Z",
             }]}),
             json!({"account": "wx22", "credentials": [{
                 "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
@@ -161,6 +171,8 @@ mod tests {
 ACCOUNT  CREDENTIAL    STATE    LEFT    NEXT                  GENERATION
 wx1      access_token  good     1h 30m  2026-11-23T13:45:10Z  7
 wx22     access_token  missing  -       now                   0
+
+wx1 access_token: a token has leaked. New ones that are still to come before it has ended: 1
 
 wx22 access_token since 2026-11-23T13:40:00Z: errcode 40164: invalid ip
   Add it.

@@ -151,7 +151,7 @@ fn a_key_is_made_for_an_environment_networks_and_an_sdk() {
     let usual = create(&["dev", "--environment", "dev"]);
     assert!(usual.err.contains("The dev key of dev: token:read on all accounts"), "{}", usual.err);
     let listed = run(lingpai(folder.path(), &["key", "list"])).out;
-    assert!(listed.contains("10.2.0.0/16 ::1/128  wechatpy"), "{listed}");
+    assert!(listed.contains("10.2.0.0/16 ::1/128  -      wechatpy"), "{listed}");
 
     for harmful in [&["--role", "operator"][..], &["--right", "token:report"], &["--admin"]] {
         let refused = create(&[&["x", "--environment", "dev"], harmful].concat());
@@ -165,6 +165,32 @@ fn a_key_is_made_for_an_environment_networks_and_an_sdk() {
         ["--network", "10.0.0.0/99"],
     ] {
         assert_eq!(create(&[&["x"][..], &unknown].concat()).code, Some(2), "{unknown:?}");
+    }
+}
+
+#[test]
+fn a_key_is_bounded_in_what_it_calls_and_how_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |arguments: &[&str]| {
+        let mut command =
+            lingpai(folder.path(), &["key", "create", "orders", "--right", "gateway"]);
+        command.args(arguments);
+        run(command)
+    };
+    let bounds = ["--path", "/cgi-bin/message/**", "--path", "/wxa/get*", "--per-minute", "600"];
+    let made = create(&[&bounds[..], &["--at-once", "20", "--per-day", "100000"]].concat());
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let listed = run(lingpai(folder.path(), &["key", "list"])).out;
+    let shown = "/cgi-bin/message/**, /wxa/get*, 600 a minute, 20 at once, 100000 a day  default";
+    assert!(listed.contains(shown), "{listed}");
+    let listed = run(lingpai(folder.path(), &["key", "list", "--json"])).out;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let paths = ["/cgi-bin/message/**", "/wxa/get*"];
+    let bounds =
+        serde_json::json!({"paths": paths, "per_minute": 600, "at_once": 20, "per_day": 100_000});
+    assert_eq!(listed[0]["bounds"], bounds);
+    for wrong in [["--path", "cgi-bin"], ["--per-minute", "0"], ["--at-once", "many"]] {
+        assert_eq!(create(&wrong).code, Some(2), "{wrong:?}");
     }
 }
 

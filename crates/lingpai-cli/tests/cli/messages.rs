@@ -59,10 +59,15 @@ impl Setting {
 }
 
 /// What `config check` says of this configuration.
-fn said_of(folder: &Path, configuration: &str) -> String {
+fn check(folder: &Path, configuration: &str) -> Said {
     fs::write(folder.join("lingpai.toml"), configuration).unwrap();
     fs::write(folder.join("wx1.secret"), SECRET).unwrap();
-    let said = run(lingpai(folder, &["config", "check"]));
+    run(lingpai(folder, &["config", "check"]))
+}
+
+/// The same of one that has a mistake.
+fn said_of(folder: &Path, configuration: &str) -> String {
+    let said = check(folder, configuration);
     assert_eq!(said.code, Some(78), "{configuration}\n{}", said.err);
     let head = "error: the configuration has a mistake. Nothing was started\n\n";
     said.err.strip_prefix(head).unwrap_or(&said.err).trim_end().to_owned() + "\n"
@@ -73,8 +78,13 @@ fn a_wrong_value_of_every_setting() {
     let folder = tempfile::tempdir().unwrap();
     let mut all = String::new();
     for setting in settings(folder.path()) {
-        for wrong in ["[]", "\"?\"", "-1"] {
-            let said = said_of(folder.path(), &setting.configured(wrong));
+        for wrong in ["[[]]", "\"?\"", "-1"] {
+            let configuration = setting.configured(wrong);
+            // Some are a folder's name, or anything else that can be called so.
+            let said = match check(folder.path(), &configuration).code {
+                Some(0) => format!("{} = {wrong} is fine\n", setting.name),
+                _ => said_of(folder.path(), &configuration),
+            };
             writeln!(all, "{said}").unwrap();
         }
     }
@@ -145,6 +155,7 @@ fn bad_input_of_every_command() {
         &["token", "wx1", "--server", "ftp://x"],
         &["token", "wx1", "--standalone"],
         &["token", "wx1", "--standalone", "--key-file", "k"],
+        &["rotate", "wx1", "--dry-run"],
         &["explain"],
         &["explain", "nothing known"],
         &["explain", "40164", "--lang", "fr"],
@@ -155,6 +166,8 @@ fn bad_input_of_every_command() {
         &["key", "create", "a", "--right", "admin", "--admin"],
         &["key", "create", "a", "--account", "wx 1"],
         &["key", "create", "a", "--expires-in", "never"],
+        &["key", "create", "a", "--path", "cgi-bin/user"],
+        &["key", "create", "a", "--per-minute", "0"],
         &["key", "revoke"],
         &["key", "revoke", "lp_000000000000"],
         &["account", "add"],

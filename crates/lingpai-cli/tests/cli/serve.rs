@@ -186,3 +186,42 @@ fn accounts_are_listed_as_they_stand() {
     assert_eq!(ask(&["account", "remove", APPID]).code, Some(0));
     assert!(ask(&["account", "list"]).err.contains("no accounts yet"));
 }
+
+#[test]
+fn a_leaked_token_is_ended_once_it_is_known_what_that_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    // Everything shrinks with the tokens' lives: between the two refreshes are not 30 s, but 1.5 s.
+    let quick = ["sandbox", "--listen", "127.0.0.1:0", "--lifetime", "6m"];
+    let mut sandbox = Running::start(lingpai(folder.path(), &quick));
+    let line = sandbox.wait_for("answers as WeChat on");
+    configure(folder.path(), word_after(&line, "answers as WeChat on").trim_end_matches(';'));
+    let (mut server, url) = serve(folder.path());
+    server.wait_for("token rotated");
+    let key = |arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), &["key", "create"]);
+        command.args(arguments).env("SECRET", SECRET);
+        run(command).out.trim().to_owned()
+    };
+    let (operator, blind) =
+        (key(&["ops", "--role", "operator"]), key(&["ci", "--right", "token:rotate"]));
+    let rotate = |key: &str, arguments: &[&str]| {
+        let mut command = lingpai(folder.path(), &["rotate", APPID, "--compromised"]);
+        command.args(arguments).env("LINGPAI_KEY", key).env("LINGPAI_SERVER", &url);
+        run(command)
+    };
+    let planned = rotate(&operator, &["--dry-run"]);
+    assert_eq!((planned.code, planned.err.as_str()), (Some(0), ""));
+    assert!(planned.out.contains("\n- Whoever holds a real token"), "{}", planned.out);
+    let unasked = rotate(&operator, &[]);
+    assert!(unasked.err.contains("Say --yes if it is meant"), "{}", unasked.err);
+
+    let ended = rotate(&operator, &["--yes"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.contains("accepts none of the earlier tokens any more"), "{}", ended.out);
+    assert!(ended.out.contains("is 3."), "the first, and two more: {}", ended.out);
+    assert!(ended.err.contains("still to come: 1"), "{}", ended.err);
+
+    let unseen = rotate(&blind, &["--yes"]);
+    assert_eq!(unseen.code, Some(1));
+    assert!(unseen.err.contains("it was begun, but how it goes cannot be seen"), "{}", unseen.err);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::node::{Home, WeChat};
+use crate::node::{Home, WeChat, appid};
 use crate::reload::token_soon;
 
 const PASSWORD: &str = "correct-horse-battery-staple";
@@ -76,6 +76,12 @@ async fn proxies_that_are_named_while_the_server_runs_are_in_force_and_their_pas
     home.write(&own);
     token_soon(&home, 1).await;
     assert!(!of_one.asked().is_empty());
+    let before = (of_all.asked().len(), of_one.asked().len());
+    let path = format!("/gateway/{}/cgi-bin/user/get?next_openid=", appid(1));
+    let (status, body) = home.get(&path).await.unwrap();
+    assert!(status == 200 && body.contains("openid"), "{body}");
+    let after = (of_all.asked().len(), of_one.asked().len());
+    assert_eq!(after, (before.0, before.1 + 1), "a call leaves by the way that its token came");
     assert_eq!(home.token(0).await.unwrap(), first, "another way costs no token");
     node.end().await;
     assert!(!home.printed().contains(PASSWORD));

@@ -19,6 +19,7 @@ use crate::flight;
 use crate::id::{CredentialId, Generation};
 use crate::issuer::{Issuer, Way};
 use crate::policy::{Policy, Refresh};
+use crate::proxy::Proxy;
 use crate::registry::Shared;
 use crate::rotation::{Answer, Evidence, Fact, Report, Rotation, Step};
 use crate::store::Record;
@@ -235,9 +236,15 @@ impl Keeper {
     /// upstream from then on.
     ///
     /// Does not wait. [`Status::compromised`] says how it stands, and the event [`What::CompromiseEnded`] when it is done.
-    /// A process that ends before has not done it: ask again. Does nothing unless [`Keeper::can_end_tokens`].
+    /// A process that ends before has not done it: the next one says [`Keeper::still_compromised`]. Does nothing unless
+    /// [`Keeper::can_end_tokens`].
     pub fn compromised(self: &Arc<Self>) {
         self.apply(Fact::Compromised);
+    }
+
+    /// The same of a leak that was told of already, by a process that ended before it was done with it.
+    pub fn still_compromised(self: &Arc<Self>) {
+        self.apply(Fact::StillCompromised);
     }
 
     /// Whether upstream has a way to end tokens before their time.
@@ -303,6 +310,11 @@ impl Keeper {
             self.note_use(self.shared.clock.coarse());
         }
         self.apply(Fact::Reconfigured(profile, policy));
+    }
+
+    /// What calls with the token go through, if not the way that those of other accounts take.
+    pub fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.with(|_, issuer| issuer.proxy())
     }
 
     /// Takes in what the store holds: another node has rotated.

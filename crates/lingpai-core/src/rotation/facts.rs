@@ -94,6 +94,8 @@ pub enum Fact {
     Reconfigured(Profile, Arc<Policy>),
     /// A token has leaked, and none of those so far may stay good.
     Compromised,
+    /// The same, and it was told before: by a process that ended before it was done with it.
+    StillCompromised,
     /// A person cleared the upstream quota.
     QuotaCleared,
 }

@@ -240,9 +240,11 @@ impl Rotation {
                 self.quota = None;
                 self.trouble = None;
             }
-            Fact::Compromised if !self.can_end_tokens() => {}
-            Fact::Compromised => {
-                events.push(What::Compromised);
+            Fact::Compromised | Fact::StillCompromised if !self.can_end_tokens() => {}
+            Fact::Compromised | Fact::StillCompromised => {
+                if matches!(fact, Fact::Compromised) {
+                    events.push(What::Compromised);
+                }
                 self.compromised = REPLACEMENTS;
                 self.previous = None;
                 self.trouble = None;

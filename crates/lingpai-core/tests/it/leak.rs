@@ -87,3 +87,14 @@ fn is_forced_out_once_more_30_seconds_after_the_first_answer() {
     assert!(rotates(machine.until_step(), Reason::Compromised));
     assert_eq!(machine.now.instant.since(answered), 30 * SECOND);
 }
+
+#[test]
+fn is_ended_by_the_next_process_too_which_does_not_tell_of_it_again() {
+    let mut machine = Machine::stable().with_token();
+    machine.tell(Fact::StillCompromised);
+    for token in ["B", "C"] {
+        assert!(rotates(machine.until_step(), Reason::Compromised));
+        machine.rotate_to(token, LIFE);
+    }
+    assert_eq!((machine.told("compromised"), machine.told("compromise-ended")), (0, 1));
+}

@@ -1,8 +1,10 @@
 //! A call that was let through: what is sent of it, each time anew, and what is answered in the end.
 
+use std::time::Duration;
+
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version, response};
 use http_body_util::Full;
 use lingpai_core::{AccountId, Secret};
 use lingpai_wechat::wire::BaseUrl;
@@ -17,6 +19,7 @@ use super::repair::blames_the_token;
 use super::rules::Permit;
 use super::trouble::Trouble;
 use super::upload::{Sending, Upload};
+use super::watched::Watched;
 use crate::answer::Body;
 
 /// Says in an answer that its call was sent twice, or that it could not have been.
@@ -35,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) upload: Upload,
     /// When its body was here, as far as it is read beforehand.
     pub(super) begun: Instant,
+    /// How long the client may take nothing of the answer.
+    pub(super) write_time: Duration,
     /// Its place among its client's calls, and among all that are under way.
     pub(super) held: (Permit, OwnedSemaphorePermit),
 }
@@ -103,7 +108,11 @@ impl Call<'_> {
         let body = match seen {
             Seen::Whole(bytes, _) => Body::Whole(Full::new(bytes)),
             Seen::Begun(begun) => {
-                Body::Forwarded(Box::new(body.resumed(begun, Box::new(self.held))))
+                let body = body.resumed(begun, Box::new(self.held));
+                match self.head.version {
+                    Version::HTTP_2 => Body::Watched(Watched::new(body, self.write_time)),
+                    _ => Body::Forwarded(Box::new(body)),
+                }
             }
         };
         Response::from_parts(head, body)

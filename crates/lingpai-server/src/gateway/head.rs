@@ -4,7 +4,7 @@
 //! left out. Everything else passes as it came.
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, LOCATION,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, LOCATION,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -28,7 +28,11 @@ pub(super) fn to_upstream(headers: &HeaderMap, length: Option<u64>) -> HeaderMap
             && !name.as_str().starts_with(OURS)
             && !listed.contains(name)
         {
-            sent.append(name, value.clone());
+            match sent.get(COOKIE).filter(|_| name == COOKIE).and_then(|before| with(before, value))
+            {
+                Some(cookie) => drop(sent.insert(COOKIE, cookie)),
+                None => drop(sent.append(name, value.clone())),
+            }
         }
     }
     if let Some(length) = length {
@@ -36,6 +40,11 @@ pub(super) fn to_upstream(headers: &HeaderMap, length: Option<u64>) -> HeaderMap
         sent.insert(CONTENT_LENGTH, length.into());
     }
     sent
+}
+
+/// A cookie and the next crumb of it: HTTP/2 has a field for each, HTTP/1.1 one for all (RFC 9113, section 8.2.3).
+fn with(cookie: &HeaderValue, crumb: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(&[cookie.as_bytes(), b"; ", crumb.as_bytes()].concat()).ok()
 }
 
 /// Takes out of an answer's headers what is not for the client. A redirect names the call with the token in it: there the

@@ -33,6 +33,16 @@ impl Host {
             Self::File => "/file",
         }
     }
+
+    /// Its name in the numbers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::WeCom => "wecom",
+            Self::Mp => "mp",
+            Self::File => "file",
+        }
+    }
 }
 
 /// Where a call goes.

@@ -28,6 +28,7 @@ mod trouble;
 mod upload;
 mod upstream;
 mod usual;
+mod watched;
 mod who;
 
 use std::fmt;
@@ -46,15 +47,16 @@ use self::aside::Place;
 use self::breaker::{Caller, Outcome};
 use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
+use self::needs::Needs;
 use self::places::Places;
 use self::repair::{Refused, Repairs};
 use self::rules::{Gate, Permit, permit, permit_passing};
-use self::secret::{Carries, SecretCall, put_in};
+use self::secret::{Carries, SecretCall, Shown, put_in};
 use self::upload::{Sending, Upload};
 use self::upstream::Upstream;
-use self::who::{who, who_passes};
+use self::who::{who, who_passes, who_shows};
 use crate::answer::Body;
-use crate::refusal::{Reads, Refusal};
+use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 
 pub(crate) use self::hosts::split_account;
@@ -63,6 +65,7 @@ pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
 pub use self::settings::Settings;
 pub(crate) use self::trouble::Trouble;
+pub(crate) use self::watched::Watched;
 
 /// What forwards calls.
 pub(crate) struct Gateway {
@@ -100,7 +103,6 @@ struct Came<'a> {
     head: &'a Parts,
     body: Incoming,
     destination: &'a Destination<'a>,
-    carries: Carries,
     peer: IpAddr,
 }
 
@@ -162,7 +164,11 @@ impl Gateway {
     ) -> Result<Response<Body>, (Refusal, Reads)> {
         let destination = Destination::of(head, path).map_err(|refusal| (refusal, Reads::Api))?;
         let carries = Carries::of(&destination);
-        let came = Came { serving, head, body, destination: &destination, carries, peer };
+        if Needs::of(&destination) == Needs::Nobody {
+            let reads = carries.reads(destination.host);
+            return Err((Barred::TokenCall.into(), reads));
+        }
+        let came = Came { serving, head, body, destination: &destination, peer };
         let answered = match carries {
             Carries::AccountToken => self.with_token(came).await,
             Carries::Secret(call) => self.with_secret(came, call).await,
@@ -188,8 +194,12 @@ impl Gateway {
         came: Came<'_>,
         secret_call: SecretCall,
     ) -> Result<Response<Body>, Refusal> {
-        let Came { serving, head, destination, carries, peer, .. } = came;
-        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let Came { serving, head, destination, peer, .. } = came;
+        if secret_call.is_in_body(head, destination) {
+            return self.with_secret_in_body(came, secret_call).await;
+        }
+        let shown = Shown::in_query(secret_call, destination)?;
+        let calling = who_shows(serving, &shown, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination)?;
         let with = put_in(&self.gate, secret_call, &calling, destination).await?;
         let call = self.take(came, Some(&calling.account), permit).await?;
@@ -197,11 +207,38 @@ impl Gateway {
         Ok(call.answer(heard, &with.secret, None))
     }
 
+    /// The same of a call that has it in its body, which is small and says who is calling.
+    async fn with_secret_in_body(
+        &self,
+        came: Came<'_>,
+        secret_call: SecretCall,
+    ) -> Result<Response<Body>, Refusal> {
+        let Came { serving, head, body, destination, peer, .. } = came;
+        let body = secret::read(&serving.body(body).await?)?;
+        let shown = Shown::in_body(secret_call, &body)?;
+        let calling = who_shows(serving, &shown, head, destination, peer).await?;
+        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let body = secret::put_into(&self.gate, secret_call, &calling, body).await?;
+        let target = Secret::new(destination.target.untouched(destination.path));
+        let upload = Upload::Whole(body);
+        let call = Call {
+            head,
+            destination,
+            account: Some(&calling.account),
+            upload,
+            held: (permit, self.places.take().await?),
+            begun: Instant::now(),
+            write_time: serving.limits.write_time,
+        };
+        let heard = self.send(serving, &call, &target, call.upload.sending()).await?;
+        Ok(call.answer(heard, &Secret::default(), None))
+    }
+
     /// Sends a call with its account's token, and once more with a better one if the answer blames the token.
     async fn with_token(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
-        let Came { serving, head, destination, carries, peer, .. } = came;
+        let Came { serving, head, destination, peer, .. } = came;
         let clock = serving.registry.clock();
-        let calling = who(serving, &self.gate, head, destination, carries, peer).await?;
+        let calling = who(serving, &self.gate, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination)?;
         let account = &calling.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
@@ -254,8 +291,8 @@ impl Gateway {
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
         let place = self.places.take().await?;
-        let begun = Instant::now();
-        Ok(Call { head, destination, account, upload, begun, held: (permit, place) })
+        let (begun, write_time) = (Instant::now(), serving.limits.write_time);
+        Ok(Call { head, destination, account, upload, begun, write_time, held: (permit, place) })
     }
 
     /// Sends a refused call once more, with a better token.
@@ -285,11 +322,16 @@ impl Gateway {
         sending: Sending,
     ) -> Result<Heard, Trouble> {
         let upstream = self.upstream.load_full();
-        let (head, body) = upstream.send(call, target, sending).await?.into_parts();
+        let through = call.account.and_then(|account| {
+            let credential = CredentialId::access_token(account.clone());
+            serving.registry.with(&credential, |keeper| keeper.proxy())?
+        });
+        let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;
         let heard = Heard { seen: looked.map_err(|_| Trouble::Slow)??, head, body };
+        serving.metrics.heard(call.destination.host.as_str(), heard.errcode());
         if let Some(account) = call.account {
             self.gate.heard(&serving.registry, account, call.destination, heard.errcode());
         }

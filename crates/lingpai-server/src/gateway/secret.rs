@@ -4,13 +4,17 @@
 //! A business service that logs users in calls `/sns/jscode2session` with appid and secret. Where its SDK puts the secret
 //! stands the client's key, and the AppSecret takes its place here. So the service never knows it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use bytes::Bytes;
 use form_urlencoded::byte_serialize;
+use http::Method;
 use http::request::Parts;
 use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::{AccountId, Secret};
+use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
 use super::needs::{COMPONENT, PROVIDER, is_under};
@@ -20,6 +24,9 @@ use super::who::Calling;
 use crate::native::bearer;
 use crate::refusal::{Parameter, Reads, Refusal};
 use crate::serving::{Caller, Serving};
+
+/// The secret's parameter of `clear_quota/v2`.
+const QUOTA_SECRET: &str = "appsecret";
 
 /// What a call carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +57,7 @@ impl Carries {
                 Self::Secret(SecretCall { parameter: "secret" })
             }
             (Host::Api, "/cgi-bin/clear_quota/v2") => {
-                Self::Secret(SecretCall { parameter: "appsecret" })
+                Self::Secret(SecretCall { parameter: QUOTA_SECRET })
             }
             (Host::Api, path) if path.starts_with("/sns/") => Self::UserToken,
             (Host::Api, path) if is_under(path, COMPONENT) => Self::UserToken,
@@ -70,24 +77,64 @@ impl Carries {
     }
 }
 
+impl SecretCall {
+    /// Whether the client has put appid and secret into the body. Of `clear_quota/v2` WeChat's documentation has them there
+    /// and its example in the query.
+    pub(super) fn is_in_body(self, head: &Parts, destination: &Destination<'_>) -> bool {
+        let query = destination.target.query().unwrap_or_default();
+        self.parameter == QUOTA_SECRET
+            && head.method == Method::POST
+            && values_of(self.parameter, query).next().is_none()
+    }
+}
+
+/// What a client shows on a call with appid and secret.
+pub(super) struct Shown<'a> {
+    appid: Cow<'a, str>,
+    /// What stands where the secret does.
+    secret: Cow<'a, str>,
+}
+
+impl<'a> Shown<'a> {
+    /// # Errors
+    /// A parameter is missing or ambiguous.
+    pub(super) fn in_query(
+        call: SecretCall,
+        destination: &Destination<'a>,
+    ) -> Result<Self, Refusal> {
+        let query = destination.target.query().unwrap_or_default();
+        let appid = the_one("appid", query)?.ok_or(Refusal::ParameterMissing(Parameter::AppId))?;
+        let secret = the_one(call.parameter, query)?;
+        let secret = secret.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
+        Ok(Self { appid: decoded(&query[appid]), secret: decoded(&query[secret]) })
+    }
+
+    /// # Errors
+    /// A parameter is missing.
+    pub(super) fn in_body(call: SecretCall, body: &'a Map<String, Value>) -> Result<Self, Refusal> {
+        let text = |name, missing| {
+            let text = body.get(name).and_then(Value::as_str);
+            text.map(Cow::from).ok_or(Refusal::ParameterMissing(missing))
+        };
+        Ok(Self {
+            appid: text("appid", Parameter::AppId)?,
+            secret: text(call.parameter, Parameter::Secret)?,
+        })
+    }
+}
+
 /// Who makes a call with appid and secret: the key stands in the secret's place, or in the `Authorization` header.
 ///
 /// # Errors
-/// A parameter is missing or ambiguous, or the key is not good for the account.
+/// The key is not good for the account.
 pub(super) async fn who(
     serving: &Serving,
-    call: SecretCall,
+    shown: &Shown<'_>,
     head: &Parts,
-    destination: &Destination<'_>,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
-    let query = destination.target.query().unwrap_or_default();
-    let appid = the_one("appid", query)?.ok_or(Refusal::ParameterMissing(Parameter::AppId))?;
-    let secret = the_one(call.parameter, query)?;
-    let secret = secret.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
-    let key = decoded(&query[secret]);
-    let caller = bearer(&head.headers, peer).unwrap_or(Caller { key: &key, peer });
-    let account = decoded(&query[appid]).parse::<AccountId>();
+    let caller = bearer(&head.headers, peer).unwrap_or(Caller { key: &shown.secret, peer });
+    let account = shown.appid.parse::<AccountId>();
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {
         key.allows_somewhere(Right::Gateway, now)?;
@@ -117,14 +164,44 @@ pub(crate) async fn put_in(
     calling: &Calling,
     destination: &Destination<'_>,
 ) -> Result<WithSecret, Refusal> {
-    let account = gate.directory.account(&calling.account).await?.ok_or(Refusal::AccountUnknown)?;
+    let secret = secret_of(gate, calling).await?;
     let query = destination.target.query().unwrap_or_default();
     let place = the_one(call.parameter, query)?;
     let place = place.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
-    let secret: String = byte_serialize(account.secret.expose().as_bytes()).collect();
+    let secret: String = byte_serialize(secret.expose().as_bytes()).collect();
     let secret = Secret::from(secret);
     let target = replaced(destination.path, query, place, secret.expose());
     Ok(WithSecret { target, secret })
+}
+
+/// The JSON object in a call's body.
+///
+/// # Errors
+/// The body holds none.
+pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    serde_json::from_slice(body).map_err(|_| {
+        Refusal::BodyUnreadable("the JSON object {\"appid\": \"...\", \"appsecret\": \"...\"}")
+    })
+}
+
+/// The body of a call with the AppSecret where the client's key stands in it.
+///
+/// # Errors
+/// As of [`put_in`].
+pub(super) async fn put_into(
+    gate: &Gate,
+    call: SecretCall,
+    calling: &Calling,
+    mut body: Map<String, Value>,
+) -> Result<Bytes, Refusal> {
+    let secret = secret_of(gate, calling).await?;
+    body.insert(call.parameter.to_owned(), secret.expose().into());
+    Ok(Value::from(body).to_string().into())
+}
+
+async fn secret_of(gate: &Gate, calling: &Calling) -> Result<Secret, Refusal> {
+    let account = gate.directory.account(&calling.account).await?;
+    Ok(account.ok_or(Refusal::AccountUnknown)?.secret)
 }
 
 /// Where the one value of this parameter stands.

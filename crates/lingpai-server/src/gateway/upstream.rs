@@ -1,15 +1,20 @@
 //! WeChat as the gateway reaches it: pooled connections, and the next of WeChat's hosts where no connection can be made. A
 //! call that was sent is never sent again from here.
+//!
+//! An account with a proxy of its own goes through that. WeChat lets an account in by the address that its calls come from,
+//! so what fetches its token and what uses it leave by the same way.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Response;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use lingpai_core::Secret;
+use lingpai_core::{Proxy, Secret};
 use lingpai_wechat::wire::{self, BaseUrl, Connector};
 use lingpai_wechat::{Error, protocol};
 use tokio::time::{Instant, sleep_until};
@@ -28,12 +33,22 @@ const PREFERENCE: Duration = Duration::from_mins(10);
 
 /// WeChat.
 pub(super) struct Upstream {
-    client: Client<Connector, Sending>,
+    connector: Connector,
+    /// The way of all who have no other.
+    usual: Way,
+    proxied: Mutex<HashMap<Arc<Proxy>, Arc<Way>>>,
     hosts: Hosts,
-    preferred: Preferred,
+    connections: usize,
     /// How long may be spent on connections that cannot be made.
     connecting: Duration,
     deadline: Duration,
+}
+
+/// One way to WeChat: its connections, and what is known of the hosts at its end. They may be reached by one way and not by
+/// another.
+struct Way {
+    client: Client<Connector, Sending>,
+    preferred: Preferred,
     /// Whether the last call found no connection, so that it is said once.
     unreachable: AtomicBool,
 }
@@ -52,46 +67,46 @@ impl Upstream {
     /// # Errors
     /// If the machine has no certificates to trust and they are needed, or a base URL cannot be made.
     pub(super) fn new(wire: &wire::Settings, settings: &Settings) -> Result<Self, Error> {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(settings.connections)
-            .http1_title_case_headers(true)
-            .build(Connector::new(wire)?);
+        let connector = Connector::new(wire)?;
         Ok(Self {
-            client,
+            usual: Way::new(connector.clone(), settings.connections),
+            connector,
+            proxied: Mutex::default(),
             hosts: Hosts::new(&wire.hosts)?,
-            preferred: Preferred::default(),
+            connections: settings.connections,
             connecting: wire.deadlines.call,
             deadline: settings.deadline,
-            unreachable: AtomicBool::new(false),
         })
     }
 
-    /// Sends a call, and waits for the head of its answer. `sending` is what the first host gets of its body.
+    /// Sends a call, through this proxy if the account has one of its own, and waits for the head of its answer. `sending`
+    /// is what the first host gets of its body.
     ///
     /// Dropping the future gives the call up; it may have been carried out.
     pub(super) async fn send(
         &self,
         call: &Call<'_>,
+        through: Option<Arc<Proxy>>,
         target: &Secret<String>,
         mut sending: Sending,
     ) -> Result<Response<Incoming>, Trouble> {
+        let proxied = through.map(|proxy| self.way_through(proxy));
+        let way = proxied.as_deref().unwrap_or(&self.usual);
         let bases = self.hosts.of(call.destination.host);
         let begun = Instant::now();
-        for index in self.preferred.order(bases.len()) {
+        for index in way.preferred.order(bases.len()) {
             if begun.elapsed() >= self.connecting {
                 break;
             }
             let request = call.request(&bases[index], target, sending)?;
-            match self.answered(call, self.client.request(request)).await? {
+            match self.answered(call, way.client.request(request)).await? {
                 Ok(response) => {
-                    self.preferred.prefer(index, bases.len());
-                    self.is_reached();
+                    way.preferred.prefer(index, bases.len());
+                    way.is_reached();
                     return Ok(response);
                 }
                 Err(error) if error.is_connect() => {
-                    self.is_unreachable(&bases[index], &error);
+                    way.is_unreachable(&bases[index], &error);
                     sending = call.upload.sending();
                 }
                 Err(error) => {
@@ -104,24 +119,16 @@ impl Upstream {
         Err(Trouble::Unreachable)
     }
 
-    fn is_reached(&self) {
-        if self.unreachable.load(Ordering::Relaxed)
-            && self.unreachable.swap(false, Ordering::Relaxed)
-        {
-            tracing::info!("the gateway reaches WeChat again");
+    fn way_through(&self, proxy: Arc<Proxy>) -> Arc<Way> {
+        let mut proxied = lock(&self.proxied);
+        if let Some(way) = proxied.get(&proxy) {
+            return Arc::clone(way);
         }
-    }
-
-    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
-        let host = base.authority();
-        if self.unreachable.swap(true, Ordering::Relaxed) {
-            tracing::debug!(%host, error = story(error), "no connection");
-        } else {
-            tracing::warn!(
-                %host, error = story(error),
-                "the gateway gets no connection; calls go to the next host, if there is one"
-            );
-        }
+        // Those of which only this map still knows are no account's any more.
+        proxied.retain(|proxy, _| Arc::strong_count(proxy) > 1);
+        let way = Arc::new(Way::new(self.connector.through(&proxy), self.connections));
+        proxied.insert(proxy, Arc::clone(&way));
+        way
     }
 
     /// Waits for an answer as long as the body still moves, and the deadline after that.
@@ -141,6 +148,38 @@ impl Upstream {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Way {
+    fn new(connector: Connector, connections: usize) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(connections)
+            .http1_title_case_headers(true)
+            .build(connector);
+        Self { client, preferred: Preferred::default(), unreachable: AtomicBool::new(false) }
+    }
+
+    fn is_reached(&self) {
+        if self.unreachable.load(Ordering::Relaxed)
+            && self.unreachable.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the gateway reaches WeChat again");
+        }
+    }
+
+    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
+        let host = base.authority();
+        if self.unreachable.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%host, error = story(error), "no connection");
+        } else {
+            tracing::warn!(
+                %host, error = story(error),
+                "the gateway gets no connection; calls go to the next host, if there is one"
+            );
         }
     }
 }
@@ -185,12 +224,15 @@ fn story(error: &ClientError) -> String {
 
 /// Which of several hosts is asked first: the one that worked last, for a while.
 #[derive(Default)]
-struct Preferred(std::sync::Mutex<Option<(usize, Instant)>>);
+struct Preferred(Mutex<Option<(usize, Instant)>>);
 
 impl Preferred {
     fn order(&self, hosts: usize) -> impl Iterator<Item = usize> + use<> {
-        let first =
-            if hosts > 1 { self.lock().filter(|(_, until)| Instant::now() < *until) } else { None };
+        let first = if hosts > 1 {
+            lock(&self.0).filter(|(_, until)| Instant::now() < *until)
+        } else {
+            None
+        };
         let first = first.map(|(index, _)| index);
         first.into_iter().chain((0..hosts).filter(move |index| Some(*index) != first))
     }
@@ -198,14 +240,14 @@ impl Preferred {
     /// Kept until its time is over and not prolonged, so that the first host is tried again.
     fn prefer(&self, index: usize, hosts: usize) {
         if hosts > 1 {
-            let mut preferred = self.lock();
+            let mut preferred = lock(&self.0);
             if preferred.is_none_or(|(known, until)| known != index || Instant::now() >= until) {
                 *preferred = (index != 0).then(|| (index, Instant::now() + PREFERENCE));
             }
         }
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(usize, Instant)>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

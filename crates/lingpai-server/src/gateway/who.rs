@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::hosts::Destination;
 use super::rules::Gate;
-use super::secret::{self, Carries};
+use super::secret::{self, Shown};
 use crate::native::bearer;
 use crate::refusal::{Barred, Refusal};
 use crate::serving::{Caller, Serving};
@@ -30,7 +30,7 @@ pub(crate) struct Calling {
     pub(crate) key: Option<KeyHash>,
 }
 
-/// Who makes a call that carries an account's token, or its secret.
+/// Who makes a call that carries an account's token.
 ///
 /// # Errors
 /// Nobody who is known here, or nobody who may use the gateway for this account.
@@ -39,14 +39,9 @@ pub(crate) async fn who(
     gate: &Gate,
     head: &Parts,
     destination: &Destination<'_>,
-    carries: Carries,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
     let named = named(head, destination)?;
-    if let Carries::Secret(call) = carries {
-        let calling = secret::who(serving, call, head, destination, peer).await?;
-        return for_one(named, calling);
-    }
     if let Ok(caller) = bearer(&head.headers, peer) {
         return by_key(serving, caller, named).await;
     }
@@ -57,6 +52,20 @@ pub(crate) async fn who(
         Some(token) => by_real_token(serving, gate, &token, named, peer).await,
         None => Err(Barred::CallerUnknown.into()),
     }
+}
+
+/// Who makes a call that carries an account's secret, by what stands there.
+///
+/// # Errors
+/// As of [`who`].
+pub(crate) async fn who_shows(
+    serving: &Serving,
+    shown: &Shown<'_>,
+    head: &Parts,
+    destination: &Destination<'_>,
+    peer: IpAddr,
+) -> Result<Calling, Refusal> {
+    for_one(named(head, destination)?, secret::who(serving, shown, head, peer).await?)
 }
 
 /// Who makes a call that carries nothing of an account's: whoever holds a key that may use the gateway, and without a key

@@ -77,7 +77,7 @@ pub(super) fn schemas() -> Value {
         &["kind", "state", "generation", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "rotating": yes_or_no(), "next_at": time(),
+            "expires_in": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
     );

@@ -13,6 +13,8 @@ pub const INVALID_GRANT_TYPE: i64 = 40002;
 pub const INVALID_APPID: i64 = 40013;
 /// The `secret` is no key that may read this account's token.
 pub const INVALID_SECRET: i64 = 40125;
+/// The gateway's, on WeCom's token path: there are no tokens of WeCom here.
+pub const WECOM_INVALID_SECRET: i64 = 40091;
 /// The `appid` is missing.
 pub const APPID_MISSING: i64 = 41002;
 /// The `secret` is missing.

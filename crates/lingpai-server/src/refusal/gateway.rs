@@ -29,6 +29,8 @@ pub(crate) enum Barred {
     TwoAccounts,
     /// Nobody may have this path called through the gateway, or the client's own bounds or the operator's leave it out.
     PathForbidden,
+    /// A call for a token that is not answered here.
+    TokenCall,
     /// The client makes more calls a minute than it may; one more is allowed after this time.
     TooFast(Duration),
     /// As many of the client's calls are under way as may be.
@@ -58,6 +60,7 @@ impl Barred {
             Self::AccountUnnamed => "account-unnamed",
             Self::TwoAccounts => "two-accounts",
             Self::PathForbidden => "path-forbidden",
+            Self::TokenCall => "token-call",
             Self::TooFast(_) => "too-fast",
             Self::TooManyAtOnce => "too-many-at-once",
             Self::DaySpent(_) => "day-spent",
@@ -77,6 +80,7 @@ impl Barred {
             Self::AccountUnnamed => "the API key is for several accounts, and the call names none",
             Self::TwoAccounts => "the call names two accounts",
             Self::PathForbidden => "this path may not be called through the gateway by you",
+            Self::TokenCall => "calls for tokens are not forwarded, and this path has none here",
             Self::TooFast(_) => "the client makes more calls a minute than it may",
             Self::TooManyAtOnce => "too many calls of this client are under way",
             Self::DaySpent(_) => "the calls of this day are spent",
@@ -109,6 +113,10 @@ impl Barred {
                 "Ask the one who runs this server for a key that may call it; docs/gateway.md says which paths need a \
                  right of their own"
             }
+            Self::TokenCall => {
+                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, written like this. Tokens of WeCom are not \
+                 kept here"
+            }
             Self::TooFast(_) | Self::TooManyAtOnce => {
                 "Wait, and call less often; or ask for a key with wider bounds"
             }
@@ -125,7 +133,9 @@ impl Barred {
             Self::VirtualTokenUnknown => errcode::INVALID_CREDENTIAL,
             Self::RealToken => errcode::REAL_TOKEN,
             Self::AccountUnnamed | Self::TwoAccounts => errcode::ACCOUNT_UNCLEAR,
-            Self::PathForbidden | Self::WrongKind => errcode::NOT_ALLOWED,
+            // WeCom's 40001 makes its SDKs fetch again.
+            Self::TokenCall if reads == Reads::WeCom => errcode::WECOM_INVALID_SECRET,
+            Self::PathForbidden | Self::WrongKind | Self::TokenCall => errcode::NOT_ALLOWED,
             Self::TooFast(_) | Self::TooManyAtOnce => errcode::TOO_MANY_CALLS,
             Self::DaySpent(_) => errcode::DAY_SPENT,
         }

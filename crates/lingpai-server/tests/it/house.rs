@@ -12,7 +12,7 @@ use lingpai_core::clock::TestClock;
 use lingpai_core::event::What;
 use lingpai_core::{
     Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
-    Issued, Issuer, Moment, NodeId, Policy, Profile, Refresh, Registry, Renewal, Secret,
+    Issued, Issuer, Moment, NodeId, Policy, Profile, Proxy, Refresh, Registry, Renewal, Secret,
     StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
 };
 use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway};
@@ -304,6 +304,7 @@ pub(crate) struct FakeUpstream {
     failure: Mutex<Option<Failure>>,
     repeats: AtomicBool,
     verdict: Mutex<Verdict>,
+    proxy: Mutex<Option<Arc<Proxy>>>,
     /// A permit for every call that may go through.
     gate: Semaphore,
     /// A permit for every call that has come.
@@ -318,6 +319,7 @@ impl Default for FakeUpstream {
             failure: Mutex::new(None),
             repeats: AtomicBool::new(false),
             verdict: Mutex::new(Verdict::Accepted),
+            proxy: Mutex::new(None),
             gate: Semaphore::new(1000),
             called: Semaphore::new(0),
         }
@@ -351,6 +353,11 @@ impl FakeUpstream {
 
     pub(crate) fn judges(&self, verdict: Verdict) {
         *self.verdict.lock().unwrap() = verdict;
+    }
+
+    /// From now on its accounts have this proxy.
+    pub(crate) fn has_proxy(&self, proxy: Option<Proxy>) {
+        *self.proxy.lock().unwrap() = proxy.map(Arc::new);
     }
 
     /// From now on calls hang.
@@ -399,6 +406,10 @@ impl Issuer for FakeUpstream {
         self.tried.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         self.verdict.lock().unwrap().clone()
+    }
+
+    fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.proxy.lock().unwrap().clone()
     }
 }
 

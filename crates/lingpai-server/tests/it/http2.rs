@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use crate::certificates::{Authority, shake_hands};
 use crate::house::{House, KEPT, PATIENCE, bearer, read_to_end};
 
-type Connection = JoinHandle<hyper::Result<()>>;
+pub(crate) type Connection = JoinHandle<hyper::Result<()>>;
 
-async fn client(
+pub(crate) async fn client(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> (SendRequest<Full<Bytes>>, Connection) {
     let io = TokioIo::new(stream);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use lingpai_core::client::{Accounts, Right};
+use lingpai_core::event::What;
 use lingpai_server::gateway;
 
-use crate::house::{FakeUpstream, House, KEPT, credential};
+use crate::house::{FakeUpstream, House, KEPT, PATIENCE, credential};
 
 const ROTATE: &str = "/v1/accounts/wx00000000000000a1/token/rotate";
 
@@ -54,4 +55,39 @@ async fn nobody_without_the_right_ends_tokens() {
     let house = House::open().await;
     let reply = house.call(&house.key, "POST", ROTATE, r#"{"compromised": true}"#).await;
     assert_eq!((reply.status, reply.error()), (403, "right-missing"));
+}
+
+#[tokio::test]
+async fn what_a_server_began_and_did_not_end_goes_on_in_the_next_one() {
+    let ended = What::CompromiseEnded { generation: lingpai_core::Generation(3) };
+    let two_hours = Duration::from_hours(2);
+    for (happened, passed, goes_on) in [
+        (vec![What::Compromised], Duration::from_secs(60), true),
+        (vec![What::Compromised, ended.clone()], Duration::from_secs(60), false),
+        (vec![What::Compromised, ended, What::Compromised], Duration::from_secs(60), true),
+        (vec![What::Compromised], two_hours, false),
+        (vec![], Duration::from_secs(60), false),
+    ] {
+        let house = House::open().await;
+        house.get(&format!("/v1/accounts/{KEPT}/token")).await;
+        for what in &happened {
+            house.registry.tell(Some(credential(KEPT)), what.clone());
+        }
+        house.events_are_stored().await;
+        house.clock.advance(passed);
+        let keeper = house.registry.get(&credential(KEPT)).unwrap();
+        let bound = house.second_server().bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let addr = bound.local_addr();
+        tokio::select! {
+            () = bound.serve(std::future::pending()) => {}
+            () = async {
+                House::ask_at(addr, "/healthz").await;
+                if goes_on {
+                    let later = keeper.later_than(lingpai_core::Generation(1));
+                    tokio::time::timeout(PATIENCE, later).await.unwrap();
+                }
+            } => {}
+        }
+        assert_eq!(keeper.status().compromised > 0, goes_on, "{happened:?}");
+    }
 }

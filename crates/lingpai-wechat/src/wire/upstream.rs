@@ -25,6 +25,8 @@ const USER_AGENT: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 pub struct Upstream {
     hosts: Box<[BaseUrl]>,
     deadlines: Deadlines,
+    /// That of the accounts that reach it in this way, if it is their own.
+    proxy: Option<Arc<Proxy>>,
     transport: Arc<dyn Transport>,
     preferred: Mutex<Option<Preferred>>,
 }
@@ -46,7 +48,8 @@ impl Upstream {
         } else {
             settings.hosts.into()
         };
-        Self { hosts, deadlines: settings.deadlines, transport, preferred: Mutex::new(None) }
+        let (deadlines, preferred) = (settings.deadlines, Mutex::default());
+        Self { hosts, deadlines, proxy: None, transport, preferred }
     }
 
     /// The same through this proxy. What is known about the hosts is not shared: they may be reached
@@ -56,9 +59,15 @@ impl Upstream {
         Self {
             hosts: self.hosts.clone(),
             deadlines: self.deadlines,
+            proxy: Some(Arc::new(proxy.clone())),
             transport: transport.unwrap_or_else(|| Arc::clone(&self.transport)),
             preferred: Mutex::default(),
         }
+    }
+
+    /// The proxy that it was given by [`Upstream::through`].
+    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
+        self.proxy.as_ref()
     }
 
     /// Sends a request, to the next host where no connection can be made, and waits for its answer

@@ -157,7 +157,9 @@ async fn a_proxy_of_an_account_goes_before_the_one_of_all() {
     let settings = Settings { private_networks, ..through(of_all.proxy.clone(), host) };
     let wechat = WeChat::new(Upstream::new(settings).unwrap());
     for account in [proxied(&of_one.proxy), account(Mode::Stable)] {
-        wechat.issuer(&account).issue(Way::Primary).await.unwrap();
+        let issuer = wechat.issuer(&account);
+        issuer.issue(Way::Primary).await.unwrap();
+        assert_eq!(issuer.proxy().as_deref(), account.proxy.as_ref(), "others go the same way");
     }
     assert_eq!((of_one.asked(), of_all.asked()), (vec![target.clone()], vec![target]));
 }

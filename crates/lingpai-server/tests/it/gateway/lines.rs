@@ -157,6 +157,32 @@ async fn a_client_that_stops_reading_or_goes_away_ties_up_nothing() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_a_byte_at_a_time_ties_up_nothing() {
+    let large = "HTTP/1.1 200 OK\r\nContent-Length: 40000000\r\n\r\n";
+    let it = Forwarding::with(
+        move |_| Plan::raw([large.as_bytes(), &vec![7; 40_000_000]].concat()),
+        |settings, limits| {
+            settings.connections = 1;
+            limits.write_time = Duration::from_millis(200);
+        },
+    )
+    .await;
+    let mut stream = TcpStream::connect(it.house.addr).await.unwrap();
+    let request =
+        format!("GET /cgi-bin/media/get?access_token={} HTTP/1.1\r\nHost: a\r\n\r\n", it.token);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    it.wechat.until(|wechat| wechat.connections() == 1).await;
+    let reading = tokio::spawn(async move {
+        while stream.read_u8().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    it.wechat.until(|wechat| wechat.open_now() == 0).await;
+    reading.abort();
+    assert_eq!(it.metric("lingpai_gateway_bytes_aside").await, 0);
+}
+
+#[tokio::test]
 async fn an_http_1_0_client_is_answered_in_its_own_way() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     let it = Forwarding::to(move |_| Plan::raw(chunked)).await;

@@ -2,11 +2,14 @@
 
 mod bodies;
 mod forward;
+mod http2;
 mod lines;
+mod proxies;
 mod repair;
 mod rules;
 mod secrets;
 mod stand_in;
+mod trials;
 mod who;
 
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, Class, Failure, Verdict, virtual_token};
-use lingpai_server::{Limits, Server, Surface, gateway};
+use lingpai_server::{Address, Limits, Server, Surface, Tls, gateway};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -44,13 +47,23 @@ impl Forwarding {
         script: impl Fn(&Seen) -> Plan + Send + Sync + 'static,
         change: impl FnOnce(&mut gateway::Settings, &mut Limits),
     ) -> Self {
+        Self::on(local(), None, script, change).await
+    }
+
+    /// The same at this address.
+    pub(crate) async fn on(
+        address: Address,
+        tls: Option<Tls>,
+        script: impl Fn(&Seen) -> Plan + Send + Sync + 'static,
+        change: impl FnOnce(&mut gateway::Settings, &mut Limits),
+    ) -> Self {
         let wechat = StandIn::open(script).await;
         let mut settings = gateway::Settings::default();
         settings.upstream.hosts = vec![wechat.base()];
         let mut limits = Limits::default();
         change(&mut settings, &mut limits);
         let server = |server: Server| server.with_limits(limits).with_gateway(settings);
-        let house = House::on(&[(local(), Surface::Whole)], None, server).await;
+        let house = House::on(&[(address, Surface::Whole)], tls, server).await;
         let key = house.key_with(&[Right::Gateway], only(KEPT), |_| {}).await;
         let account: AccountId = KEPT.parse().unwrap();
         let token = virtual_token::make(&key, &account).expose().to_owned();

@@ -54,7 +54,8 @@ async fn a_path_that_leads_around_lingpai_needs_a_right_of_its_own() {
         ["/qyapi/cgi-bin/gettoken", "/mp/cgi-bin/token", "/cgi-bin/token/", "/CGI-BIN/stable_token"]
     {
         let admin = token(&it, &[Right::Admin], |_| {}).await;
-        assert_eq!(call(&it, &admin, path).await.error(), "path-forbidden", "{path}");
+        let refused = call(&it, &admin, path).await;
+        assert_eq!(refused.header("x-lingpai-error"), Some("token-call"), "{path}");
     }
     for path in [
         "/cgi-bin/component/api_component_token",
@@ -64,6 +65,43 @@ async fn a_path_that_leads_around_lingpai_needs_a_right_of_its_own() {
         assert_eq!(call(&it, "not-ours", path).await.error(), "path-forbidden", "{path}");
     }
     assert_eq!(it.wechat.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn a_wecom_sdk_that_wants_a_token_is_told_that_its_secret_is_wrong_which_ends_its_tries() {
+    let it = Forwarding::to(|_| Plan::json(OK)).await;
+    let query = format!("corpid=ww1&corpsecret={}", it.key);
+    let line = format!("GET /qyapi/cgi-bin/gettoken?{query} HTTP/1.1\r\n");
+    let answer =
+        it.exchange(format!("{line}Host: a\r\nConnection: close\r\n\r\n").as_bytes()).await;
+    let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, json["errcode"].as_i64()), (200, Some(40091)));
+    let errmsg = json["errmsg"].as_str().unwrap();
+    assert!(
+        errmsg.starts_with("lingpai: ") && errmsg.contains("Tokens of WeCom are not kept here")
+    );
+    assert!(it.wechat.seen().is_empty());
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_host_and_by_errcode_as_far_as_it_is_known() {
+    let it = Forwarding::to(|seen| match seen.target().split('?').next().unwrap() {
+        "/cgi-bin/a" => Plan::json(OK),
+        "/cgi-bin/b" => Plan::json(r#"{"errcode":48001,"errmsg":"api unauthorized"}"#),
+        "/cgi-bin/c" => Plan::json(r#"{"openid":"o"}"#),
+        _ => Plan::json(r#"{"errcode":987654321,"errmsg":"?"}"#),
+    })
+    .await;
+    for path in ["/cgi-bin/a", "/cgi-bin/b", "/cgi-bin/c", "/cgi-bin/d", "/qyapi/cgi-bin/e"] {
+        it.get(path).await;
+    }
+    for (host, errcode) in
+        [("api", "0"), ("api", "48001"), ("api", "none"), ("api", "other"), ("wecom", "other")]
+    {
+        let name =
+            format!("lingpai_gateway_answers_total{{host=\"{host}\",errcode=\"{errcode}\"}}");
+        assert_eq!(it.metric(&name).await, 1, "{name}");
+    }
 }
 
 #[tokio::test]

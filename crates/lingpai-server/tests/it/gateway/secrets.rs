@@ -94,3 +94,31 @@ async fn clearing_the_quota_with_the_secret_needs_the_right_to_clear_it() {
     assert_eq!(get(&it, &target(&may), "").await.text(), SESSION);
     assert!(it.wechat.only().target().ends_with("&appsecret=ApP%2BSeCrEt"));
 }
+
+#[tokio::test]
+async fn of_clear_quota_appid_and_secret_may_stand_in_the_body_too() {
+    let (it, key) = house().await;
+    let may = it.house.key_with(&[Right::Gateway, Right::QuotaClear], only(KEPT), |_| {}).await;
+    let post = async |body: &str| {
+        let head = "POST /cgi-bin/clear_quota/v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+        let length = body.len();
+        it.exchange(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await
+    };
+    let with = |key: &str| format!(r#"{{"appid":"{KEPT}","appsecret":"{key}"}}"#);
+    assert_eq!(post(&with(&may)).await.text(), SESSION);
+    let seen = it.wechat.only();
+    let sent: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
+    assert_eq!(sent, serde_json::json!({"appid": KEPT, "appsecret": "ApP+SeCrEt"}));
+    assert_eq!(seen.header("content-length"), Some(seen.body.len().to_string().as_str()));
+    assert_eq!(seen.target(), "/cgi-bin/clear_quota/v2");
+    for (body, error) in [
+        (with(&key), "right-missing"),
+        (with("lp_1_nobody"), "key-unknown"),
+        (format!(r#"{{"appid":"{KEPT}"}}"#), "parameter-missing"),
+        ("appid".to_owned(), "body-unreadable"),
+        (String::new(), "body-unreadable"),
+    ] {
+        assert_eq!(post(&body).await.header("x-lingpai-error"), Some(error), "{body}");
+    }
+    assert_eq!(it.wechat.seen().len(), 1);
+}

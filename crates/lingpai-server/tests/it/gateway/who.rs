@@ -39,6 +39,24 @@ async fn the_token_that_an_sdk_fetches_here_is_good_at_the_gateway() {
 }
 
 #[tokio::test]
+async fn a_virtual_token_is_good_on_every_node_and_after_a_restart() {
+    let it = Forwarding::to(|_| Plan::json(OK)).await;
+    let mut settings = gateway::Settings::default();
+    settings.upstream.hosts = vec![it.wechat.base()];
+    // It knows of keys what the store knows, and has seen no token.
+    let second = it.house.second_server().with_gateway(settings);
+    let second = second.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let addr = second.local_addr();
+    let serving = tokio::spawn(second.serve(std::future::pending()));
+    let path = format!("/cgi-bin/x?access_token={}", it.token);
+    assert_eq!(House::ask_at(addr, &path).await.body, OK);
+    let query = format!("grant_type=client_credential&appid={KEPT}&secret={}", it.key);
+    let fetched = House::ask_at(addr, &format!("/cgi-bin/token?{query}")).await;
+    assert_eq!(fetched.text("access_token"), it.token);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_virtual_token_that_is_not_good_is_answered_as_wechat_does_so_that_sdks_fetch_again() {
     let it = Forwarding::to(|_| Plan::json(OK)).await;
     let stranger = virtual_token::make("lp_1_nobody", &KEPT.parse().unwrap());
