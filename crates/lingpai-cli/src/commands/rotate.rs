@@ -10,6 +10,7 @@ use crate::args::Rotate;
 use crate::client::Client;
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
+use crate::language::{either, say};
 use crate::output;
 
 /// Asks whether it is meant, and then the server.
@@ -17,7 +18,7 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
     let client = Client::of(&options.asked, environment)?;
     let account = &options.account;
     if !options.yes && !is_meant(account)? {
-        output::tell("Nothing was done.");
+        output::tell(either("Nothing was done.", "什么也没有做。"));
         return Ok(());
     }
     let mut answer =
@@ -31,17 +32,24 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
 
 fn is_meant(account: &AccountId) -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
-        return Err(Error::said(
+        return Err(Error::said(either(
             "a rotation is asked about first, and nobody is there to answer. Say --yes if it is meant",
-        ));
+            "更换之前需要确认，但没有人可以回答。确实要更换，请加 --yes",
+        )));
     }
-    output::tell(&format!(
+    output::tell(&say!(
         "Have the token of {account} replaced now?\n\
          Classic mode: the present one dies in five minutes, for every client that still holds it; those that fetch from \
          WeChat themselves lose theirs. A day's fetches are counted.\n\
          Stable mode: WeChat repeats the present one until its last five minutes, so mostly nothing changes.\n\
          Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it.\n\
-         Type yes to go on:"
+         Type yes to go on:",
+        "现在更换 {account} 的凭据吗？\n\
+         普通(classic)模式：现有凭据五分钟后失效，所有还在使用它的客户端都受影响；自行向微信获取凭据的程序会失去它们的凭据。\
+         并且计入当天的获取次数。\n\
+         稳定版(stable)模式：最后五分钟之前微信返回的仍是现有凭据，通常没有任何变化。\n\
+         如果客户端会报告凭据失效，就不必手动更换：收到报告后会先验证，微信确实拒绝才更换。\n\
+         输入 yes 继续："
     ));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
@@ -53,10 +61,11 @@ fn told(account: &AccountId, answer: &Value) -> String {
     match (answer["generation"].as_u64(), answer["expires_in"].as_u64()) {
         (Some(generation), Some(left)) => {
             let left = show_duration(Duration::from_secs(left));
-            format!(
-                "{account}: {explanation} Its generation is {generation}, and it is good for {left}."
+            say!(
+                "{account}: {explanation} Its generation is {generation}, and it is good for {left}.",
+                "{account}：{explanation} 现在是第 {generation} 代，有效期还有 {left}。"
             )
         }
-        _ => format!("{account}: {explanation}"),
+        _ => say!("{account}: {explanation}", "{account}：{explanation}"),
     }
 }

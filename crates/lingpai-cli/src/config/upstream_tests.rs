@@ -50,7 +50,7 @@ fn every_mistake_names_the_place_and_the_remedy() {
         ),
         (
             "extra-ca = \"corp.pem\"",
-            "1:12: the file /etc/lingpai/corp.pem: it cannot be read: No such file or directory (os error 2). Check that \
+            "1:12: the file /etc/lingpai/corp.pem cannot be read: No such file or directory (os error 2). Check that \
              it exists and that Lingpai may read it"
                 .to_owned(),
         ),

@@ -1,4 +1,4 @@
-//! Everything that the binary says when something is wrong with what it was given, as people read it.
+//! Everything that the binary says when something is wrong with what it was given, as people read it, in both languages.
 //!
 //! What is in `tests/snapshots/` was read; a change there is to be read again. `UPDATE_EXPECT=1` writes them anew.
 
@@ -13,7 +13,23 @@ use crate::support::{Said, lingpai, run};
 /// An account that is fine, into which mistakes are put.
 const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { file = \"wx1.secret\" }\n";
 
+/// The languages, as `LINGPAI_LANG` names them.
+const LANGUAGES: [&str; 2] = ["en", "zh"];
+
 const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
+
+/// What the binary says in a language.
+fn said_in(language: &str, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = lingpai(folder, arguments);
+    command.env("LINGPAI_LANG", language);
+    run(command)
+}
+
+/// Holds what was said in a language against what is kept.
+fn compare(name: &str, language: &str, said: &str) {
+    let file = format!("{}/tests/snapshots/{name}.{language}.txt", env!("CARGO_MANIFEST_DIR"));
+    expect_file![file].assert_eq(said);
+}
 
 /// One setting: the heading it stands under, and its name.
 struct Setting {
@@ -59,41 +75,44 @@ impl Setting {
 }
 
 /// What `config check` finds wrong with this configuration, if anything.
-fn wrong_with(folder: &Path, configuration: &str) -> Option<String> {
+fn wrong_with(language: &str, folder: &Path, configuration: &str) -> Option<String> {
     fs::write(folder.join("lingpai.toml"), configuration).unwrap();
     fs::write(folder.join("wx1.secret"), SECRET).unwrap();
-    let said = run(lingpai(folder, &["config", "check"]));
+    let said = said_in(language, folder, &["config", "check"]);
     if said.code == Some(0) {
         return None;
     }
     assert_eq!(said.code, Some(78), "{configuration}\n{}", said.err);
-    let head = "error: the configuration has a mistake. Nothing was started\n\n";
-    Some(said.err.strip_prefix(head).unwrap_or(&said.err).trim_end().to_owned() + "\n")
+    // The same head each time.
+    let (_, mistakes) = said.err.split_once("\n\n").unwrap();
+    Some(mistakes.trim_end().to_owned() + "\n")
 }
 
 #[test]
 fn a_wrong_value_of_every_setting() {
     let folder = tempfile::tempdir().unwrap();
-    let mut all = String::new();
-    for setting in settings(folder.path()) {
-        // An empty list is right where a list is wanted, and a file may well be called `?`.
-        let wrong = ["[]", "\"?\"", "-1"].map(|value| setting.configured(value));
-        let said: Vec<_> =
-            wrong.iter().filter_map(|text| wrong_with(folder.path(), text)).collect();
-        assert!(!said.is_empty(), "{} takes anything", setting.name);
-        for said in said {
-            writeln!(all, "{said}").unwrap();
+    let settings = settings(folder.path());
+    for language in LANGUAGES {
+        let mut all = String::new();
+        for setting in &settings {
+            // An empty list is right where a list is wanted, and a file may well be called `?`.
+            let wrong = ["[]", "\"?\"", "-1"].map(|value| setting.configured(value));
+            let said = wrong.iter().filter_map(|text| wrong_with(language, folder.path(), text));
+            let said: Vec<_> = said.collect();
+            assert!(!said.is_empty(), "{} takes anything", setting.name);
+            for said in said {
+                writeln!(all, "{said}").unwrap();
+            }
         }
+        compare("settings", language, &all);
     }
-    expect_file!["../snapshots/settings.txt"].assert_eq(&all);
 }
 
 #[test]
 fn a_configuration_that_does_not_hang_together() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("wx1.secret"), SECRET).unwrap();
-    let mut all = String::new();
-    for wrong in [
+    let all_wrong = [
         "",
         "listen = ",
         "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n",
@@ -112,22 +131,32 @@ fn a_configuration_that_does_not_hang_together() {
         &format!("{ACCOUNT}fetch-deadline = \"1s\"\n"),
         &format!("listen = \"0.0.0.0:8700\"\n{ACCOUNT}"),
         &format!("store = \"redis://localhost\"\n{ACCOUNT}"),
-    ] {
-        fs::write(folder.path().join("lingpai.toml"), wrong).unwrap();
-        let said = run(lingpai(folder.path(), &["config", "check"]));
-        writeln!(all, "----\n{wrong}\n----\n{}", shown(&said)).unwrap();
+    ];
+    for language in LANGUAGES {
+        let mut all = String::new();
+        for wrong in all_wrong {
+            fs::write(folder.path().join("lingpai.toml"), wrong).unwrap();
+            let said = said_in(language, folder.path(), &["config", "check"]);
+            writeln!(all, "----\n{wrong}\n----\n{}", shown(&said)).unwrap();
+        }
+        compare("configurations", language, &all);
     }
-    expect_file!["../snapshots/configurations.txt"].assert_eq(&all);
 }
 
 #[test]
 fn bad_input_of_every_command() {
+    for language in LANGUAGES {
+        compare("commands", language, &said_of_bad_input(language));
+    }
+}
+
+fn said_of_bad_input(language: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("lp.key"), "lp_000000000000_0").unwrap();
     let all_of = |commands: &[&[&str]]| {
         let mut all = String::new();
         for arguments in commands {
-            let said = run(lingpai(folder.path(), arguments));
+            let said = said_in(language, folder.path(), arguments);
             writeln!(all, "$ lingpai {}\n{}", arguments.join(" "), shown(&said)).unwrap();
         }
         all
@@ -212,7 +241,7 @@ fn bad_input_of_every_command() {
     ]);
     fs::write(folder.path().join("lingpai.toml"), "store = \"memory:\"\n").unwrap();
     all += &all_of(&[&["init"], &["key", "list"], &["account", "list"], &["store", "rekey"]]);
-    expect_file!["../snapshots/commands.txt"].assert_eq(&all);
+    all
 }
 
 #[test]
