@@ -49,7 +49,7 @@ impl Listen {
 
 pub(super) fn read(root: &mut Section<'_>, base: &Path, argument: Option<SocketAddr>) -> Listen {
     let parse = |text: &str| parse(text, base);
-    let said = root.texts("listen", parse);
+    let said = root.texts("listen", parse).filter(|list| !list.is_empty());
     let admin = root.texts("admin-listen", parse).unwrap_or_default();
     let plain_text = root.flag("allow-plain-text").is_some_and(|said| said.value);
     let proxies = proxies(root);
@@ -129,7 +129,7 @@ fn clash(one: &Address, other: &Address) -> bool {
 }
 
 fn proxies(root: &mut Section<'_>) -> Proxies {
-    let trusted = root.texts("trusted-proxies", meaning::<Network>);
+    let trusted = root.list("trusted-proxies", meaning::<Network>).unwrap_or_default();
     let tell = root.text("client-address", |text| {
         let ways = [
             ("x-forwarded-for", Tell::XForwardedFor),
@@ -138,14 +138,13 @@ fn proxies(root: &mut Section<'_>) -> Proxies {
         ];
         one_of(&ways, text)
     });
-    if let (None, Some(said)) = (&trusted, &tell) {
+    if let Some(said) = tell.as_ref().filter(|_| trusted.is_empty()) {
         let what = either(
             "nobody is believed, so it makes no difference: name the proxies in `trusted-proxies`",
             "没有受信任的代理，写了也不起作用：请在 `trusted-proxies` 中列出代理",
         );
         root.mistake(said.place.clone(), what);
     }
-    let trusted = trusted.into_iter().flatten().map(|said| said.value).collect();
     Proxies::new(trusted, tell.map(|said| said.value).unwrap_or_default())
 }
 
@@ -333,7 +332,7 @@ mod tests {
                  `forwarded`?"
                     .to_owned(),
             ),
-            ("drain = \"1h\"", "1:9: must lie between 0s and 5m".to_owned()),
+            ("drain = \"1h\"", "1:9: `1h` will not do: it must lie between 0s and 5m".to_owned()),
         ] {
             assert_eq!(mistakes(text), [format!("lingpai.toml:{mistake}")], "{text}");
         }

@@ -91,8 +91,7 @@ impl<'a> Section<'a> {
         self.read(key, read, &parse)
     }
 
-    /// A text or a list of texts, of each of which `parse` makes something; between commas in a variable. An empty list is
-    /// as good as none.
+    /// A text or a list of texts, of each of which `parse` makes something; between commas in a variable.
     pub(crate) fn texts<T>(
         &mut self,
         key: &'static str,
@@ -110,7 +109,6 @@ impl<'a> Section<'a> {
             self.noted(Place::File(value.span()), outcome)
         };
         let in_file = self.peek(key).and_then(|value| match value.get_ref() {
-            DeValue::Array(list) if list.is_empty() => None,
             DeValue::Array(list) => Some(list.iter().filter_map(read).collect()),
             _ => Some(read(value).into_iter().collect()),
         });
