@@ -35,7 +35,7 @@ use crate::reload::InForce;
 
 fn main() -> ExitCode {
     language::speak(language::choose(None, &environment));
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::refuse(error));
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::refuse(&error));
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `lingpai key list | head -1`.

@@ -8,8 +8,8 @@ use crate::language;
 use crate::output;
 
 /// Shows what is wrong, or the help or the version if that is what was asked for, and ends the program.
-pub(crate) fn refuse(error: Error) -> ! {
-    let chinese = (language::current() == Language::Chinese).then(|| in_chinese(&error)).flatten();
+pub(crate) fn refuse(error: &Error) -> ! {
+    let chinese = (language::current() == Language::Chinese).then(|| in_chinese(error)).flatten();
     let Some(text) = chinese else { error.exit() };
     output::tell(&text);
     std::process::exit(error.exit_code())
@@ -26,10 +26,11 @@ fn in_chinese(error: &Error) -> Option<String> {
             let why = std::error::Error::source(error).map(ToString::to_string);
             format!("{arg} 的值 `{value}` 不能用：{}", why.unwrap_or_default())
         }
-        ErrorKind::UnknownArgument => format!("没有参数 {arg}"),
+        ErrorKind::UnknownArgument => format!("不认识的参数 {arg}"),
         ErrorKind::InvalidSubcommand => {
-            format!("没有命令 {}", told(ContextKind::InvalidSubcommand))
+            format!("不认识的命令 {}", told(ContextKind::InvalidSubcommand))
         }
+        ErrorKind::TooManyValues => format!("{arg} 后面不能跟值 `{value}`"),
         ErrorKind::MissingRequiredArgument => format!("缺少参数 {arg}"),
         ErrorKind::ArgumentConflict => match told(ContextKind::PriorArg) {
             prior if prior == arg => format!("{arg} 只能写一次"),

@@ -166,17 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_below_the_table_with_what_to_do() {
-        let accounts = [
-            json!({"account": "wx1", "credentials": [{
-                "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
-                "next_at": "2026-11-23T13:45:10Z",
-            }]}),
-            json!({"account": "wx22", "credentials": [{
-                "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
-                "failing_since": "2026-11-23T13:40:00Z",
-                "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},
-            }]}),
-        ];
+        let accounts = two_accounts();
         assert_eq!(
             told(&accounts),
             "\
@@ -189,5 +179,31 @@ wx22 access_token since 2026-11-23T13:40:00Z: errcode 40164: invalid ip
   More: lingpai explain 40164
 "
         );
+        assert_eq!(
+            language::within(Language::Chinese, || told(&accounts)),
+            "\
+账号  凭据          状态    剩余    下一次动作            代数
+wx1   access_token  正常    1h 30m  2026-11-23T13:45:10Z  7
+wx22  access_token  无凭据  -       进行中                0
+
+wx22 access_token，自 2026-11-23T13:40:00Z：errcode 40164: invalid ip
+  Add it.
+  详见：lingpai explain 40164
+"
+        );
+    }
+
+    fn two_accounts() -> [Value; 2] {
+        [
+            json!({"account": "wx1", "credentials": [{
+                "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
+                "next_at": "2026-11-23T13:45:10Z",
+            }]}),
+            json!({"account": "wx22", "credentials": [{
+                "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
+                "failing_since": "2026-11-23T13:40:00Z",
+                "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},
+            }]}),
+        ]
     }
 }

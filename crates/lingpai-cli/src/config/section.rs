@@ -108,9 +108,9 @@ impl<'a> Section<'a> {
             };
             self.noted(Place::File(value.span()), outcome)
         };
-        let in_file = self.peek(key).and_then(|value| match value.get_ref() {
-            DeValue::Array(list) => Some(list.iter().filter_map(read).collect()),
-            _ => Some(read(value).into_iter().collect()),
+        let in_file = self.peek(key).map(|value| match value.get_ref() {
+            DeValue::Array(list) => list.iter().filter_map(read).collect(),
+            _ => read(value).into_iter().collect(),
         });
         let overridden = self.variable(key).map(|(place, text)| {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());

@@ -130,7 +130,7 @@ impl Guide<'_> {
             (
                 either(
                     "Call a good one invalid: it is tried (once in 30 s at most), and nothing is fetched:",
-                    "把好的凭据报告为失效：先验证（30 秒内最多一次），不会重新获取：",
+                    "把有效的凭据报告为失效：先验证（30 秒内最多一次），不会重新获取：",
                 ),
                 vec![take, report],
             ),
@@ -145,7 +145,7 @@ impl Guide<'_> {
             (
                 either(
                     "What does an error of WeChat mean? (--lang zh for Chinese)",
-                    "微信的错误是什么意思？（--lang en 为英文）",
+                    "微信的错误是什么意思？（加 --lang en 看英文解释）",
                 ),
                 vec![explain],
             ),

@@ -22,11 +22,12 @@ const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
 fn said_in(language: &str, folder: &Path, arguments: &[&str]) -> Said {
     let mut command = lingpai(folder, arguments);
     command.env("LINGPAI_LANG", language);
+    command.env("BLANK", " ").env("WORD", "no-key").env("WORDS", "no key");
     run(command)
 }
 
 /// Holds what was said in a language against what is kept.
-fn compare(name: &str, language: &str, said: &str) {
+pub(crate) fn compare(name: &str, language: &str, said: &str) {
     let file = format!("{}/tests/snapshots/{name}.{language}.txt", env!("CARGO_MANIFEST_DIR"));
     expect_file![file].assert_eq(said);
 }
@@ -130,7 +131,25 @@ fn a_configuration_that_does_not_hang_together() {
         &format!("{ACCOUNT}lead = \"3h\"\n"),
         &format!("{ACCOUNT}fetch-deadline = \"1s\"\n"),
         &format!("listen = \"0.0.0.0:8700\"\n{ACCOUNT}"),
-        &format!("store = \"redis://localhost\"\n{ACCOUNT}"),
+        &format!("store = \"mysql://localhost\"\n{ACCOUNT}"),
+        "log = \"info\"\n",
+        "listen = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n",
+        "client-address = \"forwarded\"\n",
+        "listen = \"https://0.0.0.0:8443\"\n",
+        "[tls]\ncertificate = \"wx1.secret\"\nkey = \"wx1.secret\"\n",
+        "listen = \"https://[::]:8443\"\n[tls]\ncertificate = \"wx1.secret\"\nkey = \"wx1.secret\"\n",
+        "master-key = { env = \"NONE\" }\n",
+        "master-key = { env = \"WORD\" }\n",
+        "master-key = { env = \"BLANK\" }\n",
+        "master-key = { env = \"WORDS\" }\n",
+        "master-key = { env = \"A\", file = \"b\" }\n",
+        "proxy = \"http://lingpai:5ec2e7@proxy:3128\"\n",
+        "proxy-password = { file = \"wx1.secret\" }\n",
+        "proxy = \"http://proxy:3128\"\nproxy-password = { file = \"wx1.secret\" }\n",
+        "extra-ca = \"wx1.secret\"\n",
+        &format!("{ACCOUNT}proxy = \"http://10.2.3.4:3128\"\n"),
+        &format!("{ACCOUNT}proxy = \"http://169.254.169.254:3128\"\n"),
+        &format!("{ACCOUNT}refresh = {{}}\n"),
     ];
     for language in LANGUAGES {
         let mut all = String::new();
@@ -166,6 +185,10 @@ fn said_of_bad_input(language: &str) -> String {
         &[],
         &["surve"],
         &["serve"],
+        &["serve", "--lisen", "127.0.0.1:0"],
+        &["serve", "--listen"],
+        &["serve", "--demo", "--demo"],
+        &["serve", "--demo=yes"],
         &["serve", "--listen", "here"],
         &["serve", "--listen", "0.0.0.0:0", "--config", "none.toml"],
         &["serve", "--lifetime", "30s"],
@@ -176,6 +199,7 @@ fn said_of_bad_input(language: &str) -> String {
         &["sandbox", "--listen", "0.0.0.0:0"],
         &["sandbox", "--seed", "x"],
         &["token"],
+        &["token", "wx1", "wx2"],
         &["token", "wx 1"],
         &["token", "wx1"],
         &["token", "wx1", "--key-file", "none"],
@@ -242,6 +266,67 @@ fn said_of_bad_input(language: &str) -> String {
     fs::write(folder.path().join("lingpai.toml"), "store = \"memory:\"\n").unwrap();
     all += &all_of(&[&["init"], &["key", "list"], &["account", "list"], &["store", "rekey"]]);
     all
+}
+
+#[test]
+fn what_was_done_and_what_there_is() {
+    for language in LANGUAGES {
+        compare("deeds", language, &said_of_deeds(language));
+    }
+}
+
+fn said_of_deeds(language: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wx1.secret"), SECRET).unwrap();
+    fs::write(folder.path().join("odd.secret"), "odd").unwrap();
+    let mut id = String::new();
+    let mut all = String::new();
+    for arguments in [
+        &["init", "--config", "new.toml"][..],
+        &["account", "list"],
+        &["account", "add", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "add", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "set-secret", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "set-secret", "wx1", "--secret-file", "odd.secret"],
+        &["account", "list"],
+        &["account", "show", "wx1"],
+        &["account", "remove", "wx1"],
+        &["key", "list"],
+        &["key", "create", "orders", "--role", "service", "--account", "wx1"],
+        &["key", "create", "订单", "--environment", "test", "--expires-in", "90d"],
+        &["key", "list"],
+        &["key", "revoke", "ID"],
+        &["key", "list"],
+        &["store", "rekey"],
+        &["man", "."],
+    ] {
+        let arguments: Vec<_> =
+            arguments.iter().map(|word| if *word == "ID" { id.as_str() } else { word }).collect();
+        let said = said_in(language, folder.path(), &arguments);
+        let shown = format!("$ lingpai {}\n{}\n", arguments.join(" "), shown(&said));
+        all += &covered(&shown);
+        if said.out.starts_with("lp_")
+            && let Some((first_part, _)) = said.out.rsplit_once('_')
+        {
+            first_part.clone_into(&mut id);
+        }
+    }
+    all
+}
+
+/// What differs each time, keys and times, covered without a change of its length.
+fn covered(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
+    let cover = |piece: &str| {
+        let word = piece.trim_end_matches(|c| !is_part(c));
+        let is_time = word.starts_with("20") && word.ends_with('Z');
+        match word.strip_prefix("lp_") {
+            Some(rest) => format!("lp_{}{}", "*".repeat(rest.len()), &piece[word.len()..]),
+            None if is_time => format!("{}{}", "*".repeat(word.len()), &piece[word.len()..]),
+            None => piece.to_owned(),
+        }
+    };
+    text.split_inclusive(|c| !is_part(c)).map(cover).collect()
 }
 
 #[test]

@@ -96,7 +96,10 @@ pub(super) fn size(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lingpai_wechat::catalogue::Language;
+
     use super::*;
+    use crate::language::within;
 
     #[test]
     fn a_line_says_how_much_how_fast_and_how_long_still() {
@@ -109,6 +112,11 @@ mod tests {
         assert_eq!(
             line("sent", 0, Some(100), Duration::ZERO),
             "[                        ]   0% of 100 bytes sent, 0 bytes/s, 1:40 left"
+        );
+        let chinese = || line("已发送", 1 << 29, Some(1 << 30), second * 10);
+        assert_eq!(
+            within(Language::Chinese, chinese),
+            "[============            ] 已发送  50%，共 1.0 GiB，51.2 MiB/s，剩余 0:10"
         );
     }
 }
