@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod mistake;
 mod values;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use lingpai_core::client::{Right, Role};
 use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, PathGlob, Preset};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::mistake::refuse;
 use crate::config;
 
 const EXIT_CODES: &str = "\

@@ -19,7 +19,8 @@ use serde_json::Value;
 
 use crate::args::Asked;
 use crate::config::Environment;
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 
 /// Longer than the server lets anyone wait, for a token or for a change.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -84,11 +85,15 @@ impl Client {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
             .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|_| {
-                Error::said("the API key holds signs that no key has. Check where it comes from")
+                Error::said(either(
+                    "the API key holds signs that no key has. Check where it comes from",
+                    "API 密钥中有密钥不会有的字符。请检查它的来源",
+                ))
             })?;
         let answer = tokio::time::timeout(DEADLINE, self.send(request)).await.map_err(|_| {
-            Error::said(format!(
-                "the server {server} did not answer in time. Check what it is doing, and ask again"
+            Error::said(say!(
+                "the server {server} did not answer in time. Check what it is doing, and ask again",
+                "服务 {server} 没有及时应答。请检查它的状况，然后重试"
             ))
         })?;
         let (status, body) =
@@ -105,8 +110,9 @@ impl Client {
 
     fn is_another(&self) -> Error {
         let server = &self.server;
-        Error::said(format!(
-            "{server} does not answer as Lingpai does: it is another server. Check the URL"
+        Error::said(say!(
+            "{server} does not answer as Lingpai does: it is another server. Check the URL",
+            "{server} 的应答不像 Lingpai：它是别的服务。请检查 URL"
         ))
     }
 
@@ -132,9 +138,10 @@ where
         Some("http") => false,
         Some("https") => true,
         _ => {
-            let what =
-                format!("`{url}` is not the URL of a server: write it like http://127.0.0.1:8700");
-            return Err(Error::said(what));
+            return Err(Error::said(say!(
+                "`{url}` is not the URL of a server: write it like http://127.0.0.1:8700",
+                "`{url}` 不是服务的 URL：请写成 http://127.0.0.1:8700 的样子"
+            )));
         }
     };
     let connector = HttpsConnectorBuilder::new()
@@ -150,15 +157,17 @@ pub(crate) fn key(asked: &Asked, environment: Environment<'_>) -> Result<Secret,
     let text = match &asked.key_file {
         Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
             path: path.clone(),
-            deed: "read",
-            advice: "Name the file that holds your API key",
+            deed: Deed::Read,
+            advice: either("Name the file that holds your API key", "请指定存放 API 密钥的文件"),
             source,
         })?,
         None => environment("LINGPAI_KEY").ok_or_else(|| {
-            Error::said(
+            Error::said(either(
                 "there is no API key. Set LINGPAI_KEY, or name its file with --key-file. \
                  `lingpai key create NAME` makes one",
-            )
+                "没有 API 密钥。请设置环境变量 LINGPAI_KEY，或用 --key-file 指定存放密钥的文件。\
+                 新建密钥：`lingpai key create NAME`",
+            ))
         })?,
     };
     Ok(Secret::from(text.trim()))
@@ -182,9 +191,10 @@ fn tls(is_encrypted: bool) -> Result<ClientConfig, Error> {
 /// The server's own words.
 pub(crate) fn refused(error: &Value) -> Error {
     let word = |name: &str| error[name].as_str().unwrap_or_default();
-    Error::said(format!(
-        "the server refused: {}. {}",
-        word("message").trim_end_matches('.'),
-        word("remedy")
+    Error::said(say!(
+        "the server refused: {message}. {remedy}",
+        "服务拒绝了请求：{message}。{remedy}",
+        message = word("message").trim_end_matches('.'),
+        remedy = word("remedy")
     ))
 }

@@ -30,10 +30,13 @@ use crate::commands::{
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
+use crate::language::either;
 use crate::reload::InForce;
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    language::speak(language::choose(None, &environment));
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::refuse(&error));
+    match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `lingpai key list | head -1`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
@@ -110,6 +113,9 @@ fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
     limits::allow_many_connections();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.thread_name("lingpai").enable_all().build();
-    let what = "the threads of the program could not be started. Check the limits of this process (ulimit -a)";
+    let what = either(
+        "the threads of the program could not be started. Check the limits of this process (ulimit -a)",
+        "无法启动程序的线程。请检查进程的资源限制（ulimit -a）",
+    );
     runtime.map_err(|source| Error::System { what, source })?.block_on(command)
 }

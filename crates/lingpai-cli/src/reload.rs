@@ -12,6 +12,7 @@ use lingpai_core::StoreError;
 use lingpai_server::Tls;
 use lingpai_server::change::Changes;
 use lingpai_server::gateway::{self, Settings as Gateway};
+use lingpai_wechat::catalogue::Language;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
@@ -19,6 +20,7 @@ use crate::changes;
 use crate::config::{self, Config, Files, Source};
 use crate::error::Error;
 use crate::keeping::{Keeping, OpenStore, some_of};
+use crate::language::within;
 use crate::logging::Level;
 use crate::signals::Hangups;
 
@@ -107,7 +109,9 @@ impl<'a> Follower<'a> {
 
     async fn read_again(&mut self) {
         let source = self.in_force.source.clone();
-        let read = spawn_blocking(move || source.read(&config::environment)).await;
+        // What it says goes into the log.
+        let read = move || within(Language::English, || source.read(&config::environment));
+        let read = spawn_blocking(read).await;
         let Ok((config, files)) = read else { return };
         self.in_force.files = files;
         let outcome = match config {
@@ -116,7 +120,7 @@ impl<'a> Follower<'a> {
         };
         match outcome {
             Ok(()) => tracing::info!("the configuration was read again and is in force"),
-            Err(error) => tracing::error!("{}", error.refusal()),
+            Err(error) => tracing::error!("{}", within(Language::English, || error.refusal())),
         }
     }
 

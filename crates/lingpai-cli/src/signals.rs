@@ -2,6 +2,7 @@
 //! configuration again (SIGHUP).
 
 use crate::error::Error;
+use crate::language::either;
 
 /// A future that ends when the program is asked to end the first time. The second time ends it at once.
 ///
@@ -10,7 +11,7 @@ use crate::error::Error;
 pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let system = |source| Error::System { what: "signals cannot be caught", source };
+    let system = |source| Error::System { what: uncaught(), source };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     Ok(async move {
@@ -23,7 +24,10 @@ pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, 
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            crate::output::tell("ended at once: rotations under way may each cost one more fetch");
+            crate::output::tell(either(
+                "ended at once: rotations under way may each cost one more fetch",
+                "立即退出：进行中的更换可能各多获取一次凭据",
+            ));
             std::process::exit(130);
         });
     })
@@ -35,6 +39,11 @@ pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()> + Send + use<>, 
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
+}
+
+#[cfg(unix)]
+fn uncaught() -> &'static str {
+    either("signals cannot be caught", "无法捕获信号")
 }
 
 /// Requests to read the configuration again.
@@ -49,7 +58,7 @@ impl Hangups {
         Ok(Self {
             #[cfg(unix)]
             signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
-                .map_err(|source| Error::System { what: "signals cannot be caught", source })?,
+                .map_err(|source| Error::System { what: uncaught(), source })?,
         })
     }
 

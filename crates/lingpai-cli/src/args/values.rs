@@ -7,6 +7,7 @@ use lingpai_core::client::{Right, Role};
 use lingpai_core::{Environment, Preset};
 
 use crate::config;
+use crate::language::{either, say};
 
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = config::parse_duration(text)?;
@@ -14,7 +15,8 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     if (least..=most).contains(&lifetime) {
         Ok(lifetime)
     } else {
-        Err("tokens can live from 10s to 2h".to_owned())
+        Err(either("tokens can live from 10s to 2h", "凭据的有效期必须在 10s 到 2h 之间")
+            .to_owned())
     }
 }
 
@@ -38,12 +40,13 @@ fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result
     let known = all.iter().copied().find(|one| name(*one) == text);
     known.ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
-        format!("there are {}", names.join(", "))
+        say!("there are {names}", "可用的有 {names}", names = names.join(either(", ", "、")))
     })
 }
 
 pub(super) fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "write a whole number, 0 or greater".to_owned())
+    text.parse()
+        .map_err(|_| either("write a whole number, 0 or greater", "请写不小于 0 的整数").to_owned())
 }
 
 pub(super) fn number(text: &str) -> Result<NonZeroU32, String> {
@@ -55,6 +58,10 @@ pub(super) fn key_name(text: &str) -> Result<String, String> {
     if (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control) {
         Ok(text.to_owned())
     } else {
-        Err("write 1 to 100 characters without line breaks".to_owned())
+        Err(either(
+            "write 1 to 100 characters without line breaks",
+            "请写 1 到 100 个字符，不含换行",
+        )
+        .to_owned())
     }
 }

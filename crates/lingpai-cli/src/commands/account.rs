@@ -5,6 +5,7 @@ pub(crate) mod elsewhere;
 
 use lingpai_core::store::Record;
 use lingpai_core::{Account, AccountId, Clock, Kind, SystemClock, Timestamp};
+use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args;
@@ -13,6 +14,7 @@ use crate::config::account::{kind_name, mode_name};
 use crate::config::{Config, show_duration};
 use crate::error::Error;
 use crate::keeping::{OpenStore, renewed};
+use crate::language::{self, either, say};
 use crate::output;
 
 /// Works on the store of the configuration.
@@ -29,18 +31,20 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         args::Account::Add { account: id, kind, mode, secret, .. } => {
             refuse_configured(&id, config)?;
             if find(store, &id).await?.is_some() {
-                return Err(Error::said(format!(
+                return Err(Error::said(say!(
                     "the account {id} is in the store already. To give it another AppSecret: lingpai account \
-                     set-secret {id}"
+                     set-secret {id}",
+                    "账号 {id} 已在存储中。更换它的 AppSecret：lingpai account set-secret {id}"
                 )));
             }
             let secret = app_secret::take(&id, &secret)?;
             let account = Account { kind, mode, ..Account::new(id, secret, now) };
             store.directory().put_account(&account).await?;
-            output::tell(&format!(
-                "The account {} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
+            output::tell(&say!(
+                "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
                  one: lingpai serve",
-                account.id
+                "账号 {id} 已写入存储，AppSecret 已加密。运行中的服务几秒内开始维护它；没有服务时请启动：lingpai serve",
+                id = account.id
             ));
             Ok(())
         }
@@ -49,13 +53,17 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
             let secret = app_secret::take(&id, &secret)?;
             if secret == stored.secret {
-                output::tell(&format!("The account {id} has this AppSecret already."));
+                output::tell(&say!(
+                    "The account {id} has this AppSecret already.",
+                    "账号 {id} 的 AppSecret 已经是这一个。"
+                ));
                 return Ok(());
             }
             let account = renewed(Some(&stored), Account { secret, ..stored.clone() }, now);
             store.directory().put_account(&account).await?;
-            output::tell(&format!(
-                "The account {id} has another AppSecret. Running servers use it within seconds."
+            output::tell(&say!(
+                "The account {id} has another AppSecret. Running servers use it within seconds.",
+                "账号 {id} 已换用新的 AppSecret。运行中的服务几秒内采用它。"
             ));
             Ok(())
         }
@@ -65,16 +73,19 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 return output::print_json(&standings.iter().map(Standing::to_json).collect());
             }
             if standings.is_empty() {
-                output::tell(
+                output::tell(either(
                     "The store has no accounts yet: `lingpai account add` puts one in, and `lingpai serve` those of the \
                      configuration.",
-                );
+                    "存储中还没有账号：`lingpai account add` 添加一个，`lingpai serve` 会写入配置中的账号。",
+                ));
                 return Ok(());
             }
-            let heading =
-                ["ACCOUNT", "KIND", "MODE", "TOKEN", "LEFT", "TROUBLE"].map(str::to_owned);
-            let rows: Vec<_> =
-                std::iter::once(heading).chain(standings.iter().map(Standing::row)).collect();
+            let heading = match language::current() {
+                Language::English => ["ACCOUNT", "KIND", "MODE", "TOKEN", "LEFT", "TROUBLE"],
+                Language::Chinese => ["账号", "类型", "模式", "凭据", "剩余", "问题"],
+            };
+            let heading = std::iter::once(heading.map(str::to_owned));
+            let rows: Vec<_> = heading.chain(standings.iter().map(Standing::row)).collect();
             output::print(&output::table(&rows))
         }
         args::Account::Show { account, json } => {
@@ -92,9 +103,10 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if !store.directory().remove_account(&account).await? {
                 return Err(unknown(account.as_str()));
             }
-            output::tell(&format!(
+            output::tell(&say!(
                 "The account {account} and its tokens are removed from the store. Running servers end keeping it within \
-                 seconds."
+                 seconds.",
+                "账号 {account} 及其凭据已从存储中移除。运行中的服务几秒内停止维护它。"
             ));
             Ok(())
         }
@@ -108,18 +120,20 @@ async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Erro
 /// What the configuration says of an account wins over the store: a change here would not last.
 fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
     match config.file_that_names(account) {
-        Some(file) => Err(Error::said(format!(
-            "the account {account} stands in {}, which wins over the store. Change it there, or take its [[account]] \
+        Some(file) => Err(Error::said(say!(
+            "the account {account} stands in {file}, which wins over the store. Change it there, or take its [[account]] \
              out first",
-            file.display()
+            "账号 {account} 写在 {file} 中，同一账号以配置为准。请在那里修改，或先删去它的 [[account]]",
+            file = file.display()
         ))),
         None => Ok(()),
     }
 }
 
 fn unknown(account: &str) -> Error {
-    Error::said(format!(
-        "the account {account} is not in the store. `lingpai account list` shows those there are"
+    Error::said(say!(
+        "the account {account} is not in the store. `lingpai account list` shows those there are",
+        "存储中没有账号 {account}。`lingpai account list` 列出已有的账号"
     ))
 }
 
@@ -146,7 +160,7 @@ impl Standing {
     fn row(&self) -> [String; 6] {
         let Account { id, kind, mode, .. } = &self.account;
         let (generation, left) = self.token();
-        let trouble = self.trouble().unwrap_or("none");
+        let trouble = self.trouble().unwrap_or(either("none", "无"));
         [
             id.to_string(),
             kind_name(*kind).to_owned(),
@@ -158,15 +172,17 @@ impl Standing {
     }
 
     fn told(&self) -> String {
-        let names =
-            ["account", "kind", "mode", "token", "left", "trouble"].map(|name| format!("{name}:"));
-        let mut rows: Vec<[String; 2]> =
-            names.into_iter().zip(self.row()).map(|(name, value)| [name, value]).collect();
+        let names = match language::current() {
+            Language::English => ["account:", "kind:", "mode:", "token:", "left:", "trouble:"],
+            Language::Chinese => ["账号：", "类型：", "模式：", "凭据：", "剩余：", "问题："],
+        };
+        let mut rows: Vec<_> = names.into_iter().zip(self.row()).collect();
         if let Some(proxy) = &self.account.proxy {
-            rows.push(["proxy:".to_owned(), proxy.to_string()]);
+            rows.push((either("proxy:", "代理："), proxy.to_string()));
         }
-        rows.push(["created:".to_owned(), self.account.created_at.to_string()]);
-        rows.push(["changed:".to_owned(), self.account.updated_at.to_string()]);
+        rows.push((either("created:", "创建时间："), self.account.created_at.to_string()));
+        rows.push((either("changed:", "修改时间："), self.account.updated_at.to_string()));
+        let rows: Vec<_> = rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
         output::table(&rows)
     }
 
@@ -188,9 +204,9 @@ impl Standing {
     /// The token's generation, and how long it is still good.
     fn token(&self) -> (String, String) {
         match self.record.as_ref().and_then(|record| record.token.as_ref()) {
-            None => ("none".to_owned(), "-".to_owned()),
+            None => (either("none", "无").to_owned(), "-".to_owned()),
             Some(token) if token.expires_at <= self.now => {
-                (token.generation.to_string(), "expired".to_owned())
+                (token.generation.to_string(), either("expired", "已过期").to_owned())
             }
             Some(token) => {
                 (token.generation.to_string(), show_duration(token.expires_at.since(self.now)))

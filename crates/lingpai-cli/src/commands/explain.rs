@@ -8,25 +8,23 @@ use serde_json::{Value, json};
 use crate::args::Explain;
 use crate::config::Environment;
 use crate::error::Error;
+use crate::language::either;
 use crate::{language, output};
 
 /// Explains a code or a text, or says that there is no error in it.
 pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(), Error> {
     let language = language::choose(options.lang.map(Into::into), environment);
+    language::speak(language);
     let text = match options.text.as_slice() {
         [dash] if dash == "-" => standard_input()?,
         words => words.join(" "),
     };
     let explained = catalogue::explain(&text).ok_or_else(|| {
-        Error::said(match language {
-            Language::English => {
-                "no error of WeChat was found in this text. Give a code such as 40164, or the whole answer with its \
-                 errcode and errmsg, in quotes"
-            }
-            Language::Chinese => {
-                "文本中没有找到微信错误。请给出错误码（如 40164），或用引号括起包含 errcode 与 errmsg 的完整返回内容"
-            }
-        })
+        Error::said(either(
+            "no error of WeChat was found in this text. Give a code such as 40164, or the whole answer with its errcode \
+             and errmsg, in quotes",
+            "文本中没有找到微信错误。请给出错误码（如 40164），或用引号括起包含 errcode 与 errmsg 的完整返回内容",
+        ))
     })?;
     if options.json {
         output::print_json(&to_json(&explained, language))
@@ -39,7 +37,7 @@ fn standard_input() -> Result<String, Error> {
     const MOST: u64 = 1024 * 1024;
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(MOST).read_to_end(&mut bytes);
-    read.map_err(|source| Error::System { what: "standard input cannot be read", source })?;
+    read.map_err(Error::standard_input)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
 use lingpai_core::{Bounds, Clock, Directory, SystemClock, Timestamp};
+use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args::{Key, KeyCreate};
 use crate::commands::durable_store;
 use crate::config::Config;
 use crate::error::Error;
+use crate::language::{self, either, say};
 use crate::output;
 
 /// Works on the store of the configuration.
@@ -36,10 +38,12 @@ pub(crate) async fn first(
     }
     let new = make("first admin key", [Right::Admin].into(), Accounts::All, now)?;
     directory.put_key(&new.record).await?;
-    Ok(Some(format!(
-        "\nThere was no API key yet, so one was made. It may do everything, and is shown this once:\n\n    {}\n\n\
+    Ok(Some(say!(
+        "\nThere was no API key yet, so one was made. It may do everything, and is shown this once:\n\n    {key}\n\n\
          Make one for each service that may do less: lingpai key create NAME --role service --account APPID\n",
-        new.key.expose()
+        "\n还没有 API 密钥，因此新建了一个。它拥有全部权限，只显示这一次：\n\n    {key}\n\n\
+         请为每个业务服务另建权限较少的密钥：lingpai key create NAME --role service --account APPID\n",
+        key = new.key.expose()
     )))
 }
 
@@ -52,7 +56,10 @@ pub(crate) fn make(
 ) -> Result<NewKey, Error> {
     let mut random = [0; 30];
     getrandom::fill(&mut random).map_err(|error| {
-        let what = "the operating system gives no random bytes, without which no key can be made. Check /dev/urandom";
+        let what = either(
+            "the operating system gives no random bytes, without which no key can be made. Check /dev/urandom",
+            "操作系统没有给出随机数，无法新建密钥。请检查 /dev/urandom",
+        );
         Error::System { what, source: error.into() }
     })?;
     Ok(NewKey::from_random(random, name, rights, accounts, now))
@@ -85,13 +92,14 @@ async fn create(
         shown["key"] = Value::from(new.key.expose());
         return output::print_json(&shown);
     }
-    output::tell(&format!(
-        "The {} key of {}: {} on {}. It is shown this once; revoke it with: lingpai key revoke {}",
-        new.record.environment.as_str(),
-        new.record.name,
-        rights_of(&new.record),
-        accounts_of(&new.record),
-        new.record.id
+    output::tell(&say!(
+        "The {environment} key of {name}: {rights} on {accounts}. It is shown this once; revoke it with: lingpai key revoke {id}",
+        "{name} 的 {environment} 密钥，权限：{rights}；账号：{accounts}。只显示这一次；吊销它：lingpai key revoke {id}",
+        environment = new.record.environment.as_str(),
+        name = new.record.name,
+        rights = rights_of(&new.record),
+        accounts = accounts_of(&new.record),
+        id = new.record.id
     ));
     output::print(new.key.expose())
 }
@@ -106,7 +114,9 @@ fn rights_for(options: &KeyCreate) -> Result<BTreeSet<Right>, Error> {
         }
         (_, rights) => rights.iter().copied().collect(),
     };
-    environment.grant(role, named).map_err(|harmful| Error::said(harmful.to_string()))
+    environment
+        .grant(role, named)
+        .map_err(|harmful| Error::said(say!("{harmful}", "该环境不允许这些权限：{harmful}")))
 }
 
 async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(), Error> {
@@ -116,11 +126,21 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
         return output::print_json(&keys.iter().map(|key| to_json(key, now)).collect());
     }
     if keys.is_empty() {
-        output::tell("There are no keys yet. Make one: lingpai key create NAME");
+        output::tell(either(
+            "There are no keys yet. Make one: lingpai key create NAME",
+            "还没有密钥。新建：lingpai key create NAME",
+        ));
         return Ok(());
     }
-    let heading =
-        ["ID", "NAME", "FOR", "RIGHTS", "ACCOUNTS", "FROM", "CALLS", "PRESET", "CREATED", "STATE"];
+    let heading = match language::current() {
+        Language::English => [
+            "ID", "NAME", "FOR", "RIGHTS", "ACCOUNTS", "FROM", "CALLS", "PRESET", "CREATED",
+            "STATE",
+        ],
+        Language::Chinese => {
+            ["编号", "名称", "环境", "权限", "账号", "来源", "调用上限", "预设", "创建时间", "状态"]
+        }
+    };
     let heading = heading.map(str::to_owned);
     let rows = keys.iter().map(|key| {
         let state = state_of(key, now);
@@ -147,15 +167,20 @@ async fn revoke(directory: &dyn Directory, id: &str, now: Timestamp) -> Result<(
         key.id == id || id.strip_prefix(&key.id).is_some_and(|rest| rest.starts_with('_'))
     });
     let Some(mut key) = named else {
-        return Err(Error::said("there is no key of this id. `lingpai key list` shows all ids"));
+        return Err(Error::said(either(
+            "there is no key of this id. `lingpai key list` shows all ids",
+            "没有这个编号的密钥。`lingpai key list` 列出所有编号",
+        )));
     };
     if key.revoked_at.is_none() {
         key.revoked_at = Some(now);
         directory.put_key(&key).await?;
     }
-    output::tell(&format!(
-        "The key {} of {} is revoked. Running servers refuse it within seconds.",
-        key.id, key.name
+    output::tell(&say!(
+        "The key {id} of {name} is revoked. Running servers refuse it within seconds.",
+        "{name} 的密钥 {id} 已吊销。运行中的服务几秒内开始拒绝它。",
+        id = key.id,
+        name = key.name
     ));
     Ok(())
 }
@@ -166,7 +191,7 @@ fn rights_of(key: &ApiKey) -> String {
 
 fn accounts_of(key: &ApiKey) -> String {
     match &key.accounts {
-        Accounts::All => "all accounts".to_owned(),
+        Accounts::All => either("all accounts", "所有账号").to_owned(),
         Accounts::Only(accounts) => {
             accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" ")
         }
@@ -175,7 +200,7 @@ fn accounts_of(key: &ApiKey) -> String {
 
 fn networks_of(key: &ApiKey) -> String {
     match key.networks.as_slice() {
-        [] => "everywhere".to_owned(),
+        [] => either("everywhere", "不限").to_owned(),
         networks => networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     }
 }
@@ -183,7 +208,11 @@ fn networks_of(key: &ApiKey) -> String {
 /// What bounds its calls through the gateway besides what bounds everybody's.
 fn bounds_of(bounds: &Bounds) -> String {
     let Bounds { paths, per_minute, at_once, per_day } = bounds;
-    let numbers = [(per_minute, "a minute"), (at_once, "at once"), (per_day, "a day")];
+    let numbers = [
+        (per_minute, either("a minute", "次/分钟")),
+        (at_once, either("at once", "个并发")),
+        (per_day, either("a day", "次/天")),
+    ];
     let numbers =
         numbers.into_iter().filter_map(|(most, unit)| Some(format!("{} {unit}", (*most)?)));
     let all: Vec<_> = paths.iter().map(ToString::to_string).chain(numbers).collect();
@@ -192,10 +221,10 @@ fn bounds_of(bounds: &Bounds) -> String {
 
 fn state_of(key: &ApiKey, now: Timestamp) -> String {
     match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => format!("revoked {at}"),
-        (None, Some(end)) if now >= end => format!("expired {end}"),
-        (None, Some(end)) => format!("good until {end}"),
-        (None, None) => "good".to_owned(),
+        (Some(at), _) => say!("revoked {at}", "{at} 吊销"),
+        (None, Some(end)) if now >= end => say!("expired {end}", "{end} 过期"),
+        (None, Some(end)) => say!("good until {end}", "{end} 前有效"),
+        (None, None) => either("good", "有效").to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::args::Rotate;
 use crate::client::Client;
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
+use crate::language::{either, say};
 use crate::output;
 
 /// Asks whether it is meant, and then the server.
@@ -22,7 +23,7 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
         return leak::end(&client, &options).await;
     }
     if !options.yes && !is_meant(&about_to_rotate(account))? {
-        output::tell("Nothing was done.");
+        output::tell(either("Nothing was done.", "什么也没有做。"));
         return Ok(());
     }
     let mut answer =
@@ -35,23 +36,29 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
 }
 
 fn about_to_rotate(account: &AccountId) -> String {
-    format!(
+    say!(
         "Have the token of {account} replaced now?\n\
          Classic mode: the present one dies in five minutes, for every client that still holds it; those that fetch from \
          WeChat themselves lose theirs. A day's fetches are counted.\n\
          Stable mode: WeChat repeats the present one until its last five minutes, so mostly nothing changes.\n\
-         Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it."
+         Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it.",
+        "现在更换 {account} 的凭据吗？\n\
+         普通(classic)模式：现有凭据五分钟后失效，所有还在使用它的客户端都受影响；自行向微信获取凭据的程序会失去它们的凭据。\
+         并且计入当天的获取次数。\n\
+         稳定版(stable)模式：最后五分钟之前微信返回的仍是现有凭据，通常没有任何变化。\n\
+         如果客户端会报告凭据失效，就不必手动更换：收到报告后会先验证，微信确实拒绝才更换。"
     )
 }
 
 /// Tells a person what is about to be done, and asks whether it is meant.
 fn is_meant(deed: &str) -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
-        return Err(Error::said(
+        return Err(Error::said(either(
             "a rotation is asked about first, and nobody is there to answer. Say --yes if it is meant",
-        ));
+            "更换之前需要确认，但没有人可以回答。确实要更换，请加 --yes",
+        )));
     }
-    output::tell(&format!("{deed}\nType yes to go on:"));
+    output::tell(&say!("{deed}\nType yes to go on:", "{deed}\n输入 yes 继续："));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
@@ -62,10 +69,11 @@ fn told(account: &AccountId, answer: &Value) -> String {
     match (answer["generation"].as_u64(), answer["expires_in"].as_u64()) {
         (Some(generation), Some(left)) => {
             let left = show_duration(Duration::from_secs(left));
-            format!(
-                "{account}: {explanation} Its generation is {generation}, and it is good for {left}."
+            say!(
+                "{account}: {explanation} Its generation is {generation}, and it is good for {left}.",
+                "{account}：{explanation} 现在是第 {generation} 代，有效期还有 {left}。"
             )
         }
-        _ => format!("{account}: {explanation}"),
+        _ => say!("{account}: {explanation}", "{account}：{explanation}"),
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use crate::args::{Arguments, Shell};
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 use crate::output;
 
 const NAME: &str = "lingpai";
@@ -26,13 +27,17 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Error> {
 pub(crate) fn man(directory: &Path) -> Result<(), Error> {
     clap_mangen::generate_to(Arguments::command(), directory).map_err(|source| Error::File {
         path: directory.to_owned(),
-        deed: "written to",
-        advice: "Name a directory that exists and where you may write",
+        deed: Deed::Write,
+        advice: either(
+            "Name a directory that exists and where you may write",
+            "请指定一个已存在且可以写入的目录",
+        ),
         source,
     })?;
-    output::tell(&format!(
-        "The man pages are written. Read one: man {}/lingpai.1",
-        directory.display()
+    output::tell(&say!(
+        "The man pages are written. Read one: man {directory}/lingpai.1",
+        "手册页已写好。查看：man {directory}/lingpai.1",
+        directory = directory.display()
     ));
     Ok(())
 }

@@ -3,12 +3,14 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use lingpai_wechat::catalogue::Language;
 use serde_json::Value;
 
 use crate::args::Status;
 use crate::client::Client;
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
+use crate::language::{self, either, say};
 use crate::output::{self, Tone};
 
 /// How often `--watch` looks.
@@ -64,9 +66,13 @@ fn told(accounts: &[Value]) -> String {
     });
     let credentials: Vec<_> = credentials.collect();
     if credentials.is_empty() {
-        return "No account is kept that this key is for.".to_owned();
+        return either("No account is kept that this key is for.", "没有该密钥可以查看的账号。")
+            .to_owned();
     }
-    let heading = ["ACCOUNT", "CREDENTIAL", "STATE", "LEFT", "NEXT", "GENERATION"];
+    let heading = match language::current() {
+        Language::English => ["ACCOUNT", "CREDENTIAL", "STATE", "LEFT", "NEXT", "GENERATION"],
+        Language::Chinese => ["账号", "凭据", "状态", "剩余", "下一次动作", "代数"],
+    };
     let rows = credentials.iter().map(|(account, credential)| row(account, credential));
     let rows: Vec<_> = std::iter::once(heading.map(str::to_owned)).chain(rows).collect();
     let tones = credentials.iter().map(|(_, credential)| tone(text(&credential["state"])));
@@ -91,7 +97,7 @@ fn row(account: &str, credential: &Value) -> [String; 6] {
     let left = credential["expires_in"].as_u64();
     let left = left.map_or("-".to_owned(), |left| show_duration(Duration::from_secs(left)));
     let next = match credential["next_at"].as_str() {
-        _ if credential["rotating"] == true => "now",
+        _ if credential["rotating"] == true => either("now", "进行中"),
         Some(next) => next,
         None => "-",
     };
@@ -99,11 +105,23 @@ fn row(account: &str, credential: &Value) -> [String; 6] {
     [
         account.to_owned(),
         text(&credential["kind"]).to_owned(),
-        text(&credential["state"]).to_owned(),
+        state(text(&credential["state"])).to_owned(),
         left,
         next.to_owned(),
         generation.to_string(),
     ]
+}
+
+/// The server's word, or what the documentation calls it in Chinese.
+fn state(word: &str) -> &str {
+    match word {
+        "good" => either("good", "正常"),
+        "failing" => either("failing", "获取失败"),
+        "refused" => either("refused", "被拒绝"),
+        "missing" => either("missing", "无凭据"),
+        "idle" => either("idle", "空闲"),
+        other => other,
+    }
 }
 
 fn tone(state: &str) -> Option<Tone> {
@@ -119,8 +137,9 @@ fn tone(state: &str) -> Option<Tone> {
 fn leak(account: &str, credential: &Value) -> String {
     let Some(more) = credential["compromised"].as_u64() else { return String::new() };
     let kind = text(&credential["kind"]);
-    format!(
-        "\n{account} {kind}: a token has leaked. New ones that are still to come before it has ended: {more}\n"
+    say!(
+        "\n{account} {kind}: a token has leaked. New ones that are still to come before it has ended: {more}\n",
+        "\n{account} {kind}：凭据已泄露，正在更换，还要更换的次数：{more}\n"
     )
 }
 
@@ -128,16 +147,20 @@ fn leak(account: &str, credential: &Value) -> String {
 fn trouble(account: &str, credential: &Value) -> String {
     let failure = &credential["failure"];
     let Some(message) = failure["message"].as_str() else { return String::new() };
-    let since = credential["failing_since"].as_str().map(|since| format!(" since {since}"));
+    let since = credential["failing_since"].as_str();
+    let since = since.map(|since| say!(" since {since}", "，自 {since}")).unwrap_or_default();
     let kind = text(&credential["kind"]);
     let code = failure["errcode"].as_i64();
     let errcode = code.map(|code| format!("errcode {code}: ")).unwrap_or_default();
-    let mut told = format!("\n{account} {kind}{}: {errcode}{message}\n", since.unwrap_or_default());
+    let mut told = say!(
+        "\n{account} {kind}{since}: {errcode}{message}\n",
+        "\n{account} {kind}{since}：{errcode}{message}\n"
+    );
     if let Some(remedy) = failure["remedy"].as_str() {
         told += &format!("  {remedy}\n");
     }
     if let Some(code) = code {
-        told += &format!("  More: lingpai explain {code}\n");
+        told += &say!("  More: lingpai explain {code}\n", "  详见：lingpai explain {code}\n");
     }
     told
 }
@@ -154,17 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_below_the_table_with_what_to_do() {
-        let accounts = [
-            json!({"account": "wx1", "credentials": [{
-                "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
-                "compromised": 1, "next_at": "2026-11-23T13:45:10Z",
-            }]}),
-            json!({"account": "wx22", "credentials": [{
-                "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
-                "failing_since": "2026-11-23T13:40:00Z",
-                "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},
-            }]}),
-        ];
+        let accounts = two_accounts();
         assert_eq!(
             told(&accounts),
             "\
@@ -179,5 +192,33 @@ wx22 access_token since 2026-11-23T13:40:00Z: errcode 40164: invalid ip
   More: lingpai explain 40164
 "
         );
+        assert_eq!(
+            language::within(Language::Chinese, || told(&accounts)),
+            "\
+账号  凭据          状态    剩余    下一次动作            代数
+wx1   access_token  正常    1h 30m  2026-11-23T13:45:10Z  7
+wx22  access_token  无凭据  -       进行中                0
+
+wx1 access_token：凭据已泄露，正在更换，还要更换的次数：1
+
+wx22 access_token，自 2026-11-23T13:40:00Z：errcode 40164: invalid ip
+  Add it.
+  详见：lingpai explain 40164
+"
+        );
+    }
+
+    fn two_accounts() -> [Value; 2] {
+        [
+            json!({"account": "wx1", "credentials": [{
+                "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
+                "compromised": 1, "next_at": "2026-11-23T13:45:10Z",
+            }]}),
+            json!({"account": "wx22", "credentials": [{
+                "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
+                "failing_since": "2026-11-23T13:40:00Z",
+                "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},
+            }]}),
+        ]
     }
 }

@@ -10,6 +10,7 @@ use crate::commands::account_of;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
+use crate::language::say;
 use crate::output;
 
 /// Longer than one fetch and its lease may take.
@@ -34,11 +35,12 @@ async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Va
     let account = account_of(keeping, config, id).await?;
     let keeper = keeping.keep(&account);
     let token = tokio::time::timeout(PATIENCE, keeper.fresh()).await.map_err(|_| {
-        Error::said(format!(
-            "no token of {id} came in time. Check the way to WeChat, and ask again"
+        Error::said(say!(
+            "no token of {id} came in time. Check the way to WeChat, and ask again",
+            "没有及时取得 {id} 的凭据。请检查到微信的网络，然后重试"
         ))
     })?;
-    let token = token.map_err(|error| Error::said(error.to_string()))?;
+    let token = token.map_err(|error| Error::said(say!("{error}", "没有取得凭据：{error}")))?;
     let left = token.expires_at.since(keeping.clock().now().wall);
     Ok(json!({
         "account": id.as_str(),

@@ -10,10 +10,11 @@ use toml::de::DeValue;
 
 use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Section, name_of, one_of};
+use super::section::{Section, meaning, name_of, one_of};
 use super::settings::duration_within;
 use super::show_duration;
 use super::upstream::of_account;
+use crate::language::{either, say};
 
 const KINDS: [(&str, AccountKind); 3] = [
     ("official-account", AccountKind::OfficialAccount),
@@ -28,13 +29,16 @@ pub(super) fn read(
     base: &Path,
     upstream: &wire::Settings,
 ) -> Option<(Account, Place)> {
-    section.require("id", "the appid: `id = \"wx...\"`");
+    section
+        .require("id", either("say the appid: `id = \"wx...\"`", "请写明 appid：`id = \"wx...\"`"));
     section.require(
         "secret",
-        "where the AppSecret is: `secret = { env = \"NAME\" }` or `secret = { file = \"PATH\" }`",
+        either(
+            "say where the AppSecret is: `secret = { env = \"NAME\" }` or `secret = { file = \"PATH\" }`",
+            "请写明 AppSecret 在哪里：`secret = { env = \"变量名\" }` 或 `secret = { file = \"路径\" }`",
+        ),
     );
-    let id =
-        section.text("id", |text| text.parse::<AccountId>().map_err(|error| error.to_string()));
+    let id = section.text("id", meaning::<AccountId>);
     let secret = secret(section, base);
     let kind = section.text("kind", |text| one_of(&KINDS, text));
     let mode = section.text("mode", |text| one_of(&MODES, text));
@@ -101,11 +105,12 @@ fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
         place = said.place;
     }
     if policy.fetch_deadline <= call_deadline {
-        let what = format!(
-            "`fetch-deadline` ({}) must be longer than `call-deadline` ({}), or a slow call is cut off before it can \
-             say what happened",
-            show_duration(policy.fetch_deadline),
-            show_duration(call_deadline)
+        let what = say!(
+            "`fetch-deadline` ({fetch}) must be longer than `call-deadline` ({call}), or a slow call is cut off before it \
+             can say what happened",
+            "`fetch-deadline`（{fetch}）必须大于 `call-deadline`（{call}），否则较慢的调用还没有结果就会被切断",
+            fetch = show_duration(policy.fetch_deadline),
+            call = show_duration(call_deadline),
         );
         section.mistake(place, what);
     }
@@ -113,7 +118,10 @@ fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
 }
 
 fn refresh(section: &mut Section<'_>) -> Option<Refresh> {
-    const FORMS: &str = "`\"eager\"`, `\"on-demand\"` or `{ idle-after = \"6h\" }`";
+    let forms = either(
+        "write `\"eager\"`, `\"on-demand\"` or `{ idle-after = \"6h\" }`",
+        "请写 `\"eager\"`、`\"on-demand\"` 或 `{ idle-after = \"6h\" }`",
+    );
     let reading = section.reading();
     let value: &Spanned<DeValue<'_>> = section.value("refresh")?;
     let place = Place::File(value.span());
@@ -122,7 +130,11 @@ fn refresh(section: &mut Section<'_>) -> Option<Refresh> {
             let words = [("eager", Refresh::Eager), ("on-demand", Refresh::OnDemand)];
             let picked = words.iter().find(|(name, _)| name == word).map(|(_, refresh)| *refresh);
             if picked.is_none() {
-                reading.mistake(place, format!("`{word}` is not a way to refresh: write {FORMS}"));
+                let what = say!(
+                    "`{word}` is not a way to refresh: {forms}",
+                    "没有 `{word}` 这种刷新方式：{forms}"
+                );
+                reading.mistake(place, what);
             }
             picked
         }
@@ -131,12 +143,17 @@ fn refresh(section: &mut Section<'_>) -> Option<Refresh> {
             let idle = section.text("idle-after", duration_within(Policy::IDLE_TIMES));
             section.end();
             if table.iter().count() == 0 {
-                reading.mistake(place, format!("say when: write {FORMS}"));
+                reading.mistake(place, say!("say when: {forms}", "没有写明何时刷新：{forms}"));
             }
             idle.map(|said| Refresh::IdleAfter(said.value))
         }
         other => {
-            reading.mistake(place, format!("`refresh` is not {}: write {FORMS}", name_of(other)));
+            let what = say!(
+                "`refresh` is not {sort}: {forms}",
+                "`refresh` 不能是{sort}：{forms}",
+                sort = name_of(other)
+            );
+            reading.mistake(place, what);
             None
         }
     }

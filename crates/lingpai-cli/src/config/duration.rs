@@ -2,20 +2,29 @@
 
 use std::time::Duration;
 
-const EXAMPLES: &str = "write a number and a unit, such as 90s, 10m, 2h or 1h 30m";
+use crate::language::say;
 
 /// Reads a span of time. The units are ms, s, m, h and d.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a span of time: {EXAMPLES}");
+    let wrong = || {
+        say!(
+            "`{text}` is not a span of time: write a number and a unit, such as 90s, 10m, 2h or 1h 30m",
+            "`{text}` 不是时长：请写数字加单位，如 90s、10m、2h 或 1h 30m"
+        )
+    };
+    let lacks_unit = || {
+        say!(
+            "`{text}` lacks a unit: write a number and a unit, such as 90s, 10m, 2h or 1h 30m",
+            "`{text}` 缺少单位：请写数字加单位，如 90s、10m、2h 或 1h 30m"
+        )
+    };
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {
         return Err(wrong());
     }
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(|| format!("`{text}` lacks a unit: {EXAMPLES}"))?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(lacks_unit)?;
         let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
         rest = rest[digits..].trim_start();
         let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());

@@ -7,8 +7,9 @@ use std::time::Duration;
 use lingpai_server::gateway::Settings;
 use lingpai_wechat::wire;
 
-use super::section::Section;
+use super::section::{Section, meaning};
 use super::settings::duration_within;
+use crate::language::say;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_mins(10);
@@ -53,9 +54,9 @@ pub(super) fn read(
     ] {
         set(to, section.count(key).map(|said| NonZeroU32::new(said.value)));
     }
-    set(&mut rules.denied, section.list("denied-paths", parse));
-    set(&mut rules.real_tokens_from, section.list("real-tokens-from", parse));
-    set(&mut rules.passers_from, section.list("passers-from", parse));
+    set(&mut rules.denied, section.list("denied-paths", meaning));
+    set(&mut rules.real_tokens_from, section.list("real-tokens-from", meaning));
+    set(&mut rules.passers_from, section.list("passers-from", meaning));
     section.end();
     enabled.then_some(settings)
 }
@@ -66,10 +67,6 @@ fn set<T>(to: &mut T, said: Option<T>) {
     }
 }
 
-fn parse<T: std::str::FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
-}
-
 /// The beginning of a path: `/wechat`.
 fn parse_mount(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
@@ -77,14 +74,20 @@ fn parse_mount(text: &str) -> Result<String, String> {
     let parts = text.strip_prefix('/');
     match parts.is_some_and(|parts| parts.split('/').all(is_part)) {
         true => Ok(text.to_owned()),
-        false => Err(format!("`{text}` is not the beginning of a path: write it like `/wechat`")),
+        false => Err(say!(
+            "`{text}` is not the beginning of a path: write it like `/wechat`",
+            "`{text}` 不是路径前缀：请写成 `/wechat` 的样子"
+        )),
     }
 }
 
 /// A number of bytes: `500KiB`, `64MiB`, `1GiB`.
 fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || {
-        format!("`{text}` is not a size: write a number and a unit, such as 500KiB, 64MiB or 1GiB")
+        say!(
+            "`{text}` is not a size: write a number and a unit, such as 500KiB, 64MiB or 1GiB",
+            "`{text}` 不是大小：请写数字加单位，如 500KiB、64MiB 或 1GiB"
+        )
     };
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
     let unit: u64 = match unit.trim_start() {

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lingpai_core::Network;
-use lingpai_core::network::InvalidNetwork;
 use lingpai_server::{Address, Identity, Proxies, Surface, Tell};
 
 use super::DEFAULT_LISTEN;
 use super::mistake::Place;
-use super::section::{Said, Section, one_of};
+use super::section::{Said, Section, meaning, one_of};
 use super::settings::duration_within;
+use super::unreadable;
+use crate::language::{either, say};
 
 /// Longer, and whoever restarts the server takes it to hang.
 const LONGEST_DRAIN: Duration = Duration::from_mins(5);
@@ -48,7 +49,7 @@ impl Listen {
 
 pub(super) fn read(root: &mut Section<'_>, base: &Path, argument: Option<SocketAddr>) -> Listen {
     let parse = |text: &str| parse(text, base);
-    let said = root.texts("listen", parse);
+    let said = root.texts("listen", parse).filter(|list| !list.is_empty());
     let admin = root.texts("admin-listen", parse).unwrap_or_default();
     let plain_text = root.flag("allow-plain-text").is_some_and(|said| said.value);
     let proxies = proxies(root);
@@ -69,10 +70,11 @@ pub(super) fn read(root: &mut Section<'_>, base: &Path, argument: Option<SocketA
                 root.mistake(place.clone(), open_plain_text(*addr));
             }
             _ if said[..at].iter().any(|other| clash(&other.value, value)) => {
-                root.mistake(
-                    place.clone(),
-                    format!("{value} stands here twice: remove one of them"),
+                let what = say!(
+                    "{value} stands here twice: remove one of them",
+                    "{value} 写了两次：请删去一个"
                 );
+                root.mistake(place.clone(), what);
             }
             _ => {}
         }
@@ -98,16 +100,21 @@ fn parse(text: &str, base: &Path) -> Result<Address, String> {
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     local.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("`{text}` is not an address: write IP:PORT, such as {DEFAULT_LISTEN}, or 0.0.0.0:8700 for all")
+        say!(
+            "`{text}` is not an address: write IP:PORT, such as {DEFAULT_LISTEN}, or 0.0.0.0:8700 for all",
+            "`{text}` 不是监听地址：请写 IP:端口，如 {DEFAULT_LISTEN}；监听所有地址写 0.0.0.0:8700"
+        )
     })
 }
 
 fn open_plain_text(addr: SocketAddr) -> String {
-    format!(
+    say!(
         "other machines reach {addr}, and tokens and keys would travel there in plain text. Encrypt it with `https://{addr}` \
-         and a certificate in `[tls]`, listen on 127.0.0.1:{} and put a TLS proxy before it, or say `allow-plain-text = true` \
-         if the network is yours",
-        addr.port()
+         and a certificate in `[tls]`, listen on 127.0.0.1:{port} and put a TLS proxy before it, or say \
+         `allow-plain-text = true` if the network is yours",
+        "其他机器可以访问 {addr}，凭据与密钥会以明文传输。请改为 `https://{addr}` 并在 `[tls]` 中配置证书；或监听 \
+         127.0.0.1:{port}，在前面放一个 TLS 代理；如果是自有网络，也可以写 `allow-plain-text = true`",
+        port = addr.port()
     )
 }
 
@@ -122,9 +129,7 @@ fn clash(one: &Address, other: &Address) -> bool {
 }
 
 fn proxies(root: &mut Section<'_>) -> Proxies {
-    let network =
-        |text: &str| text.parse::<Network>().map_err(|error: InvalidNetwork| error.to_string());
-    let trusted = root.texts("trusted-proxies", network);
+    let trusted = root.list("trusted-proxies", meaning::<Network>).unwrap_or_default();
     let tell = root.text("client-address", |text| {
         let ways = [
             ("x-forwarded-for", Tell::XForwardedFor),
@@ -133,18 +138,22 @@ fn proxies(root: &mut Section<'_>) -> Proxies {
         ];
         one_of(&ways, text)
     });
-    if let (None, Some(said)) = (&trusted, &tell) {
-        let what =
-            "nobody is believed, so it makes no difference: name the proxies in `trusted-proxies`";
+    if let Some(said) = tell.as_ref().filter(|_| trusted.is_empty()) {
+        let what = either(
+            "nobody is believed, so it makes no difference: name the proxies in `trusted-proxies`",
+            "没有受信任的代理，写了也不起作用：请在 `trusted-proxies` 中列出代理",
+        );
         root.mistake(said.place.clone(), what);
     }
-    let trusted = trusted.into_iter().flatten().map(|said| said.value).collect();
     Proxies::new(trusted, tell.map(|said| said.value).unwrap_or_default())
 }
 
 /// What is shown on the encrypted addresses, if that can be told.
 fn identity(root: &mut Section<'_>, base: &Path, addresses: &[Said<Address>]) -> Option<Identity> {
-    const FORM: &str = "write `[tls]`, and below it `certificate = \"PATH\"` and `key = \"PATH\"`";
+    let form = either(
+        "write `[tls]`, and below it `certificate = \"PATH\"` and `key = \"PATH\"`",
+        "请写 `[tls]`，并在它下面写 `certificate = \"路径\"` 与 `key = \"路径\"`",
+    );
     let reading = root.reading();
     let (table, span) = root.table("tls", "certificate = \"server.pem\"");
     let mut section = Section::new(reading, table, span, Some("LINGPAI_TLS_"));
@@ -157,28 +166,31 @@ fn identity(root: &mut Section<'_>, base: &Path, addresses: &[Said<Address>]) ->
         (None, None) => {
             let place = client_ca.map(|said| said.place);
             if let Some(place) = place.or(encrypted.map(|said| said.place.clone())) {
-                root.mistake(place, format!("a certificate to show is missing: {FORM}"));
+                let what =
+                    say!("a certificate to show is missing: {form}", "缺少要出示的证书：{form}");
+                root.mistake(place, what);
             }
             return None;
         }
         (Some(one), None) | (None, Some(one)) => {
-            root.mistake(one.place, format!("a certificate and its key go together: {FORM}"));
+            let what =
+                say!("a certificate and its key go together: {form}", "证书与私钥必须成对：{form}");
+            root.mistake(one.place, what);
             return None;
         }
     };
     if encrypted.is_none() {
-        let what = "it would be shown nowhere: begin an address in `listen` with `https://`, such as `https://0.0.0.0:8700`";
+        let what = either(
+            "it would be shown nowhere: begin an address in `listen` with `https://`, such as `https://0.0.0.0:8700`",
+            "证书无处可用：请让 `listen` 中的某个地址以 `https://` 开头，如 `https://0.0.0.0:8700`",
+        );
         root.mistake(certificate.place, what);
         return None;
     }
     let text = |file: &Said<PathBuf>| match reading.file(&file.value) {
         Ok(text) => Some(text),
         Err(error) => {
-            let what = format!(
-                "the file {} cannot be read: {error}. Check that it exists and that Lingpai may read it",
-                file.value.display()
-            );
-            root.mistake(file.place.clone(), what);
+            root.mistake(file.place.clone(), unreadable(&file.value, &error));
             None
         }
     };
@@ -192,7 +204,12 @@ fn identity(root: &mut Section<'_>, base: &Path, addresses: &[Said<Address>]) ->
                 (lingpai_server::Error::ClientCa(_), Some(client_ca)) => client_ca,
                 _ => &certificate,
             };
-            root.mistake(file.place.clone(), format!("{error} ({})", file.value.display()));
+            let what = say!(
+                "{error} ({path})",
+                "文件 {path} 不能用：{error}",
+                path = file.value.display()
+            );
+            root.mistake(file.place.clone(), what);
             None
         }
     }
@@ -315,7 +332,7 @@ mod tests {
                  `forwarded`?"
                     .to_owned(),
             ),
-            ("drain = \"1h\"", "1:9: must lie between 0s and 5m".to_owned()),
+            ("drain = \"1h\"", "1:9: `1h` will not do: it must lie between 0s and 5m".to_owned()),
         ] {
             assert_eq!(mistakes(text), [format!("lingpai.toml:{mistake}")], "{text}");
         }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::language::{either, say};
+
 /// Everything that is wrong with one configuration, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Mistakes {
@@ -28,6 +30,13 @@ pub(crate) enum Place {
     Elsewhere(String),
 }
 
+impl Place {
+    /// In the environment variable of this name.
+    pub(crate) fn variable(name: &str) -> Self {
+        Self::Elsewhere(say!("the environment variable {name}", "环境变量 {name}"))
+    }
+}
+
 impl Mistakes {
     /// All of them, sorted by place. What was said elsewhere comes last.
     pub(crate) fn new(file: String, text: &str, mut list: Vec<Mistake>) -> Self {
@@ -41,15 +50,23 @@ impl Mistakes {
     /// The same, said of a configuration that was changed while another is in force.
     pub(crate) fn after_a_change(&self) -> String {
         let mut text = String::new();
-        let _ = self.write_all(&mut text, "The one before it stays in force"); // A text takes everything.
+        let consequence = either("The one before it stays in force", "之前的配置继续有效");
+        let _ = self.write_all(&mut text, consequence); // A text takes everything.
         text
     }
 
     fn write_all(&self, f: &mut impl fmt::Write, consequence: &str) -> fmt::Result {
-        match self.list.len() {
-            1 => writeln!(f, "the configuration has a mistake. {consequence}")?,
-            many => writeln!(f, "the configuration has {many} mistakes. {consequence}")?,
-        }
+        let head = match self.list.len() {
+            1 => say!(
+                "the configuration has a mistake. {consequence}",
+                "配置有一处错误。{consequence}"
+            ),
+            many => say!(
+                "the configuration has {many} mistakes. {consequence}",
+                "配置有 {many} 处错误。{consequence}"
+            ),
+        };
+        writeln!(f, "{head}")?;
         for mistake in &self.list {
             writeln!(f)?;
             self.write(f, mistake)?;
@@ -59,14 +76,17 @@ impl Mistakes {
     }
 
     fn write(&self, f: &mut impl fmt::Write, mistake: &Mistake) -> fmt::Result {
+        let what = &mistake.what;
         let span = match &mistake.place {
-            Place::Elsewhere(place) => return write!(f, "{place}: {}", mistake.what),
+            Place::Elsewhere(place) => {
+                return f.write_str(&say!("{place}: {what}", "{place}：{what}"));
+            }
             Place::File(span) => span,
         };
         let spot = Spot::of(&self.text, span);
         let Spot { line, column, .. } = spot;
         let gutter = " ".repeat(line.to_string().len());
-        writeln!(f, "{}:{line}:{column}: {}", self.file, mistake.what)?;
+        writeln!(f, "{}:{line}:{column}: {what}", self.file)?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{line} | {}", spot.shown)?;
         write!(f, "{gutter} | {}{}", " ".repeat(column - 1), "^".repeat(spot.width))
@@ -75,7 +95,7 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_all(f, "Nothing was started")
+        self.write_all(f, either("Nothing was started", "没有启动任何东西"))
     }
 }
 

@@ -22,9 +22,9 @@ mod upstream;
 mod upstream_tests;
 
 use std::cell::RefCell;
-use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::{io, mem};
 
 use lingpai_core::{Account, AccountId};
 use lingpai_server::gateway::Settings as Gateway;
@@ -40,10 +40,20 @@ pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
+use crate::language::{either, say};
 
 /// The environment of this process.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// What is said of a file that the configuration names and that cannot be read.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    say!(
+        "the file {path} cannot be read: {error}. Check that it exists and that Lingpai may read it",
+        "无法读取文件 {path}：{error}。请检查它是否存在，Lingpai 是否有权读取",
+        path = path.display()
+    )
 }
 
 /// The file that is read if none is named.
@@ -164,29 +174,40 @@ impl Config {
     /// What it comes to, in a few lines.
     pub(crate) fn summary(&self) -> String {
         let file = match &self.file {
-            Some(file) => format!("{} is fine", file.display()),
-            None => {
-                format!("there is no {DEFAULT_FILE}; these are the defaults and the environment")
-            }
+            Some(file) => say!("{path} is fine", "{path} 没有错误", path = file.display()),
+            None => say!(
+                "there is no {DEFAULT_FILE}; these are the defaults and the environment",
+                "没有 {DEFAULT_FILE}；以下为默认值与环境变量"
+            ),
         };
         let store = match &self.store {
-            StoreAt::Memory => "in memory, gone when the server ends".to_owned(),
+            StoreAt::Memory => {
+                either("in memory, gone when the server ends", "内存，进程结束即消失").to_owned()
+            }
             StoreAt::Sqlite { path, .. } => path.display().to_string(),
             StoreAt::Redis { address, .. } => address.to_string(),
         };
         let upstream = self.upstream.hosts.first();
-        let upstream = upstream.map_or("WeChat's own hosts".to_owned(), ToString::to_string);
+        let upstream = upstream.map_or_else(
+            || either("WeChat's own hosts", "微信官方域名").to_owned(),
+            ToString::to_string,
+        );
         let accounts: Vec<_> = self.accounts.iter().map(|account| account.id.as_str()).collect();
-        let accounts =
-            if accounts.is_empty() { "those in the store".to_owned() } else { accounts.join(", ") };
+        let accounts = match accounts.as_slice() {
+            [] => either("those in the store", "存储中的账号").to_owned(),
+            accounts => accounts.join(", "),
+        };
         let listen: Vec<_> =
             self.listen.addresses.iter().map(|(address, _)| address.to_string()).collect();
         let listen = listen.join(", ");
         let proxy = &self.upstream.proxy;
-        let proxy =
-            proxy.as_ref().map(|proxy| format!("  proxy     {proxy}\n")).unwrap_or_default();
-        format!(
-            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n{proxy}  accounts  {accounts}\n"
+        let proxy = proxy
+            .as_ref()
+            .map(|proxy| say!("  proxy     {proxy}\n", "  代理      {proxy}\n"))
+            .unwrap_or_default();
+        say!(
+            "{file}\n  listen    {listen}\n  store     {store}\n  upstream  {upstream}\n{proxy}  accounts  {accounts}\n",
+            "{file}\n  监听地址  {listen}\n  存储      {store}\n  微信地址  {upstream}\n{proxy}  账号      {accounts}\n"
         )
     }
 
@@ -208,7 +229,12 @@ impl Config {
         } else {
             for error in errors {
                 let place = Place::File(error.span().unwrap_or(0..0));
-                reading.mistake(place, format!("this is not TOML: {}", error.message()));
+                let what = say!(
+                    "this is not TOML: {why}",
+                    "不符合 TOML 语法：{why}",
+                    why = error.message()
+                );
+                reading.mistake(place, what);
             }
             None
         };

@@ -8,6 +8,8 @@ use toml::de::DeValue;
 
 use super::mistake::Place;
 use super::section::{Reading, Section, name_of};
+use super::unreadable;
+use crate::language::{either, say};
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,25 +28,35 @@ impl Reference {
         value: &'a Spanned<DeValue<'a>>,
     ) -> Option<Self> {
         let place = Place::File(value.span());
-        let forms = format!("`{key} = {{ env = \"NAME\" }}` or `{key} = {{ file = \"PATH\" }}`");
+        let forms = say!(
+            "`{key} = {{ env = \"NAME\" }}` or `{key} = {{ file = \"PATH\" }}`",
+            "`{key} = {{ env = \"变量名\" }}` 或 `{key} = {{ file = \"路径\" }}`"
+        );
         let table = match value.get_ref() {
             DeValue::Table(table) => table,
             DeValue::String(_) => {
-                let what = format!(
+                let what = say!(
                     "a secret must not stand in this file, which is copied, backed up and shown to people. Put \
-                     it into an environment variable or into a file that only Lingpai can read, and write {forms}"
+                     it into an environment variable or into a file that only Lingpai can read, and write {forms}",
+                    "配置文件会被复制、备份、给别人看，密钥不能直接写在里面。请把它放进环境变量，或只有 Lingpai 能读取的文件，\
+                     然后写 {forms}"
                 );
                 reading.mistake(place, what);
                 return None;
             }
             other => {
-                reading.mistake(place, format!("`{key}` is not {}: write {forms}", name_of(other)));
+                let what = say!(
+                    "`{key}` is not {sort}: write {forms}",
+                    "`{key}` 不能是{sort}：请写 {forms}",
+                    sort = name_of(other)
+                );
+                reading.mistake(place, what);
                 return None;
             }
         };
         let mut section = Section::new(reading, Some(table), value.span(), None);
         let not_empty = |text: &str| match text {
-            "" => Err("must not be empty".to_owned()),
+            "" => Err(either("must not be empty", "不能为空").to_owned()),
             text => Ok(text.to_owned()),
         };
         let variable = section.text("env", not_empty);
@@ -55,12 +67,18 @@ impl Reference {
             (Some(variable), None) => Some(Self::Variable(variable.value)),
             (None, Some(file)) => Some(Self::File(file.value)),
             (Some(_), Some(_)) => {
-                reading.mistake(place, format!("say where the secret is in one way only: {forms}"));
+                let what = say!(
+                    "say where the secret is in one way only: {forms}",
+                    "密钥的位置只能写一种：{forms}"
+                );
+                reading.mistake(place, what);
                 None
             }
             (None, None) => {
                 if !is_said {
-                    reading.mistake(place, format!("say where the secret is: {forms}"));
+                    let what =
+                        say!("say where the secret is: {forms}", "请写明密钥在哪里：{forms}");
+                    reading.mistake(place, what);
                 }
                 None
             }
@@ -72,19 +90,18 @@ impl Reference {
         let (text, origin) = match self {
             Self::Variable(name) => {
                 let text = (reading.environment)(name).ok_or_else(|| {
-                    format!("the environment variable {name} is not set. Set it where Lingpai is started")
+                    say!(
+                        "the environment variable {name} is not set. Set it where Lingpai is started",
+                        "没有设置环境变量 {name}。请在启动 Lingpai 的地方设置它"
+                    )
                 })?;
-                (Secret::from(text), format!("the environment variable {name}"))
+                (Secret::from(text), say!("the environment variable {name}", "环境变量 {name}"))
             }
             Self::File(path) => {
                 let path = base.join(path);
-                let text = reading.file(&path).map_err(|error| {
-                    format!(
-                        "the file {} cannot be read: {error}. Check that it exists and that Lingpai may read it",
-                        path.display()
-                    )
-                })?;
-                (Secret::from(text), format!("the file {}", path.display()))
+                let text = reading.file(&path).map_err(|error| unreadable(&path, &error))?;
+                let origin = say!("the file {path}", "文件 {path}", path = path.display());
+                (Secret::from(text), origin)
             }
         };
         bare(&text, &origin)
@@ -95,11 +112,15 @@ impl Reference {
 pub(crate) fn bare(text: &Secret, origin: &str) -> Result<Secret, String> {
     let secret = text.expose().trim();
     if secret.is_empty() {
-        return Err(format!("{origin} is empty. Put the secret into it"));
+        return Err(say!(
+            "{origin} is empty. Put the secret into it",
+            "{origin}：内容为空。请把密钥放进去"
+        ));
     }
     if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!(
-            "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it"
+        return Err(say!(
+            "{origin} holds more than a secret: blanks or line breaks. Leave nothing but the secret in it",
+            "{origin}：除了密钥还有空白或换行。请只保留密钥本身"
         ));
     }
     Ok(Secret::from(secret))

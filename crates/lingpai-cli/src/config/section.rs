@@ -1,15 +1,18 @@
 //! Reading one table of the file, key by key, and taking note of everything that is wrong with it.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Files;
 use super::mistake::{Mistake, Place};
+use crate::language::{either, say};
 
 /// The environment: a name in, its value out.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -79,13 +82,16 @@ impl<'a> Section<'a> {
     ) -> Option<Said<T>> {
         let read = |value: &DeValue<'_>| match value {
             DeValue::String(text) => parse(text),
-            other => Err(format!("`{key}` is a text in quotes, not {}", name_of(other))),
+            other => Err(say!(
+                "`{key}` is a text in quotes, not {sort}",
+                "`{key}` 应为带引号的字符串，而不是{sort}",
+                sort = name_of(other)
+            )),
         };
         self.read(key, read, &parse)
     }
 
-    /// A text or a list of texts, of each of which `parse` makes something; between commas in a variable. An empty list is
-    /// as good as none.
+    /// A text or a list of texts, of each of which `parse` makes something; between commas in a variable.
     pub(crate) fn texts<T>(
         &mut self,
         key: &'static str,
@@ -94,17 +100,17 @@ impl<'a> Section<'a> {
         let read = |value: &Spanned<DeValue<'_>>| {
             let outcome = match value.get_ref() {
                 DeValue::String(text) => parse(text),
-                other => Err(format!(
-                    "`{key}` is a text in quotes or a list of them, not {}",
-                    name_of(other)
+                other => Err(say!(
+                    "`{key}` is a text in quotes or a list of them, not {sort}",
+                    "`{key}` 应为带引号的字符串，或由它们组成的列表，而不是{sort}",
+                    sort = name_of(other)
                 )),
             };
             self.noted(Place::File(value.span()), outcome)
         };
-        let in_file = self.peek(key).and_then(|value| match value.get_ref() {
-            DeValue::Array(list) if list.is_empty() => None,
-            DeValue::Array(list) => Some(list.iter().filter_map(read).collect()),
-            _ => Some(read(value).into_iter().collect()),
+        let in_file = self.peek(key).map(|value| match value.get_ref() {
+            DeValue::Array(list) => list.iter().filter_map(read).collect(),
+            _ => read(value).into_iter().collect(),
         });
         let overridden = self.variable(key).map(|(place, text)| {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -133,9 +139,10 @@ impl<'a> Section<'a> {
         match value.get_ref() {
             DeValue::Table(table) => (Some(table), value.span()),
             other => {
-                let what = format!(
-                    "`{key}` is a table, not {}: write `[{key}]` and `{example}` below it",
-                    name_of(other)
+                let what = say!(
+                    "`{key}` is a table, not {sort}: write `[{key}]` and `{example}` below it",
+                    "`{key}` 应为表，而不是{sort}：请写 `[{key}]`，并在它下面写 `{example}`",
+                    sort = name_of(other)
                 );
                 self.reading.mistake(Place::File(value.span()), what);
                 (None, value.span())
@@ -147,10 +154,19 @@ impl<'a> Section<'a> {
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<Said<bool>> {
         let read = |value: &DeValue<'_>| match value {
             DeValue::Boolean(flag) => Ok(*flag),
-            other => Err(format!("`{key}` is true or false, not {}", name_of(other))),
+            other => Err(say!(
+                "`{key}` is true or false, not {sort}",
+                "`{key}` 应为 true 或 false，而不是{sort}",
+                sort = name_of(other)
+            )),
         };
         let parse = |text: &str| {
-            text.parse().map_err(|_| format!("`{key}` is true or false, not `{text}`"))
+            text.parse().map_err(|_| {
+                say!(
+                    "`{key}` is true or false, not `{text}`",
+                    "`{key}` 应为 true 或 false，而不是 `{text}`"
+                )
+            })
         };
         self.read(key, read, parse)
     }
@@ -159,19 +175,28 @@ impl<'a> Section<'a> {
     pub(crate) fn count(&mut self, key: &'static str) -> Option<Said<u32>> {
         let parse = |text: &str| match text.parse() {
             Ok(count) if count > 0 => Ok(count),
-            _ => Err(format!("`{key}` is a whole number from 1 to {}", u32::MAX)),
+            _ => Err(say!(
+                "`{key}` is a whole number from 1 to {most}",
+                "`{key}` 应为 1 到 {most} 的整数",
+                most = u32::MAX
+            )),
         };
         let read = |value: &DeValue<'_>| match value {
             DeValue::Integer(number) if number.radix() == 10 => parse(number.as_str()),
-            other => Err(format!("`{key}` is a whole number, not {}", name_of(other))),
+            other => Err(say!(
+                "`{key}` is a whole number, not {sort}",
+                "`{key}` 应为整数，而不是{sort}",
+                sort = name_of(other)
+            )),
         };
         self.read(key, read, parse)
     }
 
-    /// Takes note of it if a key is missing.
-    pub(crate) fn require(&self, key: &str, wanted: &str) {
+    /// Takes note of it if a key is missing; `remedy` says what to write.
+    pub(crate) fn require(&self, key: &str, remedy: &str) {
         if !self.table.is_some_and(|table| table.iter().any(|(name, _)| name.get_ref() == key)) {
-            self.reading.mistake(self.place.clone(), format!("`{key}` is missing: say {wanted}"));
+            let what = say!("`{key}` is missing: {remedy}", "缺少 `{key}`：{remedy}");
+            self.reading.mistake(self.place.clone(), what);
         }
     }
 
@@ -181,10 +206,15 @@ impl<'a> Section<'a> {
             let name = key.get_ref();
             if !self.known.contains(&name.as_ref()) {
                 let what = match suggestion(name, &self.known) {
-                    Some(meant) => format!("`{name}` is not a setting. Did you mean `{meant}`?"),
-                    None => {
-                        format!("`{name}` is not a setting here. There are {}", listed(&self.known))
-                    }
+                    Some(meant) => say!(
+                        "`{name}` is not a setting. Did you mean `{meant}`?",
+                        "没有 `{name}` 这个设置。是不是想写 `{meant}`？"
+                    ),
+                    None => say!(
+                        "`{name}` is not a setting here. There are {known}",
+                        "这里没有 `{name}` 这个设置。可用的有 {known}",
+                        known = listed(&self.known)
+                    ),
                 };
                 self.reading.mistake(Place::File(key.span()), what);
             }
@@ -225,7 +255,7 @@ impl<'a> Section<'a> {
         let prefix = self.variables.as_ref()?;
         let name = format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_"));
         let text = (self.reading.environment)(&name).filter(|text| !text.is_empty())?;
-        Some((Place::Elsewhere(format!("the environment variable {name}")), text))
+        Some((Place::variable(&name), text))
     }
 
     fn noted<T>(&self, place: Place, outcome: Result<T, String>) -> Option<Said<T>> {
@@ -242,12 +272,12 @@ impl<'a> Section<'a> {
 /// What a person calls this sort of value.
 pub(crate) fn name_of(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+        DeValue::String(_) => either("a text", "字符串"),
+        DeValue::Integer(_) | DeValue::Float(_) => either("a number", "数字"),
+        DeValue::Boolean(_) => either("true or false", "布尔值"),
+        DeValue::Datetime(_) => either("a date", "日期"),
+        DeValue::Array(_) => either("a list", "列表"),
+        DeValue::Table(_) => either("a table", "表"),
     }
 }
 
@@ -257,10 +287,24 @@ pub(crate) fn one_of<T: Copy>(choices: &[(&'static str, T)], text: &str) -> Resu
         return Ok(*choice);
     }
     let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    let all = listed(&names);
     Err(match suggestion(text, &names) {
-        Some(meant) => format!("`{text}` is none of {}. Did you mean `{meant}`?", listed(&names)),
-        None => format!("`{text}` is none of {}", listed(&names)),
+        Some(meant) => say!(
+            "`{text}` is none of {all}. Did you mean `{meant}`?",
+            "没有 `{text}` 这个值，可用的有 {all}。是不是想写 `{meant}`？"
+        ),
+        None => say!("`{text}` is none of {all}", "没有 `{text}` 这个值，可用的有 {all}"),
     })
+}
+
+/// What a text means, or in words why it means nothing.
+pub(crate) fn meaning<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| foreign(&error))
+}
+
+/// The words of a crate that speaks only English.
+pub(crate) fn foreign(error: &impl Display) -> String {
+    say!("{error}", "这个值不能用：{error}")
 }
 
 /// What somebody may have meant who knows the thing by another name.
@@ -290,7 +334,9 @@ fn suggestion(name: &str, known: &[&'static str]) -> Option<&'static str> {
 fn listed(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, rest)) if !rest.is_empty() => {
+            say!("{rest} and {last}", "{rest} 和 {last}", rest = rest.join(either(", ", "、")))
+        }
         _ => quoted.concat(),
     }
 }

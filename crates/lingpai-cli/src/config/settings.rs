@@ -14,8 +14,9 @@ use toml::de::{DeTable, DeValue};
 use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Reading, Said, Section, one_of};
+use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, gateway, listen, upstream};
+use crate::language::{either, say};
 
 pub(super) fn read(
     reading: &Reading<'_>,
@@ -42,7 +43,7 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Redis(RedisAddress),
     }
     let key = master_key(root, base);
-    let password = root.value("store-password");
+    let password = store_password(root, base);
     let parse = |text: &str| match text.split_once(':') {
         Some(("memory", "")) => Ok(Named::Memory),
         Some(("sqlite", path)) if !path.is_empty() => Ok(Named::Sqlite(PathBuf::from(path))),
@@ -50,10 +51,10 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
             text.parse().map(Named::Redis).map_err(|error: StoreError| error.to_string())
         }
         // It may be the mistyped URL of a Redis, with its password.
-        _ => Err(format!(
-            "`{}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or \
-             `memory:`",
-            if text.contains('@') { "***" } else { text }
+        _ => Err(say!(
+            "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
+            "`{text}` 不是存储：请写 `sqlite:路径`，如 `sqlite:lingpai.db`，或写 `redis://主机:端口`、`memory:`",
+            text = if text.contains('@') { "***" } else { text }
         )),
     };
     let (address, place) = match root.text("store", parse) {
@@ -65,31 +66,31 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Some(Said { value: Named::Redis(address), place }) => (address.relative_to(base), place),
     };
     if address.has_password() && matches!(place, Place::File(_)) {
-        let what = "a password must not stand in this file, which is copied, backed up and shown to people. Leave it out of \
-                    the URL, and write `store-password = { env = \"NAME\" }` or `{ file = \"PATH\" }`";
+        let what = either(
+            "a password must not stand in this file, which is copied, backed up and shown to people. Leave it out of the \
+             URL, and write `store-password = { env = \"NAME\" }` or `{ file = \"PATH\" }`",
+            "密码不能写在这个文件里：它会被复制、备份、给别人看。请从地址中去掉，改写 `store-password = { env = \"名称\" }` 或 \
+             `{ file = \"路径\" }`",
+        );
         root.mistake(place, what);
     }
-    let address = match store_password(root, base, password) {
+    let address = match password {
         Some(password) => address.with_password(password),
         None => address,
     };
     StoreAt::Redis { address, key }
 }
 
-fn store_password(
-    root: &Section<'_>,
-    base: &Path,
-    value: Option<&Spanned<DeValue<'_>>>,
-) -> Option<Secret> {
+fn store_password(root: &mut Section<'_>, base: &Path) -> Option<Secret> {
     const VARIABLE: &str = "LINGPAI_STORE_PASSWORD";
     let reading = root.reading();
-    let (reference, place) = match value {
+    let (reference, place) = match root.value("store-password") {
         Some(value) => {
             (Reference::read(reading, "store-password", value)?, Place::File(value.span()))
         }
         None => {
             (reading.environment)(VARIABLE).filter(|text| !text.is_empty())?;
-            let place = Place::Elsewhere(format!("the environment variable {VARIABLE}"));
+            let place = Place::variable(VARIABLE);
             (Reference::Variable(VARIABLE.to_owned()), place)
         }
     };
@@ -114,11 +115,11 @@ fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {
     };
     let place = match value {
         Some(value) => Place::File(value.span()),
-        None => Place::Elsewhere(format!("the environment variable {variable}")),
+        None => Place::variable(&variable),
     };
     let from = variable.clone();
     let fetched = Reference::Variable(variable).fetch(base, reading);
-    let parse = |text: Secret| MasterKey::parse(text.expose()).map_err(|error| error.to_string());
+    let parse = |text: Secret| MasterKey::parse(text.expose()).map_err(|error| foreign(&error));
     match fetched.and_then(parse) {
         Ok(key) => KeySource::Given { key, from },
         Err(what) => {
@@ -136,7 +137,10 @@ pub(super) fn duration_within(
         time if bounds.contains(&time) => Ok(time),
         _ => {
             let (least, most) = (show_duration(*bounds.start()), show_duration(*bounds.end()));
-            Err(format!("`{text}` will not do: it must lie between {least} and {most}"))
+            Err(say!(
+                "`{text}` will not do: it must lie between {least} and {most}",
+                "`{text}` 超出范围：必须在 {least} 到 {most} 之间"
+            ))
         }
     }
 }
@@ -170,19 +174,18 @@ fn parse_level(text: &str) -> Result<String, String> {
     if text.split(',').all(is_directive) {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "`{text}` is not a level: write error, warn, info, debug or trace, or a filter such as `info,lingpai_wechat=debug`"
+        Err(say!(
+            "`{text}` is not a level: write error, warn, info, debug or trace, or a filter such as `info,lingpai_wechat=debug`",
+            "`{text}` 不是日志级别：请写 error、warn、info、debug 或 trace，或 `info,lingpai_wechat=debug` 这样的过滤规则"
         ))
     }
 }
 
 fn accounts(root: &mut Section<'_>, base: &Path, upstream: &wire::Settings) -> Vec<Account> {
-    const FORM: &str = "write `[[account]]` before the settings of each account";
     let reading = root.reading();
     let Some(value) = root.value("account") else { return Vec::new() };
     let DeValue::Array(list) = value.get_ref() else {
-        reading
-            .mistake(Place::File(value.span()), format!("`account` is a list of tables: {FORM}"));
+        reading.mistake(Place::File(value.span()), accounts_are_tables());
         return Vec::new();
     };
     let mut accounts: Vec<Account> = Vec::new();
@@ -191,14 +194,24 @@ fn accounts(root: &mut Section<'_>, base: &Path, upstream: &wire::Settings) -> V
             continue;
         };
         if accounts.iter().any(|other| other.id == account.id) {
-            let what =
-                format!("the account {} stands in this file twice: remove one of them", account.id);
+            let what = say!(
+                "the account {id} stands in this file twice: remove one of them",
+                "账号 {id} 在这个文件里写了两次：请删去一个",
+                id = account.id
+            );
             reading.mistake(id_place, what);
         } else {
             accounts.push(account);
         }
     }
     accounts
+}
+
+fn accounts_are_tables() -> &'static str {
+    either(
+        "`account` is a list of tables: write `[[account]]` before the settings of each account",
+        "`account` 是由表组成的列表：请在每个账号的设置前写 `[[account]]`",
+    )
 }
 
 fn read_account<'a>(
@@ -208,8 +221,7 @@ fn read_account<'a>(
     upstream: &wire::Settings,
 ) -> Option<(Account, Place)> {
     let DeValue::Table(table) = entry.get_ref() else {
-        let what = "`account` is a list of tables: write `[[account]]` before the settings of each account";
-        reading.mistake(Place::File(entry.span()), what);
+        reading.mistake(Place::File(entry.span()), accounts_are_tables());
         return None;
     };
     let mut section = Section::new(reading, Some(table), entry.span(), None);

@@ -10,8 +10,10 @@ use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities, Guard};
 
 use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Environment, Reading, Said, Section};
+use super::section::{Environment, Reading, Said, Section, meaning};
 use super::settings::duration_within;
+use super::unreadable;
+use crate::language::{either, say};
 
 const MIN_DEADLINE: Duration = Duration::from_millis(100);
 const MAX_DEADLINE: Duration = Duration::from_mins(1);
@@ -23,7 +25,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
 
 pub(super) fn read(root: &mut Section<'_>, base: &Path) -> wire::Settings {
     let default = wire::Deadlines::default();
-    let host = root.text("upstream", told::<BaseUrl>).map(|said| said.value);
+    let host = root.text("upstream", meaning::<BaseUrl>).map(|said| said.value);
     let mut deadline =
         |key, default| match root.text(key, duration_within(MIN_DEADLINE..=MAX_DEADLINE)) {
             Some(said) => said.value,
@@ -38,7 +40,7 @@ pub(super) fn read(root: &mut Section<'_>, base: &Path) -> wire::Settings {
         deadlines: wire::Deadlines { connect, call },
         proxy,
         no_proxy,
-        private_networks: root.list("private-networks", told::<Network>).unwrap_or_default(),
+        private_networks: root.list("private-networks", meaning::<Network>).unwrap_or_default(),
         extra_authorities: extra_authorities(root, base),
     }
 }
@@ -49,7 +51,7 @@ pub(super) fn of_account(
     base: &Path,
     upstream: &wire::Settings,
 ) -> Option<Proxy> {
-    let said = section.text("proxy", told::<Proxy>);
+    let said = section.text("proxy", meaning::<Proxy>);
     let place = said.as_ref().map(|said| said.place.clone());
     let proxy = with_password(section, said, base, None)?;
     if let (Some(place), Ok(address)) = (place, proxy.host().parse()) {
@@ -68,19 +70,26 @@ fn refuse_forbidden(
     let guard = Guard::new(&upstream.private_networks);
     let Err(forbidden) = guard.admit(address) else { return };
     let remedy = if forbidden.can_be_permitted() {
-        "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`"
+        either(
+            "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`",
+            "请在文件开头列出它所在的网段，如 `private-networks = [\"10.0.0.0/8\"]`",
+        )
     } else {
-        "name another host"
+        either("name another host", "请换一个主机")
     };
-    section.mistake(place, format!("{forbidden}, where accounts must not lead: {remedy}"));
+    let what = say!(
+        "{forbidden}, where accounts must not lead: {remedy}",
+        "账号不得指向这里（{forbidden}）：{remedy}"
+    );
+    section.mistake(place, what);
 }
 
 fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy>, Vec<Exemption>) {
     let said = root.text("proxy", |text| match text {
         "none" => Ok(None),
-        text => told(text).map(Some),
+        text => meaning(text).map(Some),
     });
-    let exemptions = root.list("no-proxy", told::<Exemption>);
+    let exemptions = root.list("no-proxy", meaning::<Exemption>);
     let reading = root.reading();
     let mut exemptions = exemptions.unwrap_or_else(|| general_exemptions(reading.environment));
     let proxy = match said {
@@ -105,11 +114,14 @@ fn general_proxy(reading: &Reading<'_>, in_clear: bool) -> Option<Said<Proxy>> {
     };
     let mut said = names.iter().filter_map(|name| Some((name, (reading.environment)(name)?)));
     let (name, url) = said.find(|(_, url)| !url.is_empty())?;
-    let place = Place::Elsewhere(format!("the environment variable {name}"));
-    match told(&url) {
+    let place = Place::variable(name);
+    match meaning(&url) {
         Ok(value) => Some(Said { value, place }),
         Err(what) => {
-            let what = format!("{what}. Or say `proxy = \"none\"`, and the variable is not asked");
+            let what = say!(
+                "{what}. Or say `proxy = \"none\"`, and the variable is not asked",
+                "{what}。也可以写 `proxy = \"none\"`，不理会这个变量"
+            );
             reading.mistake(place, what);
             None
         }
@@ -132,14 +144,22 @@ fn with_password(
     let password = password(section, base, variable);
     let Some(Said { value: proxy, place }) = said else {
         if let Some(Said { place, .. }) = password {
-            section.mistake(place, "this is the password of a proxy, and `proxy` names none");
+            let what = either(
+                "this is the password of a proxy, and `proxy` names none",
+                "这里写了代理的密码，但没有用 `proxy` 写明代理",
+            );
+            section.mistake(place, what);
         }
         return None;
     };
     let has_password = proxy.login().is_some_and(|login| !login.password.expose().is_empty());
     if has_password && matches!(place, Place::File(_)) {
-        let what = "a password must not stand in this file, which is copied, backed up and shown to people. Leave the \
-                    user name here, and write `proxy-password = { env = \"NAME\" }` or `proxy-password = { file = \"PATH\" }`";
+        let what = either(
+            "a password must not stand in this file, which is copied, backed up and shown to people. Leave the user name \
+             here, and write `proxy-password = { env = \"NAME\" }` or `proxy-password = { file = \"PATH\" }`",
+            "配置文件会被复制、备份、给别人看，密码不能直接写在里面。这里只留用户名，另写 \
+             `proxy-password = { env = \"变量名\" }` 或 `proxy-password = { file = \"路径\" }`",
+        );
         section.mistake(place, what);
         return None;
     }
@@ -148,7 +168,10 @@ fn with_password(
         Some(Said { value, place }) => {
             let proxy = proxy.with_password(value);
             if proxy.is_none() {
-                let what = "this is the password of a proxy whose user is not named: write `proxy = \"http://USER@HOST:PORT\"`";
+                let what = either(
+                    "this is the password of a proxy whose user is not named: write `proxy = \"http://USER@HOST:PORT\"`",
+                    "这里写了代理的密码，但没有写用户名：请写 `proxy = \"http://用户名@主机:端口\"`",
+                );
                 section.mistake(place, what);
             }
             proxy
@@ -167,7 +190,7 @@ fn password(
         None => {
             let name = variable?;
             (reading.environment)(name).filter(|text| !text.is_empty())?;
-            let place = Place::Elsewhere(format!("the environment variable {name}"));
+            let place = Place::variable(name);
             (Reference::Variable(name.to_owned()), place)
         }
     };
@@ -184,18 +207,13 @@ fn extra_authorities(root: &mut Section<'_>, base: &Path) -> ExtraAuthorities {
     let path = root.text("extra-ca", |path| Ok(base.join::<PathBuf>(path.into())));
     let Some(Said { value: path, place }) = path else { return ExtraAuthorities::default() };
     let read = match root.reading().file(&path) {
-        Ok(text) => ExtraAuthorities::from_pem(&text).map_err(|error| error.to_string()),
-        Err(error) => Err(format!(
-            "it cannot be read: {error}. Check that it exists and that Lingpai may read it"
-        )),
+        Ok(text) => ExtraAuthorities::from_pem(&text).map_err(|error| {
+            say!("the file {path}: {error}", "文件 {path} 不能用：{error}", path = path.display())
+        }),
+        Err(error) => Err(unreadable(&path, &error)),
     };
     read.unwrap_or_else(|what| {
-        root.mistake(place, format!("the file {}: {what}", path.display()));
+        root.mistake(place, what);
         ExtraAuthorities::default()
     })
-}
-
-/// What a text means, or in words why it means nothing.
-fn told<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
 }

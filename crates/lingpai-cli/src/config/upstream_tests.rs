@@ -31,26 +31,26 @@ fn every_mistake_names_the_place_and_the_remedy() {
                 .to_owned(),
         ),
         (
-            "no-proxy = \"example.com\"",
-            "1:12: `no-proxy` is a list: write `no-proxy = [\"...\"]`, not a text".to_owned(),
+            "no-proxy = 1",
+            "1:12: `no-proxy` is a text in quotes or a list of them, not a number".to_owned(),
         ),
         (
             "no-proxy = [\"example.com\", \"http://x\"]",
-            "1:12: `http://x` is no rule for hosts without a proxy; write example.com, which covers what is below it, \
+            "1:28: `http://x` is no rule for hosts without a proxy; write example.com, which covers what is below it, \
              10.0.0.0/8, an address, or *"
                 .to_owned(),
         ),
         (
             "private-networks = [10]",
-            "1:20: `private-networks` is a list of texts in quotes, not of a number".to_owned(),
+            "1:21: `private-networks` is a text in quotes or a list of them, not a number".to_owned(),
         ),
         (
             "private-networks = [\"10.0.0.0/64\"]",
-            "1:20: `10.0.0.0/64` is no network: write `10.2.0.0/16`, `2001:db8::/32`, or one address".to_owned(),
+            "1:21: `10.0.0.0/64` is no network: write `10.2.0.0/16`, `2001:db8::/32`, or one address".to_owned(),
         ),
         (
             "extra-ca = \"corp.pem\"",
-            "1:12: the file /etc/lingpai/corp.pem: it cannot be read: No such file or directory (os error 2). Check that \
+            "1:12: the file /etc/lingpai/corp.pem cannot be read: No such file or directory (os error 2). Check that \
              it exists and that Lingpai may read it"
                 .to_owned(),
         ),

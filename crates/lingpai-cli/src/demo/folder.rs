@@ -10,7 +10,8 @@ use lingpai_store::KeySource;
 
 use crate::commands::key;
 use crate::config::StoreAt;
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 
 const FOLDER: &str = "lingpai-demo";
 
@@ -32,15 +33,19 @@ impl Folder {
     /// Opens the folder in the current directory, or makes it.
     pub(super) fn open() -> Result<Self, Error> {
         let path = PathBuf::from(FOLDER);
-        let advice = "The demo keeps its data there: run it where you may write";
-        let trouble = |source| Error::File { path: path.clone(), deed: "used", advice, source };
+        let advice = either(
+            "The demo keeps its data there: run it where you may write",
+            "演示的数据放在那里：请在可写的目录中运行",
+        );
+        let trouble = |source| Error::File { path: path.clone(), deed: Deed::Use, advice, source };
         fs::create_dir_all(&path).map_err(trouble)?;
         let lock = File::create(path.join("lock")).map_err(trouble)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::Error(source)) => Err(trouble(source)),
-            Err(TryLockError::WouldBlock) => Err(Error::said(format!(
-                "another demo runs with the folder {FOLDER}. End it, or start this one in another directory"
+            Err(TryLockError::WouldBlock) => Err(Error::said(say!(
+                "another demo runs with the folder {FOLDER}. End it, or start this one in another directory",
+                "另一个演示正在使用目录 {FOLDER}。请先结束它，或换个目录启动"
             ))),
         }
     }
@@ -74,10 +79,13 @@ impl Folder {
         }
         let new = key::make("the demo", [Right::Admin].into(), Accounts::All, now)?;
         directory.put_key(&new.record).await?;
-        let advice = "The demo keeps its API key there: run it where you may write";
+        let advice = either(
+            "The demo keeps its API key there: run it where you may write",
+            "演示的 API 密钥放在那里：请在可写的目录中运行",
+        );
         write_private(&file, new.key.expose()).map_err(|source| Error::File {
             path: file.clone(),
-            deed: "written",
+            deed: Deed::Write,
             advice,
             source,
         })?;

@@ -8,6 +8,7 @@ use super::folder::DemoKey;
 use super::screen::Screen;
 use crate::config::show_duration;
 use crate::error::Error;
+use crate::language::{either, say};
 use crate::output::{Tone, paint};
 
 /// What the lines are made of.
@@ -25,31 +26,46 @@ impl Guide<'_> {
         let Self { server, sandbox, account, key, .. } = self;
         let file = key.file.display();
         let data = key.file.parent().unwrap_or(&key.file).display();
-        let shown = if key.is_new { key.key.expose() } else { "the one of the first run" };
-        let mode = match self.mode {
-            Mode::Stable => "stable mode",
-            Mode::Classic => "classic mode",
+        let shown = if key.is_new {
+            key.key.expose()
+        } else {
+            either("the one of the first run", "与首次运行时相同")
         };
-        screen.line(&paint(
-            Tone::Strong,
+        let mode = match self.mode {
+            Mode::Stable => either("stable mode", "稳定版(stable)模式"),
+            Mode::Classic => either("classic mode", "普通(classic)模式"),
+        };
+        let title = either(
             "Lingpai demo: the server, one account, and a simulated WeChat",
+            "Lingpai 演示：服务、一个账号、模拟的微信",
+        );
+        screen.line(&paint(Tone::Strong, title))?;
+        screen.line("")?;
+        screen.line(&say!("  server    {server}", "  服务      {server}"))?;
+        screen.line(&say!(
+            "  account   {account}, in {mode}; its tokens live {life}",
+            "  账号      {account}，{mode}，凭据有效期 {life}",
+            life = show_duration(lifetime)
+        ))?;
+        screen.line(&say!(
+            "  WeChat    {sandbox} (the sandbox; {sandbox}/__sandbox/ lists what it can do)",
+            "  微信      {sandbox} （沙箱；能做什么见 {sandbox}/__sandbox/ ）"
+        ))?;
+        screen.line(&say!("  API key   {shown}", "  API 密钥  {shown}"))?;
+        screen.line(&say!(
+            "            kept in {file}, which the lines below read",
+            "            保存在 {file}，下面的命令从那里读取"
+        ))?;
+        screen.line(&say!(
+            "  data      {data}/ (a sealed SQLite store; remove the folder to begin anew)",
+            "  数据      {data}/ （加密的 SQLite 存储；删除该目录即可从头开始）"
         ))?;
         screen.line("")?;
-        screen.line(&format!("  server    {server}"))?;
-        screen.line(&format!(
-            "  account   {account}, in {mode}; its tokens live {}",
-            show_duration(lifetime)
-        ))?;
-        screen.line(&format!(
-            "  WeChat    {sandbox} (the sandbox; {sandbox}/__sandbox/ lists what it can do)"
-        ))?;
-        screen.line(&format!("  API key   {shown}"))?;
-        screen.line(&format!("            kept in {file}, which the lines below read"))?;
-        screen.line(&format!(
-            "  data      {data}/ (a sealed SQLite store; remove the folder to begin anew)"
-        ))?;
-        screen.line("")?;
-        screen.line(&paint(Tone::Strong, "Try next, in another terminal in this directory:"))?;
+        let next = either(
+            "Try next, in another terminal in this directory:",
+            "接下来，在此目录的另一个终端里试试：",
+        );
+        screen.line(&paint(Tone::Strong, next))?;
         for (what, lines) in self.lines() {
             screen.line("")?;
             screen.line(&format!("  {what}"))?;
@@ -58,10 +74,11 @@ impl Guide<'_> {
             }
         }
         screen.line("")?;
-        screen.line(&paint(
-            Tone::Strong,
+        let story = either(
             "What happens (Ctrl-C ends it; start it again and the token is still there):",
-        ))
+            "正在发生（按 Ctrl-C 结束；重新启动后凭据还在）：",
+        );
+        screen.line(&paint(Tone::Strong, story))
     }
 
     fn lines(&self) -> Vec<(&'static str, Vec<String>)> {
@@ -90,27 +107,48 @@ impl Guide<'_> {
         );
         vec![
             (
-                "Ask for the token, as your own services would:",
+                either(
+                    "Ask for the token, as your own services would:",
+                    "像业务服务那样索取凭据：",
+                ),
                 vec![format!("curl {bearer} {token}")],
             ),
             (
-                "The same for a WeChat SDK, which only needs another host and the key as its secret:",
+                either(
+                    "The same for a WeChat SDK, which only needs another host and the key as its secret:",
+                    "微信 SDK 也一样，只需换个域名，把密钥填在 AppSecret 的位置：",
+                ),
                 vec![drop_in],
             ),
             (
-                "Let WeChat drop the token, then call it invalid: it is repaired at once:",
+                either(
+                    "Let WeChat drop the token, then call it invalid: it is repaired at once:",
+                    "让微信作废凭据，再报告它失效：立即修复：",
+                ),
                 vec![take.clone(), revoke, report.clone()],
             ),
             (
-                "Call a good one invalid: it is tried (once in 30 s at most), and nothing is fetched:",
+                either(
+                    "Call a good one invalid: it is tried (once in 30 s at most), and nothing is fetched:",
+                    "把有效的凭据报告为失效：先验证（30 秒内最多一次），不会重新获取：",
+                ),
                 vec![take, report],
             ),
             (
-                "Let every fetch fail for 90 s: the token is served as long as it lives; then mend it:",
+                either(
+                    "Let every fetch fail for 90 s: the token is served as long as it lives; then mend it:",
+                    "让获取连续失败 90 秒：有效期内的凭据照常提供；然后恢复：",
+                ),
                 vec![fail, mend],
             ),
-            ("See how often WeChat was asked:", vec![count]),
-            ("What does an error of WeChat mean? (--lang zh for Chinese)", vec![explain]),
+            (either("See how often WeChat was asked:", "查看向微信请求了多少次："), vec![count]),
+            (
+                either(
+                    "What does an error of WeChat mean? (--lang zh for Chinese)",
+                    "微信的错误是什么意思？（加 --lang en 看英文解释）",
+                ),
+                vec![explain],
+            ),
         ]
     }
 }

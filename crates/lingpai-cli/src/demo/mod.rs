@@ -28,6 +28,7 @@ use crate::client::Client;
 use crate::config::DEFAULT_LISTEN;
 use crate::error::Error;
 use crate::keeping::Keeping;
+use crate::language::either;
 use crate::signals;
 
 /// Runs until it is asked to end.
@@ -110,9 +111,12 @@ async fn keep(
 
 /// The sandbox's account, in the store as any other.
 async fn account(keeping: &Keeping, options: &Serve) -> Result<Account, Error> {
-    let id: AccountId = sandbox::DEMO_APPID
-        .parse()
-        .map_err(|_| Error::said("the sandbox's appid is no account. Please report this"))?;
+    let id: AccountId = sandbox::DEMO_APPID.parse().map_err(|_| {
+        Error::said(either(
+            "the sandbox's appid is no account. Please report this",
+            "沙箱的 appid 不是账号。请向我们报告这个问题",
+        ))
+    })?;
     let now = keeping.clock().now().wall;
     let mut account = Account::new(id, Secret::from(sandbox::DEMO_SECRET), now);
     account.mode = if options.classic { Mode::Classic } else { Mode::Stable };

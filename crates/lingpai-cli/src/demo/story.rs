@@ -14,6 +14,7 @@ use super::screen::Screen;
 use crate::client::Client;
 use crate::config::show_duration;
 use crate::error::Error;
+use crate::language::{either, say};
 use crate::output::{Tone, paint};
 
 /// How often the demo's own client reads the token.
@@ -75,12 +76,16 @@ impl Story {
     pub(super) fn end(&mut self) -> Result<(), Error> {
         let Reads { good, refused, .. } = self.reads;
         let reads = match refused {
-            0 => format!("the demo's client read the token {good} times and always got a good one"),
-            _ => format!(
-                "the demo's client read the token {good} times; {refused} times there was none"
+            0 => say!(
+                "the demo's client read the token {good} times and always got a good one",
+                "演示的客户端读取凭据 {good} 次，每次都拿到了可用的凭据"
+            ),
+            _ => say!(
+                "the demo's client read the token {good} times; {refused} times there was none",
+                "演示的客户端拿到凭据 {good} 次，有 {refused} 次没有凭据"
             ),
         };
-        self.say(Tone::Strong, &format!("ending in order; {reads}"))
+        self.say(Tone::Strong, &say!("ending in order; {reads}", "有序退出；{reads}"))
     }
 
     fn tell_the_beginning(&mut self) -> Result<(), Error> {
@@ -90,17 +95,21 @@ impl Story {
         match found {
             Some((generation, end)) => {
                 let left = show_duration(end.since(now));
-                let text = format!(
-                    "found the token of the last run: generation {generation}, {left} left. No fetch was needed"
+                let text = say!(
+                    "found the token of the last run: generation {generation}, {left} left. No fetch was needed",
+                    "找到上次运行的凭据：第 {generation} 代，剩余 {left}。无需获取"
                 );
                 self.say(Tone::Good, &text)
             }
             None => match self.keeper.status().generation {
-                Generation(0) => self.say(Tone::Faint, "there is no token yet: it is fetched now"),
+                Generation(0) => self.say(
+                    Tone::Faint,
+                    either("there is no token yet: it is fetched now", "还没有凭据：现在获取"),
+                ),
                 generation => {
-                    let text = format!(
-                        "the last run's token, generation {generation}, has expired: \
-                         a new one is fetched now"
+                    let text = say!(
+                        "the last run's token, generation {generation}, has expired: a new one is fetched now",
+                        "上次运行的凭据（第 {generation} 代）已过期：现在重新获取"
                     );
                     self.say(Tone::Faint, &text)
                 }
@@ -121,60 +130,101 @@ impl Story {
                 let left = before.map(|(old, end)| (old, until(end)));
                 let good = until(*expires_at);
                 let why = why(*reason, left);
-                (Tone::Good, format!("{why}: generation {generation} is good for {good}"))
+                let text = say!(
+                    "{why}: generation {generation} is good for {good}",
+                    "{why}：第 {generation} 代，有效期 {good}"
+                );
+                (Tone::Good, text)
             }
             What::Repeated { generation, expires_at, .. } => {
                 self.last = Some((*generation, *expires_at));
                 let left = until(*expires_at);
-                (Tone::Faint, format!("WeChat repeated generation {generation}, {left} left"))
+                let text = say!(
+                    "WeChat repeated generation {generation}, {left} left",
+                    "微信返回的仍是第 {generation} 代，剩余 {left}"
+                );
+                (Tone::Faint, text)
             }
             What::Failed { failure, retry_after, .. } => {
                 let again = show_duration((*retry_after).max(Duration::from_secs(1)));
                 let failure = brief(&failure.to_string());
                 let kept = match self.keeper.token() {
-                    Some(token) => format!(
-                        "generation {} is served on, {} left",
-                        token.generation,
-                        until(token.expires_at)
+                    Some(token) => say!(
+                        "generation {generation} is served on, {left} left",
+                        "继续提供第 {generation} 代，剩余 {left}",
+                        generation = token.generation,
+                        left = until(token.expires_at)
                     ),
-                    None => "there is no token to serve meanwhile".to_owned(),
+                    None => either("there is no token to serve meanwhile", "在此期间没有凭据可用")
+                        .to_owned(),
                 };
-                let told = format!("a fetch failed ({failure}); tried again in {again}. {kept}");
+                let told = say!(
+                    "a fetch failed ({failure}); tried again in {again}. {kept}",
+                    "获取失败（{failure}）；{again} 后重试。{kept}"
+                );
                 (Tone::Bad, told)
             }
             What::RogueRefresher { .. } => (
                 Tone::Bad,
-                "WeChat refuses a token that nobody here replaced: \
-                 somebody else fetches tokens for this account"
-                    .to_owned(),
+                either(
+                    "WeChat refuses a token that nobody here replaced: somebody else fetches tokens for this account",
+                    "微信拒绝的凭据并不是这里换掉的：另有程序在为这个账号获取凭据",
+                )
+                .to_owned(),
             ),
             What::ReportUnfounded { .. } => (
                 Tone::Good,
-                "a client called the token invalid; \
-                 it was tried, WeChat accepts it, nothing was fetched"
-                    .to_owned(),
+                either(
+                    "a client called the token invalid; it was tried, WeChat accepts it, nothing was fetched",
+                    "有客户端报告凭据失效；经验证微信仍然接受，没有重新获取",
+                )
+                .to_owned(),
             ),
             What::Suspect { cause } => {
-                let told = "the token may have been replaced, so one more fetch follows";
-                (Tone::Bad, format!("{told}: {cause}"))
+                let told = say!(
+                    "the token may have been replaced, so one more fetch follows: {cause}",
+                    "凭据可能已被换掉，因此再获取一次：{cause}"
+                );
+                (Tone::Bad, told)
             }
             What::FellBack { cause } => {
-                (Tone::Bad, format!("tokens come from the isolated fallback family now: {cause}"))
+                let told = say!(
+                    "tokens come from the isolated fallback family now: {cause}",
+                    "改由相互隔离的稳定版接口获取凭据：{cause}"
+                );
+                (Tone::Bad, told)
             }
             What::BudgetSpent { used, .. } => {
-                let told = "a rotation was refused: only the reserve is left";
-                (Tone::Bad, format!("{told} after {used} fetches today"))
+                let told = say!(
+                    "a rotation was refused: only the reserve is left after {used} fetches today",
+                    "不再更换：今天已获取 {used} 次，只剩预留的次数"
+                );
+                (Tone::Bad, told)
             }
             What::Compromised => {
-                (Tone::Bad, "a token has leaked: it is replaced until it is dead".to_owned())
+                let told = either(
+                    "a token has leaked: it is replaced until it is dead",
+                    "有凭据泄露：不断更换，直到它失效",
+                );
+                (Tone::Bad, told.to_owned())
             }
             What::CompromiseEnded { .. } => {
-                (Tone::Good, "WeChat accepts none of the earlier tokens any more".to_owned())
+                let told = either(
+                    "WeChat accepts none of the earlier tokens any more",
+                    "微信已不再接受任何旧凭据",
+                );
+                (Tone::Good, told.to_owned())
             }
             What::StoreDegraded { message } => {
-                (Tone::Bad, format!("the store is down, what we have is served on: {message}"))
+                let told = say!(
+                    "the store is down, what we have is served on: {message}",
+                    "存储不可用，继续提供现有凭据：{message}"
+                );
+                (Tone::Bad, told)
             }
-            What::StoreRestored => (Tone::Good, "the store works again".to_owned()),
+            What::StoreRestored => {
+                (Tone::Good, either("the store works again", "存储恢复正常").to_owned())
+            }
             other => (Tone::Faint, other.name().to_owned()),
         }
     }
@@ -189,18 +239,21 @@ impl Story {
                     self.reads.generation = generation;
                     let seconds = token["expires_in"].as_u64().unwrap_or_default();
                     let left = show_duration(Duration::from_secs(seconds));
-                    let text = format!(
-                        "served: a client got generation {generation} over HTTP, {left} left"
+                    let text = say!(
+                        "served: a client got generation {generation} over HTTP, {left} left",
+                        "已提供：客户端通过 HTTP 取得第 {generation} 代，剩余 {left}"
                     );
                     self.say(Tone::Faint, &text)?;
                 }
             }
             Err(error) => {
                 self.reads.refused += 1;
-                self.say(
-                    Tone::Bad,
-                    &format!("a client got no token: {}", brief(&error.to_string())),
-                )?;
+                let text = say!(
+                    "a client got no token: {why}",
+                    "客户端没有取得凭据：{why}",
+                    why = brief(&error.to_string())
+                );
+                self.say(Tone::Bad, &text)?;
             }
         }
         self.show_status()
@@ -209,14 +262,14 @@ impl Story {
     fn show_status(&mut self) -> Result<(), Error> {
         let status = self.keeper.status();
         let now = self.clock.now().wall;
-        let left = status.expires_in.map_or("none".to_owned(), whole_seconds);
-        let next =
-            status.next_at.map_or("not planned".to_owned(), |at| whole_seconds(at.since(now)));
-        let text = format!(
-            "{}  generation {}: {left} left, next rotation in {next}, read {} times",
-            self.elapsed(),
-            status.generation,
-            self.reads.good
+        let left = status.expires_in.map_or_else(|| "-".to_owned(), whole_seconds);
+        let next = status.next_at.map_or_else(|| "-".to_owned(), |at| whole_seconds(at.since(now)));
+        let text = say!(
+            "{elapsed}  generation {generation}: {left} left, next rotation in {next}, read {reads} times",
+            "{elapsed}  第 {generation} 代：剩余 {left}，下次更换还有 {next}，已读取 {reads} 次",
+            elapsed = self.elapsed(),
+            generation = status.generation,
+            reads = self.reads.good
         );
         self.screen.status(&text)
     }
@@ -237,24 +290,33 @@ impl Story {
 fn why(reason: Reason, before: Option<(Generation, String)>) -> String {
     let text = match (reason, before) {
         (Reason::Scheduled, Some((generation, left))) => {
-            return format!(
-                "rotated ahead of expiry, while generation {generation} still had {left}"
+            return say!(
+                "rotated ahead of expiry, while generation {generation} still had {left}",
+                "提前更换，第 {generation} 代还剩 {left}"
             );
         }
-        (Reason::Refused, _) => {
-            "repaired: WeChat refused the token on trial too, so it was replaced"
+        (Reason::Refused, _) => either(
+            "repaired: WeChat refused the token on trial too, so it was replaced",
+            "已修复：验证时微信也拒绝了该凭据，因此换掉",
+        ),
+        (Reason::Suspect, _) => either(
+            "fetched again, since a fetch may have replaced the token unseen",
+            "重新获取，因为上一次获取可能已经换掉了凭据",
+        ),
+        (Reason::Compromised, _) => {
+            either("replaced, since a token had leaked", "已更换，因为有凭据泄露")
         }
-        (Reason::Suspect, _) => "fetched again, since a fetch may have replaced the token unseen",
-        (Reason::Compromised, _) => "replaced, since a token had leaked",
-        (Reason::Manual, _) => "rotated because somebody asked for it",
-        (Reason::Probe, _) => "fetched from the primary family again",
-        _ => "fetched",
+        (Reason::Manual, _) => {
+            either("rotated because somebody asked for it", "已更换，因为有人要求")
+        }
+        (Reason::Probe, _) => either("fetched from the primary family again", "重新由普通接口获取"),
+        _ => either("fetched", "已获取"),
     };
     text.to_owned()
 }
 
 fn whole_seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs())
+    say!("{seconds} s", "{seconds} 秒", seconds = time.as_secs())
 }
 
 /// The first sentence or two of an error: the log has the rest.

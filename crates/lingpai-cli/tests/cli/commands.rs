@@ -360,7 +360,7 @@ fn every_command_has_a_man_page() {
     assert!(read("lingpai-account-add.1").contains("secret\\-file"));
     let refused = run(lingpai(folder.path(), &["man", "none"]));
     assert!(
-        refused.err.contains("the file none cannot be written to. Name a directory"),
+        refused.err.contains("the file none cannot be written. Name a directory"),
         "{}",
         refused.err
     );

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::messages::compare;
 use crate::support::{Running, http, lingpai, run, word_after};
 
 /// A demo on a free port: its server's URL and its sandbox's.
@@ -100,6 +101,32 @@ fn every_line_of_the_guide_works_as_it_is() {
     assert!(shell(count).contains("stable_token"));
     assert!(shell(explain).contains("203.0.113.7"));
     assert_eq!(demo.terminate(), Some(0));
+}
+
+#[test]
+fn the_guide_and_the_story_are_told_in_the_language_of_the_reader() {
+    for (language, server, sandbox, story, fetched) in [
+        ("en", "  server ", "  WeChat ", "What happens", "fetched: generation 1 is good for"),
+        ("zh", "  服务 ", "  微信 ", "正在发生", "已获取：第 1 代，有效期"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = lingpai(folder.path(), &["serve", "--demo", "--listen", "127.0.0.1:0"]);
+        command.env("LINGPAI_LANG", language);
+        let mut demo = Running::start(command);
+        let server = word_after(&demo.wait_for(server), server);
+        let sandbox = word_after(&demo.wait_for(sandbox), sandbox);
+        demo.wait_for(story);
+        let guide = demo.seen();
+        demo.wait_for(fetched);
+        let key = fs::read_to_string(folder.path().join("lingpai-demo/demo.key")).unwrap();
+        // What differs each time.
+        let guide = guide
+            .replace(&server, "http://SERVER")
+            .replace(&sandbox, "http://SANDBOX")
+            .replace(key.trim(), "lp_...")
+            .replace(env!("CARGO_BIN_EXE_lingpai"), "lingpai");
+        compare("guide", language, &format!("{guide}\n"));
+    }
 }
 
 #[test]

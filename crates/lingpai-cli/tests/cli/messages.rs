@@ -1,4 +1,4 @@
-//! Everything that the binary says when something is wrong with what it was given, as people read it.
+//! Everything that the binary says when something is wrong with what it was given, as people read it, in both languages.
 //!
 //! What is in `tests/snapshots/` was read; a change there is to be read again. `UPDATE_EXPECT=1` writes them anew.
 
@@ -13,7 +13,24 @@ use crate::support::{Said, lingpai, run};
 /// An account that is fine, into which mistakes are put.
 const ACCOUNT: &str = "[[account]]\nid = \"wx1\"\nsecret = { file = \"wx1.secret\" }\n";
 
+/// The languages, as `LINGPAI_LANG` names them.
+const LANGUAGES: [&str; 2] = ["en", "zh"];
+
 const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
+
+/// What the binary says in a language.
+fn said_in(language: &str, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = lingpai(folder, arguments);
+    command.env("LINGPAI_LANG", language);
+    command.env("BLANK", " ").env("WORD", "no-key").env("WORDS", "no key");
+    run(command)
+}
+
+/// Holds what was said in a language against what is kept.
+pub(crate) fn compare(name: &str, language: &str, said: &str) {
+    let file = format!("{}/tests/snapshots/{name}.{language}.txt", env!("CARGO_MANIFEST_DIR"));
+    expect_file![file].assert_eq(said);
+}
 
 /// One setting: the heading it stands under, and its name.
 struct Setting {
@@ -58,45 +75,45 @@ impl Setting {
     }
 }
 
-/// What `config check` says of this configuration.
-fn check(folder: &Path, configuration: &str) -> Said {
+/// What `config check` finds wrong with this configuration, if anything.
+fn wrong_with(language: &str, folder: &Path, configuration: &str) -> Option<String> {
     fs::write(folder.join("lingpai.toml"), configuration).unwrap();
     fs::write(folder.join("wx1.secret"), SECRET).unwrap();
-    run(lingpai(folder, &["config", "check"]))
-}
-
-/// The same of one that has a mistake.
-fn said_of(folder: &Path, configuration: &str) -> String {
-    let said = check(folder, configuration);
+    let said = said_in(language, folder, &["config", "check"]);
+    if said.code == Some(0) {
+        return None;
+    }
     assert_eq!(said.code, Some(78), "{configuration}\n{}", said.err);
-    let head = "error: the configuration has a mistake. Nothing was started\n\n";
-    said.err.strip_prefix(head).unwrap_or(&said.err).trim_end().to_owned() + "\n"
+    // The same head each time.
+    let (_, mistakes) = said.err.split_once("\n\n").unwrap();
+    Some(mistakes.trim_end().to_owned() + "\n")
 }
 
 #[test]
 fn a_wrong_value_of_every_setting() {
     let folder = tempfile::tempdir().unwrap();
-    let mut all = String::new();
-    for setting in settings(folder.path()) {
-        for wrong in ["[[]]", "\"?\"", "-1"] {
-            let configuration = setting.configured(wrong);
-            // Some are a folder's name, or anything else that can be called so.
-            let said = match check(folder.path(), &configuration).code {
-                Some(0) => format!("{} = {wrong} is fine\n", setting.name),
-                _ => said_of(folder.path(), &configuration),
-            };
-            writeln!(all, "{said}").unwrap();
+    let settings = settings(folder.path());
+    for language in LANGUAGES {
+        let mut all = String::new();
+        for setting in &settings {
+            // An empty list is right where a list is wanted, and a file may well be called `?`.
+            let wrong = ["[]", "\"?\"", "-1"].map(|value| setting.configured(value));
+            let said = wrong.iter().filter_map(|text| wrong_with(language, folder.path(), text));
+            let said: Vec<_> = said.collect();
+            assert!(!said.is_empty(), "{} takes anything", setting.name);
+            for said in said {
+                writeln!(all, "{said}").unwrap();
+            }
         }
+        compare("settings", language, &all);
     }
-    expect_file!["../snapshots/settings.txt"].assert_eq(&all);
 }
 
 #[test]
 fn a_configuration_that_does_not_hang_together() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("wx1.secret"), SECRET).unwrap();
-    let mut all = String::new();
-    for wrong in [
+    let all_wrong = [
         "",
         "listen = ",
         "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n",
@@ -114,22 +131,51 @@ fn a_configuration_that_does_not_hang_together() {
         &format!("{ACCOUNT}lead = \"3h\"\n"),
         &format!("{ACCOUNT}fetch-deadline = \"1s\"\n"),
         &format!("listen = \"0.0.0.0:8700\"\n{ACCOUNT}"),
-        &format!("store = \"redis://localhost\"\n{ACCOUNT}"),
-    ] {
-        fs::write(folder.path().join("lingpai.toml"), wrong).unwrap();
-        let said = run(lingpai(folder.path(), &["config", "check"]));
-        writeln!(all, "----\n{wrong}\n----\n{}", shown(&said)).unwrap();
+        &format!("store = \"mysql://localhost\"\n{ACCOUNT}"),
+        "log = \"info\"\n",
+        "listen = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n",
+        "client-address = \"forwarded\"\n",
+        "listen = \"https://0.0.0.0:8443\"\n",
+        "[tls]\ncertificate = \"wx1.secret\"\nkey = \"wx1.secret\"\n",
+        "listen = \"https://[::]:8443\"\n[tls]\ncertificate = \"wx1.secret\"\nkey = \"wx1.secret\"\n",
+        "master-key = { env = \"NONE\" }\n",
+        "master-key = { env = \"WORD\" }\n",
+        "master-key = { env = \"BLANK\" }\n",
+        "master-key = { env = \"WORDS\" }\n",
+        "master-key = { env = \"A\", file = \"b\" }\n",
+        "proxy = \"http://lingpai:5ec2e7@proxy:3128\"\n",
+        "proxy-password = { file = \"wx1.secret\" }\n",
+        "proxy = \"http://proxy:3128\"\nproxy-password = { file = \"wx1.secret\" }\n",
+        "extra-ca = \"wx1.secret\"\n",
+        &format!("{ACCOUNT}proxy = \"http://10.2.3.4:3128\"\n"),
+        &format!("{ACCOUNT}proxy = \"http://169.254.169.254:3128\"\n"),
+        &format!("{ACCOUNT}refresh = {{}}\n"),
+    ];
+    for language in LANGUAGES {
+        let mut all = String::new();
+        for wrong in all_wrong {
+            fs::write(folder.path().join("lingpai.toml"), wrong).unwrap();
+            let said = said_in(language, folder.path(), &["config", "check"]);
+            writeln!(all, "----\n{wrong}\n----\n{}", shown(&said)).unwrap();
+        }
+        compare("configurations", language, &all);
     }
-    expect_file!["../snapshots/configurations.txt"].assert_eq(&all);
 }
 
 #[test]
 fn bad_input_of_every_command() {
+    for language in LANGUAGES {
+        compare("commands", language, &said_of_bad_input(language));
+    }
+}
+
+fn said_of_bad_input(language: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("lp.key"), "lp_000000000000_0").unwrap();
     let all_of = |commands: &[&[&str]]| {
         let mut all = String::new();
         for arguments in commands {
-            let said = run(lingpai(folder.path(), arguments));
+            let said = said_in(language, folder.path(), arguments);
             writeln!(all, "$ lingpai {}\n{}", arguments.join(" "), shown(&said)).unwrap();
         }
         all
@@ -139,6 +185,10 @@ fn bad_input_of_every_command() {
         &[],
         &["surve"],
         &["serve"],
+        &["serve", "--lisen", "127.0.0.1:0"],
+        &["serve", "--listen"],
+        &["serve", "--demo", "--demo"],
+        &["serve", "--demo=yes"],
         &["serve", "--listen", "here"],
         &["serve", "--listen", "0.0.0.0:0", "--config", "none.toml"],
         &["serve", "--lifetime", "30s"],
@@ -149,6 +199,7 @@ fn bad_input_of_every_command() {
         &["sandbox", "--listen", "0.0.0.0:0"],
         &["sandbox", "--seed", "x"],
         &["token"],
+        &["token", "wx1", "wx2"],
         &["token", "wx 1"],
         &["token", "wx1"],
         &["token", "wx1", "--key-file", "none"],
@@ -156,6 +207,30 @@ fn bad_input_of_every_command() {
         &["token", "wx1", "--standalone"],
         &["token", "wx1", "--standalone", "--key-file", "k"],
         &["rotate", "wx1", "--dry-run"],
+        &["status", "wx 1"],
+        &["status"],
+        &["status", "--key-file", "lp.key", "--server", "ftp://x"],
+        &["status", "--key-file", "lp.key", "--server", "http://127.0.0.1:1"],
+        &["rotate"],
+        &["rotate", "wx1", "--key-file", "none"],
+        &["rotate", "wx1", "--key-file", "lp.key"],
+        &["call", "wx1"],
+        &["call", "wx1", "POST"],
+        &["call", "wx1", "https://api.weixin.qq.com/cgi-bin/user/info"],
+        &["call", "wx1", "/a", "openid"],
+        &["call", "wx1", "/a", "=o1"],
+        &["call", "wx1", "/a", "n:=one"],
+        &["call", "wx1", "/a", "--json", "none"],
+        &["call", "wx1", "/a", "--json", "lp.key"],
+        &["call", "wx1", "/a", "--file", "media"],
+        &["call", "wx1", "/a", "--file", "=@none"],
+        &["call", "wx1", "/a", "--file", "media=@none"],
+        &["call", "wx1", "/a", "--file", "media=@."],
+        &["call", "wx1", "GET", "/a", "--file", "media=@lp.key"],
+        &["call", "wx1", "/a", "-o", "."],
+        &["call", "wx1", "/a"],
+        &["call", "wx1", "/a", "--key-file", "lp.key", "--server", "http://127.0.0.1:1"],
+        &["call", "wx1", "/a", "--standalone", "--key-file", "k"],
         &["explain"],
         &["explain", "nothing known"],
         &["explain", "40164", "--lang", "fr"],
@@ -164,6 +239,11 @@ fn bad_input_of_every_command() {
         &["key", "create", ""],
         &["key", "create", "a", "--right", "tokens"],
         &["key", "create", "a", "--right", "admin", "--admin"],
+        &["key", "create", "a", "--role", "king"],
+        &["key", "create", "a", "--environment", "staging"],
+        &["key", "create", "a", "--environment", "dev", "--role", "operator"],
+        &["key", "create", "a", "--preset", "x"],
+        &["key", "create", "a", "--network", "10.0.0.0/99"],
         &["key", "create", "a", "--account", "wx 1"],
         &["key", "create", "a", "--expires-in", "never"],
         &["key", "create", "a", "--path", "cgi-bin/user"],
@@ -176,6 +256,8 @@ fn bad_input_of_every_command() {
         &["account", "add", "wx1"],
         &["account", "add", "wx1", "--secret-file", "none"],
         &["account", "set-secret", "wx1", "--secret-file", "none"],
+        &["account", "add", "wx1", "--key-file", "lp.key"],
+        &["account", "remove", "wx1", "--server", "http://127.0.0.1:1", "--key-file", "none"],
         &["account", "show", "wx1"],
         &["account", "remove", "wx1"],
         &["store", "rekey", "--new-key-file", "none"],
@@ -186,7 +268,68 @@ fn bad_input_of_every_command() {
     ]);
     fs::write(folder.path().join("lingpai.toml"), "store = \"memory:\"\n").unwrap();
     all += &all_of(&[&["init"], &["key", "list"], &["account", "list"], &["store", "rekey"]]);
-    expect_file!["../snapshots/commands.txt"].assert_eq(&all);
+    all
+}
+
+#[test]
+fn what_was_done_and_what_there_is() {
+    for language in LANGUAGES {
+        compare("deeds", language, &said_of_deeds(language));
+    }
+}
+
+fn said_of_deeds(language: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wx1.secret"), SECRET).unwrap();
+    fs::write(folder.path().join("odd.secret"), "odd").unwrap();
+    let mut id = String::new();
+    let mut all = String::new();
+    for arguments in [
+        &["init", "--config", "new.toml"][..],
+        &["account", "list"],
+        &["account", "add", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "add", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "set-secret", "wx1", "--secret-file", "wx1.secret"],
+        &["account", "set-secret", "wx1", "--secret-file", "odd.secret"],
+        &["account", "list"],
+        &["account", "show", "wx1"],
+        &["account", "remove", "wx1"],
+        &["key", "list"],
+        &["key", "create", "orders", "--role", "service", "--account", "wx1"],
+        &["key", "create", "订单", "--environment", "test", "--expires-in", "90d"],
+        &["key", "list"],
+        &["key", "revoke", "ID"],
+        &["key", "list"],
+        &["store", "rekey"],
+        &["man", "."],
+    ] {
+        let arguments: Vec<_> =
+            arguments.iter().map(|word| if *word == "ID" { id.as_str() } else { word }).collect();
+        let said = said_in(language, folder.path(), &arguments);
+        let shown = format!("$ lingpai {}\n{}\n", arguments.join(" "), shown(&said));
+        all += &covered(&shown);
+        if said.out.starts_with("lp_")
+            && let Some((first_part, _)) = said.out.rsplit_once('_')
+        {
+            first_part.clone_into(&mut id);
+        }
+    }
+    all
+}
+
+/// What differs each time, keys and times, covered without a change of its length.
+fn covered(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
+    let cover = |piece: &str| {
+        let word = piece.trim_end_matches(|c| !is_part(c));
+        let is_time = word.starts_with("20") && word.ends_with('Z');
+        match word.strip_prefix("lp_") {
+            Some(rest) => format!("lp_{}{}", "*".repeat(rest.len()), &piece[word.len()..]),
+            None if is_time => format!("{}{}", "*".repeat(word.len()), &piece[word.len()..]),
+            None => piece.to_owned(),
+        }
+    };
+    text.split_inclusive(|c| !is_part(c)).map(cover).collect()
 }
 
 #[test]

@@ -42,6 +42,21 @@ fn calls(sandbox: &str) -> serde_json::Value {
 }
 
 #[test]
+fn the_operator_is_told_in_chinese_and_the_log_is_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lingpai.toml");
+    fs::write(&file, "listen = \"127.0.0.1:0\"\nstore = \"memory:\"\n").unwrap();
+    let mut command = lingpai(folder.path(), &["serve"]);
+    command.env("LINGPAI_LANG", "zh");
+    let mut server = Running::start(command);
+    server.wait_for("还没有 API 密钥，因此新建了一个");
+    server.wait_for("listening on");
+    fs::write(&file, "lisen = 1\n").unwrap();
+    server.wait_for("the configuration has a mistake. The one before it stays in force");
+    server.wait_for("`lisen` is not a setting. Did you mean `listen`?");
+}
+
+#[test]
 fn the_server_hands_out_a_token_that_survives_its_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (_sandbox, upstream) = sandbox(folder.path());

@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::config::Environment;
 use crate::config::account::{kind_name, mode_name};
 use crate::error::Error;
+use crate::language::say;
 use crate::output;
 
 /// Asks the server.
@@ -27,8 +28,9 @@ pub(crate) async fn run(
                 "mode": mode_name(mode),
             });
             client.post("/v1/accounts", &wanted).await?;
-            output::tell(&format!(
-                "The server keeps the account {account} from now on. How it stands: lingpai status {account}"
+            output::tell(&say!(
+                "The server keeps the account {account} from now on. How it stands: lingpai status {account}",
+                "服务已开始维护账号 {account}。查看状况：lingpai status {account}"
             ));
         }
         Account::SetSecret { account, secret, .. } => {
@@ -39,8 +41,9 @@ pub(crate) async fn run(
         }
         Account::Remove { account, .. } => {
             client.delete(&at(&account)).await?;
-            output::tell(&format!(
-                "The account {account} and its tokens are removed. The server keeps it no longer."
+            output::tell(&say!(
+                "The account {account} and its tokens are removed. The server keeps it no longer.",
+                "账号 {account} 及其凭据已移除，服务不再维护它。"
             ));
         }
         Account::List { .. } | Account::Show { .. } => {}
@@ -50,11 +53,13 @@ pub(crate) async fn run(
 
 fn told(account: &AccountId, changed: &Value) {
     match changed["warning"].as_str() {
-        None => output::tell(&format!(
-            "The account {account} has another AppSecret, which WeChat accepts. Its token stays."
+        None => output::tell(&say!(
+            "The account {account} has another AppSecret, which WeChat accepts. Its token stays.",
+            "账号 {account} 已换用新的 AppSecret，微信接受它。现有凭据不变。"
         )),
-        Some(warning) => output::tell(&format!(
-            "The account {account} has another AppSecret. warning: {warning}"
+        Some(warning) => output::tell(&say!(
+            "The account {account} has another AppSecret. warning: {warning}",
+            "账号 {account} 已换用新的 AppSecret。警告：{warning}"
         )),
     }
 }

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::PATIENCE;
 use super::progress::{Progress, size};
 use crate::client;
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 use crate::output;
 
 /// Answers up to here are looked at whole: WeChat's refusals are far smaller.
@@ -125,17 +126,27 @@ impl Receiver {
         let errmsg = said.as_ref().and_then(|said| said["errmsg"].as_str()).unwrap_or_default();
         if headers.contains_key(OUR_ERROR) {
             let reason = errmsg.strip_prefix("lingpai:").unwrap_or(errmsg).trim();
-            return Some(Error::said(format!("the server refused the call: {reason}")));
+            return Some(Error::said(say!(
+                "the server refused the call: {reason}",
+                "服务拒绝了这次调用：{reason}"
+            )));
         }
         if code != 0 {
             let text = String::from_utf8_lossy(body);
             let explained = catalogue::explain(&text).filter(|explained| explained.is_known());
             let explained = explained.map_or_else(
-                || "WeChat's page on this API says what it means".to_owned(),
+                || {
+                    either(
+                        "WeChat's page on this API says what it means",
+                        "含义见微信文档中该接口的页面",
+                    )
+                    .to_owned()
+                },
                 |explained| explained.to_text(self.language),
             );
-            return Some(Error::said(format!(
-                "WeChat refused the call: {code} {errmsg}\n\n{explained}"
+            return Some(Error::said(say!(
+                "WeChat refused the call: {code} {errmsg}\n\n{explained}",
+                "微信拒绝了这次调用：{code} {errmsg}\n\n{explained}"
             )));
         }
         if status.is_success() {
@@ -143,14 +154,16 @@ impl Receiver {
         }
         let native = said.as_ref().map(|said| &said["error"]);
         Some(match native.filter(|error| error["message"].is_string()) {
-            Some(error) if error["code"] == "path-unknown" => Error::said(
+            Some(error) if error["code"] == "path-unknown" => Error::said(either(
                 "the server has no gateway. Write `enabled = true` under [gateway] in its configuration, or bring it up to \
                  date",
-            ),
+                "服务没有启用网关。请在它的配置的 [gateway] 下写 `enabled = true`，或升级到新版本",
+            )),
             Some(error) => client::refused(error),
-            None => Error::said(format!(
+            None => Error::said(say!(
                 "the answer has the status {status}, and no errcode says why. Check that this is a Lingpai server, and \
-                 what stands between it and here"
+                 what stands between it and here",
+                "应答的状态码是 {status}，没有 errcode 说明原因。请检查对方是不是 Lingpai，以及中间经过了什么"
             )),
         })
     }
@@ -166,7 +179,7 @@ struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     fn of(server: &'a str, body: Incoming) -> Self {
-        let progress = Progress::of("received", body.size_hint().exact());
+        let progress = Progress::of(either("received", "已接收"), body.size_hint().exact());
         Self { server, body, is_over: false, progress }
     }
 
@@ -232,17 +245,21 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn unwritable(path: &Path, source: io::Error) -> Error {
-    let advice = "Name a file in a directory that you may write to";
-    Error::File { path: path.to_owned(), deed: "written", advice, source }
+    let advice =
+        either("Name a file in a directory that you may write to", "请指定可写目录中的文件");
+    Error::File { path: path.to_owned(), deed: Deed::Write, advice, source }
 }
 
 fn not_for_a_terminal(headers: &HeaderMap) -> Error {
     let word = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let kind = word(header::CONTENT_TYPE).unwrap_or("no text");
+    let kind = word(header::CONTENT_TYPE).unwrap_or(either("no text", "不是文本"));
     let length = word(header::CONTENT_LENGTH).and_then(|length| length.parse::<u32>().ok());
-    let length = length.map_or_else(String::new, |length| format!(", {}", size(length.into())));
-    Error::said(format!(
-        "the call was made, but its answer ({kind}{length}) is not for a terminal. Name a file with -o, or pipe it somewhere"
+    let length = length.map_or_else(String::new, |length| {
+        say!(", {size}", "，{size}", size = size(length.into()))
+    });
+    Error::said(say!(
+        "the call was made, but its answer ({kind}{length}) is not for a terminal. Name a file with -o, or pipe it somewhere",
+        "调用已完成，但返回内容（{kind}{length}）不宜在终端显示。请用 -o 指定文件，或通过管道交给其他程序"
     ))
 }
 

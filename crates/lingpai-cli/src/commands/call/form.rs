@@ -6,7 +6,8 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::upload::{Content, Piece};
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 
 /// Makes the form of `name=@file` and `name=text`.
 ///
@@ -15,7 +16,10 @@ use crate::error::Error;
 pub(super) fn of(parts: &[String]) -> Result<Content, Error> {
     let mut random = [0; 12];
     getrandom::fill(&mut random).map_err(|error| {
-        let what = "the operating system gives no random bytes. Check /dev/urandom";
+        let what = either(
+            "the operating system gives no random bytes. Check /dev/urandom",
+            "操作系统没有给出随机数。请检查 /dev/urandom",
+        );
         Error::System { what, source: error.into() }
     })?;
     let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -24,14 +28,18 @@ pub(super) fn of(parts: &[String]) -> Result<Content, Error> {
 
 fn with_boundary(parts: &[String], boundary: &str) -> Result<Content, Error> {
     if !parts.iter().any(|part| part.contains("=@")) {
-        return Err(Error::said("no --file names a file. Write --file media=@photo.jpg"));
+        return Err(Error::said(either(
+            "no --file names a file. Write --file media=@photo.jpg",
+            "没有一个 --file 指定文件。请写 --file media=@photo.jpg",
+        )));
     }
     let mut pieces = Vec::new();
     for part in parts {
         let (name, value) = part.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-            Error::said(format!(
+            Error::said(say!(
                 "`--file {part}` cannot be understood: write --file media=@photo.jpg, or --file name=text for a text \
-                 beside the file"
+                 beside the file",
+                "`--file {part}` 无法理解：请写 --file media=@photo.jpg；文件之外的文字写 --file name=text"
             ))
         })?;
         let name = quoted(name);
@@ -58,16 +66,17 @@ fn with_boundary(parts: &[String], boundary: &str) -> Result<Content, Error> {
 fn open(path: &Path) -> Result<Piece, Error> {
     let unreadable = |source| Error::File {
         path: path.to_owned(),
-        deed: "read",
-        advice: "Name the file to send after the @",
+        deed: Deed::Read,
+        advice: either("Name the file to send after the @", "请在 @ 后面写要发送的文件"),
         source,
     };
     let file = File::open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
     if !about.is_file() {
-        return Err(Error::said(format!(
-            "{} is no ordinary file, and WeChat wants to know the length of what it gets. Write it to a file first",
-            path.display()
+        return Err(Error::said(say!(
+            "{path} is no ordinary file, and WeChat wants to know the length of what it gets. Write it to a file first",
+            "{path} 不是普通文件，而微信要求事先知道长度。请先存为文件",
+            path = path.display()
         )));
     }
     Ok(Piece::File { path: path.to_owned(), file, length: about.len() })

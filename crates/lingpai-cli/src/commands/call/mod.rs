@@ -29,6 +29,7 @@ use crate::commands::{account_of, key};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
+use crate::language::either;
 use crate::{language, signals};
 
 /// How long nothing at all may move: longer than a gateway waits for WeChat.
@@ -138,10 +139,11 @@ fn request(
     }
     let body = content.map_or_else(Upload::nothing, Upload::of);
     request.body(body).map_err(|_| {
-        Error::said(
+        Error::said(either(
             "this makes no HTTP request: the path or the API key holds signs that none has. Write the path as WeChat's \
              documentation has it",
-        )
+            "无法组成 HTTP 请求：路径或 API 密钥中有不该有的字符。请照微信文档写路径",
+        ))
     })
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::form;
 use super::upload::{Content, Piece};
 use crate::args::Call;
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 
 /// A call as WeChat is to get it, but for the token.
 #[derive(Debug)]
@@ -37,9 +38,10 @@ impl Order {
         let method = method.unwrap_or(if content.is_some() { Method::POST } else { Method::GET });
         let (query, content) = match content {
             Some(_) if method == Method::GET => {
-                return Err(Error::said(
+                return Err(Error::said(either(
                     "a GET has no body. Write POST, or leave --json and --file out",
-                ));
+                    "GET 没有请求体。请写 POST，或去掉 --json 与 --file",
+                )));
             }
             None if method == Method::POST => (Vec::new(), Some(object_of(fields))),
             content => (fields, content),
@@ -57,14 +59,21 @@ fn split(words: &[String]) -> Result<(Option<Method>, &str, &[String]), Error> {
     };
     match words {
         [path, fields @ ..] if path.starts_with('/') => Ok((method, path, fields)),
-        [other, ..] => {
-            let hint = path_of_url(other).map_or_else(String::new, |path| format!(": {path}"));
-            Err(Error::said(format!(
+        [other, ..] => Err(Error::said(match path_of_url(other) {
+            Some(path) => say!(
+                "`{other}` is more than a path of WeChat's API. Leave the host out: {path}",
+                "`{other}` 不只是微信接口的路径。请去掉域名：{path}"
+            ),
+            None => say!(
                 "`{other}` is no path of WeChat's API. Write it from the slash after the host on, such as \
-                 /cgi-bin/user/info{hint}. WeChat knows the methods GET and POST"
-            )))
-        }
-        [] => Err(Error::said("the path is missing. Write it like /cgi-bin/user/info")),
+                     /cgi-bin/user/info. WeChat knows the methods GET and POST",
+                "`{other}` 不是微信接口的路径。请从域名后面的斜杠写起，如 /cgi-bin/user/info。微信只用 GET 与 POST 方法"
+            ),
+        })),
+        [] => Err(Error::said(either(
+            "the path is missing. Write it like /cgi-bin/user/info",
+            "缺少路径。请写成 /cgi-bin/user/info 的样子",
+        ))),
     }
 }
 
@@ -82,21 +91,29 @@ struct Field {
 
 impl Field {
     fn parse(text: &str) -> Result<Self, Error> {
-        let unreadable = |why: &str| Error::said(format!("`{text}` cannot be understood: {why}"));
+        let unreadable = |why: &str| {
+            Error::said(say!("`{text}` cannot be understood: {why}", "`{text}` 无法理解：{why}"))
+        };
         let (name, value) = text.split_once('=').ok_or_else(|| {
-            unreadable("write key=value for a text, key:=JSON for a number, a list or an object")
+            unreadable(either(
+                "write key=value for a text, key:=JSON for a number, a list or an object",
+                "字符串请写 key=value，数字、列表或对象请写 key:=JSON",
+            ))
         })?;
         let (name, value) = match name.strip_suffix(':') {
             None => (name, Value::from(value)),
             Some(name) => {
                 let value = serde_json::from_str(value).map_err(|error| {
-                    unreadable(&format!("after := stands JSON, and here is none ({error})"))
+                    unreadable(&say!(
+                        "after := stands JSON, and here is none ({error})",
+                        ":= 后面应为 JSON，这里不是（{error}）"
+                    ))
                 })?;
                 (name, value)
             }
         };
         match name {
-            "" => Err(unreadable("before the = stands a name")),
+            "" => Err(unreadable(either("before the = stands a name", "= 前面应有名称"))),
             name => Ok(Self { name: name.to_owned(), value }),
         }
     }
@@ -128,19 +145,23 @@ fn json_of(file: &std::path::Path) -> Result<Content, Error> {
     let text = if file.as_os_str() == "-" {
         let mut text = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut text);
-        read.map_err(|source| Error::System { what: "standard input cannot be read", source })?;
+        read.map_err(Error::standard_input)?;
         text
     } else {
         std::fs::read(file).map_err(|source| Error::File {
             path: file.to_owned(),
-            deed: "read",
-            advice: "Name the file that holds the JSON to send, or - for standard input",
+            deed: Deed::Read,
+            advice: either(
+                "Name the file that holds the JSON to send, or - for standard input",
+                "请指定存放 JSON 的文件，或写 - 表示标准输入",
+            ),
             source,
         })?
     };
     serde_json::from_slice::<Value>(&text).map_err(|error| {
-        Error::said(format!(
-            "what --json names is not JSON ({error}), and WeChat would refuse it. Nothing was sent"
+        Error::said(say!(
+            "what --json names is not JSON ({error}), and WeChat would refuse it. Nothing was sent",
+            "--json 指定的内容不是 JSON（{error}），微信会拒绝它。没有发送任何内容"
         ))
     })?;
     Ok(Content::json(Bytes::from(text)))
@@ -189,7 +210,7 @@ mod tests {
         for (words, said) in [
             (&["POST"][..], "the path is missing"),
             (&["PUT", "/a"], "WeChat knows the methods GET and POST"),
-            (&["https://api.weixin.qq.com/cgi-bin/user/get"], ": /cgi-bin/user/get."),
+            (&["https://api.weixin.qq.com/cgi-bin/user/get"], ": /cgi-bin/user/get"),
             (&["/a", "b"], "write key=value"),
             (&["/a", "=b"], "before the = stands a name"),
             (&["/a", "b:=x"], "after := stands JSON"),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::language::say;
+
 /// Whatever is over by then needs no line.
 const SILENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -62,18 +64,20 @@ fn line(what: &str, done: u64, total: Option<u64>, taken: Duration) -> String {
     let pace = done as f64 / seconds;
     let speed = format!("{}/s", size(pace));
     let Some(total) = total.filter(|total| *total > 0) else {
-        return format!("{} {what}, {speed}", size(done as f64));
+        let done = size(done as f64);
+        return say!("{done} {what}, {speed}", "{what} {done}，{speed}");
     };
     let share = (done as f64 / total as f64).min(1.0);
     let full = (share * WIDTH as f64) as usize;
     let bar = format!("{}{}", "=".repeat(full), " ".repeat(WIDTH - full));
     let left = (total.saturating_sub(done) as f64 / pace.max(1.0)) as u64;
-    format!(
-        "[{bar}] {:3.0}% of {} {what}, {speed}, {}:{:02} left",
-        share * 100.0,
-        size(total as f64),
-        left / 60,
-        left % 60
+    say!(
+        "[{bar}] {percent:3.0}% of {total} {what}, {speed}, {minutes}:{seconds:02} left",
+        "[{bar}] {what} {percent:3.0}%，共 {total}，{speed}，剩余 {minutes}:{seconds:02}",
+        percent = share * 100.0,
+        total = size(total as f64),
+        minutes = left / 60,
+        seconds = left % 60
     )
 }
 
@@ -82,7 +86,7 @@ pub(super) fn size(bytes: f64) -> String {
     let units = ["KiB", "MiB", "GiB"];
     let fits = |power: usize| bytes < 1024f64.powi(power as i32 + 2);
     match (0..units.len()).find(|power| fits(*power)) {
-        _ if bytes < 1024.0 => format!("{bytes:.0} bytes"),
+        _ if bytes < 1024.0 => say!("{bytes:.0} bytes", "{bytes:.0} 字节"),
         power => {
             let power = power.unwrap_or(units.len() - 1);
             format!("{:.1} {}", bytes / 1024f64.powi(power as i32 + 1), units[power])
@@ -92,7 +96,10 @@ pub(super) fn size(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lingpai_wechat::catalogue::Language;
+
     use super::*;
+    use crate::language::within;
 
     #[test]
     fn a_line_says_how_much_how_fast_and_how_long_still() {
@@ -105,6 +112,11 @@ mod tests {
         assert_eq!(
             line("sent", 0, Some(100), Duration::ZERO),
             "[                        ]   0% of 100 bytes sent, 0 bytes/s, 1:40 left"
+        );
+        let chinese = || line("已发送", 1 << 29, Some(1 << 30), second * 10);
+        assert_eq!(
+            within(Language::Chinese, chinese),
+            "[============            ] 已发送  50%，共 1.0 GiB，51.2 MiB/s，剩余 0:10"
         );
     }
 }

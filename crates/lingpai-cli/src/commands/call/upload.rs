@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::progress::Progress;
+use crate::language::{either, say};
 
 /// So much is read from a file at once, and so many such chunks wait for the network.
 const CHUNK: usize = 64 * 1024;
@@ -82,7 +83,7 @@ impl Upload {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        let progress = Progress::of("sent", Some(left));
+        let progress = Progress::of(either("sent", "已发送"), Some(left));
         Self { chunks, left, moved: Moved::default(), progress }
     }
 
@@ -135,7 +136,11 @@ fn read(pieces: Vec<Piece>, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<
                 while left > 0 {
                     let chunk = chunk_of(&mut file, left)?;
                     if chunk.is_empty() {
-                        let what = format!("{} became shorter while it was sent", path.display());
+                        let what = say!(
+                            "{path} became shorter while it was sent",
+                            "{path} 在发送过程中变短了",
+                            path = path.display()
+                        );
                         return Err(io::Error::other(what));
                     }
                     left -= chunk.len() as u64;

@@ -7,7 +7,8 @@ use lingpai_wechat::catalogue::Language;
 
 use crate::args::Init;
 use crate::config::{Environment, Source};
-use crate::error::Error;
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
 use crate::{language, output};
 
 /// Writes the file that would be read, unless there is one.
@@ -23,24 +24,32 @@ pub(crate) fn run(
         true => open.create(true).truncate(true),
         false => open.create_new(true),
     };
-    let text = template(language::choose(options.lang.map(Into::into), environment));
+    let language = language::choose(options.lang.map(Into::into), environment);
+    language::speak(language);
+    let text = template(language);
     let written = open.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(Error::said(format!(
-                "{} exists already, and nothing was written. Name another file with --config, or replace it with --force",
-                path.display()
+            return Err(Error::said(say!(
+                "{path} exists already, and nothing was written. Name another file with --config, or replace it with --force",
+                "{path} 已经存在，没有写入。请用 --config 指定另一个文件，或加 --force 替换它",
+                path = path.display()
             )));
         }
         Err(source) => {
-            let advice = "Name a file in a directory that exists and where you may write";
-            return Err(Error::File { path: path.to_owned(), deed: "written", advice, source });
+            let advice = either(
+                "Name a file in a directory that exists and where you may write",
+                "请指定一个文件，它所在的目录已存在且可以写入",
+            );
+            return Err(Error::File { path: path.to_owned(), deed: Deed::Write, advice, source });
         }
         Ok(()) => {}
     }
-    output::tell(&format!(
+    output::tell(&say!(
         "{path} is written; everything in it is a comment so far. Next: take the # from an [[account]], or run `lingpai \
          account add APPID`; then `lingpai config check` and `lingpai serve`",
+        "{path} 已写好，目前全部是注释。接下来：去掉某个 [[account]] 前面的 #，或运行 `lingpai account add APPID`；\
+         然后运行 `lingpai config check` 与 `lingpai serve`",
         path = path.display()
     ));
     Ok(())

@@ -9,6 +9,7 @@ use super::is_meant;
 use crate::args::Rotate;
 use crate::client::Client;
 use crate::error::Error;
+use crate::language::{either, say};
 use crate::output;
 
 /// How often is looked how it goes.
@@ -24,17 +25,21 @@ pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> 
             return if options.json { output::print_json(&plan) } else { output::print(&deed) };
         }
         if !is_meant(&deed)? {
-            output::tell("Nothing was done.");
+            output::tell(either("Nothing was done.", "什么也没有做。"));
             return Ok(());
         }
     }
     let before = status(client, options).await;
     let begun = client.post(&path, &json!({"compromised": true})).await?;
-    output::tell("Begun. The server goes on by itself, whatever becomes of this command.");
+    output::tell(either(
+        "Begun. The server goes on by itself, whatever becomes of this command.",
+        "已开始。服务会自行完成，与本命令是否继续运行无关。",
+    ));
     let generation = watch(client, options, before).await.map_err(|error| {
-        Error::said(format!(
+        Error::said(say!(
             "it was begun, but how it goes cannot be seen: {error}. The server goes on, after a restart too: the event \
-             `compromise-ended` says when it is done"
+             `compromise-ended` says when it is done",
+            "已经开始，但看不到进展：{error}。服务会继续，重新启动后也会；完成时有事件 `compromise-ended`"
         ))
     })?;
     if options.json {
@@ -43,18 +48,21 @@ pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> 
             &json!({"outcome": "ended", "generation": generation, "breaks": breaks}),
         );
     }
-    output::print(&format!(
-        "{}: WeChat accepts none of the earlier tokens any more. The generation of the one that is good is {generation}.",
-        options.account
+    output::print(&say!(
+        "{account}: WeChat accepts none of the earlier tokens any more. The generation of the one that is good is {generation}.",
+        "{account}：微信不再接受此前的任何凭据。现在有效的凭据是第 {generation} 代。",
+        account = options.account
     ))
 }
 
 fn about_to_end(options: &Rotate, plan: &Value) -> String {
     let breaks = plan["breaks"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let breaks: String = breaks.map(|text| format!("\n- {text}")).collect();
-    format!(
-        "All tokens of {} that were issued so far are ended: it is replaced twice, in stable mode within half a minute.{breaks}",
-        options.account
+    say!(
+        "All tokens of {account} that were issued so far are ended: it is replaced twice, in stable mode within half a \
+         minute.{breaks}",
+        "{account} 迄今发出的所有凭据都将失效：凭据会更换两次，稳定版(stable)模式下半分钟内完成。{breaks}",
+        account = options.account
     )
 }
 
@@ -88,10 +96,13 @@ async fn watch(
 
 fn progress(credential: &Value) -> Option<String> {
     if let Some(failure) = credential["failure"]["message"].as_str() {
-        return Some(format!("WeChat gives no token, and is asked again: {failure}"));
+        return Some(say!(
+            "WeChat gives no token, and is asked again: {failure}",
+            "微信没有给出凭据，会再次请求：{failure}"
+        ));
     }
     let more = credential["compromised"].as_u64()?;
-    Some(format!("New tokens that are still to come: {more}"))
+    Some(say!("New tokens that are still to come: {more}", "还要更换的次数：{more}"))
 }
 
 /// How it stands with the account's access_token.
