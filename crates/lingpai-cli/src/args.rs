@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod help;
 mod mistake;
 mod values;
 
@@ -8,13 +9,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::client::{Right, Role};
 use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, PathGlob, Preset};
 use lingpai_wechat::catalogue::Language;
 
-pub(crate) use self::mistake::refuse;
-use crate::config;
+use crate::{config, language};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -35,6 +35,19 @@ pub(crate) struct Arguments {
     /// The configuration [default: lingpai.toml, which may be missing]
     #[arg(long, short, global = true, value_name = "FILE", env = "LINGPAI_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What was typed. What cannot be understood is said in the language in force, and ends the program; so does the help.
+    pub(crate) fn read() -> Self {
+        let command = match language::current() {
+            Language::English => Self::command(),
+            Language::Chinese => help::in_chinese(Self::command()),
+        };
+        let read = command.try_get_matches();
+        read.and_then(|read| Self::from_arg_matches(&read))
+            .unwrap_or_else(|error| mistake::refuse(&error))
+    }
 }
 
 #[derive(Debug, Subcommand)]

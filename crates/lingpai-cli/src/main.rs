@@ -21,8 +21,6 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
@@ -35,8 +33,7 @@ use crate::reload::InForce;
 
 fn main() -> ExitCode {
     language::speak(language::choose(None, &environment));
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::refuse(&error));
-    match run(arguments) {
+    match run(Arguments::read()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `lingpai key list | head -1`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use crate::language;
 use crate::output;
 
 /// Shows what is wrong, or the help or the version if that is what was asked for, and ends the program.
-pub(crate) fn refuse(error: &Error) -> ! {
+pub(super) fn refuse(error: &Error) -> ! {
     let chinese = (language::current() == Language::Chinese).then(|| in_chinese(error)).flatten();
     let Some(text) = chinese else { error.exit() };
     output::tell(&text);

@@ -197,7 +197,7 @@ impl Story {
             What::BudgetSpent { used, .. } => {
                 let told = say!(
                     "a rotation was refused: only the reserve is left after {used} fetches today",
-                    "不再更换：今天已获取 {used} 次，只剩预留的次数"
+                    "拒绝了一次更换：今天已获取 {used} 次，只剩预留的次数"
                 );
                 (Tone::Bad, told)
             }

@@ -335,21 +335,34 @@ fn covered(text: &str) -> String {
 #[test]
 fn the_help_of_every_command() {
     let folder = tempfile::tempdir().unwrap();
-    let mut all = String::new();
-    add_help(folder.path(), &[], &mut all);
-    expect_file!["../snapshots/help.txt"].assert_eq(&all);
+    for (language, commands) in LANGUAGES.into_iter().zip(["Commands:\n", "命令:\n"]) {
+        let mut all = String::new();
+        let help = Help { language, commands, folder: folder.path() };
+        help.add(&[], &mut all);
+        compare("help", language, &all);
+    }
 }
 
-/// Adds the help of this command, and of those below it.
-fn add_help(folder: &Path, command: &[&str], all: &mut String) {
-    let said = run(lingpai(folder, &[command, &["--help"]].concat()));
-    writeln!(all, "$ lingpai {} --help\n{}", command.join(" "), said.out).unwrap();
-    let (_, commands) = said.out.split_once("Commands:\n").unwrap_or_default();
-    for line in commands.lines().take_while(|line| !line.is_empty()) {
-        // Longer descriptions go on, further in.
-        if let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
-            let name = name.split(' ').next().unwrap();
-            add_help(folder, &[command, &[name]].concat(), all);
+/// The help in one language.
+struct Help<'a> {
+    language: &'a str,
+    /// The heading of the list of commands.
+    commands: &'a str,
+    folder: &'a Path,
+}
+
+impl Help<'_> {
+    /// Adds the help of this command, and of those below it.
+    fn add(&self, command: &[&str], all: &mut String) {
+        let said = said_in(self.language, self.folder, &[command, &["--help"]].concat());
+        writeln!(all, "$ lingpai {} --help\n{}", command.join(" "), said.out).unwrap();
+        let (_, commands) = said.out.split_once(self.commands).unwrap_or_default();
+        for line in commands.lines().take_while(|line| !line.is_empty()) {
+            // Longer descriptions go on, further in.
+            if let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
+                let name = name.split(' ').next().unwrap();
+                self.add(&[command, &[name]].concat(), all);
+            }
         }
     }
 }

@@ -1,0 +1,188 @@
+//! The help in Chinese. In English it is what stands above each argument.
+
+use clap::builder::Resettable;
+use clap::{Arg, ArgAction, Command};
+
+const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+const OPTIONS: &str = "选项";
+
+const EXIT_CODES: &str = "\
+退出码：
+  0   完成
+  1   失败：标准错误说明发生了什么、原因和处理办法
+  2   参数无法识别
+  78  需要先修改配置
+
+没有账号也可以试用：lingpai serve --demo";
+
+/// The command and those below it, explained in Chinese. What has no Chinese text keeps the English one.
+pub(super) fn in_chinese(command: Command) -> Command {
+    let command = command
+        .disable_version_flag(true)
+        .arg(flag("version", 'V', ArgAction::Version, "显示版本"))
+        .after_help(EXIT_CODES);
+    below(command, "")
+}
+
+fn below(command: Command, path: &str) -> Command {
+    let command = match of_command(path) {
+        Some(about) => command.about(about).long_about(Resettable::Reset),
+        None => command,
+    };
+    command
+        .help_template(TEMPLATE)
+        .subcommand_help_heading("命令")
+        .disable_help_flag(true)
+        .mut_args(|arg| {
+            let heading = if arg.is_positional() { "参数" } else { OPTIONS };
+            match of_argument(path, arg.get_id().as_str()) {
+                Some(help) => arg.help(help).long_help(Resettable::Reset).help_heading(heading),
+                None => arg.help_heading(heading),
+            }
+        })
+        .arg(flag("help", 'h', ArgAction::Help, "显示帮助"))
+        .mut_subcommands(|command| {
+            let path = format!("{path} {}", command.get_name());
+            below(command, path.trim_start())
+        })
+}
+
+fn flag(name: &'static str, short: char, action: ArgAction, help: &'static str) -> Arg {
+    Arg::new(name).short(short).long(name).action(action).help(help).help_heading(OPTIONS)
+}
+
+fn of_command(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "" => "微信 access_token 中控服务：只获取一次，按时刷新，供所有人使用",
+        "serve" => "维护所有账号的凭据，并通过 HTTP 提供",
+        "init" => "写一份解释每项设置的配置",
+        "sandbox" => "运行模拟的微信，用于试用与测试",
+        "token" => "只输出账号的当前凭据",
+        "status" => "查看运行中的服务里各账号的状况",
+        "rotate" => "立即更换账号的凭据",
+        "call" => "调用一次微信接口，由网关填入凭据",
+        "explain" => "离线解释微信错误，中文或英文",
+        "key" => "新建、列出、吊销客户端的 API 密钥",
+        "key create" => "为人或业务服务新建密钥。只显示这一次",
+        "key list" => "列出所有密钥",
+        "key revoke" => "从现在起拒绝某个密钥",
+        "account" => "添加、列出、修改、移除存储中的账号",
+        "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
+        "account set-secret" => "更换存储中账号的 AppSecret",
+        "account list" => "列出所有账号及其状况",
+        "account show" => "查看一个账号",
+        "account remove" => "从存储中移除账号及其凭据",
+        "store" => "管理存储",
+        "store rekey" => "用新的主密钥重新加密密钥与凭据。请先停止服务",
+        "config" => "管理配置",
+        "config check" => "读取配置并列出全部错误。不启动任何东西",
+        "completions" => "输出 shell 的命令补全脚本",
+        "man" => "把手册页写入目录",
+        _ => return None,
+    })
+}
+
+fn of_argument(path: &str, id: &str) -> Option<&'static str> {
+    Some(match (path, id) {
+        (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
+        ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
+        (_, "account") => "appid",
+        ("account add" | "account set-secret" | "account remove", "server") => {
+            "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]"
+        }
+        (_, "server") => "向哪个服务询问",
+        (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
+        ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
+        ("serve", "demo") => "演示：模拟的微信与一个账号，数据在 ./lingpai-demo",
+        ("serve", "lifetime") => "演示凭据的有效期（微信为 2h）",
+        ("serve", "classic") => "演示账号使用普通(classic)模式，每次获取都会换掉凭据",
+        ("init", "force") => "替换已有的配置",
+        (_, "lang") => "语言 [默认：LINGPAI_LANG，或系统区域设置]",
+        ("sandbox", "listen") => "监听地址 [默认：127.0.0.1:8900]",
+        ("sandbox", "lifetime") => "凭据的有效期；其他时间按比例缩短",
+        ("sandbox", "seed") => "种子与调用相同，返回就相同",
+        ("sandbox", "allow_remote") => "允许其他机器可以访问的地址；沙箱不验证任何人的身份",
+        ("status", "watch") => "每两秒刷新一次，直到按 Ctrl-C",
+        ("status", "json") => "输出 JSON；与 --watch 同用时每次一行",
+        ("rotate", "yes") => "不询问",
+        ("rotate", "compromised") => {
+            "凭据已泄露：让微信不再接受此前发出的任何凭据。先说明会影响什么"
+        }
+        ("rotate", "dry_run") => "只说明会影响什么，不执行",
+        ("rotate", "json") => "输出 JSON，不含凭据",
+        ("token", "standalone") => "不询问服务：打开配置中的存储，没有凭据时获取一个",
+        ("token", "json") => "输出 JSON，包含代数与时间",
+        ("call", "request") => {
+            "GET 或 POST [默认：GET；有 --json 或 --file 时为 POST]，域名后面的路径，然后是参数：字符串写 key=value，数字、列表、\
+             对象写 key:=JSON。GET 时放进查询参数，POST 时组成请求体"
+        }
+        ("call", "json") => "发送文件或标准输入中的 JSON；此时 key=value 放进查询参数",
+        ("call", "file") => {
+            "以表单上传文件，可重复；表单里的文字写 NAME=TEXT。此时 key=value 放进查询参数"
+        }
+        ("call", "output") => "把返回内容写入文件。被拒绝时文件保持原样",
+        ("call", "standalone") => "不询问服务：打开配置中的存储，从本机调用微信",
+        ("explain", "text") => "错误码（如 40164）或完整的错误文本。- 表示从标准输入读取",
+        ("key create", "name") => "供哪个人或业务服务使用",
+        ("key create", "environment") => {
+            "用于哪个环境：production、test 或 dev。test 与 dev 的密钥不能报告、更换、清零配额或做管理操作"
+        }
+        ("key create", "role") => "角色：service、viewer、operator 或 admin",
+        ("key create", "rights") => {
+            "另外的权限，可重复 [默认，没有角色时：token:read 与 token:report]。有 gateway 而没有 token:read 的密钥在微信兼容接口\
+             拿到的是虚拟凭据：只有网关接受它，客户端接触不到真正的凭据"
+        }
+        ("key create", "accounts") => "可以使用的账号，可重复 [默认：所有账号]",
+        ("key create", "admin") => "即 --role admin：在所限账号上拥有全部权限",
+        ("key create", "networks") => "可以从哪个网段使用，如 10.2.0.0/16，可重复 [默认：不限]",
+        ("key create", "paths") => {
+            "可以通过网关调用的路径，如 '/cgi-bin/message/**'，可重复 [默认：全部]"
+        }
+        ("key create", "per_minute") => {
+            "通过网关每分钟的调用上限 [默认：配置中的 calls-per-minute]"
+        }
+        ("key create", "at_once") => "同时进行的调用数上限 [默认：calls-at-once]",
+        ("key create", "per_day") => "每天的调用上限 [默认：calls-per-day]",
+        ("key create", "preset") => {
+            "在微信兼容接口使用它的是哪种 SDK，只在该 SDK 需要专门的 expires_in 时填写：见 docs/zh/api.md"
+        }
+        ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
+        ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
+        ("account add", "kind") => "official-account、mini-program 或 mini-game",
+        ("account add", "mode") => {
+            "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
+        }
+        (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
+        ("store rekey", "new_key_file") => {
+            "存放新密钥的文件，64 位十六进制 [默认：随机生成，写入现有的密钥文件]"
+        }
+        ("completions", "shell") => "哪种 shell",
+        ("man", "directory") => "目录，必须已存在",
+        (_, "json") => "输出 JSON",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Arguments;
+
+    #[test]
+    fn every_command_and_argument_is_explained_in_chinese() {
+        fn look(command: &Command, path: &str) {
+            assert!(of_command(path).is_some(), "{path}");
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                assert!(of_argument(path, id).is_some(), "{path} {id}");
+            }
+            for command in command.get_subcommands() {
+                look(command, format!("{path} {}", command.get_name()).trim_start());
+            }
+        }
+        look(&Arguments::command(), "");
+        in_chinese(Arguments::command()).debug_assert();
+    }
+}
