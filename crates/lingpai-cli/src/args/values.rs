@@ -50,7 +50,9 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn number(text: &str) -> Result<NonZeroU32, String> {
-    text.parse().map_err(|_| format!("write a whole number, 1 to {}", u32::MAX))
+    text.parse().map_err(|_| {
+        say!("write a whole number, 1 to {most}", "请写 1 到 {most} 的整数", most = u32::MAX)
+    })
 }
 
 /// As the server takes it.
