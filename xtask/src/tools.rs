@@ -33,6 +33,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
 /// What `cargo xtask bench` needs besides.
 pub(crate) const FOR_BENCHES: &[Tool] = &[
     Tool::apt("nginx -v", &["nginx"], "the server is measured beside it"),
+    Tool::apt("haproxy -v", &["haproxy"], "the gateway is measured beside it"),
     Tool::apt("taskset --version", &["util-linux"], "each server is measured on a core of its own"),
 ];
 

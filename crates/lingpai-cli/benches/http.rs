@@ -22,8 +22,9 @@ use common::load::Pace;
 use common::nginx::Fixed;
 use common::node::{BINARY, Home, ask};
 use common::process::{Process, move_beside};
-use common::{Contender, Result, machine, middle, nginx, take_turns};
+use common::{Contender, Result, Turns, machine, mebibytes, middle, nginx, take_turns};
 
+const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_secs(2);
 /// Far below what any contender can do, so that latency is not queueing.
@@ -49,12 +50,6 @@ fn main() {
     let (native, drop_in) = (home.native_request(), home.drop_in_request());
     let health = b"GET /healthz HTTP/1.1\r\nHost: lingpai\r\n\r\n".to_vec();
     let peers = ["a", "b"].map(|name| peer(&folder.path().join(name), &node, &native, &drop_in));
-    let contender = |name, server, request: &Vec<u8>, against| Contender {
-        name,
-        server,
-        request: request.clone(),
-        against,
-    };
     let contenders = [
         contender(NATIVE_PEER, &peers[0], &native, NATIVE_PEER),
         contender(NATIVE, &node, &native, NATIVE_PEER),
@@ -66,11 +61,22 @@ fn main() {
     let length = |request| ask(node.addr, request).1.len();
     println!("bodies: {} and {} bytes", length(&native), length(&drop_in));
     for pace in [Pace::Saturated, CALM] {
-        let results = take_turns(&contenders, pace, ROUNDS, TURN);
-        println!("\n64 connections, {pace:?}, {ROUNDS} rounds of {TURN:?}\n");
+        let turns = Turns { pace, connections: CONNECTIONS, rounds: ROUNDS, each: TURN };
+        let results = take_turns(&contenders, turns);
+        println!("\n{CONNECTIONS} connections, {pace:?}, {ROUNDS} rounds of {TURN:?}\n");
         print(&results);
     }
     println!("\nmemory after that: {} MiB", mebibytes(node.memory()));
+}
+
+fn contender<'a>(
+    name: &'static str,
+    server: &'a Process,
+    request: &[u8],
+    against: &'static str,
+) -> Contender<'a> {
+    let (to, request) = (server.addr, request.to_owned());
+    Contender { name, server, to, request, body: 0, upstream: None, against }
 }
 
 /// An nginx that gives the answers that the node gives now.
@@ -133,8 +139,4 @@ fn print(results: &[Result]) {
             figures.cpu, ratios.cpu, figures.rate, figures.median, figures.p99, ratios.p99
         );
     }
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

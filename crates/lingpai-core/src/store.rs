@@ -7,6 +7,7 @@
 //! lease, write the intent down and count the fetch. `commit` succeeds only for the holder of the highest fencing
 //! number ever given out for the credential.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -264,9 +265,9 @@ pub enum Entry {
     /// A trial of a token.
     Trial(crate::id::Kind),
     /// A call of upstream's API that was forwarded, by its path, which begins with a slash.
-    Call(Box<str>),
+    Call(Arc<str>),
     /// An errcode with which upstream answered such a call, and the path of that.
-    Errcode(i64, Box<str>),
+    Errcode(i64, Arc<str>),
 }
 
 /// What was counted for one account on one day.

@@ -11,17 +11,27 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
 
+use super::upstream::Upstream;
+
 /// How long nothing may come before the server is given up.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// The number of who is served beside, among the connections.
+const UPSTREAM: u64 = u64::MAX;
+/// What bodies are made of.
+static ZEROS: [u8; 256 * 1024] = [0; _];
 
 /// What is asked, and how.
 pub(crate) struct Load<'a> {
     pub(crate) to: SocketAddr,
-    /// The whole request.
+    /// The whole request, or its head.
     pub(crate) request: &'a [u8],
+    /// So many bytes follow.
+    pub(crate) body: usize,
     pub(crate) connections: usize,
     pub(crate) pace: Pace,
+    /// Who is served meanwhile.
+    pub(crate) upstream: Option<&'a Upstream>,
 }
 
 /// When the next request is sent.
@@ -58,7 +68,7 @@ impl Load<'_> {
     /// # Panics
     /// When an answer is not a 200, or none comes.
     pub(crate) fn run(&self, time: Duration) -> Answered {
-        let mut client = Client::connect(self.to, self.connections);
+        let mut client = Client::connect(self);
         let mut latencies = Vec::with_capacity(1 << 20);
         let start = Instant::now();
         let (end, mut due) = (start + time, start);
@@ -69,7 +79,7 @@ impl Load<'_> {
             }
             while due <= now && due < end {
                 let Some(connection) = client.idle.pop_front() else { break };
-                client.connections[connection].ask(self.request, due);
+                client.ask(connection, due);
                 if let Pace::PerSecond(rate) = self.pace {
                     due += Duration::from_secs(1) / rate;
                 }
@@ -86,7 +96,8 @@ impl Load<'_> {
     }
 }
 
-struct Client {
+struct Client<'a> {
+    load: &'a Load<'a>,
     connections: Vec<Connection>,
     /// Those that wait for no answer.
     idle: VecDeque<usize>,
@@ -94,22 +105,38 @@ struct Client {
     events: Vec<epoll::Event>,
 }
 
-impl Client {
-    fn connect(to: SocketAddr, connections: usize) -> Self {
+impl<'a> Client<'a> {
+    fn connect(load: &'a Load<'a>) -> Self {
         let ready = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         let connect = |number| {
-            let stream = TcpStream::connect(to).unwrap();
+            let stream = TcpStream::connect(load.to).unwrap();
             stream.set_nodelay(true).unwrap();
             stream.set_nonblocking(true).unwrap();
-            let data = epoll::EventData::new_u64(number as u64);
-            epoll::add(&ready, &stream, data, epoll::EventFlags::IN).unwrap();
-            Connection { stream, answer: Vec::with_capacity(4096), asked_at: Instant::now() }
+            epoll::add(&ready, &stream, data(number), epoll::EventFlags::IN).unwrap();
+            let answer = Vec::with_capacity(4096);
+            Connection { stream, unsent: 0, answer, asked_at: Instant::now() }
         };
+        if let Some(upstream) = load.upstream {
+            let data = epoll::EventData::new_u64(UPSTREAM);
+            epoll::add(&ready, upstream.ready(), data, epoll::EventFlags::IN).unwrap();
+        }
         Self {
-            connections: (0..connections).map(connect).collect(),
-            idle: (0..connections).collect(),
+            load,
+            connections: (0..load.connections).map(connect).collect(),
+            idle: (0..load.connections).collect(),
             ready,
-            events: Vec::with_capacity(connections),
+            events: Vec::with_capacity(load.connections + 1),
+        }
+    }
+
+    fn ask(&mut self, number: usize, due: Instant) {
+        let Self { load, connections, ready, .. } = self;
+        let connection = &mut connections[number];
+        connection.ask(load.request, due);
+        if load.body > 0 {
+            connection.unsent = load.body;
+            let both = epoll::EventFlags::IN | epoll::EventFlags::OUT;
+            epoll::modify(ready, &connection.stream, data(number), both).unwrap();
         }
     }
 
@@ -119,10 +146,20 @@ impl Client {
         let events = spare_capacity(&mut self.events);
         let count = epoll::wait(&self.ready, events, Some(patience)).unwrap();
         assert!(count > 0 || patience.tv_sec == 0, "the server does not answer any more");
-        for event in &self.events {
-            let data = event.data;
-            let number = data.u64() as usize;
-            if let Some(latency) = self.connections[number].take_in() {
+        for &epoll::Event { flags, data: number } in &self.events {
+            let number = match (number.u64(), self.load.upstream) {
+                (UPSTREAM, Some(upstream)) => {
+                    upstream.serve();
+                    continue;
+                }
+                (number, _) => number as usize,
+            };
+            let connection = &mut self.connections[number];
+            if flags.contains(epoll::EventFlags::OUT) && connection.send() {
+                let stream = &connection.stream;
+                epoll::modify(&self.ready, stream, data(number), epoll::EventFlags::IN).unwrap();
+            }
+            if let Some(latency) = connection.take_in() {
                 latencies.push(latency);
                 self.idle.push_back(number);
             }
@@ -130,8 +167,14 @@ impl Client {
     }
 }
 
+fn data(number: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(number as u64)
+}
+
 struct Connection {
     stream: TcpStream,
+    /// How much of the body is to be sent.
+    unsent: usize,
     answer: Vec<u8>,
     asked_at: Instant,
 }
@@ -142,6 +185,18 @@ impl Connection {
         self.asked_at = due;
         // A request is far smaller than a socket's buffer.
         assert_eq!(self.stream.write(request).unwrap(), request.len());
+    }
+
+    /// Sends of the body what the socket takes, and says whether it was the rest.
+    fn send(&mut self) -> bool {
+        while self.unsent > 0 {
+            match self.stream.write(&ZEROS[..ZEROS.len().min(self.unsent)]) {
+                Ok(count) => self.unsent -= count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        true
     }
 
     /// How long the answer took, if it is whole now.

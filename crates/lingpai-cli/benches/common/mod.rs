@@ -3,27 +3,47 @@
 //! CPU time per request is judged: a client on one core cannot drive every fast server to its limit, and the host takes
 //! time away without showing it. One contender takes part twice, and what the two differ by is noise.
 
+#![allow(dead_code, reason = "each bench uses a part of this")]
+
+pub(crate) mod haproxy;
 pub(crate) mod load;
 pub(crate) mod nginx;
 pub(crate) mod node;
 pub(crate) mod process;
+pub(crate) mod upstream;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use load::{Load, Pace};
 use process::Process;
+use upstream::Upstream;
 
-const CONNECTIONS: usize = 64;
 /// Before each turn, not counted.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Who is asked what, and by which name it appears in the results.
 pub(crate) struct Contender<'a> {
     pub(crate) name: &'static str,
+    /// Whose CPU time counts.
     pub(crate) server: &'a Process,
+    pub(crate) to: SocketAddr,
     pub(crate) request: Vec<u8>,
+    /// So many bytes follow each request.
+    pub(crate) body: usize,
+    /// Who stands behind the server, and is served by the client's thread.
+    pub(crate) upstream: Option<&'a Upstream>,
     /// By its name, the contender against which it is held.
     pub(crate) against: &'static str,
+}
+
+/// How often the contenders take turns, and what a turn is.
+#[derive(Clone, Copy)]
+pub(crate) struct Turns {
+    pub(crate) pace: Pace,
+    pub(crate) connections: usize,
+    pub(crate) rounds: usize,
+    pub(crate) each: Duration,
 }
 
 /// The figures of one turn, or the medians of many.
@@ -60,18 +80,14 @@ pub(crate) struct Result {
     pub(crate) ratios: Figures,
 }
 
-/// Lets the contenders take turns, in `rounds` rounds of `turn` for each.
-pub(crate) fn take_turns(
-    contenders: &[Contender<'_>],
-    pace: Pace,
-    rounds: usize,
-    turn: Duration,
-) -> Vec<Result> {
+/// Lets the contenders take turns.
+pub(crate) fn take_turns(contenders: &[Contender<'_>], turns: Turns) -> Vec<Result> {
+    let Turns { pace, rounds, .. } = turns;
     let mut taken = vec![Vec::with_capacity(rounds); contenders.len()];
     for round in 0..rounds {
         eprintln!("{pace:?}: round {} of {rounds}", round + 1);
         for (contender, taken) in contenders.iter().zip(&mut taken) {
-            taken.push(contender.take_turn(pace, turn));
+            taken.push(contender.take_turn(turns));
         }
     }
     let place = |name| contenders.iter().position(|contender| contender.name == name).unwrap();
@@ -85,12 +101,13 @@ pub(crate) fn take_turns(
 }
 
 impl Contender<'_> {
-    fn take_turn(&self, pace: Pace, turn: Duration) -> Figures {
-        let Self { server, request, .. } = self;
-        let load = Load { to: server.addr, request, connections: CONNECTIONS, pace };
+    fn take_turn(&self, turns: Turns) -> Figures {
+        let Self { server, to, ref request, body, upstream, .. } = *self;
+        let Turns { pace, connections, each, .. } = turns;
+        let load = Load { to, request, body, connections, pace, upstream };
         load.run(WARM_UP);
         let before = server.cpu();
-        let answered = load.run(turn);
+        let answered = load.run(each);
         let cpu = server.cpu() - before;
         Figures {
             cpu: cpu.as_secs_f64() * 1e6 / answered.count() as f64,
@@ -106,6 +123,11 @@ pub(crate) fn middle(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// For people.
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// The machine, for the head of the results.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -24,11 +25,36 @@ pub(crate) fn answering(folder: &Path, answers: &[Fixed<'_>]) -> Process {
         }
         writeln!(locations, " return 200 '{body}'; }}").unwrap();
     }
-    start(folder, &locations)
+    start(folder, "", &locations)
 }
 
-/// Starts it with one worker and these locations.
-fn start(folder: &Path, locations: &str) -> Process {
+/// What becomes of a body before it is sent on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    /// It streams.
+    Stream,
+    /// It is kept whole first, in memory or a file: nginx's own choice.
+    Kept,
+}
+
+/// Starts nginx with one worker that forwards everything to `upstream`, with its files in `folder`.
+pub(crate) fn forwarding(folder: &Path, upstream: SocketAddr, bodies: Bodies) -> Process {
+    let buffering = if bodies == Bodies::Kept { "on" } else { "off" };
+    let wechat = format!(
+        "upstream wechat {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}"
+    );
+    let forward = format!(
+        "client_max_body_size 0;
+         location / {{
+           proxy_pass http://wechat; proxy_http_version 1.1; proxy_set_header Connection '';
+           proxy_request_buffering {buffering};
+         }}"
+    );
+    start(folder, &wechat, &forward)
+}
+
+/// Starts it with one worker, these upstreams and these locations.
+fn start(folder: &Path, upstreams: &str, locations: &str) -> Process {
     fs::create_dir_all(folder).unwrap();
     let addr = free_addr();
     // One process, which is what one worker amounts to, so that its CPU time is that process's.
@@ -39,6 +65,7 @@ fn start(folder: &Path, locations: &str) -> Process {
            access_log off; server_tokens off; keepalive_requests 1000000000;
            client_body_temp_path body; proxy_temp_path proxy;
            fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+           {upstreams}
            server {{ listen {addr}; {locations} }}
          }}"
     );

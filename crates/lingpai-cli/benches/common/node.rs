@@ -1,4 +1,4 @@
-//! The `lingpai` that ships, keeping one account against the simulated WeChat.
+//! The `lingpai` that ships, keeping one account.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,31 +14,40 @@ use super::process::{Process, free_addr};
 /// What cargo builds for a bench is what ships: the profile is that of a release.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_lingpai");
 
-/// The folder of a node, with a configuration, an API key and the simulated WeChat that it asks.
+/// The folder of a node, with a configuration and an API key.
 pub(crate) struct Home {
     folder: PathBuf,
     addr: SocketAddr,
     pub(crate) key: String,
-    _wechat: Process,
+    _wechat: Option<Process>,
 }
 
 impl Home {
+    /// With a key that may do everything, and the simulated WeChat.
     pub(crate) fn new(folder: &Path) -> Self {
+        let wechat = free_addr();
+        let mut home = Self::beside(folder, wechat, "", &["--admin"]);
+        let mut sandbox = lingpai(folder);
+        sandbox.args(["sandbox", "--listen", &wechat.to_string()]);
+        home._wechat = Some(Process::start(sandbox, wechat));
+        home
+    }
+
+    /// With this WeChat, these settings besides, and a key that may do this.
+    pub(crate) fn beside(folder: &Path, wechat: SocketAddr, more: &str, may: &[&str]) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let (wechat, addr) = (free_addr(), free_addr());
+        let addr = free_addr();
         let configuration = format!(
-            "listen = \"{addr}\"\nupstream = \"http://{wechat}\"\n\
+            "listen = \"{addr}\"\nupstream = \"http://{wechat}\"\n{more}\n\
              [[account]]\nid = \"{DEMO_APPID}\"\nsecret = {{ file = \"secret\" }}\n"
         );
         fs::write(folder.join("lingpai.toml"), configuration).unwrap();
         fs::write(folder.join("secret"), DEMO_SECRET).unwrap();
-        let mut sandbox = lingpai(folder);
-        sandbox.args(["sandbox", "--listen", &wechat.to_string()]);
-        let _wechat = Process::start(sandbox, wechat);
-        let made = lingpai(folder).args(["key", "create", "bench", "--admin", "--json"]).output();
-        let made: serde_json::Value = serde_json::from_slice(&made.unwrap().stdout).unwrap();
+        let mut create = lingpai(folder);
+        let made = create.args(["key", "create", "bench", "--json"]).args(may).output().unwrap();
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
         let key = made["key"].as_str().unwrap().to_owned();
-        Self { folder: folder.to_owned(), addr, key, _wechat }
+        Self { folder: folder.to_owned(), addr, key, _wechat: None }
     }
 
     /// Starts the node.

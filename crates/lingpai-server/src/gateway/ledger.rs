@@ -37,7 +37,7 @@ struct Gathered {
     /// The day of what was seen.
     day: Day,
     /// Each account's paths of the day, and their errcodes.
-    seen: HashMap<AccountId, HashMap<Box<str>, HashSet<i64>>>,
+    seen: HashMap<AccountId, HashMap<Arc<str>, HashSet<i64>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,7 +74,7 @@ impl Ledger {
             let times = gathered.counts.entry(line).or_default();
             *times = times.saturating_add(1);
         };
-        add(Entry::Call(path.clone()));
+        add(Entry::Call(Arc::clone(&path)));
         if let Some(code) = errcode {
             add(Entry::Errcode(code, path));
         }
@@ -157,7 +157,7 @@ impl Gathered {
         day: Day,
         path: &str,
         errcode: Option<i64>,
-    ) -> (Box<str>, Option<i64>) {
+    ) -> (Arc<str>, Option<i64>) {
         if self.day != day {
             self.seen.clear();
             self.day = day;
@@ -168,13 +168,15 @@ impl Gathered {
             _ if is_new && (paths.len() >= PATHS || errcode == Some(INVALID_URL)) => OTHERS,
             path => path,
         };
-        let codes = paths.entry(path.into()).or_default();
+        let known = paths.get_key_value(path).map(|(path, _)| Arc::clone(path));
+        let path = known.unwrap_or_else(|| path.into());
+        let codes = paths.entry(Arc::clone(&path)).or_default();
         // One that is not told apart is counted as the system's own: -1.
         let told =
             |code: i64| if codes.len() < ERRCODES || codes.contains(&code) { code } else { -1 };
         let errcode = errcode.map(told);
         codes.extend(errcode);
-        (path.into(), errcode)
+        (path, errcode)
     }
 }
 

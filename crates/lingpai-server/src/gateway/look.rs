@@ -119,12 +119,14 @@ fn decompressed(decoder: impl Read) -> Option<Vec<u8>> {
 fn errcode(text: &[u8]) -> Option<i64> {
     #[derive(Deserialize)]
     struct Said {
-        errcode: i64,
+        // Most answers have none, and an error that says so would cost more than all the rest.
+        #[serde(default)]
+        errcode: Option<i64>,
     }
     // An array would do for the struct too.
     let object = text.trim_ascii_start().first() == Some(&b'{');
     let said = object.then(|| serde_json::from_slice::<Said>(text).ok()).flatten();
-    said.map(|said| said.errcode)
+    said.and_then(|said| said.errcode)
 }
 
 #[cfg(test)]

@@ -141,6 +141,7 @@ impl Upstream {
         loop {
             let moved_at = call.moved_at();
             tokio::select! {
+                biased;
                 answer = answer.as_mut() => return Ok(answer),
                 () = sleep_until(moved_at + self.deadline) => {
                     if call.moved_at() == moved_at {
