@@ -66,7 +66,7 @@ fn main() {
         println!("\n{CONNECTIONS} connections, {pace:?}, {ROUNDS} rounds of {TURN:?}\n");
         print(&results);
     }
-    println!("\nmemory after that: {} MiB", mebibytes(node.memory()));
+    println!("\nmemory after that: {:.1} MiB", mebibytes(node.memory()));
 }
 
 fn contender<'a>(
