@@ -30,8 +30,8 @@
 //! [`lingpai_core`], WeChat's wire and error catalogue in [`lingpai_wechat`], storage in [`lingpai_store`]. Several
 //! processes that need the same token ask a Lingpai server instead.
 //!
-//! Where to start reading: [`TokenSource`], then [`Builder`]; the examples `in_process` and `with_axum` run as they are,
-//! against a simulated WeChat.
+//! Where to start reading: [`TokenSource`], then [`Builder`]; the examples `in_process`, `with_reqwest` and `with_axum`
+//! run as they are, against a simulated WeChat.
 
 mod builder;
 mod error;
