@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version, response};
 use http_body_util::Full;
-use lingpai_core::{AccountId, Secret};
+use lingpai_core::{CredentialId, Secret};
 use lingpai_wechat::wire::BaseUrl;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -33,8 +33,8 @@ pub(super) const IMPOSSIBLE: HeaderValue = HeaderValue::from_static("impossible"
 pub(super) struct Call<'a> {
     pub(super) head: &'a Parts,
     pub(super) destination: &'a Destination<'a>,
-    /// For whose account it is made, if it is for one.
-    pub(super) account: Option<&'a AccountId>,
+    /// The access_token of the account for which it is made, if it is for one.
+    pub(super) credential: Option<&'a CredentialId>,
     pub(super) upload: Upload,
     /// When its body was here, as far as it is read beforehand.
     pub(super) begun: Instant,

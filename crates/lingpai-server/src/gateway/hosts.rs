@@ -6,6 +6,7 @@
 use http::request::Parts;
 use http::{Method, Version};
 
+use super::needs::Needs;
 use super::target::Target;
 use super::trouble::Trouble;
 use crate::refusal::Refusal;
@@ -53,6 +54,8 @@ pub(crate) struct Destination<'a> {
     pub(crate) path: &'a str,
     /// The account in `/gateway/{account}/...`, as it stands there: its `:` may be written as `%3A`.
     pub(crate) account_in_path: Option<&'a str>,
+    /// What the path needs.
+    pub(super) needs: Needs,
     /// The query.
     pub(crate) target: Target<'a>,
 }
@@ -79,7 +82,7 @@ impl<'a> Destination<'a> {
         if target.is_ambiguous() {
             return Err(Trouble::TokensDiffer.into());
         }
-        Ok(Self { host, path, account_in_path, target })
+        Ok(Self { host, path, account_in_path, needs: Needs::of(host, path), target })
     }
 }
 

@@ -39,7 +39,7 @@ use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
-use lingpai_core::{AccountId, CredentialId, Directory, Secret};
+use lingpai_core::{CredentialId, Directory, Secret};
 use lingpai_wechat::{Error, wire};
 use tokio::time::{Instant, timeout};
 
@@ -164,7 +164,7 @@ impl Gateway {
     ) -> Result<Response<Body>, (Refusal, Reads)> {
         let destination = Destination::of(head, path).map_err(|refusal| (refusal, Reads::Api))?;
         let carries = Carries::of(&destination);
-        if Needs::of(&destination) == Needs::Nobody {
+        if destination.needs == Needs::Nobody {
             let reads = carries.reads(destination.host);
             return Err((Barred::TokenCall.into(), reads));
         }
@@ -202,7 +202,8 @@ impl Gateway {
         let calling = who_shows(serving, &shown, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination)?;
         let with = put_in(&self.gate, secret_call, &calling, destination).await?;
-        let call = self.take(came, Some(&calling.account), permit).await?;
+        let credential = CredentialId::access_token(calling.account);
+        let call = self.take(came, Some(&credential), permit).await?;
         let heard = self.send(serving, &call, &with.target, call.upload.sending()).await?;
         Ok(call.answer(heard, &with.secret, None))
     }
@@ -221,10 +222,11 @@ impl Gateway {
         let body = secret::put_into(&self.gate, secret_call, &calling, body).await?;
         let target = Secret::new(destination.target.untouched(destination.path));
         let upload = Upload::Whole(body);
+        let credential = CredentialId::access_token(calling.account);
         let call = Call {
             head,
             destination,
-            account: Some(&calling.account),
+            credential: Some(&credential),
             upload,
             held: (permit, self.places.take().await?),
             begun: Instant::now(),
@@ -240,12 +242,12 @@ impl Gateway {
         let clock = serving.registry.clock();
         let calling = who(serving, &self.gate, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination)?;
-        let account = &calling.account;
+        let credential = CredentialId::access_token(calling.account);
+        let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
 
-        let call = self.take(came, Some(account), permit).await?;
-        let credential = CredentialId::access_token(account.clone());
+        let call = self.take(came, Some(&credential), permit).await?;
         let token = serving.current(&credential).await?.token.value.clone();
         let sending = call.upload.sending();
         let sent_at = clock.coarse();
@@ -284,7 +286,7 @@ impl Gateway {
     async fn take<'a>(
         &self,
         came: Came<'a>,
-        account: Option<&'a AccountId>,
+        credential: Option<&'a CredentialId>,
         permit: Permit,
     ) -> Result<Call<'a>, Refusal> {
         let Came { serving, head, body, destination, .. } = came;
@@ -292,7 +294,8 @@ impl Gateway {
         let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
         let place = self.places.take().await?;
         let (begun, write_time) = (Instant::now(), serving.limits.write_time);
-        Ok(Call { head, destination, account, upload, begun, write_time, held: (permit, place) })
+        let held = (permit, place);
+        Ok(Call { head, destination, credential, upload, begun, write_time, held })
     }
 
     /// Sends a refused call once more, with a better token.
@@ -322,18 +325,16 @@ impl Gateway {
         sending: Sending,
     ) -> Result<Heard, Trouble> {
         let upstream = self.upstream.load_full();
-        let through = call.account.and_then(|account| {
-            let credential = CredentialId::access_token(account.clone());
-            serving.registry.with(&credential, |keeper| keeper.proxy())?
-        });
+        let proxy_of = |credential| serving.registry.with(credential, |keeper| keeper.proxy())?;
+        let through = call.credential.and_then(proxy_of);
         let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;
         let heard = Heard { seen: looked.map_err(|_| Trouble::Slow)??, head, body };
         serving.metrics.heard(call.destination.host.as_str(), heard.errcode());
-        if let Some(account) = call.account {
-            self.gate.heard(&serving.registry, account, call.destination, heard.errcode());
+        if let Some(credential) = call.credential {
+            self.gate.heard(&serving.registry, credential, call.destination, heard.errcode());
         }
         Ok(heard)
     }

@@ -2,7 +2,7 @@
 
 use lingpai_core::client::Right;
 
-use super::hosts::{Destination, Host};
+use super::hosts::Host;
 
 /// What a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub(super) enum Needs {
 impl Needs {
     /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
     /// than we are about case and a slash at the end, so they do not count.
-    pub(super) fn of(destination: &Destination<'_>) -> Self {
-        let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
+    pub(super) fn of(host: Host, path: &str) -> Self {
+        let path = path.trim_end_matches('/').to_ascii_lowercase();
         match path.as_str() {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
             "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
@@ -32,9 +32,7 @@ impl Needs {
             }
             "/sns/jscode2session" | "/sns/oauth2/access_token" => Self::Right(Right::SecretLogin),
             path if is_under(path, COMPONENT) => Self::Right(Right::Admin),
-            path if destination.host == Host::WeCom && is_under(path, PROVIDER) => {
-                Self::Right(Right::Admin)
-            }
+            path if host == Host::WeCom && is_under(path, PROVIDER) => Self::Right(Right::Admin),
             _ => Self::Gateway,
         }
     }

@@ -146,7 +146,7 @@ fn by_key(
     let path = written(destination);
     let now = serving.registry.clock().now();
     let look = |key: &ApiKey| {
-        match Needs::of(destination) {
+        match destination.needs {
             Needs::Nobody => return Err(Refusal::from(Barred::PathForbidden)),
             Needs::Right(right) if !key.has(right) => return Err(Denied::Right(right).into()),
             Needs::Right(_) | Needs::Gateway => {}
@@ -168,7 +168,7 @@ fn without_key(
     account: Option<&AccountId>,
     destination: &Destination<'_>,
 ) -> Result<Permit, Refusal> {
-    if Needs::of(destination) != Needs::Gateway || gate.denies(&written(destination)) {
+    if destination.needs != Needs::Gateway || gate.denies(&written(destination)) {
         return Err(Barred::PathForbidden.into());
     }
     let most = Most::of(None, &gate.rules.bounds);
@@ -235,17 +235,14 @@ impl Gate {
     pub(super) fn heard(
         &self,
         registry: &Registry,
-        account: &AccountId,
+        credential: &CredentialId,
         destination: &Destination<'_>,
         errcode: Option<i64>,
     ) {
         let today = registry.clock().now().day();
-        self.ledger.count(account, today, &written(destination), errcode);
-        let cleared =
-            errcode == Some(0) && Needs::of(destination) == Needs::Right(Right::QuotaClear);
-        if cleared {
-            let credential = CredentialId::access_token(account.clone());
-            registry.with(&credential, Keeper::quota_cleared);
+        self.ledger.count(&credential.account, today, &written(destination), errcode);
+        if errcode == Some(0) && destination.needs == Needs::Right(Right::QuotaClear) {
+            registry.with(credential, Keeper::quota_cleared);
         }
     }
 
