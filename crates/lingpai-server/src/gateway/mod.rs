@@ -17,6 +17,7 @@ mod look;
 mod meter;
 mod needs;
 mod pace;
+mod paced;
 mod passing;
 mod places;
 mod repair;

@@ -8,15 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::pace::Pace;
+use super::paced::{Halt, Paced};
 use super::trouble::Trouble;
 
 /// The body of an answer that is forwarded. It ends the connection if upstream breaks off or stands still: what was
 /// begun cannot be taken back.
 pub(crate) struct Passing {
     begun: Bytes,
-    rest: Incoming,
-    pace: Pace,
+    rest: Paced,
     /// What the call holds until its end: its place upstream, its place among its client's calls.
     held: Option<Box<dyn Send>>,
 }
@@ -24,7 +23,7 @@ pub(crate) struct Passing {
 impl Passing {
     /// The body of an answer. `most` is how long upstream may take for each step.
     pub(super) fn new(rest: Incoming, most: Duration) -> Self {
-        Self { begun: Bytes::new(), rest, pace: Pace::new(most), held: None }
+        Self { begun: Bytes::new(), rest: Paced::new(rest, most), held: None }
     }
 
     /// The next piece of the body, for a look at it.
@@ -40,25 +39,13 @@ impl Passing {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Trouble>> {
-        loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
-                ready!(self.pace.poll_over(cx));
-                return Poll::Ready(Err(Trouble::Slow));
-            };
-            return Poll::Ready(match frame.map(|frame| frame.map(Frame::into_data)) {
-                None => Ok(None),
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "an answer of upstream broke off");
-                    Err(Trouble::Lost)
-                }
-                // Trailers, which WeChat does not send.
-                Some(Ok(Err(_))) => continue,
-                Some(Ok(Ok(piece))) => {
-                    self.pace.moved(piece.len());
-                    Ok(Some(piece))
-                }
-            });
-        }
+        self.rest.poll_piece(cx).map_err(|halt| match halt {
+            Halt::Slow => Trouble::Slow,
+            Halt::Broken(error) => {
+                tracing::debug!(%error, "an answer of upstream broke off");
+                Trouble::Lost
+            }
+        })
     }
 }
 
@@ -75,7 +62,7 @@ impl Body for Passing {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.begun)))));
         }
         let piece = ready!(this.poll_piece(cx));
-        if !matches!(piece, Ok(Some(_))) || this.rest.is_end_stream() {
+        if !matches!(piece, Ok(Some(_))) || this.rest.body.is_end_stream() {
             this.held = None;
         }
         let broken = |trouble: Trouble| io::Error::other(trouble.code());
@@ -83,11 +70,11 @@ impl Body for Passing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.begun.is_empty() && self.rest.is_end_stream()
+        self.begun.is_empty() && self.rest.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.rest.size_hint();
+        let mut hint = self.rest.body.size_hint();
         let begun = self.begun.len() as u64;
         match hint.exact() {
             Some(rest) => hint.set_exact(begun + rest),

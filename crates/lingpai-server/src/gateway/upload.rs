@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::aside::{Aside, Place};
 use super::kept::Kept;
-use super::pace::Pace;
+use super::paced::{Halt, Paced};
 use super::settings::Settings;
 use super::trouble::Trouble;
 
@@ -58,10 +58,7 @@ pub(super) struct Stream {
 }
 
 /// Where a body comes from.
-struct Source {
-    body: Incoming,
-    pace: Pace,
-}
+struct Source(Paced);
 
 impl Upload {
     /// Takes a call's body: reads it whole, or as much of it as is needed to begin.
@@ -75,7 +72,7 @@ impl Upload {
             return Ok(Self::None);
         }
         let length = body.size_hint().exact();
-        let mut source = Source { body, pace: Pace::new(pace) };
+        let mut source = Source(Paced::new(body, pace));
         match length {
             Some(length) if length <= IN_MEMORY as u64 => {
                 let read = source.read(length).await?;
@@ -270,22 +267,10 @@ impl Source {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Trouble>> {
-        loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                ready!(self.pace.poll_over(cx));
-                return Poll::Ready(Err(Trouble::BodySlow));
-            };
-            return Poll::Ready(match frame.map(|frame| frame.map(Frame::into_data)) {
-                None => Ok(None),
-                Some(Err(_)) => Err(Trouble::BodyBroken),
-                // Trailers, which WeChat does not know.
-                Some(Ok(Err(_))) => continue,
-                Some(Ok(Ok(piece))) => {
-                    self.pace.moved(piece.len());
-                    Ok(Some(piece))
-                }
-            });
-        }
+        self.0.poll_piece(cx).map_err(|halt| match halt {
+            Halt::Slow => Trouble::BodySlow,
+            Halt::Broken(_) => Trouble::BodyBroken,
+        })
     }
 }
 
