@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::Place;
-use super::section::{Reading, Section, name_of};
+use super::section::{Reading, Said, Section, name_of};
 use super::unreadable;
 use crate::language::{either, say};
 
@@ -80,6 +80,31 @@ impl Reference {
                         say!("say where the secret is: {forms}", "请写明密钥在哪里：{forms}");
                     reading.mistake(place, what);
                 }
+                None
+            }
+        }
+    }
+
+    /// Fetches what a key refers to, or else what this variable holds, if there is one and it is set.
+    pub(crate) fn fetched(
+        section: &mut Section<'_>,
+        key: &'static str,
+        variable: Option<&str>,
+        base: &Path,
+    ) -> Option<Said<Secret>> {
+        let reading = section.reading();
+        let (reference, place) = match section.value(key) {
+            Some(value) => (Self::read(reading, key, value)?, Place::File(value.span())),
+            None => {
+                let name = variable?;
+                (reading.environment)(name).filter(|text| !text.is_empty())?;
+                (Self::Variable(name.to_owned()), Place::variable(name))
+            }
+        };
+        match reference.fetch(base, reading) {
+            Ok(value) => Some(Said { value, place }),
+            Err(what) => {
+                reading.mistake(place, what);
                 None
             }
         }

@@ -43,7 +43,7 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Redis(RedisAddress),
     }
     let key = master_key(root, base);
-    let password = store_password(root, base);
+    let password = Reference::fetched(root, "store-password", Some("LINGPAI_STORE_PASSWORD"), base);
     let parse = |text: &str| match text.split_once(':') {
         Some(("memory", "")) => Ok(Named::Memory),
         Some(("sqlite", path)) if !path.is_empty() => Ok(Named::Sqlite(PathBuf::from(path))),
@@ -75,27 +75,10 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         root.mistake(place, what);
     }
     let address = match password {
-        Some(password) => address.with_password(password),
+        Some(password) => address.with_password(password.value),
         None => address,
     };
     StoreAt::Redis { address, key }
-}
-
-fn store_password(root: &mut Section<'_>, base: &Path) -> Option<Secret> {
-    const VARIABLE: &str = "LINGPAI_STORE_PASSWORD";
-    let reading = root.reading();
-    let (reference, place) = match root.value("store-password") {
-        Some(value) => {
-            (Reference::read(reading, "store-password", value)?, Place::File(value.span()))
-        }
-        None => {
-            (reading.environment)(VARIABLE).filter(|text| !text.is_empty())?;
-            let place = Place::variable(VARIABLE);
-            (Reference::Variable(VARIABLE.to_owned()), place)
-        }
-    };
-    let password = reference.fetch(base, reading);
-    password.map_err(|what| root.mistake(place, what)).ok()
 }
 
 fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {

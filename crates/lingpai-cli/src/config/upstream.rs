@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::uri::Scheme;
-use lingpai_core::{Network, Proxy, Secret};
+use lingpai_core::{Network, Proxy};
 use lingpai_wechat::wire::{self, BaseUrl, Exemption, ExtraAuthorities, Guard};
 
 use super::mistake::Place;
@@ -141,7 +141,7 @@ fn with_password(
     base: &Path,
     variable: Option<&str>,
 ) -> Option<Proxy> {
-    let password = password(section, base, variable);
+    let password = Reference::fetched(section, PASSWORD, variable, base);
     let Some(Said { value: proxy, place }) = said else {
         if let Some(Said { place, .. }) = password {
             let what = either(
@@ -175,30 +175,6 @@ fn with_password(
                 section.mistake(place, what);
             }
             proxy
-        }
-    }
-}
-
-fn password(
-    section: &mut Section<'_>,
-    base: &Path,
-    variable: Option<&str>,
-) -> Option<Said<Secret>> {
-    let reading = section.reading();
-    let (reference, place) = match section.value(PASSWORD) {
-        Some(value) => (Reference::read(reading, PASSWORD, value)?, Place::File(value.span())),
-        None => {
-            let name = variable?;
-            (reading.environment)(name).filter(|text| !text.is_empty())?;
-            let place = Place::variable(name);
-            (Reference::Variable(name.to_owned()), place)
-        }
-    };
-    match reference.fetch(base, reading) {
-        Ok(value) => Some(Said { value, place }),
-        Err(what) => {
-            reading.mistake(place, what);
-            None
         }
     }
 }
