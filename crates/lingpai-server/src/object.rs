@@ -6,12 +6,10 @@ use crate::refusal::Refusal;
 
 /// The object in a body. serde would take a list for one too, its elements in the order of the fields: nobody means that.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    let wrong = |what: String| Refusal::BodyWrong(what);
-    if !is_object {
-        return Err(wrong("it is not a JSON object".to_owned()));
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Refusal::BodyWrong("it is not a JSON object".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Refusal::BodyWrong(error.to_string()))
 }
 
 #[cfg(test)]
