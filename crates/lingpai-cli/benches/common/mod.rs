@@ -7,6 +7,8 @@
 
 pub(crate) mod haproxy;
 pub(crate) mod load;
+#[path = "../../../lingpai-core/benches/common/machine.rs"]
+mod machine;
 pub(crate) mod nginx;
 pub(crate) mod node;
 pub(crate) mod process;
@@ -16,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use load::{Load, Pace};
+pub(crate) use machine::machine;
 use process::Process;
 use upstream::Upstream;
 
@@ -128,17 +131,4 @@ pub(crate) fn middle(figures: impl Iterator<Item = f64>) -> f64 {
 /// For people.
 pub(crate) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-/// The machine, for the head of the results.
-pub(crate) fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or("unknown");
-    format!("{cores} cores ({model}), kernel {}, load {load} at the start", kernel.trim())
 }

@@ -4,9 +4,13 @@
 //! noise is left shows where the same contender takes part twice. Threads that should meet do so only while each has a
 //! core, so a turn in which one did not is taken again, and its round is left out if that does not help.
 
+mod machine;
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
+
+pub(crate) use machine::machine;
 
 /// How often a turn is tried.
 const ATTEMPTS: usize = 50;
@@ -78,19 +82,6 @@ pub(crate) fn thread_cpu() -> Duration {
 /// The CPU time that all threads of the process have used.
 pub(crate) fn process_cpu() -> Duration {
     cpu(Whose::Process)
-}
-
-/// The machine, for the head of the results.
-pub(crate) fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or("unknown");
-    format!("{cores} cores ({model}), kernel {}, load {load} at the start", kernel.trim())
 }
 
 fn summary(name: &'static str, taken: Vec<f64>) -> Taken {
