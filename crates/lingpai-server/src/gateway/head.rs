@@ -90,18 +90,18 @@ fn is_of_one_connection(name: &HeaderName) -> bool {
 }
 
 /// The names that `Connection` lists: headers of one connection too.
-struct Listed(Vec<HeaderName>);
+struct Listed<'a>(Vec<&'a str>);
 
-impl Listed {
-    fn of(headers: &HeaderMap) -> Self {
+impl<'a> Listed<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
         let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        let names = values.flat_map(|value| value.split(','));
-        // `close` and `keep-alive` are no headers; nobody is the worse for it.
-        Self(names.filter_map(|name| name.trim().parse().ok()).collect())
+        let names = values.flat_map(|value| value.split(',')).map(str::trim);
+        // Nearly always this one, which is left out anyway.
+        Self(names.filter(|name| !name.eq_ignore_ascii_case("keep-alive")).collect())
     }
 
     fn contains(&self, name: &HeaderName) -> bool {
-        self.0.contains(name)
+        self.0.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
     }
 }
 

@@ -17,7 +17,7 @@ use lingpai_core::{AccountId, Secret};
 use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
-use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::needs::{COMPONENT, PROVIDER, is_under, plain};
 use super::rules::Gate;
 use super::target::{decoded, values_of};
 use super::who::Calling;
@@ -51,8 +51,7 @@ pub(crate) struct SecretCall {
 impl Carries {
     /// What the documentation of this path says.
     pub(crate) fn of(destination: &Destination<'_>) -> Self {
-        let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
-        match (destination.host, path.as_str()) {
+        match (destination.host, &*plain(destination.path)) {
             (Host::Api, "/sns/jscode2session" | "/sns/oauth2/access_token") => {
                 Self::Secret(SecretCall { parameter: "secret" })
             }

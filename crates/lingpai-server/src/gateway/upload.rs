@@ -79,14 +79,17 @@ impl Upload {
             }
             Some(length) => {
                 let aside = if length <= settings.replay_limit {
-                    let made = place.file(length).await;
+                    let made = Box::pin(place.file(length)).await;
                     made.inspect_err(|error| place.tell(error)).ok()
                 } else {
                     None
                 };
                 Ok(Self::stream(source, length, 0, Kept::in_file(aside)))
             }
-            None => Self::of_unknown_length(source, settings.unsized_body_limit, place).await,
+            None => {
+                let most = settings.unsized_body_limit;
+                Box::pin(Self::of_unknown_length(source, most, place)).await
+            }
         }
     }
 

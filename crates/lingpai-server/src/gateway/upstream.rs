@@ -175,12 +175,17 @@ impl Way {
                 Err(Failure::Lost(error)) => return Err(Unanswered::Lost(error)),
             }
         }
-        let address = site.address().map_err(unconnected)?;
-        let stream = self.connector.connect(address).await.map_err(unconnected)?;
-        let line = Line::new(stream).await.map_err(unconnected)?;
-        Box::new(line).send(request, pool).await.map_err(|failure| match failure {
+        // What is rare must not make every call larger.
+        let line = Box::pin(self.connect(site)).await?;
+        line.send(request, pool).await.map_err(|failure| match failure {
             Failure::Unsent(_, error) | Failure::Lost(error) => Unanswered::Lost(error),
         })
+    }
+
+    async fn connect(&self, site: &Site) -> Result<Box<Line>, Unanswered> {
+        let address = site.address().map_err(unconnected)?;
+        let stream = self.connector.connect(address).await.map_err(unconnected)?;
+        Ok(Box::new(Line::new(stream).await.map_err(unconnected)?))
     }
 
     fn is_reached(&self) {
