@@ -29,7 +29,7 @@ pub const CALLBACK_IP_PATH: &str = "/cgi-bin/getcallbackip";
 pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
 
 /// How many fetches a day are spent on each ticket of an account at most, unless it is told otherwise.
-/// WeChat says that few are allowed and not how many; regular renewal takes some 40.
+/// WeChat says that few are allowed and not how many; regular renewal takes 40 at most.
 pub const TICKET_DAILY_BUDGET: u32 = 100;
 
 /// The only `grant_type` there is.
