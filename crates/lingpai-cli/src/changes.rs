@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lingpai_core::store::Entry;
 use lingpai_core::{Account, AccountId, Class, Failure, Kind, Verdict};
+use lingpai_server::Bilingual;
 use lingpai_server::change::{Change, Changed, Changes, Unchanged};
 use tokio::time::timeout;
 
@@ -63,10 +64,10 @@ fn check(account: &Account, config: &Config) -> Result<(), Unchanged> {
     if fetch > call {
         return Ok(());
     }
-    Err(Unchanged::Wrong(format!(
-        "`fetch_deadline` ({}) must be longer than the `call-deadline` of the configuration ({})",
-        show_duration(fetch),
-        show_duration(call)
+    let (fetch, call) = (show_duration(fetch), show_duration(call));
+    Err(Unchanged::Wrong(Bilingual::made(
+        format!("`fetch_deadline` ({fetch}) must be longer than the `call-deadline` of the configuration ({call})"),
+        format!("`fetch_deadline`（{fetch}）必须大于配置中的 `call-deadline`（{call}）"),
     )))
 }
 
@@ -89,6 +90,7 @@ async fn try_secret(keeping: &Keeping, account: &Account) -> Result<Option<Failu
 #[cfg(test)]
 mod tests {
     use lingpai_core::{CredentialId, Secret, Timestamp};
+    use lingpai_wechat::catalogue::Language;
     use lingpai_wechat::wire;
 
     use super::*;
@@ -148,6 +150,7 @@ mod tests {
         let Err(Unchanged::Wrong(what)) = make(change, &mut keeping, Some(&config)).await else {
             panic!("it was taken")
         };
+        let what = what.text(Language::English);
         assert!(what.contains("`call-deadline`"), "{what}");
     }
 }

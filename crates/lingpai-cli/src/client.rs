@@ -83,6 +83,8 @@ impl Client {
             .method(method)
             .uri(format!("{server}{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            // A refusal is shown as the server words it.
+            .header(header::ACCEPT_LANGUAGE, either("en", "zh-CN"))
             .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|_| {
                 Error::said(either(

@@ -6,6 +6,8 @@
 use lingpai_core::{Account, AccountId, Failure, Secret, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::language::Bilingual;
+
 /// How many changes may wait for those before them.
 const QUEUE: usize = 64;
 
@@ -87,7 +89,7 @@ pub enum Unchanged {
     /// It stands in this file, which wins over the store.
     Configured(String),
     /// An account cannot be like this: what is wrong.
-    Wrong(String),
+    Wrong(Bilingual),
     /// WeChat refuses the new AppSecret.
     SecretRefused(Failure),
     /// The store cannot do it.

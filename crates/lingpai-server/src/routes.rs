@@ -19,7 +19,7 @@ use crate::proxies::Origin;
 use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi};
+use crate::{accounts, events, keys, language, manage, monitor, native, openapi};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) async fn answer(
             let response = match route {
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
-                _ => refusal.native(),
+                _ => refusal.native(language::wanted(&head.headers)),
             };
             (response, Some(refusal.code()))
         }

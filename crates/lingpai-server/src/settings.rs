@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer;
 use crate::change::{Change, Edit};
+use crate::language::Bilingual;
 use crate::object;
 use crate::refusal::Refusal;
 
@@ -83,9 +84,9 @@ impl Wanted {
 
     /// The new account that is asked for.
     pub(crate) fn creation(mut self, now: Timestamp) -> Result<Account, Refusal> {
-        let id = self.account.take().ok_or_else(|| wrong("`account` is missing: the appid"))?;
+        let id = self.account.take().ok_or_else(|| wrong("`account` is missing: the appid", "缺少 `account`，即 appid"))?;
         let secret =
-            self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret"))?;
+            self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret", "缺少 `secret`，即 AppSecret"))?;
         let mut account = Account::new(id, plausible(secret)?, now);
         self.edit(&mut account);
         Ok(account)
@@ -96,10 +97,14 @@ impl Wanted {
         if self.account.as_ref().is_some_and(|account| *account != id) {
             return Err(wrong(
                 "`account` cannot change: create another account, and remove this one",
+                "`account` 不能修改：请另建账号，再移除这一个",
             ));
         }
         if self.secret.is_some() {
-            return Err(wrong("`secret` is replaced by PUT /v1/accounts/{account}/secret"));
+            return Err(wrong(
+                "`secret` is replaced by PUT /v1/accounts/{account}/secret",
+                "更换 `secret` 请用 PUT /v1/accounts/{account}/secret",
+            ));
         }
         Ok(Change::Update(id, Edit::new(|account| self.edit(account))))
     }
@@ -125,6 +130,7 @@ impl Wanted {
         if self.daily_budget == Some(Some(0)) {
             return Err(wrong(
                 "`daily_budget` must be a number from 1 on, or null for the default",
+                "`daily_budget` 应为 1 以上的整数，null 表示默认值",
             ));
         }
         Ok(())
@@ -186,8 +192,8 @@ impl SettingsAnswer {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Refusal {
-    Refusal::BodyWrong(what.into())
+fn wrong(english: &'static str, chinese: &'static str) -> Refusal {
+    Refusal::BodyWrong(Bilingual::fixed(english, chinese))
 }
 
 fn within(
@@ -199,7 +205,10 @@ fn within(
         return Ok(());
     }
     let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
-    Err(wrong(format!("`{name}` must be a whole number of seconds from {least} to {most}")))
+    Err(Refusal::BodyWrong(Bilingual::made(
+        format!("`{name}` must be a whole number of seconds from {least} to {most}"),
+        format!("`{name}` 应为 {least} 到 {most} 的整数秒"),
+    )))
 }
 
 /// The secret, unless no AppSecret can look like it.
@@ -210,7 +219,10 @@ fn plausible(secret: Secret) -> Result<Secret, Refusal> {
     {
         Ok(secret)
     } else {
-        Err(wrong("`secret` is no AppSecret: those have letters and digits, and no blanks"))
+        Err(wrong(
+            "`secret` is no AppSecret: those have letters and digits, and no blanks",
+            "`secret` 不是 AppSecret：AppSecret 由字母和数字组成，没有空格",
+        ))
     }
 }
 

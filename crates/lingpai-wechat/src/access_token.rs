@@ -13,7 +13,7 @@ use lingpai_core::{
 use serde_json::json;
 
 use crate::wire::{Call, TransportError, TransportErrorKind, Upstream};
-use crate::{answer, clean, protocol};
+use crate::{answer, clean, protocol, remedy};
 
 /// WeChat, as the engine sees it: an issuer for each account.
 ///
@@ -120,16 +120,10 @@ impl AccessToken {
     fn unanswered(&self, error: &TransportError, secrets: &[&Secret]) -> Failure {
         let failure = Failure::new(Class::Transient, clean::clean(&error.story(), secrets));
         let (failure, usual_remedy) = match error.kind {
-            TransportErrorKind::NotSent => (
-                failure,
-                "Check that this machine resolves the name and that its firewall lets it connect.",
-            ),
-            TransportErrorKind::Lost => (
-                failure.perhaps_reached(),
-                "It mends itself as a rule; if it does not, check the network between here and WeChat.",
-            ),
+            TransportErrorKind::NotSent => (failure, remedy::NO_CONNECTION),
+            TransportErrorKind::Lost => (failure.perhaps_reached(), remedy::LOST),
         };
-        failure.with_remedy(error.remedy.unwrap_or(usual_remedy))
+        failure.with_remedy(error.remedy.unwrap_or(usual_remedy.en))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod catalogue;
 mod clean;
 mod error;
 pub mod protocol;
+mod remedy;
 pub mod wire;
 
 pub use access_token::WeChat;

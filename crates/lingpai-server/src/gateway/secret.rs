@@ -21,6 +21,7 @@ use super::needs::{COMPONENT, PROVIDER, is_under};
 use super::rules::Gate;
 use super::target::{decoded, values_of};
 use super::who::Calling;
+use crate::language::Bilingual;
 use crate::native::bearer;
 use crate::refusal::{Parameter, Reads, Refusal};
 use crate::serving::{Caller, Serving};
@@ -180,7 +181,10 @@ pub(crate) async fn put_in(
 /// The body holds none.
 pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(body).map_err(|_| {
-        Refusal::BodyUnreadable("the JSON object {\"appid\": \"...\", \"appsecret\": \"...\"}")
+        Refusal::BodyUnreadable(Bilingual::fixed(
+            "the JSON object {\"appid\": \"...\", \"appsecret\": \"...\"}",
+            " JSON 对象 {\"appid\": \"...\", \"appsecret\": \"...\"}",
+        ))
     })
 }
 
@@ -210,7 +214,7 @@ fn the_one(name: &'static str, query: &str) -> Result<Option<Range<usize>>, Refu
     let first = places.next();
     match places.next() {
         // Nobody can say which of them upstream would take.
-        Some(_) => Err(Refusal::QueryUnreadable(name, "it once")),
+        Some(_) => Err(Refusal::QueryUnreadable(name, Bilingual::fixed("it once", "一次"))),
         None => Ok(first),
     }
 }
