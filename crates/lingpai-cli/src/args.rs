@@ -168,7 +168,7 @@ pub(crate) struct Sandbox {
 /// Which server a command asks, and with which key.
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
-    /// The server to ask
+    /// The server to ask: http://, https://, or unix:PATH for a Unix socket
     #[arg(
         long,
         value_name = "URL",
@@ -401,6 +401,18 @@ pub(crate) struct AppSecret {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// The proxy that WeChat is reached through for an account.
+#[derive(Debug, Args)]
+pub(crate) struct OwnProxy {
+    /// Reach WeChat through this proxy, such as http://user@proxy.example.com:3128, without its password
+    #[arg(long = "proxy", value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// The file that holds the proxy's password [default: a hidden prompt, if the URL names a user]
+    #[arg(long = "proxy-password-file", value_name = "FILE", requires = "url")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
 /// The server that changes an account, where it is not this machine's store.
 #[derive(Debug, Args)]
 pub(crate) struct Elsewhere {
@@ -426,6 +438,7 @@ impl Account {
         match self {
             Self::Add { elsewhere, .. }
             | Self::SetSecret { elsewhere, .. }
+            | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
         }
@@ -447,6 +460,8 @@ pub(crate) enum Account {
         #[command(flatten)]
         secret: AppSecret,
         #[command(flatten)]
+        proxy: OwnProxy,
+        #[command(flatten)]
         elsewhere: Elsewhere,
     },
     /// Give an account in the store another AppSecret
@@ -455,6 +470,19 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// Have WeChat reached through a proxy for an account in the store, or as for all others again
+    SetProxy {
+        /// The appid
+        account: AccountId,
+        /// The proxy, such as http://user@proxy.example.com:3128, without its password; or none
+        #[arg(value_name = "URL|none")]
+        url: String,
+        /// The file that holds the proxy's password [default: a hidden prompt, or standard input, if the URL names a user]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
         #[command(flatten)]
         elsewhere: Elsewhere,
     },

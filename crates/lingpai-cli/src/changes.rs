@@ -7,10 +7,13 @@ use lingpai_core::store::Entry;
 use lingpai_core::{Account, AccountId, Class, Failure, Kind, Verdict};
 use lingpai_server::Bilingual;
 use lingpai_server::change::{Change, Changed, Changes, Unchanged};
+use lingpai_wechat::catalogue::Language;
 use tokio::time::timeout;
 
+use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::keeping::{Keeping, renewed};
+use crate::language::within;
 
 /// How long WeChat may take to say whether a secret is right.
 const TRIAL: Duration = Duration::from_secs(4);
@@ -61,6 +64,12 @@ async fn remove(keeping: &mut Keeping, id: &AccountId) -> Result<Changed, Unchan
 /// What the configuration demands of accounts beyond what any account must fulfil.
 fn check(account: &Account, config: &Config) -> Result<(), Unchanged> {
     let (fetch, call) = (account.policy.fetch_deadline, config.upstream.deadlines.call);
+    if let Some(proxy) = &account.proxy {
+        let why = |language| within(language, || forbidden(proxy, &config.upstream));
+        if let (Some(english), Some(chinese)) = (why(Language::English), why(Language::Chinese)) {
+            return Err(Unchanged::Wrong(Bilingual::made(english, chinese)));
+        }
+    }
     if fetch > call {
         return Ok(());
     }
@@ -90,7 +99,6 @@ async fn try_secret(keeping: &Keeping, account: &Account) -> Result<Option<Failu
 #[cfg(test)]
 mod tests {
     use lingpai_core::{CredentialId, Secret, Timestamp};
-    use lingpai_wechat::catalogue::Language;
     use lingpai_wechat::wire;
 
     use super::*;

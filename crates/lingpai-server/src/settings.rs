@@ -4,7 +4,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Secret, Timestamp};
+use lingpai_core::proxy::Login;
+use lingpai_core::{
+    Account, AccountId, AccountKind, Mode, Policy, Proxy, Refresh, Secret, Timestamp,
+};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer;
@@ -41,7 +45,14 @@ pub(crate) struct Wanted {
     alone: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     fetch_deadline: Option<u64>,
+    /// `null` is none of its own.
+    #[serde(default, deserialize_with = "given")]
+    proxy: Option<Option<ProxyUrl>>,
+    proxy_password: Option<Secret>,
 }
+
+/// The URL of a proxy, without a password in it.
+struct ProxyUrl(Proxy);
 
 /// An account as the native API shows it: all but the secret.
 #[derive(Serialize)]
@@ -56,6 +67,8 @@ pub(crate) struct SettingsAnswer {
     fallback: bool,
     alone: bool,
     fetch_deadline: u64,
+    /// Without user and password.
+    proxy: Option<String>,
     #[serde(serialize_with = "answer::rfc_3339")]
     created_at: Timestamp,
     #[serde(serialize_with = "answer::rfc_3339")]
@@ -88,7 +101,7 @@ impl Wanted {
         let secret =
             self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret", "缺少 `secret`，即 AppSecret"))?;
         let mut account = Account::new(id, plausible(secret)?, now);
-        self.edit(&mut account);
+        self.edit(&mut account).map_err(Refusal::BodyWrong)?;
         Ok(account)
     }
 
@@ -136,7 +149,8 @@ impl Wanted {
         Ok(())
     }
 
-    fn edit(self, account: &mut Account) {
+    /// Fails where what is asked for does not go with what the account has.
+    fn edit(self, account: &mut Account) -> Result<(), Bilingual> {
         let seconds = Duration::from_secs;
         let policy = &mut account.policy;
         account.kind = self.kind.unwrap_or(account.kind);
@@ -148,6 +162,30 @@ impl Wanted {
         policy.fallback = self.fallback.unwrap_or(policy.fallback);
         policy.alone = self.alone.unwrap_or(policy.alone);
         policy.fetch_deadline = self.fetch_deadline.map_or(policy.fetch_deadline, seconds);
+        if let Some(proxy) = self.proxy {
+            account.proxy = proxy.map(|ProxyUrl(proxy)| proxy);
+        }
+        if let Some(password) = self.proxy_password {
+            let proxy = account.proxy.take().and_then(|proxy| proxy.with_password(password));
+            account.proxy = Some(proxy.ok_or(NO_USER)?);
+        }
+        Ok(())
+    }
+}
+
+const NO_USER: Bilingual = Bilingual::fixed(
+    "`proxy_password` belongs to a user of a proxy: send `proxy` as `http://USER@HOST:PORT`",
+    "`proxy_password` 是代理用户的密码：请把 `proxy` 写成 `http://用户名@主机:端口`",
+);
+
+impl<'de> Deserialize<'de> for ProxyUrl {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let proxy: Proxy = Secret::deserialize(source)?.expose().parse().map_err(Error::custom)?;
+        let has_password = |login: &Login| !login.password.expose().is_empty();
+        if proxy.login().is_some_and(has_password) {
+            return Err(Error::custom("`proxy` is without a password: that is `proxy_password`"));
+        }
+        Ok(Self(proxy))
     }
 }
 
@@ -185,6 +223,7 @@ impl SettingsAnswer {
             fallback: policy.fallback,
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
+            proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,
             updated_at: account.updated_at,
             warning,

@@ -69,6 +69,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account" => "添加、列出、修改、移除存储中的账号",
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
         "account set-secret" => "更换存储中账号的 AppSecret",
+        "account set-proxy" => "为存储中的账号设置访问微信的代理，或取消",
         "account list" => "列出所有账号及其状况",
         "account show" => "查看一个账号",
         "account remove" => "从存储中移除账号及其凭据",
@@ -87,10 +88,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         (_, "account") => "appid",
-        ("account add" | "account set-secret" | "account remove", "server") => {
+        ("account add" | "account set-secret" | "account set-proxy" | "account remove", "server") => {
             "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]"
         }
-        (_, "server") => "向哪个服务询问",
+        (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
         ("serve", "demo") => "演示：模拟的微信与一个账号，数据在 ./lingpai-demo",
@@ -151,6 +152,18 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "kind") => "official-account、mini-program 或 mini-game",
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
+        }
+        ("account add", "url") => {
+            "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
+        }
+        ("account add", "password_file") => {
+            "存放代理密码的文件 [默认：URL 中有用户名时提示输入]"
+        }
+        ("account set-proxy", "url") => {
+            "代理，如 http://user@proxy.example.com:3128，不含密码；none 表示取消"
+        }
+        ("account set-proxy", "password_file") => {
+            "存放代理密码的文件 [默认：URL 中有用户名时提示输入，不是终端时读标准输入]"
         }
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
         ("store rekey", "new_key_file") => {

@@ -17,7 +17,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
-mod upstream;
+pub(crate) mod upstream;
 #[cfg(test)]
 mod upstream_tests;
 

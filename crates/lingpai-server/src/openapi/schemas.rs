@@ -222,7 +222,10 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "fallback": {"type": "boolean"},
         "alone": {"type": "boolean"},
         "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
+        "proxy": {"type": ["string", "null"], "description": "Without a password; null is none of its own."},
     });
+    let password = json!({"type": "string"});
+    let secrets: [(&str, &Value); 2] = [("secret", &secret), ("proxy_password", &password)];
     let with = |more: &[(&str, &Value)]| {
         let mut members = changeable.clone();
         for (name, schema) in more {
@@ -230,8 +233,8 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         }
         members
     };
-    add("NewAccount", &["account", "secret"], with(&[("account", &name), ("secret", &secret)]));
-    add("ChangedAccount", &[], changeable.clone());
+    add("NewAccount", &["account", "secret"], with(&[("account", &name), secrets[0], secrets[1]]));
+    add("ChangedAccount", &[], with(&secrets[1..]));
     add("NewSecret", &["secret"], json!({"secret": secret}));
     let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
     let times = ["created_at", "updated_at"];
