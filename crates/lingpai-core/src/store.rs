@@ -115,11 +115,27 @@ pub trait Directory: Send + Sync + 'static {
     /// Removes an account and its credentials. False if there was none.
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
 
-    /// Every API key, revoked ones too.
+    /// Every API key that can be used, revoked ones too.
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
 
     /// Adds a key, or replaces the one of this id.
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// What the last readings have found damaged and left out: accounts, keys and credentials.
+    fn damage(&self) -> Vec<Damage> {
+        Vec::new()
+    }
+}
+
+/// A record that is there and cannot be used. It does not stop the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Its table.
+    pub table: &'static str,
+    /// Its name in the table.
+    pub record: String,
+    /// What is wrong with it.
+    pub what: String,
 }
 
 /// A credential as a store keeps it.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lingpai_core::client::Right;
+use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
+use lingpai_core::store::Damage;
 use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
 use lingpai_wechat::catalogue;
 use serde::Serialize;
@@ -31,6 +32,9 @@ struct AccountsAnswer {
     /// The `after` that asks for the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<AccountId>,
+    /// What the store has left out, told to whoever may see all accounts, on the first page.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Damage>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +103,11 @@ pub(crate) async fn list(
     let found = found.into_iter().take(limit);
     let accounts: Vec<_> = found.map(|account| AccountAnswer::new(account, language)).collect();
     let next = accounts.last().filter(|_| more).map(|last| last.account.clone());
-    Ok(answer::json(StatusCode::OK, &AccountsAnswer { accounts, next }))
+    let damaged = match (allowed, after) {
+        (Accounts::All, None) => serving.keys.damage(),
+        _ => Vec::new(),
+    };
+    Ok(answer::json(StatusCode::OK, &AccountsAnswer { accounts, next, damaged }))
 }
 
 /// `GET /v1/accounts/{account}`.

@@ -63,6 +63,10 @@ pub(crate) fn readiness(serving: &Serving, head: &Parts) -> Result<Response<Body
     if serving.keys.is_failing() {
         causes.push("the API keys cannot be read from the store; those known go on working".into());
     }
+    let damaged = serving.keys.damage().len();
+    if damaged > 0 {
+        causes.push(format!("{damaged} damaged records of the store are left out; the log names them"));
+    }
     let servable =
         standing.count(State::Good) + standing.count(State::Failing) + standing.count(State::Idle)
             - standing.starting;

@@ -20,18 +20,18 @@ const PERIOD: Duration = Duration::from_secs(2);
 pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result<(), Error> {
     let client = Client::of(&options.asked, environment)?;
     if !options.watch {
-        let accounts = ask(&client, &options).await?;
+        let seen = ask(&client, &options).await?;
         return if options.json {
-            output::print_json(&accounts.into())
+            output::print_json(&seen.accounts.into())
         } else {
-            output::print(&told(&accounts))
+            output::print(&seen.told())
         };
     }
     let clear = if io::stdout().is_terminal() && !options.json { "\x1b[H\x1b[2J" } else { "" };
     loop {
         match ask(&client, &options).await {
-            Ok(accounts) if options.json => output::print(&Value::from(accounts).to_string())?,
-            Ok(accounts) => output::print(&format!("{clear}{}\n", told(&accounts)))?,
+            Ok(seen) if options.json => output::print(&Value::from(seen.accounts).to_string())?,
+            Ok(seen) => output::print(&format!("{clear}{}\n", seen.told()))?,
             // The server may be starting again: whoever watches wants to see it come back.
             Err(error) => output::tell(&error.report()),
         }
@@ -39,22 +39,40 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
     }
 }
 
+/// What a server says of its accounts.
+#[derive(Default)]
+struct Seen {
+    accounts: Vec<Value>,
+    /// What its store has left out.
+    damaged: Vec<Value>,
+}
+
 /// The accounts, as the server describes them.
-async fn ask(client: &Client, options: &Status) -> Result<Vec<Value>, Error> {
+async fn ask(client: &Client, options: &Status) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
     if let Some(account) = &options.account {
-        return Ok(vec![client.get(&format!("/v1/accounts/{account}")).await?]);
+        seen.accounts.push(client.get(&format!("/v1/accounts/{account}")).await?);
+        return Ok(seen);
     }
-    let mut accounts = Vec::new();
     let mut path = "/v1/accounts".to_owned();
     loop {
         let mut page = client.get(&path).await?;
         if let Some(found) = page["accounts"].as_array_mut() {
-            accounts.append(found);
+            seen.accounts.append(found);
+        }
+        if let Some(damaged) = page["damaged"].as_array_mut() {
+            seen.damaged.append(damaged);
         }
         match page["next"].as_str() {
             Some(next) => path = format!("/v1/accounts?after={next}"),
-            None => return Ok(accounts),
+            None => return Ok(seen),
         }
+    }
+}
+
+impl Seen {
+    fn told(&self) -> String {
+        self.damaged.iter().fold(told(&self.accounts), |told, one| told + &damage(one))
     }
 }
 
@@ -131,6 +149,19 @@ fn tone(state: &str) -> Option<Tone> {
         "failing" => Some(Tone::Warning),
         _ => Some(Tone::Bad),
     }
+}
+
+/// A record that the server's store has left out.
+fn damage(one: &Value) -> String {
+    let name = |member: &str| text(&one[member]);
+    say!(
+        "\nThe store cannot read {record} in its table {table}, and leaves it out: {what}\n  Restore the store from a \
+         backup, or make this one anew.\n",
+        "\n存储无法读取表 {table} 中的 {record}，已略过：{what}\n  请用备份恢复存储，或重新建立这一条。\n",
+        record = name("record"),
+        table = name("table"),
+        what = name("what")
+    )
 }
 
 /// How far a leaked token has been ended.

@@ -52,7 +52,16 @@ pub(super) fn schemas() -> Value {
         json!({"outcome": one_of(&["planned", "begun"]), "explanation": text(), "breaks": list(text())}),
     );
     add("Reported", &["outcome", "explanation"], reported);
-    add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
+    add(
+        "Accounts",
+        &["accounts"],
+        json!({
+            "accounts": list(reference("Account")), "next": text(),
+            "damaged": list(reference("Damaged")),
+        }),
+    );
+    let damaged = json!({"table": text(), "record": text(), "what": text()});
+    add("Damaged", &["table", "record", "what"], damaged);
     add(
         "Account",
         &["account", "credentials"],

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Intent, Lease, Record, Usage};
+use lingpai_core::store::{
+    Begun, Claim, Commit, Committed, Damage, Entry, Intent, Lease, Record, Usage,
+};
 use lingpai_core::{
     Class, CredentialId, Day, Failure, Fence, Generation, Reached, Timestamp, Token, Way,
 };
@@ -28,13 +30,19 @@ pub(super) fn load(database: &Database) -> Result<Vec<Record>, Trouble> {
     let sql = format!("SELECT {COLUMNS} FROM credentials");
     let mut select = database.connection.prepare_cached(&sql)?;
     let mut rows = select.query([])?;
-    let mut records = Vec::new();
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         match Stored::read(row) {
             Ok(stored) => records.push(stored.record(database)?),
-            Err(trouble) => tracing::error!("{}", trouble.explain(&database.path)),
+            Err(trouble) => {
+                let name = |column| row.get::<_, String>(column).unwrap_or_default();
+                let record = format!("{}/{}", name(0), name(1));
+                let what = trouble.explain(&database.path).to_string();
+                damaged.push(Damage { table: TABLE, record, what });
+            }
         }
     }
+    database.damaged.found(TABLE, damaged);
     Ok(records)
 }
 
