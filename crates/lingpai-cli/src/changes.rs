@@ -151,7 +151,9 @@ fn check(account: &Account, config: &Config) -> Result<(), Unchanged> {
     }
     let (fetch, call) = (show_duration(fetch), show_duration(call));
     Err(Unchanged::Wrong(Bilingual::made(
-        format!("`fetch_deadline` ({fetch}) must be longer than the `call-deadline` of the configuration ({call})"),
+        format!(
+            "`fetch_deadline` ({fetch}) must be longer than the `call-deadline` of the configuration ({call})"
+        ),
         format!("`fetch_deadline`（{fetch}）必须大于配置中的 `call-deadline`（{call}）"),
     )))
 }
@@ -213,9 +215,7 @@ mod tests {
         config: Option<&Config>,
     ) -> Result<Changed, Unchanged> {
         let trial = match &change {
-            Change::ReplaceSecret(id, secret) => {
-                trial(keeping, id.clone(), secret.clone()).await?
-            }
+            Change::ReplaceSecret(id, secret) => trial(keeping, id.clone(), secret.clone()).await?,
             _ => None,
         };
         super::make(change, trial, keeping, config).await

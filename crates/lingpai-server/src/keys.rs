@@ -151,8 +151,7 @@ async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<String, 
 
 impl Wanted {
     fn make(self, now: Timestamp) -> Result<NewKey, Refusal> {
-        let wrong =
-            |english, chinese| Err(Refusal::BodyWrong(Bilingual::fixed(english, chinese)));
+        let wrong = |english, chinese| Err(Refusal::BodyWrong(Bilingual::fixed(english, chinese)));
         if !(1..=100).contains(&self.name.chars().count()) || self.name.contains(char::is_control) {
             return wrong(
                 "`name` must have 1 to 100 characters and no line breaks",

@@ -111,12 +111,12 @@ mod tests {
         let wants = |value: &'static str| {
             wanted(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(value))]))
         };
-        for chinese in
-            ["zh", "ZH-cn", "zh-CN,zh;q=0.9,en;q=0.8", "fr, zh-Hant-TW;q=0.1", "zh, en"]
+        for chinese in ["zh", "ZH-cn", "zh-CN,zh;q=0.9,en;q=0.8", "fr, zh-Hant-TW;q=0.1", "zh, en"]
         {
             assert_eq!(wants(chinese), Language::Chinese, "{chinese}");
         }
-        for english in ["en", "en-GB, zh;q=0.9", "*", "", "fr", "zh;q=0", "zh;q=x", "zhx", "en, zh"] {
+        for english in ["en", "en-GB, zh;q=0.9", "*", "", "fr", "zh;q=0", "zh;q=x", "zhx", "en, zh"]
+        {
             assert_eq!(wants(english), Language::English, "{english}");
         }
         assert_eq!(wanted(&HeaderMap::new()), Language::English);

@@ -65,7 +65,9 @@ pub(crate) fn readiness(serving: &Serving, head: &Parts) -> Result<Response<Body
     }
     let damaged = serving.keys.damage().len();
     if damaged > 0 {
-        causes.push(format!("{damaged} damaged records of the store are left out; the log names them"));
+        causes.push(format!(
+            "damaged records of the store are left out ({damaged}); the log names them"
+        ));
     }
     let servable =
         standing.count(State::Good) + standing.count(State::Failing) + standing.count(State::Idle)

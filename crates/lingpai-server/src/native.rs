@@ -219,7 +219,10 @@ impl Poll {
     fn read(query: Option<&str>, has_tags: bool) -> Result<Option<Self>, Refusal> {
         const WAIT: Refusal = Refusal::QueryUnreadable(
             "wait",
-            Bilingual::fixed("a whole number of seconds, such as `wait=30s`", "整数秒，如 `wait=30s`"),
+            Bilingual::fixed(
+                "a whole number of seconds, such as `wait=30s`",
+                "整数秒，如 `wait=30s`",
+            ),
         );
         const AFTER: Refusal = Refusal::QueryUnreadable(
             "after",

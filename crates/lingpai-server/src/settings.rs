@@ -97,9 +97,13 @@ impl Wanted {
 
     /// The new account that is asked for.
     pub(crate) fn creation(mut self, now: Timestamp) -> Result<Account, Refusal> {
-        let id = self.account.take().ok_or_else(|| wrong("`account` is missing: the appid", "缺少 `account`，即 appid"))?;
-        let secret =
-            self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret", "缺少 `secret`，即 AppSecret"))?;
+        let id = self
+            .account
+            .take()
+            .ok_or_else(|| wrong("`account` is missing: the appid", "缺少 `account`，即 appid"))?;
+        let secret = self.secret.take().ok_or_else(|| {
+            wrong("`secret` is missing: the AppSecret", "缺少 `secret`，即 AppSecret")
+        })?;
         let mut account = Account::new(id, plausible(secret)?, now);
         self.edit(&mut account).map_err(Refusal::BodyWrong)?;
         Ok(account)

@@ -88,9 +88,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         (_, "account") => "appid",
-        ("account add" | "account set-secret" | "account set-proxy" | "account remove", "server") => {
-            "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]"
-        }
+        (
+            "account add" | "account set-secret" | "account set-proxy" | "account remove",
+            "server",
+        ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
@@ -156,9 +157,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "url") => {
             "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
         }
-        ("account add", "password_file") => {
-            "存放代理密码的文件 [默认：URL 中有用户名时提示输入]"
-        }
+        ("account add", "password_file") => "存放代理密码的文件 [默认：URL 中有用户名时提示输入]",
         ("account set-proxy", "url") => {
             "代理，如 http://user@proxy.example.com:3128，不含密码；none 表示取消"
         }

@@ -95,6 +95,7 @@ impl Rotation {
             self.refused = None;
             let spacing = self.forced_spacing().max(pace::TRIAL_SPACING);
             self.trial_at = Some(at.instant + spacing);
+            self.is_hunch = false;
         } else {
             refusal.insisted = true;
         }
@@ -170,6 +171,9 @@ impl Rotation {
         }
         let accepted = verdict == Verdict::Accepted;
         self.trial = Some(Trial { at: at.instant, accepted });
+        let tried_at =
+            if self.is_hunch { &mut self.hunch_tried_at } else { &mut self.claim_tried_at };
+        *tried_at = Some(at.instant);
         match verdict {
             Verdict::Accepted => events.push(What::ReportUnfounded { fingerprint }),
             Verdict::Refused(failure) => {
@@ -233,6 +237,7 @@ impl Rotation {
         self.refused = None;
         self.trial = None;
         self.trial_at = None;
+        (self.hunch_tried_at, self.claim_tried_at) = (None, None);
     }
 
     pub(super) fn suspect_intent(&mut self, at: Moment, intent: Intent, events: &mut Vec<What>) {

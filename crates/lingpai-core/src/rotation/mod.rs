@@ -30,7 +30,7 @@ use crate::token::Fingerprint;
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
-pub use pace::TRIAL_SPACING;
+pub use pace::{HUNCH_SPACING, TRIAL_SPACING};
 pub use plan::Step;
 
 /// After how many new tokens upstream accepts none of those before: the latest and the one before it are good.
@@ -67,6 +67,11 @@ pub struct Rotation {
     trial: Option<Trial>,
     /// When the current token is to be tried.
     trial_at: Option<Instant>,
+    /// That trial is made on a hunch.
+    is_hunch: bool,
+    /// When the current token was last tried on a hunch, and when for a better reason.
+    hunch_tried_at: Option<Instant>,
+    claim_tried_at: Option<Instant>,
     /// When another node's lease is looked at again.
     held_until: Option<Instant>,
     /// The store is down, and tried again at this time.
@@ -147,6 +152,9 @@ impl Rotation {
             refused: None,
             trial: None,
             trial_at: None,
+            is_hunch: false,
+            hunch_tried_at: None,
+            claim_tried_at: None,
             held_until: None,
             store_down: None,
             unsaved: false,

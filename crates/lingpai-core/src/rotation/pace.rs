@@ -10,8 +10,11 @@ use crate::failure::{Class, Failure};
 use crate::issuer::{Renewal, Way};
 use crate::time::{Instant, Moment, times};
 
-/// One token is tried at most once in this time.
+/// One token is tried at most once in this time because somebody says that it was refused.
 pub const TRIAL_SPACING: Duration = Duration::from_secs(30);
+
+/// It is tried at most once in this time on a mere hunch, and not before this time after any other trial.
+pub const HUNCH_SPACING: Duration = Duration::from_secs(60);
 
 /// How often another node's lease is looked at while it is held.
 pub(super) const LEASE_POLL: Duration = Duration::from_millis(200);

@@ -46,6 +46,29 @@ mod compare_try_refresh {
     }
 
     #[test]
+    fn a_hunch_takes_one_trial_a_minute_and_leaves_the_other_to_who_has_more_to_say() {
+        let mut machine = Machine::stable().with_token();
+        let report = |machine: &mut Machine, evidence| {
+            let report = machine.rotation.report(machine.now, a(), evidence);
+            if report == Report::Trying {
+                machine.try_current(Verdict::Accepted);
+            }
+            report
+        };
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Trying);
+        machine.pass(5 * SECOND);
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Accepted);
+        assert_eq!(report(&mut machine, Evidence::Claim), Report::Trying, "its trial was spared");
+        machine.pass(54 * SECOND);
+        for evidence in [Evidence::Claim, Evidence::Hunch] {
+            assert_eq!(report(&mut machine, evidence), Report::Accepted, "two in a minute");
+        }
+        machine.pass(SECOND);
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Accepted, "55 s after the claim");
+        assert_eq!(report(&mut machine, Evidence::Claim), Report::Trying);
+    }
+
+    #[test]
     fn a_call_that_went_through_before_the_trial_and_is_refused_after_it_leads_to_another() {
         let mut machine = Machine::stable().with_token();
         machine.rotation.report(machine.now, a(), Evidence::Claim);

@@ -147,7 +147,12 @@ impl Refusal {
     /// The answer of the gateway, in WeChat's shape: HTTP 200 but for a body that is too large, `errmsg` in Lingpai's own
     /// words, and a code on which no SDK loops.
     pub(crate) fn gateway(&self, reads: Reads) -> Response<Body> {
-        let errmsg = format!("lingpai: {}. {}", self.message(Language::English), self.remedy(Language::English)).into();
+        let errmsg = format!(
+            "lingpai: {}. {}",
+            self.message(Language::English),
+            self.remedy(Language::English)
+        )
+        .into();
         let error = WeChatError { errcode: self.gateway_errcode(reads), errmsg };
         let (status, leaves_a_body) = match self {
             Self::Forwarding(trouble) => (trouble.status(), trouble.leaves_a_body()),

@@ -52,8 +52,7 @@ impl Refusal {
         };
         let (message, remedy) = (self.message(language), self.remedy(language));
         let said = Said { code: self.code(), message, remedy, upstream };
-        let mut response =
-            language::said(language, self.status(), &NativeError { error: said });
+        let mut response = language::said(language, self.status(), &NativeError { error: said });
         let headers = response.headers_mut();
         match self {
             Self::KeyMissing => {

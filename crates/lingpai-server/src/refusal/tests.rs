@@ -16,8 +16,11 @@ use crate::language::Language;
 /// One of each, with what differs within it.
 fn all() -> Vec<Refusal> {
     let whitelist = || {
-        let mut failure = Failure::new(Class::NeedsPerson, "invalid ip 203.0.113.7, not in whitelist")
-            .with_remedy("Add 203.0.113.7 to the account's IP whitelist (IP白名单) in WeChat's console.");
+        let mut failure =
+            Failure::new(Class::NeedsPerson, "invalid ip 203.0.113.7, not in whitelist")
+                .with_remedy(
+                    "Add 203.0.113.7 to the account's IP whitelist (IP白名单) in WeChat's console.",
+                );
         (failure.code, failure.request_id) = (Some(40164), Some("6aac-7ed0-1250".to_owned()));
         failure
     };

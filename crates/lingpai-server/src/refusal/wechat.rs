@@ -36,7 +36,11 @@ impl Refusal {
     /// WeChat's words where it has some for this, and Lingpai's after them.
     fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
         let said = |errcode, words: &str| {
-            let text = format!("{words}, lingpai: {}. {}", self.message(Language::English), self.remedy(Language::English));
+            let text = format!(
+                "{words}, lingpai: {}. {}",
+                self.message(Language::English),
+                self.remedy(Language::English)
+            );
             (errcode, Cow::Owned(text))
         };
         match self {
@@ -86,7 +90,8 @@ impl Refusal {
     }
 
     fn in_own_words(&self) -> Cow<'_, str> {
-        format!("lingpai: {}. {}", self.message(Language::English), self.remedy(Language::English)).into()
+        format!("lingpai: {}. {}", self.message(Language::English), self.remedy(Language::English))
+            .into()
     }
 }
 

@@ -191,10 +191,9 @@ impl Refusal {
             Self::SomeAccountsOnly => {
                 either("Use a key that is for all accounts", "请使用可用于所有账号的密钥")
             }
-            Self::NoRandomness => either(
-                "Check /dev/urandom on the server",
-                "请检查服务器上的 /dev/urandom",
-            ),
+            Self::NoRandomness => {
+                either("Check /dev/urandom on the server", "请检查服务器上的 /dev/urandom")
+            }
             Self::AccountExists => either(
                 "Change it with PATCH /v1/accounts/{account}, or its AppSecret with PUT .../secret",
                 "修改设置请用 PATCH /v1/accounts/{account}，更换 AppSecret 请用 PUT .../secret",
@@ -313,11 +312,7 @@ fn told(failure: &Failure) -> Cow<'_, str> {
 
 fn remedy_of(failure: &Failure, language: Language) -> Cow<'_, str> {
     catalogue::remedy(failure, language).unwrap_or_else(|| {
-        either(
-            language,
-            "It is tried again by itself; ask again later",
-            "会自动重试，请稍后再来",
-        )
-        .into()
+        either(language, "It is tried again by itself; ask again later", "会自动重试，请稍后再来")
+            .into()
     })
 }

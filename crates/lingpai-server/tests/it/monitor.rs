@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use lingpai_core::client::{Accounts, Right};
+use lingpai_core::store::Damage;
 use lingpai_core::{Class, Failure};
 use lingpai_server::Limits;
 use serde_json::json;
 
-use crate::house::{House, KEPT, OTHER, Reply, credential, logs};
+use crate::house::{House, KEPT, OTHER, Reply, credential, logs, only};
 
 async fn ready(house: &House) -> (u16, String, Vec<String>) {
     // A look is good for a second.
@@ -57,6 +59,22 @@ async fn a_server_that_can_serve_some_is_degraded_and_says_how() {
     let (status, word, causes) = ready(&house).await;
     assert_eq!((status, &*word, causes.len()), (200, "degraded", 2), "served from memory");
     assert!(!causes.concat().contains("wx"), "it is for anybody, so it names no account");
+}
+
+#[tokio::test]
+async fn what_the_store_has_left_out_is_named_to_who_may_see_all_accounts() {
+    let house = House::open().await;
+    let (table, record, what) = ("keys", "lp_000000000001".to_owned(), "not JSON".to_owned());
+    house.directory.damage.lock().unwrap().push(Damage { table, record, what });
+    let cause = "damaged records of the store are left out (1); the log names them";
+    assert_eq!(ready(&house).await, is(200, "degraded", &[cause]));
+    let seen = async |accounts| {
+        let viewer = house.directory.add_key(&[Right::StatusRead], accounts).await;
+        house.call(&viewer, "GET", "/v1/accounts", "").await.json["damaged"].clone()
+    };
+    let named = json!([{"table": "keys", "record": "lp_000000000001", "what": "not JSON"}]);
+    assert_eq!(seen(Accounts::All).await, named);
+    assert_eq!(seen(only(KEPT)).await, json!(null));
 }
 
 #[tokio::test]

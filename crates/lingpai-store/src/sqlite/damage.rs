@@ -15,7 +15,11 @@ impl Damaged {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = tables.entry(table).or_default();
         for Damage { record, what, .. } in found.iter().filter(|damage| !before.contains(damage)) {
-            tracing::error!(table, record, "a record of the store cannot be used and is left out: {what}");
+            tracing::error!(
+                table,
+                record,
+                "a record of the store cannot be used and is left out: {what}"
+            );
         }
         *before = found;
     }

@@ -11,10 +11,8 @@ use crate::output;
 
 /// Takes the secret, refuses what is none, and warns of what does not look like one.
 pub(super) fn take(account: &AccountId, from: &AppSecret) -> Result<Secret, Error> {
-    let prompt = say!(
-        "AppSecret of {account} (not shown): ",
-        "{account} 的 AppSecret（输入时不显示）："
-    );
+    let prompt =
+        say!("AppSecret of {account} (not shown): ", "{account} 的 AppSecret（输入时不显示）：");
     let what = either("the AppSecret", " AppSecret");
     let file = from.file.as_deref();
     let (text, origin) = Asking { what, prompt: &prompt, option: "--secret-file", file }.text()?;

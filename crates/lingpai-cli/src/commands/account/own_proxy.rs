@@ -25,9 +25,9 @@ pub(super) fn take(
     password_file: Option<&Path>,
     input: Input,
 ) -> Result<Proxy, Error> {
-    let proxy: Proxy = url.parse().map_err(|error: InvalidProxy| {
-        Error::said(say!("{error}", "这不是代理的 URL：{error}"))
-    })?;
+    let proxy: Proxy = url
+        .parse()
+        .map_err(|error: InvalidProxy| Error::said(say!("{error}", "这不是代理的 URL：{error}")))?;
     let Some(Login { user, password }) = proxy.login() else {
         return match password_file {
             None => Ok(proxy),
