@@ -523,6 +523,11 @@ pub(crate) enum Store {
 pub(crate) enum Config {
     /// Read it and show all that is wrong with it. Starts nothing
     Check,
+    /// Explain a setting, those of a table, or all: what it does and what holds without it
+    Explain {
+        /// The setting or table, such as drain, gateway or account.lead [default: all]
+        key: Option<String>,
+    },
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ use std::process::ExitCode;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+    account, call, check, explain, init, key, rotate, sandbox, serve, settings, shell, status,
+    store, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -102,6 +103,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
         Command::Config(args::Config::Check) => block_on(check::run(load()?)),
+        Command::Config(args::Config::Explain { key }) => settings::explain(key.as_deref()),
     }
 }
 

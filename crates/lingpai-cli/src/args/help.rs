@@ -77,6 +77,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "store rekey" => "用新的主密钥重新加密密钥与凭据。请先停止服务",
         "config" => "管理配置",
         "config check" => "读取配置并列出全部错误。不启动任何东西",
+        "config explain" => "解释一项、一个表或全部设置：作用与默认值",
         "completions" => "输出 shell 的命令补全脚本",
         "man" => "把手册页写入目录",
         _ => return None,
@@ -168,6 +169,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("store rekey", "new_key_file") => {
             "存放新密钥的文件，64 位十六进制 [默认：随机生成，写入现有的密钥文件]"
         }
+        ("config explain", "key") => "设置或表，如 drain、gateway、account.lead [默认：全部]",
         ("completions", "shell") => "哪种 shell",
         ("man", "directory") => "目录，必须已存在",
         (_, "json") => "输出 JSON",

@@ -5,6 +5,7 @@
 //! `listen`, `upstream` and `account`.
 
 pub(crate) mod account;
+pub(crate) mod described;
 mod duration;
 mod gateway;
 mod listen;
@@ -38,6 +39,7 @@ pub(crate) use self::mistake::Mistakes;
 use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
+pub(crate) use self::section::{suggestion, variable_of};
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};

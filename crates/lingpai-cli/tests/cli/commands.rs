@@ -347,7 +347,7 @@ fn bash_completes_commands_and_their_options() {
         .args(["-c", complete])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-proxy");
 }
 
 #[test]

@@ -18,6 +18,16 @@ pub(super) enum Input {
     Taken,
 }
 
+impl Input {
+    /// The option that names the password's file where standard input is for this.
+    fn option(self) -> &'static str {
+        match self {
+            Self::ForPassword => "--password-file",
+            Self::Taken => "--proxy-password-file",
+        }
+    }
+}
+
 /// Takes the proxy and its password, if the URL names a user.
 pub(super) fn take(
     account: &AccountId,
@@ -38,10 +48,11 @@ pub(super) fn take(
         };
     };
     if !password.expose().is_empty() {
-        return Err(Error::said(either(
+        return Err(Error::said(say!(
             "a password must not be an argument, which other users of this machine see. Leave it out of the URL: it is \
-             asked for, or put it into a file and use --help to see how it is named",
-            "密码不能作为参数：本机的其他用户看得到。请从 URL 中去掉：会提示输入；也可以放进文件，参数见 --help",
+             asked for, or comes from the file that {option} names",
+            "密码不能作为参数：本机的其他用户看得到。请从 URL 中去掉：会提示输入，也可以用 {option} 指定存放它的文件",
+            option = input.option()
         )));
     }
     if password_file.is_none() && input == Input::Taken && !io::stdin().is_terminal() {
@@ -54,7 +65,7 @@ pub(super) fn take(
     let asking = Asking {
         what: either("the proxy's password", "代理的密码"),
         prompt: &prompt,
-        option: "--password-file",
+        option: input.option(),
         file: password_file,
     };
     let (text, origin) = asking.text()?;

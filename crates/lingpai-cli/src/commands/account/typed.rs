@@ -32,7 +32,7 @@ impl Asking<'_> {
             let text = std::fs::File::open(path).and_then(read).map_err(|source| Error::File {
                 path: path.to_owned(),
                 deed: Deed::Read,
-                advice: either("Name the file that holds the secret", "请指定存放它的文件"),
+                advice: either("Name the right file", "请指定正确的文件"),
                 source,
             })?;
             return Ok((text, say!("the file {path}", "文件 {path}", path = path.display())));
