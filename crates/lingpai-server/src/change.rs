@@ -57,7 +57,10 @@ impl Change {
 }
 
 /// What differs in an account that is kept in another way: never its name or its secret.
-pub struct Edit(Box<dyn FnOnce(&mut Account) -> Result<(), Bilingual> + Send>);
+pub struct Edit(Box<Editing>);
+
+/// What is done to the account; fails where it does not go with what the account is like.
+type Editing = dyn FnOnce(&mut Account) -> Result<(), Bilingual> + Send;
 
 impl Edit {
     pub(crate) fn new(

@@ -159,7 +159,7 @@ impl Wanted {
             );
         }
         let granted = self.environment.grant(self.role, self.rights);
-        let rights = granted.map_err(told)?;
+        let rights = granted.map_err(|harmful| told(&harmful))?;
         if rights.is_empty() {
             return wrong(
                 "neither `rights` nor `role` names a right",
@@ -193,7 +193,7 @@ impl Wanted {
 }
 
 /// Why a key cannot have the rights that are asked for.
-fn told(harmful: Harmful) -> Refusal {
+fn told(harmful: &Harmful) -> Refusal {
     let rights: Vec<_> =
         harmful.rights.iter().map(|right| format!("`{}`", right.as_str())).collect();
     Refusal::BodyWrong(Bilingual::made(

@@ -247,7 +247,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "gateway.spool-limit",
         default: ["`\"1GiB\"`", "`\"1GiB\"`"],
-        meaning: ["How much room the files in `spool-dir` may take together.", "`spool-dir` 中的文件总共可占多少空间。"],
+        meaning: [
+            "How much room the files in `spool-dir` may take together.",
+            "`spool-dir` 中的文件总共可占多少空间。",
+        ],
     },
     Setting {
         key: "gateway.calls-per-minute",

@@ -299,7 +299,7 @@ fn what_is_no_secret_is_refused_and_nothing_is_stored() {
     for (said, reason) in [
         (run_with_input(add(&[]), "\n"), "standard input is empty. Put the secret into it"),
         (run(add(&["--secret-file", "lines"])), "the file lines holds more than a secret"),
-        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the file"),
+        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the right file"),
     ] {
         assert_eq!(said.code, Some(1));
         assert!(said.err.contains(reason), "{}", said.err);

@@ -125,7 +125,7 @@ async fn one_damaged_key_spares_the_others_and_is_named() {
     for body in ["'{'", "'null'"] {
         let sql = format!("UPDATE keys SET body = {body} WHERE id = ?1");
         assert_eq!(other.execute(&sql, [&damaged.id]).unwrap(), 1);
-        assert_eq!(store.keys().await.unwrap(), [whole.clone()], "{body}");
+        assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&whole), "{body}");
         let found = store.damage();
         assert_eq!((found.len(), found[0].table, &found[0].record), (1, "keys", &damaged.id));
     }
