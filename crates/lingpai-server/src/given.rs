@@ -5,9 +5,9 @@
 //! the engine tries it. A client that asks so all the time is simply not careful: its asking counts as a report twice a
 //! minute at most, after a while less often, and it is answered from memory otherwise.
 //!
-//! Of those two, one is for asks that come in a stream, and is a mere hunch. The other is kept for one that comes after a
-//! pause, as it does when a call was refused in between: so a client that looped a moment ago, and whose token is then
-//! really revoked, is believed at once.
+//! Of those two, one is for asks that come in a stream, and is a mere hunch. The other is kept for asks with pauses between
+//! them, as they come when calls were refused in between: so a client that looped a moment ago, and whose token is then
+//! really revoked, is believed when it asks for the second time. Not for the first, since a loop hiccups too.
 //!
 //! A fixed table of atomic words: no lock, no allocation, and nothing to clear away. Two clients that fall on the same
 //! slot make each other forgotten, which costs no more than a report.
@@ -22,8 +22,8 @@ use lingpai_core::{AccountId, Generation, Instant};
 
 /// How many clients are remembered: 2^13, half a megabyte.
 const SLOTS: usize = 1 << 13;
-/// An ask that comes so long after the one before it stands for itself: longer than a loop hiccups, no longer than it
-/// takes to make a call, have it refused and look at the answer.
+/// An ask that comes so long after the one before it comes after a pause; the second such in a row stands for itself. No
+/// longer than it takes to make a call, have it refused and look at the answer.
 const QUIET: Duration = Duration::from_millis(250);
 /// One client's asks that stand for themselves count as a report once in this time at most. A little longer than the
 /// engine's pause between trials: a report that comes while the last trial still holds is answered from it, and would be
@@ -71,7 +71,7 @@ pub(crate) enum Learnt {
 struct Slot {
     /// [`Ticket`] in one word.
     last: AtomicU64,
-    /// When that was, in milliseconds.
+    /// When that was, in milliseconds; and in the lowest bit, whether it came after a pause.
     asked_at: AtomicU64,
     /// Of asks that stand for themselves.
     claims: Reports,
@@ -121,8 +121,9 @@ impl Given {
         let slot = self.slot(client);
         let ticket = Ticket::new(client, generation, now + keeps);
         let last = Ticket::unpack(slot.last.swap(ticket.pack(), Ordering::Relaxed));
-        let asked_at = slot.asked_at.swap(now.as_millis(), Ordering::Relaxed);
-        if last.client != ticket.client {
+        let is_new = last.client != ticket.client;
+        let stands_for_itself = slot.pauses(now, is_new);
+        if is_new {
             slot.forget();
             let reports = if forced { slot.report(Evidence::Claim, now) } else { None };
             return Manner { reports, misuse: None };
@@ -130,7 +131,6 @@ impl Given {
         let early = now < last.until();
         let misuse = if early { slot.count(now) } else { None };
         let suspects = (early || forced) && last.generation == ticket.generation;
-        let stands_for_itself = now.since(Instant::from_millis(asked_at)) >= QUIET;
         let evidence = if stands_for_itself { Evidence::Claim } else { Evidence::Hunch };
         Manner { reports: if suspects { slot.report(evidence, now) } else { None }, misuse }
     }
@@ -166,6 +166,15 @@ impl Slot {
         for count in [&claims.unfounded, &hunches.unfounded] {
             count.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Takes in that there is an ask now. Whether it came after a pause, as the one before it did.
+    fn pauses(&self, now: Instant, is_new: bool) -> bool {
+        // Two asks in the same moment may overlook each other, which costs no more than a report.
+        let word = self.asked_at.load(Ordering::Relaxed);
+        let paused = is_new || now.since(Instant::from_millis(word >> 1)) >= QUIET;
+        self.asked_at.store(now.as_millis() << 1 | u64::from(paused), Ordering::Relaxed);
+        paused && word & 1 == 1
     }
 
     fn reports(&self, evidence: Evidence) -> &Reports {
@@ -312,17 +321,26 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_looped_and_then_pauses_is_believed_at_once() {
+    fn a_client_that_looped_and_then_pauses_is_believed_the_second_time() {
         let given = Given::new();
         for _ in 0..=PATIENCE {
             given.learn(client("a"), Evidence::Hunch, Learnt::Unfounded);
         }
         stream(&given, 0, 100);
-        // Its call took 300 ms, and was refused.
-        let time = Instant::from_millis(100_290);
-        let manner = given.ask(client("a"), Generation(1), time, KEEPS, false);
-        assert_eq!(manner.reports, Some(Evidence::Claim));
+        // Its calls take 300 ms, and are refused.
+        for (time, reports) in [(100_290, None), (100_590, Some(Evidence::Claim))] {
+            let time = Instant::from_millis(time);
+            let manner = given.ask(client("a"), Generation(1), time, KEEPS, false);
+            assert_eq!(manner.reports, reports);
+        }
         assert_eq!(stream(&given, 101, 60), [], "and its loop has to wait after that");
+    }
+
+    #[test]
+    fn a_loop_that_hiccups_has_no_more_to_say() {
+        let given = Given::new();
+        stream(&given, 0, 10);
+        assert_eq!(stream(&given, 11, 10), []);
     }
 
     #[test]
