@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
 use lingpai_core::store::Damage;
-use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
+use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Timestamp};
 use lingpai_wechat::catalogue;
 use serde::Serialize;
 
@@ -120,10 +120,15 @@ pub(crate) async fn status(
     let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
     let keeper = serving.keeper(&admitted.credential)?;
+    let keepers = keeper.dependents().iter().filter_map(|kind| {
+        let credential = CredentialId::new(kind.clone(), keeper.credential().account.clone());
+        serving.registry.get(&credential)
+    });
+    let keepers = keepers.chain([Arc::clone(&keeper)]).collect();
     let account = admitted.credential.account;
     let calls_today = serving.called_today(&account).await?;
     let language = language::wanted(&head.headers);
-    let answer = AccountAnswer::new((account, vec![keeper]), language);
+    let answer = AccountAnswer::new((account, keepers), language);
     let answer = AccountAnswer { calls_today, ..answer };
     Ok(answer::json(StatusCode::OK, &answer))
 }

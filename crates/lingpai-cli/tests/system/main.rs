@@ -34,3 +34,4 @@ mod scaled;
 mod sdk;
 mod stand;
 mod strain;
+mod tickets;

@@ -33,6 +33,10 @@ pub(crate) enum Refusal {
     Denied(Denied),
     /// The account is not kept here.
     AccountUnknown,
+    /// There is no ticket of this name.
+    TicketUnknown,
+    /// The account has no tickets.
+    NoTickets,
     /// There is no such path.
     PathUnknown,
     /// The path does not know the method; these it knows.
@@ -99,7 +103,10 @@ impl Refusal {
             Self::Denied(Denied::Right(_)) => "right-missing",
             Self::Denied(Denied::Account) => "account-forbidden",
             Self::Denied(Denied::Network) => "network-forbidden",
+            Self::Denied(Denied::Domain) => "domain-forbidden",
             Self::AccountUnknown => "account-unknown",
+            Self::TicketUnknown => "ticket-unknown",
+            Self::NoTickets => "no-tickets",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
             Self::BodyTooLarge(_) => "body-too-large",

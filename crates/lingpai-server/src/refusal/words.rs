@@ -22,6 +22,13 @@ impl Refusal {
             Self::AccountUnknown => {
                 either("no account of this name is kept here", "这里没有维护这个账号")
             }
+            Self::TicketUnknown => {
+                either("there is no ticket of this type", "没有这种类型的 ticket")
+            }
+            Self::NoTickets => either(
+                "this account has no tickets: Official Accounts do, Mini Programs and Mini Games do not",
+                "这个账号没有 ticket：公众号有，小程序和小游戏没有",
+            ),
             Self::PathUnknown => either("there is nothing at this path", "没有这个路径"),
             Self::MethodUnknown(known) => {
                 say!(language, "this path is for {known} only", "这个路径只接受 {known}").into()
@@ -148,6 +155,13 @@ impl Refusal {
                 "Check the appid, and that the account is in the configuration of this server",
                 "请检查 appid 是否正确，以及这个账号是否已写入该服务的配置",
             ),
+            Self::TicketUnknown => {
+                either("Ask for `jsapi` or `wx_card`", "可用的类型是 `jsapi` 和 `wx_card`")
+            }
+            Self::NoTickets => either(
+                "Check the account, and the `kind` that it has here",
+                "请检查账号，以及它在这里的 `kind`",
+            ),
             Self::PathUnknown => either(
                 "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths. Those for \
                  managing may be on an address of their own (admin-listen)",
@@ -257,6 +271,10 @@ fn message_of_denied(denied: Denied, language: Language) -> Cow<'static, str> {
         Denied::Account => {
             either("this API key is not for this account", "这个 API 密钥不能用于这个账号")
         }
+        Denied::Domain => either(
+            "this API key is bound to pages of some domains: it has no others signed and sees no ticket",
+            "这个 API 密钥只限某些域名的页面：不能为其他页面签名，也看不到 ticket",
+        ),
         Denied::Network => either(
             "this API key may not be used from the address that you come from",
             "这个 API 密钥不能从你所在的地址使用",
@@ -281,6 +299,11 @@ fn remedy_of_denied(denied: Denied, language: Language) -> Cow<'static, str> {
         Denied::Account => either(
             "Use a key that was made for this account, and check the account's name",
             "请使用允许访问这个账号的密钥，并检查账号名是否正确",
+        ),
+        Denied::Domain => either(
+            "Have the page signed at /v1/accounts/{account}/js-config, with its URL as the browser shows it; or ask for a \
+             key with this domain",
+            "请用 /v1/accounts/{account}/js-config 为页面签名，URL 要与浏览器地址栏一致；或索取允许该域名的密钥",
         ),
         Denied::Network => either(
             "Call from one of the networks that the key was made for, or ask for a key that names yours",
