@@ -9,15 +9,17 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::delays::{Delays, Propagation};
 use crate::event::{Event, What};
 use crate::follow;
 use crate::id::{CredentialId, NodeId};
 use crate::issuer::{Issuer, Profile};
 use crate::keeper::Keeper;
-use crate::policy::Policy;
+use crate::peers::{self, Node, Peers};
+use crate::policy::{Policy, STORE_DEADLINE};
 use crate::recorder::{Events, Recorder};
 use crate::scheduler::Scheduler;
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, StoreErrorKind};
 use crate::tasks::Tasks;
 
 pub use crate::recorder::EventStream;
@@ -37,6 +39,7 @@ pub struct Registry {
     loaded: Mutex<HashMap<CredentialId, Record>>,
     scheduler: JoinHandle<()>,
     follower: JoinHandle<()>,
+    meeting: JoinHandle<()>,
     recorder: Recorder,
 }
 
@@ -52,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Semaphore>,
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
+    pub(crate) peers: Peers,
+    pub(crate) delays: Delays,
     profiles: Mutex<HashSet<Arc<Profile>>>,
     policies: Mutex<HashSet<Arc<Policy>>>,
 }
@@ -81,10 +86,13 @@ impl Registry {
         let records = store.load().await?;
         let loaded = records.into_iter().map(|record| (record.credential.clone(), record));
         let (events, recorder) = Recorder::start(Arc::clone(&store));
+        let peers = Peers::new(node.clone(), clock.now().wall);
         let shared = Arc::new(Shared {
             store,
             clock,
             node,
+            peers,
+            delays: Delays::default(),
             scheduler: Scheduler::default(),
             flights: Arc::new(Semaphore::new(FLIGHTS)),
             tasks: Tasks::default(),
@@ -98,8 +106,18 @@ impl Registry {
         });
         let keepers = Arc::new(Keepers::new());
         let follower = tokio::spawn(follow::run(Arc::clone(&shared), Arc::clone(&keepers)));
+        // Before anything is kept, so that nodes that start together share the work from the beginning.
+        let meets = shared.peers.meet(&shared, 0).await;
+        let meeting = tokio::spawn({
+            let (shared, keepers) = (Arc::clone(&shared), Arc::clone(&keepers));
+            async move {
+                if meets {
+                    peers::run(shared, keepers).await;
+                }
+            }
+        });
         let loaded = Mutex::new(loaded.collect());
-        Ok(Self { shared, keepers, loaded, scheduler, follower, recorder })
+        Ok(Self { shared, keepers, loaded, scheduler, follower, meeting, recorder })
     }
 
     /// The keeper of a credential, if it is kept here.
@@ -131,7 +149,7 @@ impl Registry {
             return keeper;
         }
         let record = take(&mut loaded, &credential);
-        let seed = seed_of(&credential, &self.shared.node);
+        let seed = seed_of(&credential);
         let keeper =
             Keeper::new(credential.clone(), Arc::clone(&self.shared), issuer, policy, seed, record);
         self.keepers.pin().insert(credential, Arc::clone(&keeper));
@@ -180,6 +198,27 @@ impl Registry {
         &self.shared.node
     }
 
+    /// Tells the nodes that share the store what this one is called, where it listens and what it runs.
+    pub fn introduce(&self, name: &str, address: &str, version: &str) {
+        self.shared.peers.introduce(name, address, version);
+    }
+
+    /// The nodes that share the store, as they were last seen, this one among them. Empty if the store cannot tell.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.shared.peers.nodes()
+    }
+
+    /// Why a store that nodes share could not be written to the last time that it was tried, every two seconds; none if it
+    /// could.
+    pub fn store_trouble(&self) -> Option<StoreErrorKind> {
+        self.shared.peers.store_trouble()
+    }
+
+    /// How long it took until rotations by other nodes were in memory here.
+    pub fn propagation(&self) -> Propagation {
+        self.shared.delays.so_far()
+    }
+
     /// How long a rotation that begins now can take: what [`Registry::close`] has to wait for if none is to be lost.
     pub fn longest_rotation(&self) -> Duration {
         let policies = self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,6 +230,7 @@ impl Registry {
     pub async fn close(&self, deadline: Duration) {
         self.scheduler.abort();
         self.follower.abort();
+        self.meeting.abort();
         for keeper in self.keepers() {
             keeper.retire();
         }
@@ -200,6 +240,9 @@ impl Registry {
             );
         }
         self.recorder.finish(deadline).await;
+        // If it cannot be told, the others find out by themselves.
+        let leaving = self.shared.store.leave(&self.shared.node);
+        let _ = tokio::time::timeout(STORE_DEADLINE.min(deadline), leaving).await;
     }
 }
 
@@ -207,6 +250,7 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.scheduler.abort();
         self.follower.abort();
+        self.meeting.abort();
     }
 }
 
@@ -235,9 +279,9 @@ fn one_copy<T: Eq + Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>) -> Arc<
     value
 }
 
-/// Jitter differs between credentials and between nodes, and is the same each time for the same two.
-fn seed_of(credential: &CredentialId, node: &NodeId) -> u64 {
-    let hash = blake3::hash(format!("{credential}@{node}").as_bytes());
+/// Jitter differs between credentials, and is the same on all nodes: whose turn it is then decides between those.
+fn seed_of(credential: &CredentialId) -> u64 {
+    let hash = blake3::hash(credential.to_string().as_bytes());
     let mut seed = [0; 8];
     seed.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(seed)

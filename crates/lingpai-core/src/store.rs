@@ -89,13 +89,54 @@ pub trait Store: Send + Sync + 'static {
     async fn changed(&self) -> Change {
         std::future::pending().await
     }
+
+    /// Makes a node known to those that share the store, at this wall time of its own, and answers with all that were seen
+    /// lately, itself among them. None, which is the default, if nodes cannot be told of here.
+    async fn meet(&self, own: &Presence, at: Timestamp) -> Result<Option<Vec<Peer>>, StoreError> {
+        let _ = (own, at);
+        Ok(None)
+    }
+
+    /// Takes a node off those that were seen, since it is ending.
+    async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
+        let _ = node;
+        Ok(())
+    }
+}
+
+/// What a node says of itself to those that share the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Its name among nodes.
+    pub node: NodeId,
+    /// The name of its machine.
+    pub name: String,
+    /// Where it listens.
+    pub address: String,
+    /// The version that it runs.
+    pub version: String,
+    /// When it started.
+    pub since: Timestamp,
+    /// How many credentials it keeps.
+    pub credentials: u64,
+    /// The leases that it holds, or some of them.
+    pub leases: Vec<CredentialId>,
+}
+
+/// A node that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// What it said of itself.
+    pub presence: Presence,
+    /// How long ago.
+    pub ago: Duration,
 }
 
 /// What another process may have changed in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// This credential.
-    Credential(CredentialId),
+    /// This credential; and when, on this node's own clock, if the store can say.
+    Credential(CredentialId, Option<Timestamp>),
     /// Whatever there is: changes may have been lost on the way.
     Anything,
 }

@@ -417,6 +417,7 @@ impl Keeper {
         if state.retired {
             return;
         }
+        state.rotation.take_turn(now, self.shared.peers.turn(state.rotation.seed()));
         match state.rotation.next(now) {
             Step::Rest => self.planned.store(u64::MAX, Ordering::Relaxed),
             Step::Wait(at) => {

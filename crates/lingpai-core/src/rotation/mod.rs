@@ -23,10 +23,11 @@ use crate::event::What;
 use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
 use crate::issuer::{Profile, Way};
+use crate::peers::Turn;
 use crate::policy::Policy;
 use crate::store::{Record, Usage};
 use crate::time::{Instant, Moment, Timestamp};
-use crate::token::Fingerprint;
+use crate::token::{Fingerprint, Token};
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
@@ -49,6 +50,10 @@ pub struct Rotation {
     current: Option<Held>,
     previous: Option<(Fingerprint, Instant)>,
     usage: Usage,
+    /// Whose turn it is, of the nodes that share the store.
+    turn: Turn,
+    /// When whose turn it is was first known.
+    kept_since: Option<Instant>,
     /// Somebody waits for a token.
     wanted: bool,
     /// A person asked for a rotation.
@@ -137,6 +142,8 @@ impl Rotation {
             current: None,
             previous: None,
             usage: Usage::default(),
+            turn: Turn::default(),
+            kept_since: None,
             wanted: false,
             asked: false,
             compromised: 0,
@@ -190,7 +197,24 @@ impl Rotation {
                 // A fetch that was begun since is most likely under way: whether it was lost is for a claim to find out.
                 self.adopt(at, &Record { intent: None, ..*record }, &mut events);
             }
-            Fact::Told(record) if record.generation == self.generation => {}
+            Fact::Told(record) if record.generation == self.generation => {
+                let stored = record.token.as_ref().map(Token::fingerprint);
+                if stored
+                    .zip(self.live(at))
+                    .is_some_and(|(stored, held)| stored != held.fingerprint)
+                {
+                    // A store that had lost its data has given our number out again.
+                    self.generation = self.generation.next();
+                    self.unsaved = true;
+                }
+            }
+            Fact::Undecided => {
+                if self.profile.primary.is_minting() {
+                    let cause =
+                        "two nodes fetched a token each, and which is the later one is not known";
+                    self.become_suspect(at.instant, cause, &mut events);
+                }
+            }
             // A store that has lost its data is given what we have.
             Fact::Told(_) | Fact::Lost => self.unsaved |= self.live(at).is_some(),
             Fact::Newer(record) => {
@@ -281,6 +305,17 @@ impl Rotation {
             full_life,
             previous_until: self.previous_until(sent, way).map(|until| sent.wall_at(until)),
         }
+    }
+
+    /// Takes in whose turn it is, of the nodes that share the store. What nobody waits for is left to those that go first.
+    pub fn take_turn(&mut self, at: Moment, turn: Turn) {
+        self.turn = turn;
+        self.kept_since.get_or_insert(at.instant);
+    }
+
+    /// What this credential's jitter and order of nodes come from.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The highest generation known.

@@ -143,12 +143,19 @@ impl Rotation {
             reasons.push((self.spaced(), Reason::Manual));
         }
         if live.is_none() && needed {
-            reasons.push((self.missing_at(now), Reason::Missing));
+            let due = match self.kept_since {
+                Some(since) if self.current.is_none() && !self.wanted => {
+                    since + pace::TURN * self.turn.after
+                }
+                _ => self.missing_at(now),
+            };
+            reasons.push((due, Reason::Missing));
         }
         if let Some(held) = live
             && self.kept(at)
         {
-            reasons.extend(self.renew_at().map(|renew| (renew, Reason::Scheduled)));
+            let due = |renew| renew + self.patience(renew, held.ends);
+            reasons.extend(self.renew_at().map(|renew| (due(renew), Reason::Scheduled)));
             if held.way == Way::Fallback {
                 reasons.extend(self.quota.map(|probe| (probe, Reason::Probe)));
             }

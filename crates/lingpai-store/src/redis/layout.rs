@@ -44,6 +44,11 @@ impl Layout {
         self.of_all("events")
     }
 
+    /// A hash: the nodes, and when each was last seen.
+    pub(super) fn nodes(&self) -> String {
+        self.of_all("nodes")
+    }
+
     /// A pub/sub channel: what was changed.
     pub(super) fn changes(&self) -> String {
         self.of_all("changes")
@@ -85,7 +90,7 @@ impl Layout {
     }
 
     /// The keys of the whole store, and what type each is.
-    pub(super) fn types(&self) -> [(String, &'static str); 6] {
+    pub(super) fn types(&self) -> [(String, &'static str); 7] {
         [
             (self.meta(), "hash"),
             (self.accounts(), "set"),
@@ -93,6 +98,7 @@ impl Layout {
             (self.revision(), "string"),
             (self.keys(), "hash"),
             (self.events(), "stream"),
+            (self.nodes(), "hash"),
         ]
     }
 

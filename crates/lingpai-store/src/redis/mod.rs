@@ -14,6 +14,7 @@ mod keepsake;
 mod layout;
 mod link;
 mod open;
+mod presence;
 mod script;
 mod stream;
 mod trouble;
@@ -25,9 +26,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
-use lingpai_core::store::{Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::store::{
+    Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Peer, Presence, Record,
+};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError,
+    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError, Timestamp,
 };
 use redis::cmd;
 use tokio::sync::mpsc;
@@ -37,6 +40,7 @@ pub use self::address::RedisAddress;
 use self::keepsake::Keepsake;
 use self::layout::Layout;
 use self::link::{Link, Repeat};
+use self::presence::Ahead;
 use crate::rules::LEDGER_DAYS;
 use crate::seal::Sealer;
 use crate::{Damage, EventBounds, KeySource};
@@ -93,6 +97,7 @@ pub struct RedisStore {
     /// The credentials that are known to be in the list of all.
     listed: Mutex<HashSet<CredentialId>>,
     keepsake: Mutex<Keepsake>,
+    ahead: Arc<Ahead>,
     changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
     teller: mpsc::Sender<Change>,
     listener: JoinHandle<()>,
@@ -114,7 +119,9 @@ impl RedisStore {
         let node = NodeId::new(&format!("node-{}-{digits:016x}", std::process::id()));
         let own = node.as_str().to_owned();
         let (teller, changes) = changes::queue();
-        let listener = changes::listen(Arc::clone(&link), layout.changes(), own, teller.clone());
+        let ahead = Arc::<Ahead>::default();
+        let heard = changes::Heard { channel: layout.changes(), own, ahead: Arc::clone(&ahead) };
+        let listener = changes::listen(Arc::clone(&link), heard, teller.clone());
         Ok(Self {
             link,
             layout,
@@ -125,6 +132,7 @@ impl RedisStore {
             wanting,
             listed: Mutex::default(),
             keepsake: Mutex::default(),
+            ahead,
             changes: tokio::sync::Mutex::new(changes),
             teller,
             listener,
@@ -279,6 +287,14 @@ impl Store for RedisStore {
             // Cannot be: the store itself holds a sender.
             None => std::future::pending().await,
         }
+    }
+
+    async fn meet(&self, own: &Presence, at: Timestamp) -> Result<Option<Vec<Peer>>, StoreError> {
+        presence::meet(self, own, at).await.map(Some)
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
+        presence::leave(self, node).await
     }
 }
 

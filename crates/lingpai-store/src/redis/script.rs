@@ -34,6 +34,7 @@ scripts! {
     count: "count.lua",
     events: "events.lua",
     found: "found.lua",
+    meet: "meet.lua",
     probe: "probe.lua",
     record: "record.lua",
     remove: "remove.lua",
