@@ -19,7 +19,7 @@ use crate::proxies::Origin;
 use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi};
+use crate::{accounts, events, keys, manage, monitor, native, nodes, openapi};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) enum Route<'a> {
     Rotate(&'a str),
     /// Give the account another AppSecret.
     Secret(&'a str),
+    /// The nodes that share the store.
+    Nodes,
     /// Events as they happen.
     Events,
     /// Events that were.
@@ -147,6 +149,7 @@ async fn rare(
         Route::Secret(account) => {
             manage::replace_secret(serving, &decoded(account), head, body, peer).await
         }
+        Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -195,6 +198,7 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
+            "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/keys" => Self::Keys,
@@ -211,7 +215,7 @@ impl<'a> Route<'a> {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
+            Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
     }
 
@@ -229,7 +233,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 18] = [
+    pub(crate) const NAMES: [&'static str; 19] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -248,6 +252,7 @@ impl<'a> Route<'a> {
         "/openapi.json",
         "unknown",
         "gateway",
+        "/v1/nodes",
     ];
 
     /// Its place among the names.
@@ -271,6 +276,7 @@ impl<'a> Route<'a> {
             Self::OpenApi => 15,
             Self::Unknown => 16,
             Self::Forward(_) => 17,
+            Self::Nodes => 18,
         }
     }
 
