@@ -44,6 +44,8 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
     }
     let key = master_key(root, base);
     let password = Reference::fetched(root, "store-password", Some("LINGPAI_STORE_PASSWORD"), base);
+    let of_sentinels =
+        Reference::fetched(root, "sentinel-password", Some("LINGPAI_SENTINEL_PASSWORD"), base);
     let parse = |text: &str| match text.split_once(':') {
         Some(("memory", "")) => Ok(Named::Memory),
         Some(("sqlite", path)) if !path.is_empty() => Ok(Named::Sqlite(PathBuf::from(path))),
@@ -76,6 +78,10 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
     }
     let address = match password {
         Some(password) => address.with_password(password.value),
+        None => address,
+    };
+    let address = match of_sentinels {
+        Some(password) => address.with_sentinel_password(password.value),
         None => address,
     };
     StoreAt::Redis { address, key }

@@ -18,7 +18,7 @@ const PREFIX: &str = "lingpai:";
 /// - `redis+cluster://host:port,host:port`: any masters or replicas of it (`rediss+cluster://`).
 ///
 /// After `?`: `prefix=NAME:` (what all keys begin with, by default `lingpai:`), `ca=FILE` (a PEM file with the certificate
-/// authority to trust instead of the system's).
+/// authority to trust instead of the system's), `sentinel-user=NAME` (as whom to ask the sentinels).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisAddress {
     pub(super) form: Form,
@@ -29,6 +29,9 @@ pub struct RedisAddress {
     pub(super) database: i64,
     pub(super) prefix: String,
     pub(super) authority: Option<PathBuf>,
+    /// As whom the sentinels are asked, who have users of their own.
+    pub(super) sentinel_user: Option<String>,
+    pub(super) sentinel_password: Option<Secret>,
 }
 
 /// How its servers are found.
@@ -59,6 +62,13 @@ impl RedisAddress {
     #[must_use]
     pub fn with_password(mut self, password: Secret) -> Self {
         self.password = Some(password);
+        self
+    }
+
+    /// The same with this password for the sentinels.
+    #[must_use]
+    pub fn with_sentinel_password(mut self, password: Secret) -> Self {
+        self.sentinel_password = Some(password);
         self
     }
 
@@ -156,6 +166,8 @@ fn parse(text: &str) -> Result<RedisAddress, String> {
         database: 0,
         prefix: PREFIX.to_owned(),
         authority: None,
+        sentinel_user: None,
+        sentinel_password: None,
     };
     let database = match (&mut address.form, path) {
         (Form::Sentinel { service }, path) => {
@@ -200,10 +212,14 @@ fn read_option(address: &mut RedisAddress, option: &str) -> Result<(), String> {
             return Err("`ca` is for `rediss://`, which is encrypted".to_owned());
         }
         ("ca", Some(file)) => address.authority = Some(file.into()),
+        ("sentinel-user", _) if !matches!(address.form, Form::Sentinel { .. }) => {
+            return Err("`sentinel-user` is for `redis+sentinel://`".to_owned());
+        }
+        ("sentinel-user", user) => address.sentinel_user = user,
         ("ca", None) => return Err("`ca` names a PEM file".to_owned()),
         (other, _) => {
             return Err(format!(
-                "a Redis URL has no option `{other}`. There are `prefix` and `ca`"
+                "a Redis URL has no option `{other}`. There are `prefix`, `ca` and `sentinel-user`"
             ));
         }
     }
@@ -289,6 +305,7 @@ mod tests {
             "redis://:hunter2@a?ca=x",
             "redis://:hunter2@a?prefix={}",
             "redis://:hunter2@a?replicas=1",
+            "redis://:hunter2@a?sentinel-user=b",
             "redis+sentinel://:hunter2@a",
             "redis+cluster://:hunter2@a/1",
             "redis://:hunter2%ff@a",

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::{StoreError, StoreErrorKind};
+use lingpai_core::{Secret, StoreError, StoreErrorKind};
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
@@ -152,15 +152,17 @@ impl Link {
         pushes: Option<impl AsyncPushSender>,
     ) -> Result<MultiplexedConnection, StoreError> {
         let mut config = config();
+        let hears = pushes.is_some();
         if let Some(pushes) = pushes {
             config = config.set_push_sender(pushes);
         }
         let connecting = async {
             let mut last = Err(no_server());
             for client in self.servers.clients().await? {
-                // Pushes come with the third version of the protocol only.
+                // Pushes come with the third version of the protocol only, which one that is too old does not know.
+                let version = if hears { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
                 let info = client.get_connection_info().clone();
-                let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+                let settings = info.redis_settings().clone().set_protocol(version);
                 let client = Client::open(info.set_redis_settings(settings))?;
                 last = client.get_multiplexed_async_connection_with_config(&config).await;
                 if last.is_ok() {
@@ -236,8 +238,8 @@ impl Servers {
         if let Some(user) = &address.user {
             login = login.set_username(user);
         }
-        if let Some(password) = &address.password {
-            login = login.set_password(password.expose());
+        if let Some(password) = password(address) {
+            login = login.set_password(password);
         }
         let client = |host: &Host| {
             let info = place(host, address.tls).into_connection_info()?;
@@ -260,8 +262,14 @@ impl Servers {
                 if let Some(user) = &address.user {
                     builder = builder.set_client_to_redis_username(user);
                 }
-                if let Some(password) = &address.password {
-                    builder = builder.set_client_to_redis_password(password.expose());
+                if let Some(password) = password(address) {
+                    builder = builder.set_client_to_redis_password(password);
+                }
+                if let Some(user) = &address.sentinel_user {
+                    builder = builder.set_client_to_sentinel_username(user);
+                }
+                if let Some(password) = &address.sentinel_password {
+                    builder = builder.set_client_to_sentinel_password(password.expose());
                 }
                 if let Some(certificates) = certificates {
                     builder = builder
@@ -283,8 +291,8 @@ impl Servers {
                 if let Some(user) = &address.user {
                     builder = builder.username(user);
                 }
-                if let Some(password) = &address.password {
-                    builder = builder.password(password.expose());
+                if let Some(password) = password(address) {
+                    builder = builder.password(password);
                 }
                 if let Some(certificates) = certificates {
                     builder = builder.tls(TlsMode::Secure).certs(certificates);
@@ -359,6 +367,12 @@ fn place(host: &Host, tls: bool) -> ConnectionAddr {
     } else {
         ConnectionAddr::Tcp(name, port)
     }
+}
+
+/// The password to log in with. A user who is named is logged in without one too: Redis would take everyone else.
+fn password(address: &RedisAddress) -> Option<&str> {
+    let password = address.password.as_ref().map(Secret::expose);
+    password.or_else(|| address.user.as_ref().map(|_| ""))
 }
 
 /// What a server's certificate is compared with. None without TLS.
