@@ -14,7 +14,9 @@
 )]
 
 mod accounts;
+mod cable;
 mod certificates;
+mod chaos;
 mod crowd;
 mod day;
 mod gateway;
@@ -34,3 +36,4 @@ mod scaled;
 mod sdk;
 mod stand;
 mod strain;
+mod unfit;
