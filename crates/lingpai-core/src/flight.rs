@@ -37,8 +37,17 @@ struct Flight {
 impl Flight {
     async fn fly(mut self) {
         self.landed = false;
+        let issuer = self.keeper.with(|_, issuer| Arc::clone(issuer));
+        if let Step::Rotate { reason, way, .. } = self.step
+            && let Err(failure) = self.ready(&issuer).await
+        {
+            self.fail(failure, way, reason, None, &issuer).await;
+            self.landed = true;
+            return;
+        }
         // A node that starts with very many credentials fetches them a few at a time.
-        let permit = Arc::clone(&self.keeper.shared.flights).acquire_owned().await;
+        let places = Arc::clone(self.keeper.shared.flights(issuer.depth()));
+        let permit = places.acquire_owned().await;
         match self.step {
             // Its keeper was retired while it waited in the queue.
             _ if self.keeper.is_retired() => {}
@@ -50,6 +59,15 @@ impl Flight {
         self.landed = true;
         self.keeper.shared.peers.hold(&self.keeper.credential, false);
         drop(permit);
+    }
+
+    /// Waits for what a fetch needs of other credentials, as long as a fetch may take.
+    async fn ready(&self, issuer: &Arc<dyn Issuer>) -> Result<(), Failure> {
+        let deadline = self.keeper.with(|rotation, _| rotation.policy().fetch_deadline);
+        timeout(deadline, issuer.ready()).await.unwrap_or_else(|_| {
+            let what = "what it depends on was not to be had in time";
+            Err(Failure::new(Class::Transient, what))
+        })
     }
 
     async fn rotate(&self, reason: Reason, way: Way, alone: bool) {
@@ -67,6 +85,7 @@ impl Flight {
             Some(lease)
         };
         let fence = lease.as_ref().map(|lease| lease.fence);
+        let right = lease.as_ref().map(|lease| (lease, begun));
         let (issuer, deadline) = self
             .keeper
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
@@ -75,11 +94,11 @@ impl Flight {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
-                return self.fail(failure, way, reason, (lease.as_ref(), begun), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
             Ok(Ok(issued)) => issued,
             Ok(Err(failure)) => {
-                return self.fail(failure, way, reason, (lease.as_ref(), begun), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
             Err(_) => {
                 let failure = Failure::new(
@@ -87,7 +106,7 @@ impl Flight {
                     format!("no answer from upstream within {} s", deadline.as_secs()),
                 );
                 let failure = failure.perhaps_reached();
-                return self.fail(failure, way, reason, (lease.as_ref(), begun), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
         };
         let fingerprint = Fingerprint::of(issued.value.expose());
@@ -164,20 +183,20 @@ impl Flight {
         failure: Failure,
         way: Way,
         reason: Reason,
-        (lease, begun): (Option<&Lease>, Instant),
+        right: Option<(&Lease, Instant)>,
         issuer: &Arc<dyn Issuer>,
     ) {
         let mut told = failure.clone();
         if self.keeper.with(|rotation, _| rotation.leaves_open(&failure)) {
             told.reached = Reached::Perhaps;
         }
-        if let Some(lease) = lease
+        if let Some((lease, _)) = right
             && let Err(error) = self.store(self.keeper.shared.store.abandon(lease, &told)).await
         {
             // The lease runs out by itself, and the intent leads to one more fetch.
             tracing::warn!(error = %describe(&error), "a failed fetch could not be recorded");
         }
-        if lease.is_some()
+        if let Some((_, begun)) = right
             && failure.reached == Reached::Perhaps
             && self.keeper.shared.clock.now().instant.since(begun) > self.lease()
             && let Ok(Some(record)) =
@@ -186,7 +205,7 @@ impl Flight {
             // This process stood still meanwhile: another node may have fetched before the request was sent.
             return self.keeper.adopt(record, Fact::Fenced);
         }
-        let fence: Option<Fence> = lease.map(|lease| lease.fence);
+        let fence: Option<Fence> = right.map(|(lease, _)| lease.fence);
         let failed = Fact::Failed { failure, way, reason, fence };
         // If the account was changed meanwhile, what failed with the old secret says nothing about the new one.
         let changed = self.keeper.with(|rotation, now| {

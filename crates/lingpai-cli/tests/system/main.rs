@@ -36,4 +36,5 @@ mod scaled;
 mod sdk;
 mod stand;
 mod strain;
+mod tickets;
 mod unfit;

@@ -37,6 +37,7 @@ async fn every_command_in_the_reference_works() {
                 "\"ready\"",
                 "state=\"good\"",
                 "\"propagation\"",
+                "\"signature\"",
             ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             assert!(!said.contains("err"), "{script}\n{said}");
