@@ -60,6 +60,23 @@ pub trait Store: Send + Sync + 'static {
     /// With [`Reached::Perhaps`](crate::failure::Reached::Perhaps) the intent stays: only another fetch can settle it.
     async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError>;
 
+    /// Waits until the token of this generation is as safe as accounts and keys are, for a token that upstream gives once
+    /// only. A commit alone need not wait for that: a token that is lost is fetched again.
+    ///
+    /// Where whatever is acknowledged is safe, which is the default, there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unconfirmed`] if it is stored, and too few copies have said so in time;
+    /// [`StoreErrorKind::Unavailable`] if the store no longer has it.
+    async fn confirm(
+        &self,
+        credential: &CredentialId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        let _ = (credential, generation);
+        Ok(())
+    }
+
     /// Adds to the ledger of a day.
     async fn count(
         &self,
@@ -98,6 +115,9 @@ pub enum Change {
     Credential(CredentialId),
     /// Whatever there is: changes may have been lost on the way.
     Anything,
+    /// Whatever there is, since the store has lost some of what it had acknowledged: it came back empty or older, and that
+    /// was found at this time. A fetch that was begun before may have no trace.
+    Forgotten(Timestamp),
 }
 
 /// What people manage in a store. Same promises as [`Store`].
@@ -334,4 +354,6 @@ pub enum StoreErrorKind {
     Newer,
     /// The caller asked for something that cannot be stored.
     Invalid,
+    /// It is stored and in force, and too few copies have confirmed it: it can be lost with the machine that has it.
+    Unconfirmed,
 }

@@ -36,6 +36,46 @@ impl RedisServer {
         Self::start_as("redis", arguments, None)
     }
 
+    /// One that has copied this one, and follows it.
+    pub fn start_replica(&self) -> Self {
+        let port = self.port.to_string();
+        let arguments = ["--appendonly", "yes", "--replicaof", "127.0.0.1", &port];
+        self.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+        Self::start_with(&arguments).following()
+    }
+
+    /// A replica of each of the masters of a cluster.
+    pub fn start_replicas_of(masters: &[Self; 3]) -> [Self; 3] {
+        masters.each_ref().map(|master| {
+            let bus = free_port().to_string();
+            let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let replica = Self::start_with(&[&of_cluster[..], &["--appendonly", "yes"]].concat());
+            let port = master.port.to_string();
+            replica.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &master.arguments[3]]);
+            master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+            let id = master.cli(&["CLUSTER", "MYID"]);
+            // They do not know each other at once.
+            for _ in 0..LOOKS {
+                if replica.cli(&["CLUSTER", "REPLICATE", &id]) == "OK" {
+                    return replica.following();
+                }
+                sleep(LOOK);
+            }
+            panic!("the replica does not find its master: {}", log(&replica.directory));
+        })
+    }
+
+    /// The same as soon as it has everything that its master has.
+    fn following(self) -> Self {
+        for _ in 0..LOOKS {
+            if self.cli(&["INFO", "replication"]).contains("master_link_status:up") {
+                return self;
+            }
+            sleep(LOOK);
+        }
+        panic!("the replica does not come up: {}", log(&self.directory));
+    }
+
     /// One that speaks TLS only, with `server.pem` and `server.key` of this directory.
     pub fn start_with_tls(certificates: &Path) -> Self {
         let file = |name| certificates.join(name).display().to_string();
