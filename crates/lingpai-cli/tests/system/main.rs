@@ -36,3 +36,4 @@ mod sdk;
 mod sites;
 mod stand;
 mod strain;
+mod tickets;
