@@ -255,3 +255,6 @@ async fn without_a_gateway_nothing_is_forwarded() {
     let reply = house.call(&key, "GET", "/cgi-bin/user/get", "").await;
     assert_eq!((reply.status, reply.error()), (404, "path-unknown"));
 }
+    assert_eq!(reply.errcode(), 990_109, "in the shape that an SDK reads");
+    assert_eq!(reply.header("x-lingpai-error"), Some("gateway-off"));
+    let reply = house.call(&key, "GET", "/v1/unheard/of", "").await;
