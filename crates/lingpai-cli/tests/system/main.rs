@@ -32,5 +32,6 @@ mod restart;
 mod revoked;
 mod scaled;
 mod sdk;
+mod sdk_refused;
 mod stand;
 mod strain;
