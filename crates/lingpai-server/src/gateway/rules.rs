@@ -185,12 +185,10 @@ async fn without_key(
         return Err(Barred::PathForbidden.into());
     }
     let most = Most::of(None, &gate.rules.bounds);
-    let owner = match account {
-        Some(account) => account.clone(),
-        None => owner(PASSERS)?,
-    };
+    let owner = || account.map_or_else(|| owner(PASSERS), |account| Ok(account.clone()));
+    let owner = most.per_day.map(|_| owner()).transpose()?;
     let account = account.map(|account| (account, Environment::default()));
-    Ok(gate.begin(serving, client, most, Some(owner), account).await?)
+    Ok(gate.begin(serving, client, most, owner, account).await?)
 }
 
 /// In whose ledger a client's calls are counted that is no account.
@@ -307,7 +305,7 @@ impl Gate {
     ///
     /// # Errors
     /// The store is away: what was counted is kept, and the budgets are what is known of them.
-    pub(crate) async fn exchange(&self, registry: &Registry) -> Result<(), StoreError> {
+    async fn exchange(&self, registry: &Registry) -> Result<(), StoreError> {
         self.ledger.store(registry.store()).await?;
         let today = registry.clock().now().day();
         self.budgets.read(registry.store(), &self.ledger, today).await
