@@ -19,7 +19,7 @@ use crate::proxies::Origin;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi};
+use crate::{accounts, events, keys, manage, monitor, native, openapi, tickets};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,12 @@ pub(crate) enum Route<'a> {
     Token(&'a str),
     /// A report that the account's token is invalid.
     ReportInvalid(&'a str),
+    /// The ticket of this type of the account of this name.
+    Ticket(&'a str, &'a str),
+    /// Sign a page of the account of this name.
+    JsConfig(&'a str),
+    /// Sign a card of the account of this name.
+    CardSignature(&'a str),
     /// A call for a token in WeChat's shape.
     DropIn(Call),
     /// Whether the server runs.
@@ -126,6 +132,15 @@ async fn rare(
         Route::Rotate(account) => {
             native::rotate(serving, &decoded(account), head, body, peer).await
         }
+        Route::Ticket(account, of) => {
+            tickets::ticket(serving, &decoded(account), of, head, peer).await
+        }
+        Route::JsConfig(account) => {
+            tickets::js_config(serving, &decoded(account), head, body, peer).await
+        }
+        Route::CardSignature(account) => {
+            tickets::card_signature(serving, &decoded(account), head, body, peer).await
+        }
         Route::Accounts => match head.method {
             Method::GET => accounts::list(serving, head, peer).await,
             Method::POST => manage::create(serving, head, body, peer).await,
@@ -180,6 +195,12 @@ impl<'a> Route<'a> {
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
                 Some((account, "token/rotate")) => Self::Rotate(account),
                 Some((account, "secret")) => Self::Secret(account),
+                Some((account, "js-config")) => Self::JsConfig(account),
+                Some((account, "card-signature")) => Self::CardSignature(account),
+                Some((account, more)) => match more.strip_prefix("tickets/") {
+                    Some(of) if !of.is_empty() && !of.contains('/') => Self::Ticket(account, of),
+                    _ => Self::Unknown,
+                },
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
@@ -206,6 +227,7 @@ impl<'a> Route<'a> {
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
+            Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
@@ -226,7 +248,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 18] = [
+    pub(crate) const NAMES: [&'static str; 21] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -245,6 +267,9 @@ impl<'a> Route<'a> {
         "/openapi.json",
         "unknown",
         "gateway",
+        "/v1/accounts/{account}/tickets/{type}",
+        "/v1/accounts/{account}/js-config",
+        "/v1/accounts/{account}/card-signature",
     ];
 
     /// Its place among the names.
@@ -268,6 +293,9 @@ impl<'a> Route<'a> {
             Self::OpenApi => 15,
             Self::Unknown => 16,
             Self::Forward(_) => 17,
+            Self::Ticket(..) => 18,
+            Self::JsConfig(_) => 19,
+            Self::CardSignature(_) => 20,
         }
     }
 
@@ -315,6 +343,8 @@ mod tests {
             "/",
             "/v1/accounts/",
             "/v1/accounts/wx1/token/",
+            "/v1/accounts/wx1/tickets/",
+            "/v1/accounts/wx1/tickets/jsapi/x",
             "/v1/keys/",
             "/v1/keys/a/b",
             "/cgi-bin/token/x",

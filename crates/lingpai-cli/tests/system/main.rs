@@ -35,3 +35,4 @@ mod sdk;
 mod sdk_refused;
 mod stand;
 mod strain;
+mod tickets;

@@ -159,6 +159,7 @@ async fn by_key(
         match destination.needs {
             Needs::Nobody => return Err(Refusal::from(Barred::PathForbidden)),
             Needs::Right(right) if !key.has(right) => return Err(Denied::Right(right).into()),
+            Needs::Right(Right::Ticket) => key.sees_tickets()?,
             Needs::Right(_) | Needs::Gateway => {}
         }
         if !key.bounds.allow_path(&path) || gate.denies(&path) {

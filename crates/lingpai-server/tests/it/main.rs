@@ -27,5 +27,6 @@ mod origins;
 mod schema;
 mod sockets;
 mod stream;
+mod tickets;
 mod tls;
 mod virtual_tokens;

@@ -9,5 +9,6 @@ mod proxy;
 mod requests;
 mod secrets;
 mod support;
+mod tickets;
 mod trust;
 mod verdicts;
