@@ -33,6 +33,7 @@ mod restart;
 mod revoked;
 mod scaled;
 mod sdk;
+mod sdk_refused;
 mod sites;
 mod stand;
 mod strain;

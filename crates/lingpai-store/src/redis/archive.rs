@@ -77,6 +77,9 @@ impl Archive for RedisStore {
         ids.extend(
             credentials.iter().filter_map(|name| credentials::parse(name)).map(|id| id.account),
         );
+        // Clients have one too, under the ids of their keys.
+        let keys = self.keys().await?;
+        ids.extend(keys.iter().filter_map(|key| key.id.parse::<AccountId>().ok()));
         let days = || (today.0.saturating_sub(LEDGER_DAYS)..=today.0.saturating_add(1)).map(Day);
         let all: Vec<_> =
             ids.into_iter().flat_map(|id| days().map(move |day| (id.clone(), day))).collect();
