@@ -2,7 +2,8 @@
 //!
 //! What the store tells is a hint: the record is read, and only a later one than the keeper knows is taken over. After
 //! changes may have been lost, every keeper is compared with the store, one after another, so that a million of them do
-//! not ask at once. A store that turns out to have lost what it was given is given it again.
+//! not ask at once. A store that turns out to have lost what it was given is given it again, and a token that may have been
+//! replaced by a fetch of which the store has lost the trace is treated as after a crash.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,10 @@ pub(crate) async fn run(shared: Arc<Shared>, keepers: Arc<Keepers>) {
                     }
                 }
                 Change::Anything => may_have_missed = true,
+                Change::Forgotten(at) => {
+                    shared.forgot_at(at);
+                    may_have_missed = true;
+                }
             },
             Some(_) = told.join_next() => {}
             Some(_) = comparing.join_next() => {}
@@ -60,6 +65,10 @@ async fn compare_all(keepers: Vec<Arc<Keeper>>) {
     for keeper in keepers {
         if compare(&keeper).await.is_err() {
             return; // The store tells when it can be asked again.
+        }
+        // After the look, since another node may have fetched since.
+        if let Some(at) = keeper.shared.forgotten() {
+            keeper.apply(Fact::Forgotten(at));
         }
     }
 }

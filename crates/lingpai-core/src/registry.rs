@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::recorder::{Events, Recorder};
 use crate::scheduler::Scheduler;
 use crate::store::{Record, Store, StoreError, StoreErrorKind};
 use crate::tasks::Tasks;
+use crate::time::Timestamp;
 
 pub use crate::recorder::EventStream;
 
@@ -58,11 +60,24 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) peers: Peers,
     pub(crate) delays: Delays,
+    /// When the store last forgot something, in milliseconds since 1970; 0 if it never has.
+    forgot: AtomicI64,
     profiles: Mutex<HashSet<Arc<Profile>>>,
     policies: Mutex<HashSet<Arc<Policy>>>,
 }
 
 impl Shared {
+    /// Takes in that the store has lost something at this time.
+    pub(crate) fn forgot_at(&self, at: Timestamp) {
+        self.forgot.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When it last did, if ever.
+    pub(crate) fn forgotten(&self) -> Option<Timestamp> {
+        let at = self.forgot.load(Ordering::Relaxed);
+        (at > 0).then(|| Timestamp::from_millis(at))
+    }
+
     /// The places for fetches of this depth.
     pub(crate) fn flights(&self, depth: usize) -> &Arc<Semaphore> {
         &self.flights[depth.min(DEPTH)]
@@ -103,6 +118,7 @@ impl Registry {
             flights: std::array::from_fn(|_| Arc::new(Semaphore::new(FLIGHTS))),
             tasks: Tasks::default(),
             events,
+            forgot: AtomicI64::new(0),
             profiles: Mutex::default(),
             policies: Mutex::default(),
         });

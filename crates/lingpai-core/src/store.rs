@@ -60,7 +60,24 @@ pub trait Store: Send + Sync + 'static {
     /// With [`Reached::Perhaps`](crate::failure::Reached::Perhaps) the intent stays: only another fetch can settle it.
     async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError>;
 
-    /// Adds to the ledger of a day.
+    /// Waits until the token of this generation is as safe as accounts and keys are, for a token that upstream gives once
+    /// only. A commit alone need not wait for that: a token that is lost is fetched again.
+    ///
+    /// Where whatever is acknowledged is safe, which is the default, there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unconfirmed`] if it is stored, and too few copies have said so in time;
+    /// [`StoreErrorKind::Unavailable`] if the store no longer has it.
+    async fn confirm(
+        &self,
+        credential: &CredentialId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        let _ = (credential, generation);
+        Ok(())
+    }
+
+    /// Adds to the ledger of a day. A client has one too, under the id of its key.
     async fn count(
         &self,
         account: &AccountId,
@@ -139,6 +156,9 @@ pub enum Change {
     Credential(CredentialId, Option<Timestamp>),
     /// Whatever there is: changes may have been lost on the way.
     Anything,
+    /// Whatever there is, since the store has lost some of what it had acknowledged: it came back empty or older, and that
+    /// was found at this time. A fetch that was begun before may have no trace.
+    Forgotten(Timestamp),
 }
 
 /// What people manage in a store. Same promises as [`Store`].
@@ -309,6 +329,8 @@ pub enum Entry {
     Call(Arc<str>),
     /// An errcode with which upstream answered such a call, and the path of that.
     Errcode(i64, Arc<str>),
+    /// A forwarded call under a budget of the day, by whose part of it that is spent.
+    Spent(&'static str),
 }
 
 /// What was counted for one account on one day.
@@ -322,6 +344,7 @@ impl Entry {
             Self::Trial(kind) => format!("trial/{kind}"),
             Self::Call(path) => format!("call{path}"),
             Self::Errcode(code, path) => format!("errcode/{code}{path}"),
+            Self::Spent(part) => format!("spent/{part}"),
         }
     }
 }
@@ -375,4 +398,6 @@ pub enum StoreErrorKind {
     Newer,
     /// The caller asked for something that cannot be stored.
     Invalid,
+    /// It is stored and in force, and too few copies have confirmed it: it can be lost with the machine that has it.
+    Unconfirmed,
 }

@@ -87,6 +87,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let config = &in_force.config;
     keeping.merge(config).await?;
+    keeping.force(config.forced_refresh);
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);
     }

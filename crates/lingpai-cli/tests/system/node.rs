@@ -127,7 +127,24 @@ impl Home {
         for_all: &str,
         for_each: &str,
     ) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), wechat, accounts, mode, for_all, for_each)
+    }
+
+    /// With one stable account, further lines, and a file that they name.
+    pub(crate) fn with_file(wechat: &WeChat, (name, text): (&str, &str), lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        Self::in_folder(folder, wechat, 1, "stable", lines, "")
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        wechat: &WeChat,
+        accounts: usize,
+        mode: &str,
+        for_all: &str,
+        for_each: &str,
+    ) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let head = format!(
             "listen = \"127.0.0.1:{port}\"\nupstream = \"http://{}\"\n{for_all}\n[log]\nlevel = \"debug\"\n",

@@ -231,9 +231,10 @@ async fn however_redis_is_away_nodes_serve_on_and_say_why_they_are_degraded() {
 async fn after_redis_has_lost_everything_nodes_serve_on_and_put_back_what_they_hold() {
     let redis = RedisServer::start();
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
-    let homes = [(); 3].map(|()| home(&redis, &wechat, "classic", ""));
+    let homes = [(); 3].map(|()| home(&redis, &wechat, "stable", ""));
     let mut nodes = vec![homes[0].start().await, homes[1].start().await];
     let token = homes[0].token(0).await.unwrap();
+    assert_eq!(homes[1].token(0).await.unwrap(), token);
     redis.cli(&["FLUSHALL"]);
     let exists =
         |key: &str| redis.cli(&["EXISTS", &format!("lingpai:{{{}}}:{key}", appid(0))]) == "1";
@@ -257,6 +258,47 @@ async fn after_redis_has_lost_everything_nodes_serve_on_and_put_back_what_they_h
         assert_eq!(home.token(0).await.unwrap(), token);
     }
     assert_eq!(wechat.fetches(), 1);
+    for node in nodes {
+        node.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_redis_has_lost_everything_each_classic_credential_is_fetched_once_more_by_one_node()
+{
+    let redis = RedisServer::start();
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let homes = [(); 3].map(|()| {
+        home(&redis, &wechat, "classic", "fallback = false\nfetch-deadline = \"2500ms\"")
+    });
+    let nodes = [homes[0].start().await, homes[1].start().await, homes[2].start().await];
+    let token = homes[0].token(0).await.unwrap();
+    for home in &homes {
+        assert_eq!(home.token(0).await.unwrap(), token);
+    }
+    redis.cli(&["FLUSHALL"]);
+    let fetched = async {
+        while wechat.fetches() < 2 {
+            for home in &homes {
+                assert!(wechat.accepts(&home.token(0).await.unwrap()));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, fetched).await.unwrap_or_else(|_| panic!("{}", homes[0].printed()));
+    let mut tokens = HashSet::new();
+    let same = async {
+        for home in &homes {
+            while home.token(0).await.unwrap() == token {
+                sleep(Duration::from_millis(20)).await;
+            }
+            tokens.insert(home.token(0).await.unwrap());
+        }
+    };
+    timeout(PATIENCE, same).await.unwrap_or_else(|_| panic!("{}", homes[1].printed()));
+    // Whoever would fetch for himself has had the time.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!((tokens.len(), wechat.fetches()), (1, 2));
     for node in nodes {
         node.end().await;
     }

@@ -74,6 +74,9 @@ impl Keeper {
             cell.store(current.map(|(token, (_, ends))| (token, ends)));
             cell.show(!rotation.is_doubtful());
         }
+        if let Some(at) = shared.forgotten() {
+            events.extend(rotation.apply(now, Fact::Forgotten(at)));
+        }
         let keeper = Arc::new(Self {
             credential,
             shared,

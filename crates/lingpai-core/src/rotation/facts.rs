@@ -58,6 +58,9 @@ pub enum Fact {
     Undecided,
     /// The store holds nothing.
     Lost,
+    /// At this time the store was found to have lost some of what it had acknowledged. A fetch that was begun before may have
+    /// replaced the token without a trace.
+    Forgotten(Timestamp),
     /// The store holds this, and it is newer than what the fetch that was just begun set out to replace.
     Newer(Box<Record>),
     /// Upstream gave a token, which was admitted so.

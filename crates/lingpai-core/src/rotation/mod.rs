@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::event::What;
 use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
-use crate::issuer::{Profile, Renewal, Way};
+use crate::issuer::{ForcedLimits, Profile, Renewal, Way};
 use crate::peers::Turn;
 use crate::policy::Policy;
 use crate::store::{Record, Usage};
@@ -217,6 +217,7 @@ impl Rotation {
             }
             // A store that has lost its data is given what we have.
             Fact::Told(_) | Fact::Lost => self.unsaved |= self.live(at).is_some(),
+            Fact::Forgotten(when) => self.forgotten(at, when, &mut events),
             Fact::Newer(record) => {
                 self.store_is_up(&mut events);
                 self.adopt(at, &record, &mut events);
@@ -380,6 +381,11 @@ impl Rotation {
     /// Whether the store lacks the current token.
     pub fn is_unsaved(&self) -> bool {
         self.unsaved
+    }
+
+    /// What limits forced calls, if they are for this node to make.
+    fn forced(&self) -> Option<ForcedLimits> {
+        self.profile.forced.filter(|_| self.policy.forced)
     }
 
     /// Until when the current token is accepted if a token asked for at `sent` by `way` replaces it.

@@ -82,7 +82,7 @@ impl Rotation {
     }
 
     pub(super) fn forced_spacing(&self) -> Duration {
-        let spacing = self.profile.forced.map_or(Duration::ZERO, |limits| limits.spacing);
+        let spacing = self.forced().map_or(Duration::ZERO, |limits| limits.spacing);
         spacing.mul_f64(self.forced_share())
     }
 

@@ -36,24 +36,61 @@ impl RedisServer {
         Self::start_as("redis", arguments, None)
     }
 
+    /// One that has copied this one, and follows it.
+    pub fn start_replica(&self) -> Self {
+        self.replica_as("redis", &[])
+    }
+
+    /// The same of one that speaks TLS, with the certificates of this directory.
+    pub fn start_replica_with_tls(&self, certificates: &Path) -> Self {
+        self.replica_as("rediss", &tls(certificates))
+    }
+
+    fn replica_as(&self, scheme: &'static str, more: &[String]) -> Self {
+        let port = self.port.to_string();
+        let replicates = ["--appendonly", "yes", "--replicaof", "127.0.0.1", &port];
+        let arguments: Vec<_> =
+            replicates.into_iter().chain(more.iter().map(String::as_str)).collect();
+        self.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+        Self::start_as(scheme, &arguments, None).following()
+    }
+
+    /// A replica of each of the masters of a cluster.
+    pub fn start_replicas_of(masters: &[Self; 3]) -> [Self; 3] {
+        masters.each_ref().map(|master| {
+            let bus = free_port().to_string();
+            let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let replica = Self::start_with(&[&of_cluster[..], &["--appendonly", "yes"]].concat());
+            let port = master.port.to_string();
+            replica.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &master.arguments[3]]);
+            master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+            let id = master.cli(&["CLUSTER", "MYID"]);
+            // They do not know each other at once.
+            for _ in 0..LOOKS {
+                if replica.cli(&["CLUSTER", "REPLICATE", &id]) == "OK" {
+                    return replica.following();
+                }
+                sleep(LOOK);
+            }
+            panic!("the replica does not find its master: {}", log(&replica.directory));
+        })
+    }
+
+    /// The same as soon as it has everything that its master has.
+    fn following(self) -> Self {
+        for _ in 0..LOOKS {
+            if self.cli(&["INFO", "replication"]).contains("master_link_status:up") {
+                return self;
+            }
+            sleep(LOOK);
+        }
+        panic!("the replica does not come up: {}", log(&self.directory));
+    }
+
     /// One that speaks TLS only, with `server.pem` and `server.key` of this directory.
     pub fn start_with_tls(certificates: &Path) -> Self {
         let tls = tls(certificates);
         Self::start_as("rediss", &tls.iter().map(String::as_str).collect::<Vec<_>>(), None)
-    }
-
-    /// A replica of the master on this port, with TLS if there are certificates.
-    pub fn start_replica(master: u16, certificates: Option<&Path>) -> Self {
-        let master = master.to_string();
-        let replicates = ["--replicaof", "127.0.0.1", &master, "--repl-diskless-sync-delay", "0"];
-        match certificates {
-            None => Self::start_with(&replicates),
-            Some(certificates) => {
-                let tls = tls(certificates);
-                let tls = tls.iter().map(String::as_str);
-                Self::start_as("rediss", &tls.chain(replicates).collect::<Vec<_>>(), None)
-            }
-        }
     }
 
     /// A sentinel that replaces the master on this port, which it calls `mymaster`, half a second after it fell silent.

@@ -3,6 +3,10 @@
 
 use lingpai_core::{AccountId, CredentialId, Day};
 
+/// In how many places of a cluster it is looked whether something is lost. Of ten servers that share the keys evenly, one is
+/// left out once in eighty clusters.
+const MARKS: u32 = 64;
+
 /// The names of a store's keys, all of which begin with its prefix.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -14,7 +18,12 @@ impl Layout {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// A hash: the version of the layout, the sealed known text, when the store was founded.
+    /// What all of them begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A hash: the version of the layout, the sealed data keys, the epoch.
     pub(super) fn meta(&self) -> String {
         self.of_all("meta")
     }
@@ -82,6 +91,12 @@ impl Layout {
     /// The same, where the kind is a name.
     pub(super) fn credential_of(&self, account: &AccountId, kind: &str) -> String {
         self.of_account(account, &format!("credential:{kind}"))
+    }
+
+    /// Numbers that only grow. In a cluster there are so many that each server has some.
+    pub(super) fn marks(&self, is_cluster: bool) -> Vec<String> {
+        let count = if is_cluster { MARKS } else { 1 };
+        (0..count).map(|number| format!("{}{{mark-{number}}}", self.prefix)).collect()
     }
 
     /// Keys that are there for a moment only, to try what is allowed.

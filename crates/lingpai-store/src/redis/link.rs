@@ -1,8 +1,11 @@
 //! The way to Redis: one connection for all commands, made anew when it breaks.
 //!
 //! Every wait has an end: a Redis that hangs is a Redis that is away. While it is away, callers share the outcome of one
-//! attempt to connect.
+//! attempt to connect. What replicas are to confirm goes over a connection of its own: see [`confirm`].
 
+mod confirm;
+
+use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +14,7 @@ use lingpai_core::{Secret, StoreError, StoreErrorKind};
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue,
@@ -21,6 +25,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use self::confirm::Confirming;
 use super::address::{Form, Host, RedisAddress};
 use super::script::Call;
 use super::trouble;
@@ -38,6 +43,8 @@ pub(super) struct Link {
     /// What errors call it.
     name: String,
     state: Mutex<State>,
+    /// The way of what replicas are to confirm.
+    confirming: Confirming,
 }
 
 /// Whether a command may be sent again when nobody knows what became of it.
@@ -82,12 +89,18 @@ impl Link {
     pub(super) fn new(address: &RedisAddress) -> Result<Self, StoreError> {
         let name = address.to_string();
         let servers = Servers::new(address).map_err(|error| trouble::explain(error, &name))?;
-        Ok(Self { servers, name, state: Mutex::default() })
+        let confirming = Confirming::by(address.replicas);
+        Ok(Self { servers, name, state: Mutex::default(), confirming })
     }
 
     /// What errors call this Redis.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is several servers that share the keys.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Cluster { .. })
     }
 
     /// Runs a command.
@@ -146,6 +159,32 @@ impl Link {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
+    /// Asks every server that has keys of its own for a name and a number, and adds the numbers up.
+    pub(super) async fn sum_of_servers(&self, command: &Cmd) -> Result<usize, StoreError> {
+        let asked = async {
+            let mut live = self.connection(&self.state).await?;
+            let answers = match &mut live.connection {
+                Connection::One(connection) => {
+                    vec![connection.req_packed_command(command).await?.extract_error()?]
+                }
+                Connection::Cluster(connection) => {
+                    let all = (MultipleNodeRoutingInfo::AllMasters, None);
+                    let routing = RoutingInfo::MultiNode(all);
+                    let answers = connection.route_command(command.clone(), routing).await?;
+                    let answers: HashMap<String, Value> = from_redis_value(answers)?;
+                    answers.into_values().collect()
+                }
+            };
+            let mut sum = 0;
+            for answer in answers {
+                let (_, number): (String, usize) = from_redis_value(answer)?;
+                sum += number;
+            }
+            Ok(sum)
+        };
+        self.explained(within(ANSWER, Box::pin(asked)).await)
+    }
+
     /// A connection of its own to one server, whichever that is.
     pub(super) async fn aside(
         &self,
@@ -190,23 +229,20 @@ impl Link {
     }
 
     async fn try_value(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut live = self.connection().await?;
+        let mut live = self.connection(&self.state).await?;
         let outcome = within(ANSWER, live.connection.req_packed_command(command)).await;
         let outcome = outcome.and_then(Value::extract_error);
         if let Err(error) = &outcome
             && trouble::ends_connection(error)
         {
-            let mut state = self.state.lock().await;
-            if state.live.as_ref().is_some_and(|now| now.number == live.number) {
-                state.live = None;
-            }
+            forget(&self.state, &live).await;
         }
         outcome
     }
 
-    async fn connection(&self) -> RedisResult<Live> {
+    async fn connection(&self, state: &Mutex<State>) -> RedisResult<Live> {
         let asked = Instant::now();
-        let mut state = self.state.lock().await;
+        let mut state = state.lock().await;
         if let Some(live) = &state.live {
             return Ok(live.clone());
         }
@@ -228,6 +264,14 @@ impl Link {
                 Err(error)
             }
         }
+    }
+}
+
+/// Gives up a connection that is broken, unless another has taken its place.
+async fn forget(state: &Mutex<State>, broken: &Live) {
+    let mut state = state.lock().await;
+    if state.live.as_ref().is_some_and(|now| now.number == broken.number) {
+        state.live = None;
     }
 }
 

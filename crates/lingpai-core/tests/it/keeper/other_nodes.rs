@@ -224,3 +224,49 @@ async fn where_the_expiry_does_not_decide_between_two_classic_tokens_one_more_fe
     assert_eq!(stand.keeper.token().unwrap().value.expose(), "T2");
     assert_eq!(stored(&store).await.1, "T2");
 }
+
+/// A node that has fetched one token some seconds ago.
+async fn node_of(profile: Profile) -> (Arc<Fragile>, Stand) {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, profile, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    sleep(10 * SECOND).await;
+    (store, stand)
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_classic_token_from_before_is_fetched_once_more() {
+    let (store, stand) = node_of(CLASSIC).await;
+    let at = stand.clock.now().wall;
+    store.tell(Change::Forgotten(at));
+    // A fetch of another node, of which the store has lost the trace, may still be under way.
+    sleep(Policy::default().attempt() - SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 1);
+    assert_eq!(stand.keeper.later_than(Generation(1)).await.generation, Generation(2));
+    assert_eq!(stand.upstream.fetches(), 2);
+    // Told again, it is no news: the token is from after that.
+    store.tell(Change::Forgotten(at));
+    store.tell(Change::Anything);
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_token_that_another_node_has_fetched_since_is_good() {
+    let (store, stand) = node_of(CLASSIC).await;
+    let at = stand.clock.now().wall;
+    sleep(SECOND).await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Forgotten(at));
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_stable_token_costs_no_fetch() {
+    let (store, stand) = node_of(STABLE).await;
+    store.tell(Change::Forgotten(stand.clock.now().wall));
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 1);
+}

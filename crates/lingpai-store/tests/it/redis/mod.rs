@@ -4,15 +4,19 @@
 //! - `opening`: what is found out at the start.
 //! - `sealing`: what others read in Redis, and what they can break.
 //! - `away`: a Redis that is gone, full, or a replica.
+//! - `confirming`: what replicas are to confirm.
 //! - `forgetting`: a Redis that comes back empty, or as it was before.
+//! - `rekeying`: another master key while nodes run; stores of the first layout.
 //! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
 //! - `sharing`: three nodes share the work.
 
 mod away;
+mod confirming;
 mod forgetting;
 mod leases;
 mod nodes;
 mod opening;
+mod rekeying;
 mod sealing;
 mod sharing;
 

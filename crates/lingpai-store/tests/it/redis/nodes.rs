@@ -11,7 +11,7 @@ use crate::support::{account, credential, event};
 async fn heard(store: &RedisStore) -> CredentialId {
     match soon(store.changed()).await {
         Change::Credential(credential, _) => credential,
-        Change::Anything => panic!("messages may have been lost"),
+        other => panic!("{other:?} instead of a credential"),
     }
 }
 
@@ -78,7 +78,7 @@ async fn many_accounts_are_loaded_in_pieces() {
 #[tokio::test]
 async fn a_failover_by_sentinels_is_followed() {
     let mut master = RedisServer::start();
-    let replica = RedisServer::start_replica(master.port(), None);
+    let replica = master.start_replica();
     let sentinel = RedisServer::start_sentinel(master.port());
     let url = format!("redis+sentinel://127.0.0.1:{}/mymaster", sentinel.port());
     let store = open_at(&url).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_failover_by_sentinels_is_followed() {
 async fn a_failover_by_sentinels_is_followed_with_tls_too() {
     let folder = certificates();
     let mut master = RedisServer::start_with_tls(folder.path());
-    let replica = RedisServer::start_replica(master.port(), Some(folder.path()));
+    let replica = master.start_replica_with_tls(folder.path());
     let sentinel = RedisServer::start_sentinel_with(master.port(), Some(folder.path()), "");
     let (port, folder) = (sentinel.port(), folder.path().display());
     let url = format!("rediss+sentinel://127.0.0.1:{port}/mymaster?ca={folder}/ca.pem");

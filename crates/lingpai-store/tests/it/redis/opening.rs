@@ -71,6 +71,9 @@ async fn a_user_who_may_do_what_the_manual_says_may_do_everything() {
     let store = open_at(&as_user(&server, "lingpai:right")).await.unwrap();
     lease(&store, of_node("a")).await;
     assert!(store.load().await.unwrap().len() == 1 && store.wanting().is_empty());
+    let _replica = server.start_replica();
+    let url = format!("{}?replicas=1", as_user(&server, "lingpai:right"));
+    assert!(open_at(&url).await.unwrap().wanting().is_empty());
 }
 
 #[tokio::test]
@@ -152,7 +155,7 @@ async fn a_key_of_ours_is_another_programs() {
 async fn a_newer_version_has_written_there() {
     let server = RedisServer::start();
     drop(open(&server).await);
-    server.cli(&["HSET", "lingpai:meta", "schema", "2"]);
+    server.cli(&["HSET", "lingpai:meta", "schema", "3"]);
     let (kind, text) = refusal_at(&server.url()).await;
     assert_eq!(kind, StoreErrorKind::Newer);
     assert!(text.contains("newer Lingpai"), "{text}");
