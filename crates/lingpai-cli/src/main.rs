@@ -102,6 +102,11 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(store::rekey(new_key_file, config))
         }
+        Command::Store(args::Store::Copy(options)) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(store::copy::run(options, config))
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
         Command::Config(args::Config::Check) => block_on(check::run(load()?)),

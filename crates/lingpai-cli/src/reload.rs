@@ -138,6 +138,7 @@ impl<'a> Follower<'a> {
             self.keeping.reach(config.upstream.clone())?;
             self.gateway.reach(&config.upstream)?;
         }
+        self.keeping.force(config.forced_refresh);
         let gateway = before.gateway.clone();
         let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
         if config.log.level != before.log.level {

@@ -37,6 +37,7 @@ mod manage;
 mod metrics;
 mod monitor;
 mod native;
+mod nodes;
 mod object;
 mod openapi;
 mod params;

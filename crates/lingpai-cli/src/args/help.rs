@@ -67,6 +67,10 @@ fn of_command(path: &str) -> Option<&'static str> {
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
+        "key export" => {
+            "以 JSON 行输出全部密钥，供另一节点 `key import`。其中只有哈希，没有密钥本身"
+        }
+        "key import" => "接收另一节点输出的密钥。任一边吊销过的密钥即为吊销",
         "key revoke" => "从现在起拒绝某个密钥",
         "account" => "添加、列出、修改、移除存储中的账号",
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
@@ -76,7 +80,10 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account show" => "查看一个账号",
         "account remove" => "从存储中移除账号及其凭据",
         "store" => "管理存储",
-        "store rekey" => "用新的主密钥重新加密密钥与凭据。请先停止服务",
+        "store rekey" => "更换存储的主密钥。SQLite 请先停止服务；Redis 的节点可以继续运行",
+        "store copy" => {
+            "把一个存储的全部内容复制到另一个：账号、密钥、凭据、计数与事件。请先停止使用它们的服务"
+        }
         "config" => "管理配置",
         "config check" => "读取配置并列出全部错误。不启动任何东西",
         "config explain" => "解释一项、一个表或全部设置：作用与默认值",
@@ -174,7 +181,20 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account set-proxy", "password_file") => {
             "存放代理密码的文件 [默认：URL 中有用户名时提示输入，不是终端时读标准输入]"
         }
+        ("key import", "file") => "密钥所在的文件；- 表示标准输入",
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
+        ("store copy", "from") => "要复制的存储：sqlite:路径 或 redis://主机:端口",
+        ("store copy", "to") => "复制到哪个存储，写法相同",
+        ("store copy", "from_key_file") => "存放来源主密钥的文件 [默认：配置中的主密钥]",
+        ("store copy", "to_key_file") => "存放目标主密钥的文件 [默认：配置中的主密钥]",
+        ("store copy", "from_password_file") => {
+            "存放来源密码的文件 [默认：环境变量 LINGPAI_STORE_PASSWORD]"
+        }
+        ("store copy", "to_password_file") => "存放目标密码的文件，默认相同",
+        ("store copy", "merge") => "目标里有其他数据也复制。两边不同的，保留较新的",
+        ("store copy", "while_running") => {
+            "有服务正在使用也复制。其间的改动可能缺失：停止服务后再运行一次即可补齐"
+        }
         ("store rekey", "new_key_file") => {
             "存放新密钥的文件，64 位十六进制 [默认：随机生成，写入现有的密钥文件]"
         }

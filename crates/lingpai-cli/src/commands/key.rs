@@ -1,5 +1,7 @@
 //! `lingpai key`: the API keys of clients. A running server notices within seconds.
 
+mod exchange;
+
 use std::collections::BTreeSet;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
@@ -24,6 +26,8 @@ pub(crate) async fn run(command: Key, config: Config) -> Result<(), Error> {
         Key::Create(options) => create(&*directory, &options, now).await,
         Key::List { json } => list(&*directory, json, now).await,
         Key::Revoke { id } => revoke(&*directory, &id, now).await,
+        Key::Export => exchange::export(&*directory).await,
+        Key::Import { file } => exchange::import(&*directory, &file).await,
     };
     store.close().await;
     outcome

@@ -40,6 +40,7 @@ use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::section::{suggestion, variable_of};
+pub(crate) use self::settings::StoreUrl;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -76,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
     pub(crate) upstream: wire::Settings,
+    /// Whether this node may force WeChat to replace a token.
+    pub(crate) forced_refresh: bool,
     /// How calls to WeChat are forwarded, if they are.
     pub(crate) gateway: Option<Gateway>,
     /// What is logged.

@@ -122,7 +122,13 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
             format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
-        for file in ["orders.secret", "redis.password", "proxy.password", "orders.proxy-password"] {
+        for file in [
+            "orders.secret",
+            "redis.password",
+            "sentinel.password",
+            "proxy.password",
+            "orders.proxy-password",
+        ] {
             mended = mended.replace(&format!("{{ file = \"{file}\" }}"), "{ env = \"WX1\" }");
         }
         let (written, default) = (parse(&mended).unwrap(), parse("").unwrap());

@@ -141,7 +141,7 @@ impl Rotation {
 
     /// Whether upstream has a way to end tokens before their time.
     pub fn can_end_tokens(&self) -> bool {
-        self.profile.forced.is_some() || self.profile.primary.is_minting()
+        self.forced().is_some() || self.profile.primary.is_minting()
     }
 
     /// How many more tokens are to be issued until none that leaked is good.

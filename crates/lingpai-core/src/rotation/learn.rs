@@ -88,8 +88,9 @@ impl Rotation {
 
     /// Upstream gave the token that we have. If it is one that upstream itself refuses, that is no way out of it.
     fn repeated(&mut self, at: Moment, way: Way) {
+        let is_last_resort = way == Way::Forced || self.forced().is_none();
         let Some(refusal) = &mut self.refused else { return };
-        if way == Way::Forced || self.profile.forced.is_none() {
+        if is_last_resort {
             // A forced refresh that returns the same token has not happened. Whether another is needed is for
             // another trial to say.
             self.refused = None;
@@ -257,6 +258,17 @@ impl Rotation {
             if let Some(held) = &mut self.current {
                 held.doubtful = dead && held.way == intent.way;
             }
+        }
+    }
+
+    /// A token that was issued before the store forgot may be dead, if a fetch kills: whoever sent one that nobody knows of
+    /// can have ended since. It cannot be under way for longer than an attempt.
+    pub(super) fn forgotten(&mut self, at: Moment, when: Timestamp, events: &mut Vec<What>) {
+        let Some(held) = self.current else { return };
+        let is_older = at.wall_at(held.issued) < when;
+        if is_older && self.suspect.is_none() && self.profile.renewal(held.way).is_minting() {
+            let cause = "the store has lost what was stored last, perhaps a fetch";
+            self.become_suspect(at.instant + self.policy.attempt(), cause, events);
         }
     }
 

@@ -157,6 +157,16 @@ mod forced_refresh_is_scarce {
     }
 
     #[test]
+    fn it_waits_for_a_store_that_is_down() {
+        let mut machine = insisted_upon();
+        machine.tell(Fact::Started);
+        machine.tell(Fact::StoreDown("gone".into()));
+        assert!(matches!(machine.step(), Step::Wait(_)), "{:?}", machine.step());
+        let step = machine.until_step();
+        assert!(matches!(step, Step::Rotate { way: Way::Forced, alone: false, .. }), "{step:?}");
+    }
+
+    #[test]
     fn one_that_returns_the_same_token_has_not_happened() {
         let mut machine = insisted_upon();
         machine.rotate_to("A", LIFE);

@@ -89,6 +89,7 @@ pub(super) fn schemas() -> Value {
         json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
+    nodes(&mut add);
     add(
         "Credential",
         &["kind", "state", "generation", "rotating"],
@@ -219,6 +220,34 @@ pub(super) fn schemas() -> Value {
     }});
     schemas.insert("TokenCall".to_owned(), call);
     Value::Object(schemas)
+}
+
+/// The nodes that share the store.
+fn nodes(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let text = || json!({"type": "string"});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let list = |of: &str| json!({"type": "array", "items": reference(of)});
+    add(
+        "Nodes",
+        &["nodes", "propagation"],
+        json!({"nodes": list("Node"), "propagation": reference("Propagation")}),
+    );
+    let yes_or_no = json!({"type": "boolean"});
+    let members = json!({
+        "node": text(), "this": yes_or_no, "alive": yes_or_no, "name": text(), "address": text(),
+        "version": text(), "since": time(), "seen_at": time(), "credentials": number(),
+        "leases": list("Lease"),
+    });
+    let all: Vec<_> =
+        members.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    add("Node", &all, members.clone());
+    add("Lease", &["account", "kind"], json!({"account": text(), "kind": text()}));
+    add(
+        "Propagation",
+        &["rotations"],
+        json!({"rotations": number(), "half_within_ms": number(), "p99_within_ms": number()}),
+    );
 }
 
 /// Tickets, and what is signed with them.

@@ -4,6 +4,7 @@
 //! manage in [`directory`], what is counted and told in [`stream`]. Several processes may have the same file open, for a
 //! rolling restart; [`node`] knows which of them live.
 
+mod archive;
 mod credentials;
 mod damage;
 mod directory;
