@@ -13,6 +13,7 @@
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
+//! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
 //! - `proxies.rs`: whose address the client's is.
 
@@ -27,6 +28,7 @@ pub mod gateway;
 mod given;
 mod keyring;
 mod keys;
+mod language;
 mod leak;
 mod life;
 mod limits;
@@ -35,6 +37,7 @@ mod manage;
 mod metrics;
 mod monitor;
 mod native;
+mod nodes;
 mod object;
 mod openapi;
 mod params;
@@ -50,6 +53,7 @@ mod tickets;
 mod trace;
 
 pub use error::Error;
+pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};

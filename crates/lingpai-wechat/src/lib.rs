@@ -21,6 +21,7 @@ mod error;
 mod issuers;
 pub mod page;
 pub mod protocol;
+mod remedy;
 pub mod sign;
 pub mod wire;
 

@@ -5,6 +5,7 @@
 //! `listen`, `upstream` and `account`.
 
 pub(crate) mod account;
+pub(crate) mod described;
 mod duration;
 mod gateway;
 mod listen;
@@ -17,7 +18,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
-mod upstream;
+pub(crate) mod upstream;
 #[cfg(test)]
 mod upstream_tests;
 
@@ -38,6 +39,8 @@ pub(crate) use self::mistake::Mistakes;
 use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
+pub(crate) use self::section::{suggestion, variable_of};
+pub(crate) use self::settings::StoreUrl;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -74,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
     pub(crate) upstream: wire::Settings,
+    /// Whether this node may force WeChat to replace a token.
+    pub(crate) forced_refresh: bool,
     /// How calls to WeChat are forwarded, if they are.
     pub(crate) gateway: Option<Gateway>,
     /// What is logged.

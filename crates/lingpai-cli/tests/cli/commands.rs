@@ -299,7 +299,7 @@ fn what_is_no_secret_is_refused_and_nothing_is_stored() {
     for (said, reason) in [
         (run_with_input(add(&[]), "\n"), "standard input is empty. Put the secret into it"),
         (run(add(&["--secret-file", "lines"])), "the file lines holds more than a secret"),
-        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the file"),
+        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the right file"),
     ] {
         assert_eq!(said.code, Some(1));
         assert!(said.err.contains(reason), "{}", said.err);
@@ -347,7 +347,7 @@ fn bash_completes_commands_and_their_options() {
         .args(["-c", complete])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-proxy");
 }
 
 #[test]

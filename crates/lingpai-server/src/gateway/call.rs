@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, response};
 use http_body_util::Full;
@@ -10,9 +11,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::head;
-use super::hosts::Destination;
+use super::hosts::{Destination, Host};
 use super::look::Seen;
 use super::passing::Passing;
+use super::pay;
 use super::repair::blames_the_token;
 use super::rules::Permit;
 use super::site::Site;
@@ -67,6 +69,11 @@ impl Call<'_> {
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = site.target(target)?;
         *request.headers_mut() = head::to_upstream(&self.head.headers, &site.host, self.length());
+        if self.destination.host == Host::Pay
+            && let Some(signature) = pay::signature(&self.head.headers)
+        {
+            request.headers_mut().insert(AUTHORIZATION, signature.clone());
+        }
         Ok(request)
     }
 

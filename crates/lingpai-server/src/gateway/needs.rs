@@ -26,6 +26,10 @@ impl Needs {
     /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
     /// than we are about case and a slash at the end, so they do not count.
     pub(super) fn of(host: Host, path: &str) -> Self {
+        // Its paths are others, and nothing of ours is put into its calls.
+        if host == Host::Pay {
+            return Self::Gateway;
+        }
         match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
             "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {

@@ -84,8 +84,6 @@ async fn sweep(pool: Weak<Pool>) {
 
 #[cfg(test)]
 mod tests {
-    use hyper_util::rt::TokioIo;
-    use lingpai_wechat::wire::Stream;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -94,7 +92,7 @@ mod tests {
     async fn line(listener: &TcpListener) -> (Box<Line>, TcpStream) {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (other, _) = listener.accept().await.unwrap();
-        let mut line = Box::new(Line::new(Stream::Http(TokioIo::new(stream))).await.unwrap());
+        let mut line = Box::new(Line::new(stream.into()).await.unwrap());
         line.go_on();
         assert!(line.is_ready());
         (line, other)

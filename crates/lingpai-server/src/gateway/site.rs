@@ -21,9 +21,10 @@ pub(super) struct Site {
 /// Where each of WeChat's hosts is.
 pub(super) struct Sites {
     api: Box<[Site]>,
-    wecom: [Site; 1],
-    mp: [Site; 1],
-    file: [Site; 1],
+    wecom: Box<[Site]>,
+    mp: Box<[Site]>,
+    file: Box<[Site]>,
+    pay: Box<[Site]>,
 }
 
 impl Site {
@@ -60,26 +61,47 @@ impl Sites {
     /// WeChat's own, or what stands in for them.
     pub(super) fn new(stand_in: &[BaseUrl]) -> Result<Self, Error> {
         let official = |host: &str| format!("https://{host}").parse::<BaseUrl>();
-        let (api, [wecom, mp, file]) = match stand_in.first() {
+        let bases: [Vec<BaseUrl>; 5] = match stand_in.first() {
             Some(first) => {
-                let wecom = format!("{first}/qyapi").parse()?;
-                (stand_in.to_vec(), [wecom, first.clone(), first.clone()])
+                let (wecom, pay) =
+                    (format!("{first}/qyapi").parse()?, format!("{first}/mch").parse()?);
+                [
+                    stand_in.to_vec(),
+                    vec![wecom],
+                    vec![first.clone()],
+                    vec![first.clone()],
+                    vec![pay],
+                ]
             }
             None => {
                 let api: Result<_, Error> = protocol::HOSTS.into_iter().map(official).collect();
-                let wecom = official("qyapi.weixin.qq.com")?;
-                let mp = official("mp.weixin.qq.com")?;
-                (api?, [wecom, mp, official("file.api.weixin.qq.com")?])
+                let pay =
+                    ["api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"].into_iter().map(official);
+                [
+                    api?,
+                    vec![official("qyapi.weixin.qq.com")?],
+                    vec![official("mp.weixin.qq.com")?],
+                    vec![official("file.api.weixin.qq.com")?],
+                    pay.collect::<Result<_, _>>()?,
+                ]
             }
         };
-        let (wecom, mp, file) = (Site::new(wecom, 0)?, Site::new(mp, 1)?, Site::new(file, 2)?);
-        let api = api.into_iter().zip(3..).map(|(base, number)| Site::new(base, number));
-        Ok(Self { api: api.collect::<Result<_, _>>()?, wecom: [wecom], mp: [mp], file: [file] })
+        let mut numbers = 0..;
+        let sites = bases.map(|bases| {
+            let sites =
+                bases.into_iter().zip(&mut numbers).map(|(base, number)| Site::new(base, number));
+            sites.collect::<Result<Box<[Site]>, Error>>()
+        });
+        let [api, wecom, mp, file, pay] = sites;
+        Ok(Self { api: api?, wecom: wecom?, mp: mp?, file: file?, pay: pay? })
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.api.len() + self.wecom.len() + self.mp.len() + self.file.len()
+        [&self.api, &self.wecom, &self.mp, &self.file, &self.pay]
+            .map(|sites| sites.len())
+            .iter()
+            .sum()
     }
 
     /// Those of a host, in the order in which they are asked.
@@ -89,6 +111,7 @@ impl Sites {
             Host::WeCom => &self.wecom,
             Host::Mp => &self.mp,
             Host::File => &self.file,
+            Host::Pay => &self.pay,
         }
     }
 }

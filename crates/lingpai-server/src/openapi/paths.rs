@@ -112,6 +112,11 @@ pub(super) fn paths() -> Value {
                 .answers(200, &reference("Settings"))
                 .done(),
         },
+        "/v1/nodes": {
+            "get": Operation::with("The nodes that share the store. The key must be for all accounts.", Right::StatusRead)
+                .answers(200, &reference("Nodes"))
+                .done(),
+        },
         "/v1/events": {
             "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
                 .takes(vec![
