@@ -60,7 +60,7 @@ pub trait Store: Send + Sync + 'static {
     /// With [`Reached::Perhaps`](crate::failure::Reached::Perhaps) the intent stays: only another fetch can settle it.
     async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError>;
 
-    /// Adds to the ledger of a day.
+    /// Adds to the ledger of a day. A client has one too, under the id of its key.
     async fn count(
         &self,
         account: &AccountId,
@@ -268,6 +268,8 @@ pub enum Entry {
     Call(Arc<str>),
     /// An errcode with which upstream answered such a call, and the path of that.
     Errcode(i64, Arc<str>),
+    /// A forwarded call under a budget of the day, by whose part of it that is spent.
+    Spent(&'static str),
 }
 
 /// What was counted for one account on one day.
@@ -281,6 +283,7 @@ impl Entry {
             Self::Trial(kind) => format!("trial/{kind}"),
             Self::Call(path) => format!("call{path}"),
             Self::Errcode(code, path) => format!("errcode/{code}{path}"),
+            Self::Spent(part) => format!("spent/{part}"),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::dropin::{self, Call};
 use crate::gateway::split_account;
 use crate::listen::Surface;
 use crate::proxies::Origin;
-use crate::refusal::{Reads, Refusal};
+use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{accounts, events, keys, manage, monitor, native, openapi, tickets};
@@ -77,13 +77,9 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let peer = serving.proxies.client(origin, &head.headers);
-    let route = match &serving.gateway {
-        Some(gateway) => {
-            let path = gateway.unmounted(head.uri.path());
-            Route::of(path).or_forward(path)
-        }
-        None => Route::of(head.uri.path()),
-    };
+    let path = head.uri.path();
+    let path = serving.gateway.as_ref().map_or(path, |gateway| gateway.unmounted(path));
+    let route = Route::of(path).or_forward(path);
     let is_hidden = origin.surface == Surface::Clients && route.is_for_admins();
     let route = if is_hidden { Route::Unknown } else { route };
     let clock = &**serving.registry.clock();
@@ -189,7 +185,8 @@ async fn forward(
 ) -> Result<Response<Body>, (Refusal, Reads)> {
     match &serving.gateway {
         Some(gateway) => gateway.answer(serving, head, body, path, peer).await,
-        None => Err((Refusal::PathUnknown, Reads::Api)),
+        // An SDK may be pointed here all the same, and reads this only in WeChat's shape.
+        None => Err((Barred::GatewayOff.into(), Reads::Api)),
     }
 }
 
@@ -240,8 +237,8 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The same where calls are forwarded: everything that is not Lingpai's own. The token calls are, wherever an SDK's
-    /// base URL puts them.
+    /// The same with what is not Lingpai's own, which is a call of WeChat's API. The token calls are Lingpai's, wherever an
+    /// SDK's base URL puts them.
     fn or_forward(self, path: &'a str) -> Self {
         match self {
             Self::Unknown if path.starts_with("/v1/") => Self::Unknown,

@@ -142,7 +142,7 @@ impl Serving {
     /// Stores what is counted, for ever.
     pub(crate) async fn keep_storing(&self) {
         match &self.gateway {
-            Some(gateway) => gateway.gate.ledger.keep_storing(self.registry.store()).await,
+            Some(gateway) => gateway.gate.keep_exchanging(&self.registry).await,
             None => std::future::pending().await,
         }
     }

@@ -32,6 +32,7 @@ mod restart;
 mod revoked;
 mod scaled;
 mod sdk;
+mod sdk_refused;
 mod stand;
 mod strain;
 mod tickets;

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
 use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::pay;
 use super::rules::Gate;
 use super::target::{decoded, values_of};
 use super::who::Calling;
@@ -39,6 +40,8 @@ pub(crate) enum Carries {
     UserToken,
     /// Nothing: whoever has the address may call it.
     Nothing,
+    /// The caller's own signature.
+    Signature,
 }
 
 /// A call with appid and secret.
@@ -53,6 +56,7 @@ impl Carries {
     pub(crate) fn of(destination: &Destination<'_>) -> Self {
         let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
         match (destination.host, path.as_str()) {
+            (Host::Pay, _) => Self::Signature,
             (Host::Api, "/sns/jscode2session" | "/sns/oauth2/access_token") => {
                 Self::Secret(SecretCall { parameter: "secret" })
             }
@@ -68,10 +72,11 @@ impl Carries {
     }
 
     /// How the SDK that makes such a call reads a refusal.
-    pub(crate) fn reads(self, host: Host) -> Reads {
-        match (self, host) {
+    pub(crate) fn reads(self, destination: &Destination<'_>) -> Reads {
+        match (self, destination.host) {
             (Self::Secret(_), _) => Reads::Secret,
             (_, Host::WeCom) => Reads::WeCom,
+            (_, Host::Pay) => pay::reads(destination.path),
             _ => Reads::Api,
         }
     }

@@ -94,7 +94,7 @@ async fn the_numbers_tell_what_was_asked_and_what_happened() {
     house.dropin("wrong").await;
     house.upstream.fails_with(Failure::new(Class::Quota, "no more"));
     house.call(&admin, "GET", &format!("/v1/accounts/{OTHER}/token"), "").await;
-    house.ask("GET", "/nowhere", &[], "").await;
+    house.ask("GET", "/v1/nowhere", &[], "").await;
     // Events are counted a moment after they happened.
     let reply = loop {
         let reply = house.call(&admin, "GET", "/metrics", "").await;
@@ -147,7 +147,7 @@ async fn every_error_has_an_id_by_which_it_is_found_in_the_log() {
         assert!(line.contains(error) && line.contains("127.0.0.1"), "{line}");
     };
     found(&house.dropin("wrong").await, "key-unknown");
-    found(&house.ask("GET", "/nowhere", &[], "").await, "path-unknown");
+    found(&house.ask("GET", "/nowhere", &[], "").await, "gateway-off");
     let good = house.dropin(&house.key).await;
     assert_eq!(good.header("x-request-id"), None);
 }

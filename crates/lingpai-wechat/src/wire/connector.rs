@@ -11,23 +11,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
+use hyper_rustls::HttpsConnector;
 use lingpai_core::Proxy;
 use rustls::{CertificateError, ClientConfig};
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::guard::Forbidden;
 use super::route::Route;
 use super::settings::Settings;
+use super::stream::Stream;
 use super::trust;
 use crate::Error;
-
-/// A connection as [`Connector`] makes it.
-pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects to the host of a URI, over `https` or `http`, in the way that [`Settings`] say.
 ///
@@ -92,7 +88,8 @@ impl Connector {
         let host = to.host().unwrap_or_default().to_owned();
         let https = HttpsConnector::from((self.route, self.tls));
         match timeout(self.deadline, https.oneshot(to)).await {
-            Ok(outcome) => outcome.map_err(|error| ConnectError::of(host, proxy, error)),
+            Ok(Ok(connection)) => Ok(Stream::over(connection)),
+            Ok(Err(error)) => Err(ConnectError::of(host, proxy, error)),
             Err(_) => Err(ConnectError::Deadline { proxy, after }),
         }
     }
