@@ -138,7 +138,7 @@ pub(super) async fn who(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
-    let caller = bearer(&head.headers, peer).unwrap_or(Caller { key: &shown.secret, peer });
+    let caller = bearer(&head.headers, peer).unwrap_or_else(|_| Caller::new(&shown.secret, peer));
     let account = shown.appid.parse::<AccountId>();
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {
@@ -147,7 +147,8 @@ pub(super) async fn who(
         key.allows_from(caller.peer, Right::Gateway, account, now)?;
         Ok::<_, Refusal>((account.clone(), key.hash))
     };
-    let (account, key) = serving.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??;
+    let (account, key) =
+        serving.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??;
     Ok(Calling { account, key: Some(key) })
 }
 
