@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Activity, Admission, Held, Reason, Refusal, Rotation, Trial, Trouble, pace};
+use super::{Activity, Admission, Doubt, Held, Reason, Refusal, Rotation, Trial, Trouble, pace};
 use crate::event::What;
 use crate::failure::{Class, Failure, Reached};
 use crate::id::Fence;
 use crate::issuer::{Verdict, Way};
 use crate::policy::Refresh;
 use crate::store::{Intent, Record};
-use crate::time::{Instant, Moment, Timestamp, times};
+use crate::time::{Instant, Moment, Timestamp};
 use crate::token::{Fingerprint, Token};
 
 /// A wall clock that stands this far before a stored token's issue has been set back: the token's age is unknown.
@@ -250,7 +250,8 @@ impl Rotation {
             // Within an attempt's time, even if the wall clock was set back since; and before the token that we have is
             // dead in any case.
             let settled_at = at.instant_at(intent.deadline);
-            let latest = (at.instant + self.policy.attempt()).min(begun + times(overlap, 0.8));
+            let latest =
+                (at.instant + self.policy.attempt()).min(self.settled_by(begun, intent.way));
             self.become_suspect(settled_at.min(latest), cause, events);
             // Its overlap is over, or a second lost fetch has cut it short.
             let overlap_ends = begun + overlap;
@@ -262,13 +263,18 @@ impl Rotation {
     }
 
     /// A token that was issued before the store forgot may be dead, if a fetch kills: whoever sent one that nobody knows of
-    /// can have ended since. It cannot be under way for longer than an attempt.
+    /// can have ended since. It cannot be under way for longer than an attempt. And it was sent after our token was issued,
+    /// which so lives for an overlap at least: to settle it earlier would only end the token before ours in use, and each of
+    /// several losses in a row another one.
     pub(super) fn forgotten(&mut self, at: Moment, when: Timestamp, events: &mut Vec<What>) {
         let Some(held) = self.current else { return };
         let is_older = at.wall_at(held.issued) < when;
         if is_older && self.suspect.is_none() && self.profile.renewal(held.way).is_minting() {
             let cause = "the store has lost what was stored last, perhaps a fetch";
-            self.become_suspect(at.instant + self.policy.attempt(), cause, events);
+            let settled_at = at.instant + self.policy.attempt();
+            let settled_at = settled_at.max(self.settled_by(held.issued, held.way));
+            self.become_suspect(settled_at, cause, events);
+            self.doubt = Doubt::Remote;
         }
     }
 
@@ -282,6 +288,7 @@ impl Rotation {
             events.push(What::Suspect { cause: cause.to_owned() });
         }
         self.suspect = Some(settled_at);
+        self.doubt = Doubt::Grave;
     }
 
     pub(super) fn store_is_down(&mut self, at: Moment, message: String, events: &mut Vec<What>) {

@@ -64,6 +64,8 @@ pub struct Rotation {
     last_forced: Option<Instant>,
     /// A fetch may have replaced the token without our knowing; whatever it was can no longer arrive after this.
     suspect: Option<Instant>,
+    /// How likely that is, where it is suspected.
+    doubt: Doubt,
     /// The unfinished intent that the next lease takes responsibility for.
     settles: Option<Fence>,
     /// Upstream refused the current token on trial.
@@ -93,6 +95,15 @@ pub struct Rotation {
 enum Activity {
     Resting,
     Busy,
+}
+
+/// How likely it is that a fetch has replaced the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// One was begun.
+    Grave,
+    /// The store would have lost the trace of one.
+    Remote,
 }
 
 /// What the machine knows of a token. The value is the keeper's.
@@ -155,6 +166,7 @@ impl Rotation {
             last_used: Instant::default(),
             last_forced: None,
             suspect: None,
+            doubt: Doubt::Grave,
             settles: None,
             refused: None,
             trial: None,
@@ -426,11 +438,13 @@ impl Rotation {
     }
 
     /// The fetch that is about to be sent kills a suspect token if the lost one minted, and a refused token is dead
-    /// already: whoever asks meanwhile is better served by what the fetch brings. One that failed before may fail again.
+    /// already: whoever asks meanwhile is better served by what the fetch brings. One that failed before may fail again. If
+    /// there was most likely no lost one, readers do not wait, perhaps for a store that hangs in the commit.
     fn hold_back(&mut self) {
         let Some(held) = &mut self.current else { return };
         // The fallback family is isolated: what happens to the primary one does not kill its tokens.
-        let suspect = self.suspect.is_some() && self.profile.renewal(held.way).is_minting();
+        let lost = self.suspect.is_some() && self.doubt == Doubt::Grave;
+        let suspect = lost && self.profile.renewal(held.way).is_minting();
         held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
     }
 

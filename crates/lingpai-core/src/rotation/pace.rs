@@ -91,6 +91,12 @@ impl Rotation {
         self.scaled(self.profile.renewal(way).overlap())
     }
 
+    /// By when a token is replaced that an unknown fetch may have replaced at `since`, or later: it is good for an overlap from
+    /// then on, and what is left of that is for the fetch.
+    pub(super) fn settled_by(&self, since: Instant, way: Way) -> Instant {
+        since + times(self.overlap(way), 0.8)
+    }
+
     pub(super) fn forced_spacing(&self) -> Duration {
         let spacing = self.forced().map_or(Duration::ZERO, |limits| limits.spacing);
         spacing.mul_f64(self.forced_share())

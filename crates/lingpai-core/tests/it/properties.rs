@@ -9,7 +9,7 @@ use lingpai_core::rotation::{Evidence, Fact, Reason, Rotation, Saved, Step};
 use lingpai_core::store::{Intent, Previous, Record, Usage};
 use lingpai_core::{
     Class, CredentialId, Failure, Fence, Fingerprint, Generation, Instant, Moment, Policy, Profile,
-    Refresh, Renewal, Secret, Token, Verdict, Way,
+    Refresh, Renewal, Secret, Timestamp, Token, Verdict, Way,
 };
 use proptest::prelude::*;
 
@@ -40,6 +40,10 @@ enum Happening {
     StoreMends,
     /// Somebody else fetches a classic token, or forces a stable one.
     RogueFetch,
+    /// The store loses what it took last: with it, perhaps, the trace of a fetch by a node that has ended since.
+    StoreForgets {
+        a_fetch: bool,
+    },
     /// Whatever upstream accepts now has leaked.
     Leak,
     Restart,
@@ -94,6 +98,9 @@ struct World {
     ends: HashMap<Fingerprint, Instant>,
     /// Nothing has happened since the last commit that could end the current token early.
     undisturbed: bool,
+    /// When the store last forgot, and whether that is still to be settled.
+    forgot: Option<Timestamp>,
+    unsettled: bool,
     last_mint: Option<Instant>,
     last_forced: Option<Instant>,
     forced_today: (i32, u32),
@@ -130,6 +137,8 @@ impl World {
             fence: 0,
             ends: HashMap::new(),
             undisturbed: true,
+            forgot: None,
+            unsettled: false,
             last_mint: None,
             last_forced: None,
             forced_today: (0, 0),
@@ -144,6 +153,8 @@ impl World {
     }
 
     fn happens(&mut self, happening: Happening) {
+        // Whatever else goes wrong before a loss is settled may keep it from being settled in time.
+        self.undisturbed &= !self.unsettled || matches!(happening, Happening::Pass(_));
         match happening {
             Happening::Pass(time) => self.pass(time),
             Happening::NextFetch(fate) => self.fate = fate,
@@ -166,6 +177,7 @@ impl World {
                 }
                 self.undisturbed = false;
             }
+            Happening::StoreForgets { a_fetch } => self.store_forgets(a_fetch),
             Happening::Leak => {
                 let family = if self.is_classic() { &self.classic } else { &self.stable };
                 let live = [&family.latest, &family.before].into_iter().flatten();
@@ -175,6 +187,19 @@ impl World {
             Happening::Restart => self.restart(),
         }
         self.pass(Duration::from_millis(1));
+    }
+
+    fn store_forgets(&mut self, a_fetch: bool) {
+        if self.is_classic() && self.rotation.current().is_some() {
+            let in_order = matches!(self.fate, Fate::Works) && self.store_works;
+            self.undisturbed &= in_order && self.rotation.trouble().is_none();
+            self.unsettled = true;
+            if a_fetch {
+                self.classic.mint("C", self.now.instant);
+            }
+        }
+        self.forgot = Some(self.now.wall);
+        self.rotation.apply(self.now, Fact::Forgotten(self.now.wall));
     }
 
     /// Lets time pass, doing every step that comes due on the way.
@@ -260,6 +285,7 @@ impl World {
             // A rotation by refusal or suspicion follows on a disturbance.
             self.undisturbed = true;
         }
+        self.unsettled &= self.minted() == before;
         self.ends.entry(Fingerprint::of(&token)).or_insert(sent.instant + life);
         match self.fate {
             Fate::AnswerLost => {
@@ -349,6 +375,9 @@ impl World {
         self.rotation = Rotation::new(self.profile, Arc::clone(&self.policy), 7);
         let record = Box::new(self.stored.clone());
         self.rotation.apply(self.now, Fact::Stored(record));
+        if let Some(at) = self.forgot {
+            self.rotation.apply(self.now, Fact::Forgotten(at));
+        }
     }
 
     fn upstream(&mut self, way: Way) -> (String, Duration) {
@@ -388,6 +417,13 @@ impl World {
                 && ours
             {
                 assert!(now.since(last) >= OVERLAP, "two mints {:?} apart", now.since(last));
+            }
+            if let Some(last) = self.last_mint
+                && reason == Reason::Suspect
+                && self.unsettled
+                && self.undisturbed
+            {
+                assert!(now.since(last) >= OVERLAP * 4 / 5, "settled {:?} on", now.since(last));
             }
             if matches!(self.fate, Fate::Works) {
                 self.last_mint = Some(now);
@@ -457,6 +493,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::StoreBreaks),
         2 => Just(Happening::StoreMends),
         1 => Just(Happening::RogueFetch),
+        1 => any::<bool>().prop_map(|a_fetch| Happening::StoreForgets { a_fetch }),
         1 => Just(Happening::Leak),
         1 => Just(Happening::Restart),
     ]

@@ -237,6 +237,7 @@ async fn node_of(profile: Profile) -> (Arc<Fragile>, Stand) {
 #[tokio::test(start_paused = true)]
 async fn after_the_store_forgot_a_classic_token_from_before_is_fetched_once_more() {
     let (store, stand) = node_of(CLASSIC).await;
+    sleep(300 * SECOND).await;
     let at = stand.clock.now().wall;
     store.tell(Change::Forgotten(at));
     // A fetch of another node, of which the store has lost the trace, may still be under way.
