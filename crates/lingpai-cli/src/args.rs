@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::client::{Right, Role};
+use lingpai_core::push::{PushMode, RelayForm};
 use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, PathGlob, Preset};
 use lingpai_wechat::catalogue::Language;
 
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
+    /// See to pushes of WeChat that a business has not taken
+    #[command(subcommand)]
+    Pushes(Pushes),
     /// Look after the store
     #[command(subcommand)]
     Store(Store),
@@ -426,6 +430,7 @@ impl Account {
         match self {
             Self::Add { elsewhere, .. }
             | Self::SetSecret { elsewhere, .. }
+            | Self::SetPush { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
         }
@@ -458,6 +463,15 @@ pub(crate) enum Account {
         #[command(flatten)]
         elsewhere: Elsewhere,
     },
+    /// Say how an account in the store receives what WeChat pushes
+    SetPush {
+        /// The appid
+        account: AccountId,
+        #[command(flatten)]
+        push: SetPush,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
     /// List all accounts and how they stand
     List {
         /// Print JSON
@@ -478,6 +492,64 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         elsewhere: Elsewhere,
+    },
+}
+
+/// How an account receives pushes. Secrets without a file are asked for: by hidden prompts, or a line of standard input each.
+#[derive(Debug, Args)]
+pub(crate) struct SetPush {
+    /// safe, compatible or plain, as WeChat's console has it
+    #[arg(long, default_value = "safe", value_parser = config::push::parse_mode)]
+    pub(crate) mode: PushMode,
+    /// The business's URL, where pushes go that are not for Lingpai
+    #[arg(long, value_name = "URL")]
+    pub(crate) relay: Option<String>,
+    /// raw: as WeChat sent it. plain: decrypted; the answer is encrypted on its way back
+    #[arg(long, default_value = "raw", value_parser = config::push::parse_form, requires = "relay")]
+    pub(crate) relay_form: RelayForm,
+    /// The file that holds the token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The file that holds the EncodingAESKey
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aes_key_file: Option<PathBuf>,
+    /// The file that holds the EncodingAESKey before it, while it is being replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) previous_aes_key_file: Option<PathBuf>,
+    /// Receive no pushes any more
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pushes {
+    /// List those that wait and those that are given up
+    List {
+        /// The appid
+        account: AccountId,
+        #[command(flatten)]
+        asked: Asked,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try one again now
+    Retry {
+        /// The appid
+        account: AccountId,
+        /// Its id in the list
+        id: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// Drop one: the business misses it
+    Remove {
+        /// The appid
+        account: AccountId,
+        /// Its id in the list
+        id: String,
+        #[command(flatten)]
+        asked: Asked,
     },
 }
 

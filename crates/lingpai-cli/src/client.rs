@@ -72,6 +72,11 @@ impl Client {
         self.ask(Method::PUT, path, Some(body)).await
     }
 
+    /// The same with another method.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(Method::PATCH, path, Some(body)).await
+    }
+
     /// Has the server remove what is at this path.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
         self.ask(Method::DELETE, path, None).await.map(drop)

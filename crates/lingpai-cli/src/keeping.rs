@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Registry, Store,
+    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Outbox, Registry, Store,
     StoreError, SystemClock, Timestamp,
 };
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
@@ -63,6 +63,15 @@ impl OpenStore {
 
     /// What people manage in it.
     pub(crate) fn directory(&self) -> Arc<dyn Directory> {
+        match self {
+            Self::Memory(store) => Arc::<MemoryStore>::clone(store),
+            Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
+            Self::Redis(store) => Arc::<RedisStore>::clone(store),
+        }
+    }
+
+    /// Where pushes wait in it.
+    pub(crate) fn outbox(&self) -> Arc<dyn Outbox> {
         match self {
             Self::Memory(store) => Arc::<MemoryStore>::clone(store),
             Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),

@@ -24,7 +24,8 @@ use std::process::ExitCode;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, rotate, sandbox, serve, shell, status, store, token,
+    account, call, check, explain, init, key, pushes, rotate, sandbox, serve, shell, status, store,
+    token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -94,6 +95,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
+        Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;
             quiet(&config);

@@ -19,7 +19,7 @@ use crate::proxies::Origin;
 use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi};
+use crate::{accounts, events, keys, manage, monitor, native, openapi, push};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,14 @@ pub(crate) enum Route<'a> {
     Rotate(&'a str),
     /// Give the account another AppSecret.
     Secret(&'a str),
+    /// What WeChat pushes to the account of this name.
+    Push(&'a str),
+    /// The pushes that wait for the account's business.
+    Pushes(&'a str),
+    /// One of them, by its id.
+    PushOf(&'a str, &'a str),
+    /// The same once more.
+    PushRetry(&'a str, &'a str),
     /// Events as they happen.
     Events,
     /// Events that were.
@@ -147,6 +155,14 @@ async fn rare(
         Route::Secret(account) => {
             manage::replace_secret(serving, &decoded(account), head, body, peer).await
         }
+        Route::Push(account) => push::answer(serving, &decoded(account), head, body).await,
+        Route::Pushes(account) => push::list(serving, &decoded(account), head, peer).await,
+        Route::PushOf(account, id) => {
+            push::remove(serving, &decoded(account), id, head, peer).await
+        }
+        Route::PushRetry(account, id) => {
+            push::retry(serving, &decoded(account), id, head, peer).await
+        }
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -183,9 +199,22 @@ impl<'a> Route<'a> {
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
                 Some((account, "token/rotate")) => Self::Rotate(account),
                 Some((account, "secret")) => Self::Secret(account),
+                Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, rest)) => match rest.strip_prefix("pushes/") {
+                    Some(id) if !id.is_empty() && !id.contains('/') => Self::PushOf(account, id),
+                    Some(rest) => match rest.split_once('/') {
+                        Some((id, "retry")) if !id.is_empty() => Self::PushRetry(account, id),
+                        _ => Self::Unknown,
+                    },
+                    None => Self::Unknown,
+                },
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
+        }
+        if let Some(account) = path.strip_prefix("/push/") {
+            let is_one = !account.is_empty() && !account.contains('/');
+            return if is_one { Self::Push(account) } else { Self::Unknown };
         }
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
@@ -209,6 +238,8 @@ impl<'a> Route<'a> {
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
+            Self::Push(_) => false,
+            Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
@@ -229,7 +260,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 18] = [
+    pub(crate) const NAMES: [&'static str; 22] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -248,6 +279,10 @@ impl<'a> Route<'a> {
         "/openapi.json",
         "unknown",
         "gateway",
+        "/push/{account}",
+        "/v1/accounts/{account}/pushes",
+        "/v1/accounts/{account}/pushes/{id}",
+        "/v1/accounts/{account}/pushes/{id}/retry",
     ];
 
     /// Its place among the names.
@@ -271,6 +306,10 @@ impl<'a> Route<'a> {
             Self::OpenApi => 15,
             Self::Unknown => 16,
             Self::Forward(_) => 17,
+            Self::Push(_) => 18,
+            Self::Pushes(_) => 19,
+            Self::PushOf(..) => 20,
+            Self::PushRetry(..) => 21,
         }
     }
 

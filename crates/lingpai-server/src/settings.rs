@@ -4,7 +4,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Secret, Timestamp};
+use lingpai_core::push::{PushMode, Relay, RelayForm};
+use lingpai_core::{
+    Account, AccountId, AccountKind, Mode, Policy, PushSettings, Refresh, Secret, Timestamp,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer;
@@ -40,6 +43,37 @@ pub(crate) struct Wanted {
     alone: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     fetch_deadline: Option<u64>,
+    /// All of it anew; `null` is none.
+    #[serde(default, deserialize_with = "given")]
+    push: Option<Option<PushWanted>>,
+}
+
+/// How pushes are to be received.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PushWanted {
+    token: Secret,
+    encoding_aes_key: Option<Secret>,
+    previous_encoding_aes_key: Option<Secret>,
+    #[serde(default)]
+    mode: PushMode,
+    relay: Option<RelayWanted>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayWanted {
+    url: Secret,
+    #[serde(default)]
+    form: RelayForm,
+}
+
+/// How pushes are received: neither the secrets nor the URL, which may hold one.
+#[derive(Serialize)]
+struct PushAnswer {
+    mode: PushMode,
+    previous_encoding_aes_key: bool,
+    relay: Option<RelayForm>,
 }
 
 /// An account as the native API shows it: all but the secret.
@@ -55,6 +89,7 @@ pub(crate) struct SettingsAnswer {
     fallback: bool,
     alone: bool,
     fetch_deadline: u64,
+    push: Option<PushAnswer>,
     #[serde(serialize_with = "answer::rfc_3339")]
     created_at: Timestamp,
     #[serde(serialize_with = "answer::rfc_3339")]
@@ -122,6 +157,10 @@ impl Wanted {
         if let Some(Refreshing::IdleAfter(time)) = self.refresh {
             within("idle_after", Some(time), &Policy::IDLE_TIMES)?;
         }
+        if let Some(Some(push)) = &self.push {
+            let push = push.settings();
+            push.check().map_err(|error| wrong(format!("`push`: {error}")))?;
+        }
         if self.daily_budget == Some(Some(0)) {
             return Err(wrong(
                 "`daily_budget` must be a number from 1 on, or null for the default",
@@ -133,6 +172,9 @@ impl Wanted {
     fn edit(self, account: &mut Account) {
         let seconds = Duration::from_secs;
         let policy = &mut account.policy;
+        if let Some(push) = self.push {
+            account.push = push.map(|push| push.settings());
+        }
         account.kind = self.kind.unwrap_or(account.kind);
         account.mode = self.mode.unwrap_or(account.mode);
         policy.refresh = self.refresh.map_or(policy.refresh, Refreshing::into);
@@ -142,6 +184,29 @@ impl Wanted {
         policy.fallback = self.fallback.unwrap_or(policy.fallback);
         policy.alone = self.alone.unwrap_or(policy.alone);
         policy.fetch_deadline = self.fetch_deadline.map_or(policy.fetch_deadline, seconds);
+    }
+}
+
+impl PushWanted {
+    fn settings(&self) -> PushSettings {
+        let relay = |relay: &RelayWanted| Relay { url: relay.url.clone(), form: relay.form };
+        PushSettings {
+            token: self.token.clone(),
+            aes_key: self.encoding_aes_key.clone(),
+            previous_aes_key: self.previous_encoding_aes_key.clone(),
+            mode: self.mode,
+            relay: self.relay.as_ref().map(relay),
+        }
+    }
+}
+
+impl From<PushSettings> for PushAnswer {
+    fn from(push: PushSettings) -> Self {
+        Self {
+            mode: push.mode,
+            previous_encoding_aes_key: push.previous_aes_key.is_some(),
+            relay: push.relay.map(|relay| relay.form),
+        }
     }
 }
 
@@ -179,6 +244,7 @@ impl SettingsAnswer {
             fallback: policy.fallback,
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
+            push: account.push.map(PushAnswer::from),
             created_at: account.created_at,
             updated_at: account.updated_at,
             warning,

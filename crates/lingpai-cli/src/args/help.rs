@@ -69,6 +69,11 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account" => "添加、列出、修改、移除存储中的账号",
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
         "account set-secret" => "更换存储中账号的 AppSecret",
+        "account set-push" => "设置存储中账号如何接收微信的消息推送",
+        "pushes" => "处理业务方没有收下的推送",
+        "pushes list" => "列出等待转发与已放弃的推送",
+        "pushes retry" => "立即重新转发一条",
+        "pushes remove" => "丢弃一条，业务方将收不到它",
         "account list" => "列出所有账号及其状况",
         "account show" => "查看一个账号",
         "account remove" => "从存储中移除账号及其凭据",
@@ -87,9 +92,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         (_, "account") => "appid",
-        ("account add" | "account set-secret" | "account remove", "server") => {
-            "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]"
-        }
+        (
+            "account add" | "account set-secret" | "account set-push" | "account remove",
+            "server",
+        ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
         (_, "server") => "向哪个服务询问",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
@@ -152,6 +158,20 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }
+        ("account set-push", "mode") => {
+            "safe（安全模式）、compatible（兼容模式）或 plain（明文模式），与微信后台一致"
+        }
+        ("account set-push", "relay") => "业务方的 URL：不由 Lingpai 自己处理的推送转发到这里",
+        ("account set-push", "relay_form") => {
+            "raw：按微信发来的原样转发。plain：解密后转发，业务方的回复在返回途中加密"
+        }
+        ("account set-push", "token_file") => "存放令牌（Token）的文件",
+        ("account set-push", "aes_key_file") => "存放 EncodingAESKey 的文件",
+        ("account set-push", "previous_aes_key_file") => {
+            "更换期间，存放上一个 EncodingAESKey 的文件"
+        }
+        ("account set-push", "remove") => "不再接收推送",
+        ("pushes retry" | "pushes remove", "id") => "列表中的编号",
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
         ("store rekey", "new_key_file") => {
             "存放新密钥的文件，64 位十六进制 [默认：随机生成，写入现有的密钥文件]"

@@ -98,6 +98,9 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
             format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
+        let (before, push) = mended.split_once("\npush = ").unwrap();
+        let (_, after) = push.split_once('\n').unwrap();
+        mended = format!("{before}\n{after}");
         for file in ["orders.secret", "redis.password", "proxy.password", "orders.proxy-password"] {
             mended = mended.replace(&format!("{{ file = \"{file}\" }}"), "{ env = \"WX1\" }");
         }

@@ -27,6 +27,7 @@ mod node;
 mod nodes;
 mod openapi;
 mod proxy;
+mod pushes;
 mod reload;
 mod restart;
 mod revoked;

@@ -113,6 +113,19 @@ pub(super) fn schemas() -> Value {
             },
         }),
     );
+    add(
+        "Pushes",
+        &["account", "pushes"],
+        json!({"account": text(), "pushes": list(reference("Push"))}),
+    );
+    add(
+        "Push",
+        &["id", "state", "received_at", "attempts"],
+        json!({
+            "id": text(), "state": one_of(&["waiting", "dead"]), "received_at": time(),
+            "attempts": number(), "next_at": time(), "failure": text(),
+        }),
+    );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
@@ -223,6 +236,30 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "alone": {"type": "boolean"},
         "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
     });
+    // Secrets go in and never come out.
+    let token = json!({"type": "string", "pattern": "^[0-9A-Za-z]{3,32}$"});
+    let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
+    let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
+    let form = json!({"type": "string", "enum": ["raw", "plain"]});
+    let push_wanted = json!({
+        "type": "object", "required": ["token"], "additionalProperties": false,
+        "properties": {
+            "token": token, "encoding_aes_key": aes_key, "previous_encoding_aes_key": aes_key, "mode": mode,
+            "relay": {
+                "type": "object", "required": ["url"], "additionalProperties": false,
+                "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
+            },
+        },
+    });
+    let push = json!({
+        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay"],
+        "properties": {
+            "mode": mode, "previous_encoding_aes_key": {"type": "boolean"},
+            "relay": {"type": ["string", "null"], "enum": ["raw", "plain", null]},
+        },
+    });
+    let [push_wanted, push] =
+        [push_wanted, push].map(|it| json!({"anyOf": [it, {"type": "null"}]}));
     let with = |more: &[(&str, &Value)]| {
         let mut members = changeable.clone();
         for (name, schema) in more {
@@ -230,16 +267,21 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         }
         members
     };
-    add("NewAccount", &["account", "secret"], with(&[("account", &name), ("secret", &secret)]));
-    add("ChangedAccount", &[], changeable.clone());
+    add(
+        "NewAccount",
+        &["account", "secret"],
+        with(&[("account", &name), ("secret", &secret), ("push", &push_wanted)]),
+    );
+    add("ChangedAccount", &[], with(&[("push", &push_wanted)]));
     add("NewSecret", &["secret"], json!({"secret": secret}));
     let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    let times = ["created_at", "updated_at"];
+    let others = ["push", "created_at", "updated_at"];
     let required: Vec<_> =
-        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(times).collect();
+        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(others).collect();
     let warning = json!({"type": "string", "description": "What to know of a change that was made all the same."});
     let answered = with(&[
         ("account", &name),
+        ("push", &push),
         ("created_at", &time),
         ("updated_at", &time),
         ("warning", &warning),

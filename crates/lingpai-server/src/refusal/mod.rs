@@ -74,6 +74,12 @@ pub(crate) enum Refusal {
     NoToken(Box<Unavailable>),
     /// One is being fetched or tried, and the caller has waited long enough.
     Pending,
+    /// A push is not WeChat's, or comes too late. Why is not said.
+    PushRefused,
+    /// A push could neither be passed on nor kept.
+    PushNotTaken,
+    /// No push of this id waits.
+    PushUnknown,
     /// The gateway does not let the caller through.
     Barred(Barred),
     /// A call could not be forwarded, or brought no answer.
@@ -123,6 +129,9 @@ impl Refusal {
             },
             Self::NoToken(_) => "no-token",
             Self::Pending => "token-pending",
+            Self::PushRefused => "push-refused",
+            Self::PushNotTaken => "push-not-taken",
+            Self::PushUnknown => "push-unknown",
             Self::Barred(why) => why.code(),
             Self::Forwarding(trouble) => trouble.code(),
         }
@@ -184,6 +193,9 @@ impl Refusal {
             },
             Self::NoToken(unavailable) => because("there is no good token now", &unavailable.failure),
             Self::Pending => "upstream has not answered yet".into(),
+            Self::PushRefused => "the push is not signed and encrypted with the keys of this URL, or not now".into(),
+            Self::PushNotTaken => "the push could neither be passed on nor kept".into(),
+            Self::PushUnknown => "no push of this id waits".into(),
             Self::Barred(why) => why.message().into(),
             Self::Forwarding(trouble) => trouble.message(),
         }
@@ -260,6 +272,13 @@ impl Refusal {
             },
             Self::NoToken(unavailable) => remedy_of(&unavailable.failure),
             Self::Pending => "Ask again in a second; the fetch goes on meanwhile".into(),
+            Self::PushRefused => {
+                "If WeChat sends it: compare token, EncodingAESKey and mode of the account with the page of WeChat's console, \
+                 and see that the clock of the server is right"
+                    .into()
+            }
+            Self::PushNotTaken => "See to the store; WeChat sends it again".into(),
+            Self::PushUnknown => "`GET /v1/accounts/{account}/pushes` lists those that wait".into(),
             Self::Barred(why) => why.remedy().into(),
             Self::Forwarding(trouble) => trouble.remedy().into(),
         }

@@ -90,8 +90,11 @@ impl Refusal {
             | Self::KeyUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network)
-            | Self::SomeAccountsOnly => StatusCode::FORBIDDEN,
-            Self::AccountUnknown | Self::PathUnknown | Self::KeyIdUnknown => StatusCode::NOT_FOUND,
+            | Self::SomeAccountsOnly
+            | Self::PushRefused => StatusCode::FORBIDDEN,
+            Self::AccountUnknown | Self::PathUnknown | Self::KeyIdUnknown | Self::PushUnknown => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
@@ -108,9 +111,11 @@ impl Refusal {
                 RotateError::Denied(_) => StatusCode::CONFLICT,
                 RotateError::Failed(_) => StatusCode::BAD_GATEWAY,
             },
-            Self::NoToken(_) | Self::Pending | Self::ChangePending | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoToken(_)
+            | Self::Pending
+            | Self::ChangePending
+            | Self::PushNotTaken
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             // The gateway answers in WeChat's shape.
             Self::Barred(_) | Self::Forwarding(_) => StatusCode::BAD_GATEWAY,
         }

@@ -71,6 +71,9 @@ async fn every_answer_of_every_operation_is_as_described() {
     let token = "/v1/accounts/{account}/token";
     let report = "/v1/accounts/{account}/token/report-invalid";
     let rotate = "/v1/accounts/{account}/token/rotate";
+    let pushes = "/v1/accounts/{account}/pushes";
+    let push_of = "/v1/accounts/{account}/pushes/{id}";
+    let retry = "/v1/accounts/{account}/pushes/{id}/retry";
     let current = json!({"access_token": FakeUpstream::token(1)}).to_string();
     let secret = "/v1/accounts/{account}/secret";
     let new_account = json!({"account": NEW, "secret": "0123456789abcdef", "mode": "classic"});
@@ -80,7 +83,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 32] = [
+    let calls: [(&str, &str, &str, &str, &str); 37] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -110,6 +113,11 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/v1/keys", "", "", "[]"),
         ("get", "/v1/keys", "", "", ""),
         ("delete", "/v1/keys/{id}", "lp_nobody", "", ""),
+        ("get", pushes, KEPT, "?limit=0", ""),
+        ("delete", push_of, KEPT, "", ""),
+        ("post", retry, KEPT, "", ""),
+        ("get", "/push/{account}", KEPT, "?echostr=1", ""),
+        ("post", "/push/{account}", KEPT, "", "<xml/>"),
         ("get", "/cgi-bin/token", "", &query, ""),
         ("post", "/cgi-bin/token", "", "", &call),
         ("post", "/cgi-bin/stable_token", "", "", "{"),
@@ -153,6 +161,11 @@ async fn every_answer_of_every_operation_is_as_described() {
     for path in ["/v1/keys", "/metrics"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
+    // Pushes that wait, and one that is taken; `push.rs` proves the rest.
+    crate::push::listed_as_described(&house, &admin, |method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
     // A stream does not end by itself; `stream.rs` reads some.
     description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
     let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();

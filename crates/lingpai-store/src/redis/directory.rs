@@ -4,12 +4,13 @@
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::proxy::InvalidProxy;
+use lingpai_core::push::InvalidPush;
 use lingpai_core::{Account, AccountId, Secret, StoreError, StoreErrorKind};
 use redis::{Cmd, cmd};
 
 use super::fields::Fields;
 use super::link::Repeat;
-use super::{RedisStore, keepsake, script};
+use super::{RedisStore, keepsake, outbox, script};
 use crate::Damage;
 use crate::seal::Place;
 
@@ -18,6 +19,7 @@ const TABLE: &str = "accounts";
 /// The fields that are sealed.
 const SECRET: &str = "secret";
 const PROXY: &str = "proxy";
+const PUSH: &str = "push";
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) async fn accounts(
@@ -88,6 +90,9 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     if let Some(proxy) = &account.proxy {
         call = call.arg(PROXY).arg(sealed(PROXY, &proxy.to_url())?);
     }
+    if let Some(push) = &account.push {
+        call = call.arg(PUSH).arg(sealed(PUSH, &push.to_text())?);
+    }
     // Listed first: one that is listed and not there does no harm.
     let mut list = cmd("SADD");
     list.arg(store.layout.accounts()).arg(id.as_str());
@@ -113,6 +118,7 @@ pub(super) async fn remove_account(
         }
         let outcome: String = store.link.call(&call, Repeat::Harmless).await?;
         if outcome != "again" {
+            outbox::remove_of_account(store, account).await?;
             accounts_changed(store).await?;
             return Ok(outcome == "removed");
         }
@@ -175,12 +181,14 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
     };
     let (secret, proxy) = (fields.needed(SECRET, opened(SECRET)?)?, opened(PROXY)?);
     let proxy = proxy.map(|url| url.expose().parse()).transpose();
+    let push = opened(PUSH)?.map(|text| text.expose().parse()).transpose();
     let time = |name| fields.needed(name, fields.time(name)?);
     Ok(Account {
         kind: fields.needed("kind", fields.json("kind")?)?,
         secret,
         mode: fields.needed("mode", fields.json("mode")?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
+        push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
         policy: fields.needed("policy", fields.json("policy")?)?,
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,

@@ -44,6 +44,11 @@ impl Layout {
         self.of_all("events")
     }
 
+    /// A set: the accounts for which pushes wait.
+    pub(super) fn outboxes(&self) -> String {
+        self.of_all("outboxes")
+    }
+
     /// A pub/sub channel: what was changed.
     pub(super) fn changes(&self) -> String {
         self.of_all("changes")
@@ -67,6 +72,12 @@ impl Layout {
     /// A hash: what was counted on one day.
     pub(super) fn ledger(&self, account: &AccountId, day: Day) -> String {
         self.of_account(account, &format!("ledger:{}", day.0))
+    }
+
+    /// A hash: the pushes of an account that its business was not given yet; sorted sets: the order of those that wait, and of
+    /// the dead.
+    pub(super) fn outbox(&self, account: &AccountId) -> [String; 3] {
+        ["outbox", "outbox:waiting", "outbox:dead"].map(|name| self.of_account(account, name))
     }
 
     /// A hash: one credential.

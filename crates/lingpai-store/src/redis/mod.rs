@@ -14,6 +14,7 @@ mod keepsake;
 mod layout;
 mod link;
 mod open;
+mod outbox;
 mod script;
 mod stream;
 mod trouble;
@@ -25,9 +26,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
+use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError,
+    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Outbox, Store, StoreError,
+    Timestamp,
 };
 use redis::cmd;
 use tokio::sync::mpsc;
@@ -310,6 +313,34 @@ impl Directory for RedisStore {
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         directory::put_key(self, key).await
+    }
+}
+
+#[async_trait]
+impl Outbox for RedisStore {
+    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+        outbox::put(self, parcel).await
+    }
+
+    async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {
+        outbox::take_due(self, now, until).await
+    }
+
+    async fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: &str,
+        delivery: &Delivery,
+    ) -> Result<bool, StoreError> {
+        outbox::set_delivery(self, account, id, delivery).await
+    }
+
+    async fn remove_parcel(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        outbox::remove(self, account, id).await
+    }
+
+    async fn parcels(&self, account: &AccountId, limit: usize) -> Result<Vec<Parcel>, StoreError> {
+        outbox::parcels(self, account, limit).await
     }
 }
 

@@ -41,6 +41,16 @@ impl AesKey {
         if key.expose_bytes().len() == 32 { Ok(Self(key)) } else { Err(InvalidAesKey) }
     }
 
+    /// One that nobody knows, for where none is configured.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut key = vec![0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Self(Secret::new(key)))
+    }
+
     /// `plain`, padded and encrypted.
     pub(super) fn encrypt(&self, mut plain: Vec<u8>) -> Vec<u8> {
         let padding = BLOCK - plain.len() % BLOCK;

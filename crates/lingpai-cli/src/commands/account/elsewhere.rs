@@ -3,7 +3,7 @@
 use lingpai_core::AccountId;
 use serde_json::{Value, json};
 
-use super::app_secret;
+use super::{app_secret, push};
 use crate::args::{Account, Asked};
 use crate::client::Client;
 use crate::config::Environment;
@@ -38,6 +38,21 @@ pub(crate) async fn run(
             let wanted = json!({"secret": secret.expose()});
             let changed = client.put(&format!("{}/secret", at(&account)), &wanted).await?;
             told(&account, &changed);
+        }
+        Account::SetPush { account, push, .. } => {
+            let wanted = push::take(&push)?;
+            client.patch(&at(&account), &push::to_json(wanted.as_ref())).await?;
+            output::tell(&match wanted {
+                Some(_) => say!(
+                    "The account {account} receives pushes at /push/{account}: put this path of the server's address into \
+                     WeChat's console.",
+                    "账号 {account} 在 /push/{account} 接收推送：请在微信后台填写服务器地址加此路径。"
+                ),
+                None => say!(
+                    "The account {account} receives no pushes any more.",
+                    "账号 {account} 不再接收推送。"
+                ),
+            });
         }
         Account::Remove { account, .. } => {
             client.delete(&at(&account)).await?;
