@@ -468,7 +468,7 @@ pub(crate) enum Account {
         /// The appid
         account: AccountId,
         #[command(flatten)]
-        push: SetPush,
+        push: WantedPush,
         #[command(flatten)]
         elsewhere: Elsewhere,
     },
@@ -497,7 +497,7 @@ pub(crate) enum Account {
 
 /// How an account receives pushes. Secrets without a file are asked for: by hidden prompts, or a line of standard input each.
 #[derive(Debug, Args)]
-pub(crate) struct SetPush {
+pub(crate) struct WantedPush {
     /// safe, compatible or plain, as WeChat's console has it
     #[arg(long, default_value = "safe", value_parser = config::push::parse_mode)]
     pub(crate) mode: PushMode,

@@ -119,7 +119,7 @@ impl Server {
         let directory = Arc::clone(&self.directory);
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
-        let pushes = pushes.transpose().map_err(Error::Pushes)?.map(Arc::new);
+        let pushes = pushes.transpose()?.map(Arc::new);
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;

@@ -340,7 +340,7 @@ fn bash_completes_commands_and_their_options() {
     let folder = tempfile::tempdir().unwrap();
     let script = run(lingpai(folder.path(), &["completions", "bash"])).out;
     std::fs::write(folder.path().join("completions"), script).unwrap();
-    let complete = "source ./completions; COMP_WORDS=(lingpai account set); COMP_CWORD=2; _lingpai lingpai set account; \
+    let complete = "source ./completions; COMP_WORDS=(lingpai account set-s); COMP_CWORD=2; _lingpai lingpai set-s account; \
                     echo \"${COMPREPLY[@]}\"";
     let output = std::process::Command::new("bash")
         .current_dir(folder.path())

@@ -51,7 +51,7 @@ fn wire(order: &Order, now: i64, random: &mut Random) -> Result<Wire, &'static s
         (None, Some(message)) => message.clone(),
         (None, None) => greeting(&at, random),
     };
-    let receiver = if fault == Fault::WrongReceiver { "wx0000000000000000" } else { &order.appid };
+    let receiver = if fault == Fault::WrongReceiver { "wxffffffffffffffff" } else { &order.appid };
     let padding = (fault == Fault::WrongPadding).then_some(0);
     let noise = [random.next(), random.next()].map(u64::to_ne_bytes);
     let mut salt = [0; 16];

@@ -16,10 +16,14 @@ const WINDOW: Duration = Duration::from_mins(5);
 /// For how long an account is taken to be as it was read.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// How many names are remembered. Strangers can ask for any number of them.
+const MOST: usize = 100_000;
+
 /// The push URLs of all accounts.
 pub(super) struct Endpoints {
     directory: Arc<dyn Directory>,
     read: Mutex<HashMap<AccountId, (Instant, Arc<Endpoint>)>>,
+    nobodys: Arc<Endpoint>,
 }
 
 /// One push URL.
@@ -40,30 +44,29 @@ pub(super) struct Believed {
 }
 
 impl Endpoints {
-    pub(super) fn new(directory: Arc<dyn Directory>) -> Self {
-        Self { directory, read: Mutex::default() }
+    /// None if the operating system has no random numbers.
+    pub(super) fn new(directory: Arc<dyn Directory>) -> Option<Self> {
+        let nobodys = Arc::new(Endpoint::nobodys()?);
+        Some(Self { directory, read: Mutex::default(), nobodys })
     }
 
-    /// The push URL of an account, if it has one.
-    pub(super) async fn of(
-        &self,
-        account: &AccountId,
-        now: Moment,
-    ) -> Result<Option<Arc<Endpoint>>, StoreError> {
-        if let Some((at, endpoint)) = self.read().get(account)
+    /// The push URL of the account of this name. Where there is none, one that believes nobody and is remembered alike: how
+    /// long an answer takes does not tell which accounts there are.
+    pub(super) async fn of(&self, name: &str, now: Moment) -> Result<Arc<Endpoint>, StoreError> {
+        let Ok(account) = name.parse::<AccountId>() else { return Ok(Arc::clone(&self.nobodys)) };
+        if let Some((at, endpoint)) = self.read().get(&account)
             && now.instant.since(*at) < FRESH
         {
-            return Ok(Some(Arc::clone(endpoint)));
+            return Ok(Arc::clone(endpoint));
         }
-        let stored = self.directory.account(account).await?;
+        let stored = self.directory.account(&account).await?;
         let endpoint = stored.as_ref().and_then(Endpoint::of).map(Arc::new);
-        // One that is not there is not remembered: strangers could ask for any number of them.
-        match &endpoint {
-            Some(endpoint) => {
-                self.read().insert(account.clone(), (now.instant, Arc::clone(endpoint)));
-            }
-            None => self.forget(account),
+        let endpoint = endpoint.unwrap_or_else(|| Arc::clone(&self.nobodys));
+        let mut read = self.read();
+        if read.len() >= MOST {
+            read.clear();
         }
+        read.insert(account, (now.instant, Arc::clone(&endpoint)));
         Ok(endpoint)
     }
 
@@ -97,8 +100,8 @@ impl Endpoint {
         })
     }
 
-    /// One that believes nobody: it does for accounts that have none the work that others do, so that nobody can tell.
-    pub(super) fn nobodys() -> Option<Self> {
+    /// One that believes nobody, and does the work for it that others do.
+    fn nobodys() -> Option<Self> {
         let mut random = [0; 24];
         getrandom::fill(&mut random).ok()?;
         let token = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

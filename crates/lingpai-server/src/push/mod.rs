@@ -58,16 +58,16 @@ impl Pushes {
     /// Nothing is sent before the first push.
     ///
     /// # Errors
-    /// If the machine has no certificates to trust and they are needed.
+    /// If the machine has no certificates to trust and they are needed, or no random numbers.
     pub(crate) fn new(
         settings: Settings,
         directory: Arc<dyn Directory>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, crate::Error> {
         Ok(Self {
-            endpoints: Endpoints::new(directory),
+            endpoints: Endpoints::new(directory).ok_or(crate::Error::NoRandomness)?,
             flights: Flights::default(),
-            relays: Relays::new(&settings.upstream)?,
+            relays: Relays::new(&settings.upstream).map_err(crate::Error::Pushes)?,
             outbox: settings.outbox,
             notices: settings.notices,
             clock,
@@ -78,7 +78,7 @@ impl Pushes {
     /// Reaches businesses by other settings from the next push on.
     ///
     /// # Errors
-    /// As of [`Pushes::new`]; then it is as before.
+    /// If the machine has no certificates to trust and they are needed; then it is as before.
     pub(crate) fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
         self.relays.reach(upstream)
     }

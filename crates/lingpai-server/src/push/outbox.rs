@@ -83,10 +83,9 @@ impl Pushes {
     }
 
     async fn send(&self, parcel: &Parcel) -> Result<(), NotTaken> {
-        let endpoint = self.endpoints.of(&parcel.account, self.clock.now()).await;
+        let endpoint = self.endpoints.of(parcel.account.as_str(), self.clock.now()).await;
         let endpoint = endpoint.map_err(|error| NotTaken::here(error.to_string()))?;
         let nowhere = || NotTaken::here("the account has no relay URL any more");
-        let endpoint = endpoint.ok_or_else(nowhere)?;
         let relay = endpoint.relay.as_ref().ok_or_else(nowhere)?;
         let letter = Letter::read(&parcel.content);
         let letter = letter.ok_or_else(|| NotTaken::here("it cannot be read"))?;

@@ -57,14 +57,15 @@ pub(crate) async fn answer(
     let came = Came::of(query);
     match head.method {
         Method::GET => {
-            let (endpoint, now) = (pushes.endpoint(account).await?, pushes.clock.now());
+            let now = pushes.clock.now();
+            let endpoint = pushes.endpoints.of(account, now).await?;
             let echo = endpoint.echo(&came, now).map_err(|_| Refusal::PushRefused)?;
             Ok(plain(echo))
         }
         Method::POST => {
             let body = serving.body_within(body, MAX_BYTES).await?;
             // After the body: whoever sends it slowly has no account looked up meanwhile.
-            let endpoint = pushes.endpoint(account).await?;
+            let endpoint = pushes.endpoints.of(account, pushes.clock.now()).await?;
             match pushes.receive(endpoint, &came, query, &body, until).await? {
                 Outcome::Answer(kind, body) => Ok(answer::text(StatusCode::OK, kind, body)),
                 Outcome::NotTaken => Err(Refusal::PushNotTaken),
@@ -84,15 +85,6 @@ fn plain(text: Vec<u8>) -> Response<Body> {
 }
 
 impl Pushes {
-    /// The push URL of the account of this name, or one that believes nobody.
-    async fn endpoint(&self, account: &str) -> Result<Arc<Endpoint>, Refusal> {
-        let known = match account.parse() {
-            Ok(account) => self.endpoints.of(&account, self.clock.now()).await?,
-            Err(_) => None,
-        };
-        known.or_else(|| Endpoint::nobodys().map(Arc::new)).ok_or(Refusal::NoRandomness)
-    }
-
     /// Believes a push or refuses it, and waits for what comes of it.
     async fn receive(
         self: &Arc<Self>,

@@ -8,13 +8,13 @@ use lingpai_core::push::Relay;
 use lingpai_core::{PushSettings, Secret};
 use serde_json::{Value, json};
 
-use crate::args::SetPush;
+use crate::args::WantedPush;
 use crate::config::secret::bare;
 use crate::error::{Deed, Error};
 use crate::language::{either, say};
 
 /// Takes the settings; none if the account is to receive no pushes any more.
-pub(super) fn take(from: &SetPush) -> Result<Option<PushSettings>, Error> {
+pub(super) fn take(from: &WantedPush) -> Result<Option<PushSettings>, Error> {
     if from.remove {
         return Ok(None);
     }
