@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::client::{Right, Role};
 use lingpai_core::push::{PushMode, RelayForm};
-use lingpai_core::{AccountId, AccountKind, Environment, Mode, Network, PathGlob, Preset};
+use lingpai_core::{AccountId, AccountKind, Domain, Environment, Mode, Network, PathGlob, Preset};
 use lingpai_wechat::catalogue::Language;
 
 use crate::{config, language};
@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
     Token(Token),
+    /// Print the current ticket of an Official Account, and nothing else
+    Ticket(Ticket),
+    /// Sign a page, and print what wx.config takes
+    JsConfig(JsConfig),
     /// Show how the accounts of a running server stand
     Status(Status),
     /// Have the token of an account replaced now
@@ -245,6 +249,39 @@ pub(crate) struct Token {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Ticket {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// jsapi or wx_card
+    #[arg(value_name = "TYPE", value_parser = values::ticket)]
+    pub(crate) ticket: lingpai_wechat::Ticket,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+
+    /// Print JSON, with the generation and the times
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JsConfig {
+    /// The appid
+    pub(crate) account: AccountId,
+
+    /// The URL of the page as the browser shows it; what stands after # does not count
+    pub(crate) url: String,
+
+    /// An API for jsApiList, such as scanQRCode; may be said again
+    #[arg(long = "api", value_name = "NAME")]
+    pub(crate) apis: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
 const CALL_EXAMPLES: &str = "\
 Examples:
   lingpai call wx5a0db0c0ffee0001 /cgi-bin/user/info openid=o1
@@ -384,6 +421,11 @@ pub(crate) struct KeyCreate {
     /// How many calls a day it may make [default: calls-per-day]
     #[arg(long, value_name = "NUMBER", value_parser = values::number)]
     pub(crate) per_day: Option<NonZeroU32>,
+
+    /// A domain whose pages it may have signed, such as shop.example.com or '*.example.com'; may be said again. With one it
+    /// is given no tickets, which sign every page [default: all pages, and tickets]
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    pub(crate) domains: Vec<Domain>,
 
     /// The SDK that uses it on the WeChat-compatible paths, if that needs its own expires_in: see docs/api.md
     #[arg(long, default_value = "default", value_parser = values::preset)]

@@ -25,7 +25,7 @@ use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
     account, call, check, explain, init, key, pushes, rotate, sandbox, serve, shell, status, store,
-    token,
+    ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -74,6 +74,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
         Command::Status(options) => block_on(status::run(options, &environment)),
+        Command::Ticket(options) => block_on(ticket::show(options, &environment)),
+        Command::JsConfig(options) => block_on(ticket::js_config(options, &environment)),
         Command::Rotate(options) => block_on(rotate::run(options, &environment)),
         Command::Call(options) if options.standalone => {
             let config = load()?;

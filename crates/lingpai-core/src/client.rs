@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::Bounds;
+use crate::domain::Domain;
 use crate::environment::Environment;
 use crate::id::AccountId;
 use crate::network::Network;
@@ -40,6 +41,10 @@ pub struct ApiKey {
     /// What bounds its calls through the gateway.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
+    /// The pages that it may have signed; empty: all. A key that is bound to some is given no ticket, with which it could
+    /// sign every page by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<Domain>,
     /// How the client's SDK counts the life of a token that it fetched on a path in WeChat's shape.
     #[serde(default)]
     pub preset: Preset,
@@ -108,6 +113,24 @@ impl ApiKey {
         self.has(Right::Gateway) && !self.has(Right::TokenRead) && self.virtual_hash.is_some()
     }
 
+    /// Whether it may have pages of this host signed, if it may have any signed at all.
+    ///
+    /// # Errors
+    /// [`Denied::Domain`] if it is bound to others.
+    pub fn may_sign_for(&self, host: &str) -> Result<(), Denied> {
+        let mut domains = self.domains.iter();
+        let may = self.domains.is_empty() || domains.any(|domain| domain.contains(host));
+        may.then_some(()).ok_or(Denied::Domain)
+    }
+
+    /// Whether it may see the tickets themselves, if it may have anything signed at all.
+    ///
+    /// # Errors
+    /// [`Denied::Domain`] if it is bound to some domains.
+    pub fn sees_tickets(&self) -> Result<(), Denied> {
+        self.domains.is_empty().then_some(()).ok_or(Denied::Domain)
+    }
+
     /// Whether it may be used from this address.
     pub fn is_open_to(&self, peer: IpAddr) -> bool {
         self.networks.is_empty() || self.networks.iter().any(|network| network.contains(peer))
@@ -127,6 +150,8 @@ pub enum Denied {
     Account,
     /// It may not be used from where the client is.
     Network,
+    /// It is bound to pages of some domains: it may have no others signed, and is given no ticket.
+    Domain,
 }
 
 /// What a key may do.
@@ -311,6 +336,7 @@ impl NewKey {
             accounts,
             networks: Vec::new(),
             bounds: Bounds::default(),
+            domains: Vec::new(),
             preset: Preset::default(),
             created_at: at,
             expires_at: None,

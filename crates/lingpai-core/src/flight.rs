@@ -36,8 +36,17 @@ struct Flight {
 impl Flight {
     async fn fly(mut self) {
         self.landed = false;
+        let issuer = self.keeper.with(|_, issuer| Arc::clone(issuer));
+        if let Step::Rotate { reason, way, .. } = self.step
+            && let Err(failure) = self.ready(&issuer).await
+        {
+            self.fail(failure, way, reason, None, &issuer).await;
+            self.landed = true;
+            return;
+        }
         // A node that starts with very many credentials fetches them a few at a time.
-        let permit = Arc::clone(&self.keeper.shared.flights).acquire_owned().await;
+        let places = Arc::clone(self.keeper.shared.flights(issuer.depth()));
+        let permit = places.acquire_owned().await;
         match self.step {
             // Its keeper was retired while it waited in the queue.
             _ if self.keeper.is_retired() => {}
@@ -48,6 +57,15 @@ impl Flight {
         }
         self.landed = true;
         drop(permit);
+    }
+
+    /// Waits for what a fetch needs of other credentials, as long as a fetch may take.
+    async fn ready(&self, issuer: &Arc<dyn Issuer>) -> Result<(), Failure> {
+        let deadline = self.keeper.with(|rotation, _| rotation.policy().fetch_deadline);
+        timeout(deadline, issuer.ready()).await.unwrap_or_else(|_| {
+            let what = "what it depends on was not to be had in time";
+            Err(Failure::new(Class::Transient, what))
+        })
     }
 
     async fn rotate(&self, reason: Reason, way: Way, alone: bool) {

@@ -8,9 +8,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::id::Kind;
+use crate::parent::Parent;
 use crate::proxy::Proxy;
 use crate::secret::Secret;
 use crate::token::Token;
+
+/// What [`Issuer::depth`] is at most: a platform's token, an authorizer's token, its ticket.
+pub const DEPTH: usize = 2;
 
 /// An upstream endpoint and the way to call it, for one credential.
 ///
@@ -20,7 +25,16 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
     /// How tokens of this credential renew. Constant for the life of the issuer.
     fn profile(&self) -> Profile;
 
-    /// Asks upstream for a token, once. Retries and their pauses are the engine's; an issuer only moves on to another
+    /// Waits until everything is there that a call needs and that other credentials bring. Called before the right to
+    /// fetch is taken, so that a fetch that cannot be made costs none.
+    ///
+    /// # Errors
+    /// A [`Failure`] as of [`Issuer::issue`].
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Asks upstream for a token, once; once more where the first answer says that the [`Parent`]'s was bad. Retries and their pauses are the engine's; an issuer only moves on to another
     /// host where a connection could not be made.
     ///
     /// Dropping the future gives the request up; the engine then treats it as one that may have reached upstream.
@@ -35,6 +49,25 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
     /// The proxy of its own that the account is called through, if it has one. Upstream knows an account by the address
     /// that its calls come from, so whoever uses a token goes the same way as it came.
     fn proxy(&self) -> Option<Arc<Proxy>> {
+        None
+    }
+
+    /// How many credentials stand one behind the other that this one needs, up to [`DEPTH`]: an access_token none, its
+    /// tickets one. So many fetches of each depth may be under way, so that those who wait for a parent never take its
+    /// place.
+    fn depth(&self) -> usize {
+        0
+    }
+
+    /// The kinds of credentials that the same account has besides, and that need this one. Nothing is kept of them before
+    /// somebody asks ([`Registry::dependent`](crate::Registry::dependent)).
+    fn dependents(&self) -> &'static [Kind] {
+        &[]
+    }
+
+    /// The issuer of one of these; none of any other kind.
+    fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
+        let _ = (kind, parent);
         None
     }
 }
@@ -131,7 +164,8 @@ pub enum Renewal {
     },
     /// Calls repeat the token until it expires; nothing overlaps.
     Repeating,
-    /// New tokens do not end older ones, which live to their own expiry.
+    /// New tokens do not end older ones, which live to their own expiry. A repeated one is stated as good for the whole
+    /// life again, which it is not.
     Surviving,
 }
 

@@ -46,6 +46,18 @@ impl Policy {
     /// What the time of [`Refresh::IdleAfter`] may be.
     pub const IDLE_TIMES: RangeInclusive<Duration> =
         Duration::from_mins(1)..=Duration::from_hours(30 * 24);
+    /// How long after its last use a dependent credential is kept fresh, where its account's are always.
+    const DEPENDENT_IDLE: Duration = Duration::from_hours(3);
+
+    /// How the credentials are kept that depend on one kept so. Few accounts need them, so they are fetched when somebody
+    /// asks, and kept fresh while they are used.
+    pub fn of_dependent(&self) -> Self {
+        let refresh = match self.refresh {
+            Refresh::Eager => Refresh::IdleAfter(Self::DEPENDENT_IDLE),
+            other => other,
+        };
+        Self { refresh, daily_budget: None, ..self.clone() }
+    }
 
     /// How long after its claim a fetch has ended one way or the other: it begins when the store has answered.
     pub fn attempt(&self) -> Duration {

@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::event::{Event, What};
 use crate::follow;
-use crate::id::{CredentialId, NodeId};
-use crate::issuer::{Issuer, Profile};
+use crate::id::{CredentialId, Kind, NodeId};
+use crate::issuer::{DEPTH, Issuer, Profile};
 use crate::keeper::Keeper;
+use crate::parent::{Kept, Parent};
 use crate::policy::Policy;
 use crate::recorder::{Events, Recorder};
 use crate::scheduler::Scheduler;
@@ -22,7 +23,7 @@ use crate::tasks::Tasks;
 
 pub use crate::recorder::EventStream;
 
-/// How many fetches one node has under way at once.
+/// How many fetches one node has under way at once, of each [depth](Issuer::depth).
 const FLIGHTS: usize = 64;
 
 /// Every credential that this process keeps.
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) node: NodeId,
     pub(crate) scheduler: Scheduler,
-    pub(crate) flights: Arc<Semaphore>,
+    flights: [Arc<Semaphore>; DEPTH + 1],
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
     profiles: Mutex<HashSet<Arc<Profile>>>,
@@ -57,6 +58,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The places for fetches of this depth.
+    pub(crate) fn flights(&self, depth: usize) -> &Arc<Semaphore> {
+        &self.flights[depth.min(DEPTH)]
+    }
+
     /// The one copy of a profile.
     pub(crate) fn profile(&self, profile: Profile) -> Arc<Profile> {
         one_copy(&self.profiles, Arc::new(profile))
@@ -86,7 +92,7 @@ impl Registry {
             clock,
             node,
             scheduler: Scheduler::default(),
-            flights: Arc::new(Semaphore::new(FLIGHTS)),
+            flights: std::array::from_fn(|_| Arc::new(Semaphore::new(FLIGHTS))),
             tasks: Tasks::default(),
             events,
             profiles: Mutex::default(),
@@ -116,36 +122,104 @@ impl Registry {
         self.keepers.pin().get(credential).map(look)
     }
 
-    /// Keeps a credential from now on. If it is kept already, it takes over the issuer and the policy and keeps its token.
+    /// Keeps a credential from now on. If it is kept already, it takes over the issuer and the policy and keeps its token,
+    /// and so do those that depend on it. Of these, the ones that the store holds are kept again.
     pub fn manage(
         &self,
         credential: CredentialId,
         issuer: Arc<dyn Issuer>,
         policy: Arc<Policy>,
     ) -> Arc<Keeper> {
-        let policy = self.shared.policy(policy);
         // Held until the keeper can be found, or two who come at once would each make one.
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.get(&credential).map_or(&[][..], |keeper| keeper.dependents());
+        let keeper = self.keep(&mut loaded, credential, issuer, policy, false);
+        for kind in before.iter().chain(keeper.dependents()) {
+            let dependent = dependent_of(keeper.credential(), kind);
+            if self.get(&dependent).is_some() || loaded.contains_key(&dependent) {
+                self.keep_dependent(&mut loaded, &keeper, dependent);
+            }
+        }
+        keeper
+    }
+
+    /// The keeper of a credential of this kind that depends on another one of its account. It is kept from the first time
+    /// on that somebody asks for it here. None if that one is not kept, or has no such dependent.
+    pub fn dependent(&self, on: &CredentialId, kind: &Kind) -> Option<Arc<Keeper>> {
+        let dependent = dependent_of(on, kind);
+        if let Some(keeper) = self.get(&dependent) {
+            return Some(keeper);
+        }
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |parent: &Arc<Keeper>| parent.dependents().contains(kind) && !parent.is_retired();
+        let parent = self.get(on).filter(has)?;
+        self.keep_dependent(&mut loaded, &parent, dependent)
+    }
+
+    /// A credential as the issuers of those that need it see it, whether it is kept now or later.
+    pub fn parent(&self, credential: &CredentialId) -> Arc<dyn Parent> {
+        Arc::new(Kept::new(credential.clone(), &self.keepers))
+    }
+
+    /// Stops keeping a credential, and those that depend on it. False if it was not kept. What the store holds of them
+    /// stays.
+    pub fn forget(&self, credential: &CredentialId) -> bool {
+        let _loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(keeper) = self.get(credential) else { return false };
+        for kind in keeper.dependents() {
+            self.let_go(&dependent_of(credential, kind));
+        }
+        self.let_go(credential);
+        true
+    }
+
+    fn let_go(&self, credential: &CredentialId) {
+        if let Some(keeper) = self.keepers.pin().remove(credential) {
+            keeper.retire();
+        }
+    }
+
+    fn keep(
+        &self,
+        loaded: &mut HashMap<CredentialId, Record>,
+        credential: CredentialId,
+        issuer: Arc<dyn Issuer>,
+        policy: Arc<Policy>,
+        is_dependent: bool,
+    ) -> Arc<Keeper> {
+        let policy = self.shared.policy(policy);
         if let Some(keeper) = self.get(&credential) {
             keeper.reconfigure(issuer, policy);
             return keeper;
         }
-        let record = take(&mut loaded, &credential);
+        let record = take(loaded, &credential);
         let seed = seed_of(&credential, &self.shared.node);
-        let keeper =
-            Keeper::new(credential.clone(), Arc::clone(&self.shared), issuer, policy, seed, record);
+        let shared = Arc::clone(&self.shared);
+        let name = credential.clone();
+        let keeper = Keeper::new(name, shared, issuer, policy, seed, record, is_dependent);
         self.keepers.pin().insert(credential, Arc::clone(&keeper));
         keeper
     }
 
-    /// Stops keeping a credential. False if it was not kept. What the store holds of it stays.
-    pub fn forget(&self, credential: &CredentialId) -> bool {
-        match self.keepers.pin().remove(credential) {
-            Some(keeper) => {
-                keeper.retire();
-                true
+    /// Keeps a dependent as its parent now has it; no longer if the parent has it no more.
+    fn keep_dependent(
+        &self,
+        loaded: &mut HashMap<CredentialId, Record>,
+        parent: &Keeper,
+        dependent: CredentialId,
+    ) -> Option<Arc<Keeper>> {
+        let made = parent.with(|rotation, issuer| {
+            let issuer = issuer.dependent(&dependent.kind, self.parent(parent.credential()))?;
+            Some((issuer, rotation.policy().of_dependent()))
+        });
+        match made {
+            Some((issuer, policy)) => {
+                Some(self.keep(loaded, dependent, issuer, Arc::new(policy), true))
             }
-            None => false,
+            None => {
+                self.let_go(&dependent);
+                None
+            }
         }
     }
 
@@ -214,6 +288,11 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
     }
+}
+
+/// The credential of this kind of the same account.
+fn dependent_of(on: &CredentialId, kind: &Kind) -> CredentialId {
+    CredentialId::new(kind.clone(), on.account.clone())
 }
 
 /// What the store held of a credential at the start. Gives back the room that no longer needs to be there.

@@ -6,12 +6,15 @@ mod diagnostics;
 mod login;
 mod multipart;
 mod secret;
+mod tickets;
 
 use http::Method;
 
+pub use self::tickets::{TicketType, TicketVerdict};
 pub(crate) use self::{
     bulk::{Meter, UPLOAD_PATH as BULK_UPLOAD},
     business::{FOLLOWERS, Media},
+    tickets::{Kept as KeptTickets, Tickets, sha1},
 };
 use crate::{
     World,
@@ -67,6 +70,7 @@ const APIS: &[Api] = &[
     post("/cgi-bin/openapi/quota/get", WithToken(diagnostics::quota_get)),
     post("/cgi-bin/openapi/quota/clear", WithToken(diagnostics::quota_clear)),
     post("/cgi-bin/openapi/rid/get", WithToken(diagnostics::rid_get)),
+    get(tickets::PATH, WithToken(tickets::getticket)),
     get("/cgi-bin/getcallbackip", WithToken(diagnostics::callback_ips)),
     get("/cgi-bin/get_api_domain_ip", WithToken(diagnostics::api_domain_ips)),
     post("/cgi-bin/callback/check", WithToken(diagnostics::callback_check)),

@@ -64,6 +64,10 @@ fn route(world: &mut World, now: Duration, peer: IpAddr, request: &Request<Bytes
         ("POST", ["time"]) => time(world, now, body),
         ("POST", ["caller-ip"]) => caller_ip(world, body),
         ("POST", ["verdict"]) => verdict(world, now, body),
+        ("POST", ["check-ticket"]) => {
+            Ok(json!(world.ticket_verdict(now, &read::<Ticket>(body)?.ticket)))
+        }
+        ("POST", ["check-signature"]) => check_signature(world, now, body),
         ("GET", ["faults"]) => Ok(json!({"faults": world.faults(now)})),
         ("POST", ["faults"]) => {
             let fault = Fault::from_json(read(body)?)?;
@@ -209,6 +213,44 @@ struct Time {
 #[serde(deny_unknown_fields)]
 struct Token {
     token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ticket {
+    ticket: String,
+}
+
+/// A page if there is a URL; otherwise a card, all of whose values are named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    appid: String,
+    signature: String,
+    url: Option<String>,
+    noncestr: Option<String>,
+    timestamp: Option<u64>,
+    values: Option<Vec<String>>,
+}
+
+fn check_signature(world: &World, now: Duration, body: &Bytes) -> Answered {
+    let accepted = match read(body)? {
+        Signed {
+            appid,
+            signature,
+            url: Some(url),
+            noncestr: Some(nonce),
+            timestamp: Some(timestamp),
+            values: None,
+        } => world.accepts_page(now, &appid, (&nonce, timestamp), &url, &signature),
+        Signed { appid, signature, url: None, values: Some(values), .. } => {
+            world.accepts_card(now, &appid, &values, &signature)
+        }
+        _ => {
+            return Err(bad("give url, noncestr and timestamp of a page, or the values of a card"));
+        }
+    };
+    Ok(json!({"accepted": accepted}))
 }
 
 fn create(world: &mut World, body: &Bytes) -> Answered {

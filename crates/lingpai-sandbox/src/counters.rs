@@ -79,6 +79,8 @@ pub struct AppCounters {
     pub forced_in_vain: u64,
     /// Stable calls answered with a token that had been handed out before.
     pub repeated: u64,
+    /// New tickets that callers were handed.
+    pub tickets: u64,
     /// Tokens minted for the "other system" of the control API.
     pub minted_for_others: Minted,
 }

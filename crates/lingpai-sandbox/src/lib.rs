@@ -1,7 +1,7 @@
 //! A simulated WeChat to try, develop and test against.
 //!
 //! What lives here: [`World`], a pure simulator of the access_token APIs (both families, their
-//! rotation, quotas, whitelists and refusals, word for word), of logging in, and of a few business
+//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, and of a few business
 //! APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
 //! `/__sandbox/` that makes things go wrong by name.
 //!
@@ -40,6 +40,7 @@ mod tokens;
 mod world;
 
 pub use self::{
+    api::{TicketType, TicketVerdict},
     app::{Decision, Punishment, Takes},
     counters::{AppCounters, Counters, Minted, Tally},
     error::Error,

@@ -61,6 +61,7 @@ impl World {
         self.app(appid)?;
         self.apps.remove(appid);
         self.tokens.forget(appid);
+        self.tickets.forget(appid);
         self.people.forget(appid);
         Ok(())
     }

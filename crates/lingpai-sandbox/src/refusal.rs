@@ -38,6 +38,8 @@ impl Refusal {
     pub(crate) const INVALID_CODE: Self = refusal(40029, "invalid code");
     pub(crate) const INVALID_REFRESH_TOKEN: Self = refusal(40030, "invalid refresh_token");
     pub(crate) const INVALID_URL: Self = refusal(40066, "invalid url");
+    /// Wording of other APIs.
+    pub(crate) const INVALID_ARGS: Self = refusal(40097, "invalid args");
     pub(crate) const INVALID_SECRET: Self = refusal(40125, "invalid appsecret");
     pub(crate) const INVALID_SCENE: Self = refusal(40129, "invalid scene");
     pub(crate) const CODE_USED: Self = refusal(40163, "code been used");

@@ -12,7 +12,7 @@ use http::Request;
 use tokio::{sync::Mutex as AsyncMutex, task::spawn_blocking, time::Instant};
 
 use crate::{
-    Counters, Error, Reply, Settings, Verdict, World,
+    Counters, Error, Reply, Settings, TicketVerdict, Verdict, World,
     state::{StateFile, wall},
 };
 
@@ -60,6 +60,11 @@ impl SharedWorld {
     /// What WeChat would say of this token now.
     pub fn verdict(&self, token: &str) -> Verdict {
         self.locked(|world, now| world.verdict(now, token))
+    }
+
+    /// What WeChat would make of this ticket now.
+    pub fn ticket_verdict(&self, ticket: &str) -> TicketVerdict {
+        self.locked(|world, now| world.ticket_verdict(now, ticket))
     }
 
     /// Answers one call. What lasts of it, and of all that it may have built on, is in the file

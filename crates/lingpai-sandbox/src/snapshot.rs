@@ -7,6 +7,7 @@ use serde_json::{Error as JsonError, error::Category, json};
 
 use crate::{
     Error, Settings, World,
+    api::KeptTickets,
     app::App,
     random::Random,
     settings::valid_speed,
@@ -29,6 +30,8 @@ struct Snapshot {
     random: Random,
     apps: Vec<App>,
     tokens: Kept,
+    #[serde(default)]
+    tickets: KeptTickets,
 }
 
 /// Something that the settings say, and that can be changed while the world runs.
@@ -48,7 +51,7 @@ impl<T: PartialEq> Changeable<T> {
 impl World {
     /// Everything that a restart must not undo, as JSON: the apps with all that was done to them
     /// and what they have used up, the tokens of both families (the live ones, and the last 500
-    /// dead ones), virtual time and its speed, the caller's address, and the randomness, so that
+    /// dead ones), the tickets, virtual time and its speed, the caller's address, and the randomness, so that
     /// no token comes twice.
     ///
     /// Not in it: faults, counters, the log (so rid/get finds no calls from before) and uploaded
@@ -65,6 +68,7 @@ impl World {
             random: self.random.clone(),
             apps: self.apps.values().cloned().collect(),
             tokens: self.tokens.kept(),
+            tickets: self.tickets.kept(),
         };
         json!(snapshot).to_string()
     }
@@ -99,6 +103,7 @@ impl World {
         world.random = kept.random;
         world.apps = kept.apps.into_iter().map(|app| (app.appid.clone(), app)).collect();
         world.tokens = Tokens::from(kept.tokens);
+        world.tickets = kept.tickets.into();
         for app in apps {
             if !world.apps.contains_key(&app.appid) {
                 world.add_app(app)?;

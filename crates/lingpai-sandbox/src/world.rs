@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     Act, Error, Reply,
-    api::{self, Media},
+    api::{self, Media, Tickets},
     app::App,
     control,
     counters::Counters,
@@ -59,6 +59,7 @@ pub struct World {
     pub(crate) random: Random,
     pub(crate) apps: BTreeMap<String, App>,
     pub(crate) tokens: Tokens,
+    pub(crate) tickets: Tickets,
     pub(crate) people: People,
     pub(crate) media: VecDeque<Media>,
     pub(crate) faults: Faults,
@@ -108,6 +109,7 @@ impl World {
             random: Random::seeded(settings.seed),
             apps: BTreeMap::new(),
             tokens: Tokens::default(),
+            tickets: Tickets::default(),
             people: People::default(),
             media: VecDeque::new(),
             faults: Faults::default(),

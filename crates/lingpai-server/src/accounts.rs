@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use lingpai_core::client::Right;
 use lingpai_core::keeper::Status;
-use lingpai_core::{AccountId, Class, Failure, Generation, Keeper, Timestamp};
+use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Timestamp};
 use serde::Serialize;
 
 use crate::answer::{self, Body};
@@ -107,9 +107,14 @@ pub(crate) async fn status(
     let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
     let keeper = serving.keeper(&admitted.credential)?;
+    let keepers = keeper.dependents().iter().filter_map(|kind| {
+        let credential = CredentialId::new(kind.clone(), keeper.credential().account.clone());
+        serving.registry.get(&credential)
+    });
+    let keepers = keepers.chain([Arc::clone(&keeper)]).collect();
     let account = admitted.credential.account;
     let calls_today = serving.called_today(&account).await?;
-    let answer = AccountAnswer { calls_today, ..AccountAnswer::new((account, vec![keeper])) };
+    let answer = AccountAnswer { calls_today, ..AccountAnswer::new((account, keepers)) };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
-use lingpai_core::{AccountId, Bounds, Environment, Network, PathGlob, Preset, Timestamp};
+use lingpai_core::{AccountId, Bounds, Domain, Environment, Network, PathGlob, Preset, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
@@ -34,6 +34,8 @@ struct KeyAnswer {
     networks: Vec<Network>,
     #[serde(skip_serializing_if = "Bounds::is_empty")]
     bounds: Bounds,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    domains: Vec<Domain>,
     preset: Preset,
     #[serde(serialize_with = "answer::rfc_3339")]
     created_at: Timestamp,
@@ -62,6 +64,8 @@ struct Wanted {
     networks: Vec<Network>,
     #[serde(default)]
     bounds: BoundsWanted,
+    #[serde(default)]
+    domains: Vec<Domain>,
     #[serde(default)]
     preset: Preset,
     /// Whole seconds.
@@ -175,6 +179,7 @@ impl Wanted {
         new.record.environment = self.environment;
         new.record.networks = self.networks;
         new.record.bounds = self.bounds.into();
+        new.record.domains = self.domains;
         new.record.preset = self.preset;
         new.record.expires_at = self.expires_in.map(|seconds| now + Duration::from_secs(seconds));
         Ok(new)
@@ -201,6 +206,7 @@ impl KeyAnswer {
             },
             networks: key.networks.clone(),
             bounds: key.bounds.clone(),
+            domains: key.domains.clone(),
             preset: key.preset,
             created_at: key.created_at,
             expires_at: key.expires_at,

@@ -8,6 +8,7 @@
 //! Where to start reading:
 //! - `routes.rs`: every path there is, and who answers it.
 //! - `native.rs` and `dropin.rs`: tokens on the two surfaces. Both find the token in `serving.rs`.
+//! - `tickets.rs`: tickets, and what is signed with them.
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
@@ -48,6 +49,7 @@ mod server;
 mod serving;
 mod settings;
 mod tape;
+mod tickets;
 mod trace;
 
 pub use error::Error;

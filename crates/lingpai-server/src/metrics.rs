@@ -83,6 +83,7 @@ struct Repaired {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
+    kind: String,
     state: &'static str,
 }
 
@@ -119,7 +120,7 @@ impl Metrics {
         let help = "Fetches that brought no token, by kind, way and class of the failure";
         all.register("fetch_failures", help, self.failures.clone());
         all.register("events", "Events, by name", self.events.clone());
-        let help = "Credentials, by the state they are in";
+        let help = "Credentials, by kind and the state they are in";
         all.register("credentials", help, self.credentials.clone());
         let help = "Seconds that the token with the least left is still good";
         all.register("token_least_left_seconds", help, self.least_left.clone());
@@ -183,10 +184,12 @@ impl Metrics {
     /// The text that Prometheus reads.
     pub(crate) fn text(&self, standing: &Standing, bytes_aside: u64) -> String {
         self.bytes_aside.set(bytes_aside.try_into().unwrap_or(i64::MAX));
-        for state in State::ALL {
-            let labels = InState { state: state.as_str() };
-            let count = standing.count(state).try_into().unwrap_or(i64::MAX);
-            self.credentials.get_or_create(&labels).set(count);
+        for (kind, counts) in &standing.by_kind {
+            for (state, count) in State::ALL.into_iter().zip(counts) {
+                let labels = InState { kind: kind.to_string(), state: state.as_str() };
+                let count = (*count).try_into().unwrap_or(i64::MAX);
+                self.credentials.get_or_create(&labels).set(count);
+            }
         }
         let least = standing.least_left.map_or(0, |left| left.as_secs().cast_signed());
         self.least_left.set(least);

@@ -1,5 +1,6 @@
 //! What monitors and load balancers ask for: whether the server lives, whether it can serve, and its numbers.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{Instant, Registry};
+use lingpai_core::{Instant, Kind, Registry};
 use serde::Serialize;
 
 use crate::accounts::State;
@@ -23,9 +24,12 @@ use crate::serving::Serving;
 const AGE: Duration = Duration::from_secs(1);
 
 /// How many credentials are in which state.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
+    /// Of those that depend on no other, in the order of [`State::ALL`].
     counts: [usize; State::ALL.len()],
+    /// Of every kind, those that were kept before with zeros.
+    pub(crate) by_kind: BTreeMap<Kind, [usize; State::ALL.len()]>,
     /// Those among the idle whose first token is on its way.
     starting: usize,
     /// The token that ends first has so long to live.
@@ -107,23 +111,29 @@ impl Monitor {
         let now = registry.clock().coarse();
         // Whoever comes meanwhile waits for this look rather than taking another.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match *last {
-            Some((at, standing)) if now.since(at) < AGE => standing,
-            _ => {
-                let standing = Standing::of(registry);
-                *last = Some((now, standing));
-                standing
-            }
-        }
+        let kinds = match &*last {
+            Some((at, standing)) if now.since(*at) < AGE => return standing.clone(),
+            Some((_, standing)) => standing.by_kind.keys().cloned().collect(),
+            None => Vec::new(),
+        };
+        let standing = Standing::of(registry, kinds);
+        *last = Some((now, standing.clone()));
+        standing
     }
 }
 
 impl Standing {
-    fn of(registry: &Registry) -> Self {
-        let mut standing = Self::default();
+    fn of(registry: &Registry, kinds: Vec<Kind>) -> Self {
+        let by_kind = kinds.into_iter().map(|kind| (kind, <[usize; _]>::default())).collect();
+        let mut standing = Self { by_kind, ..Self::default() };
         for keeper in registry.keepers() {
             let status = keeper.status();
             let state = State::of(&status);
+            standing.by_kind.entry(status.credential.kind).or_default()[state as usize] += 1;
+            // One that nobody asks for runs out, and is as servable as what it depends on.
+            if keeper.is_dependent() {
+                continue;
+            }
             standing.counts[state as usize] += 1;
             standing.starting += usize::from(state == State::Idle && status.rotating);
             if let Some(left) = status.expires_in {

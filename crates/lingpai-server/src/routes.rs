@@ -19,7 +19,7 @@ use crate::proxies::Origin;
 use crate::refusal::{Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi, push};
+use crate::{accounts, events, keys, manage, monitor, native, openapi, push, tickets};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,12 @@ pub(crate) enum Route<'a> {
     Token(&'a str),
     /// A report that the account's token is invalid.
     ReportInvalid(&'a str),
+    /// The ticket of this type of the account of this name.
+    Ticket(&'a str, &'a str),
+    /// Sign a page of the account of this name.
+    JsConfig(&'a str),
+    /// Sign a card of the account of this name.
+    CardSignature(&'a str),
     /// A call for a token in WeChat's shape.
     DropIn(Call),
     /// Whether the server runs.
@@ -138,6 +144,15 @@ async fn rare(
         Route::Rotate(account) => {
             native::rotate(serving, &decoded(account), head, body, peer).await
         }
+        Route::Ticket(account, of) => {
+            tickets::ticket(serving, &decoded(account), of, head, peer).await
+        }
+        Route::JsConfig(account) => {
+            tickets::js_config(serving, &decoded(account), head, body, peer).await
+        }
+        Route::CardSignature(account) => {
+            tickets::card_signature(serving, &decoded(account), head, body, peer).await
+        }
         Route::Accounts => match head.method {
             Method::GET => accounts::list(serving, head, peer).await,
             Method::POST => manage::create(serving, head, body, peer).await,
@@ -199,15 +214,10 @@ impl<'a> Route<'a> {
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
                 Some((account, "token/rotate")) => Self::Rotate(account),
                 Some((account, "secret")) => Self::Secret(account),
+                Some((account, "js-config")) => Self::JsConfig(account),
+                Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
-                Some((account, rest)) => match rest.strip_prefix("pushes/") {
-                    Some(id) if !id.is_empty() && !id.contains('/') => Self::PushOf(account, id),
-                    Some(rest) => match rest.split_once('/') {
-                        Some((id, "retry")) if !id.is_empty() => Self::PushRetry(account, id),
-                        _ => Self::Unknown,
-                    },
-                    None => Self::Unknown,
-                },
+                Some((account, more)) => Self::of_account(account, more),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
@@ -234,12 +244,27 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// What stands below an account and has a name or an id of its own.
+    fn of_account(account: &'a str, more: &'a str) -> Self {
+        let is_one = |part: &str| !part.is_empty() && !part.contains('/');
+        match more.split_once('/') {
+            Some(("tickets", of)) if is_one(of) => Self::Ticket(account, of),
+            Some(("pushes", id)) if is_one(id) => Self::PushOf(account, id),
+            Some(("pushes", more)) => match more.split_once('/') {
+                Some((id, "retry")) if is_one(id) => Self::PushRetry(account, id),
+                _ => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+
     /// Whether it is hidden on a [`Surface::Clients`].
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
             Self::Push(_) => false,
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
+            Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
@@ -260,7 +285,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 22] = [
+    pub(crate) const NAMES: [&'static str; 25] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -279,6 +304,9 @@ impl<'a> Route<'a> {
         "/openapi.json",
         "unknown",
         "gateway",
+        "/v1/accounts/{account}/tickets/{type}",
+        "/v1/accounts/{account}/js-config",
+        "/v1/accounts/{account}/card-signature",
         "/push/{account}",
         "/v1/accounts/{account}/pushes",
         "/v1/accounts/{account}/pushes/{id}",
@@ -306,10 +334,13 @@ impl<'a> Route<'a> {
             Self::OpenApi => 15,
             Self::Unknown => 16,
             Self::Forward(_) => 17,
-            Self::Push(_) => 18,
-            Self::Pushes(_) => 19,
-            Self::PushOf(..) => 20,
-            Self::PushRetry(..) => 21,
+            Self::Ticket(..) => 18,
+            Self::JsConfig(_) => 19,
+            Self::CardSignature(_) => 20,
+            Self::Push(_) => 21,
+            Self::Pushes(_) => 22,
+            Self::PushOf(..) => 23,
+            Self::PushRetry(..) => 24,
         }
     }
 
@@ -357,6 +388,8 @@ mod tests {
             "/",
             "/v1/accounts/",
             "/v1/accounts/wx1/token/",
+            "/v1/accounts/wx1/tickets/",
+            "/v1/accounts/wx1/tickets/jsapi/x",
             "/v1/keys/",
             "/v1/keys/a/b",
             "/cgi-bin/token/x",

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Response, StatusCode};
 use lingpai_core::{Class, Failure, Issued, Secret};
 use serde_json::{Map, Value};
 
@@ -17,16 +18,33 @@ use crate::protocol;
 /// for a month.
 const MAX_LIFE_SECONDS: f64 = 30.0 * 86_400.0;
 
-/// Reads the answer to a call for a token. `secrets` are those that the request held.
+/// What an answer is expected to hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    /// The name of what is issued.
+    pub(crate) field: &'static str,
+    /// What an errcode in its place is about.
+    pub(crate) scope: Scope,
+}
+
+impl Expected {
+    /// Of a call with an appid and a secret.
+    pub(crate) const ACCESS_TOKEN: Self = Self { field: "access_token", scope: Scope::Token };
+    /// Of a call with an access_token.
+    pub(crate) const TICKET: Self = Self { field: "ticket", scope: Scope::Api };
+}
+
+/// Reads the answer to a call for a token or a ticket. `secrets` are those that the request held.
 pub(crate) fn issued(
-    status: StatusCode,
-    body: &[u8],
+    answer: &Response<Bytes>,
+    expected: Expected,
     secrets: &[&Secret],
 ) -> Result<Issued, Failure> {
-    let mut answer = accepted(status, body, Scope::Token, secrets)?;
-    let token = token(answer.remove("access_token"))?;
+    let Expected { field, scope } = expected;
+    let mut answer = accepted(answer.status(), answer.body(), scope, secrets)?;
+    let value = token(field, answer.remove(field))?;
     let life = life(answer.get("expires_in"))?;
-    Ok(Issued { value: token, life })
+    Ok(Issued { value, life })
 }
 
 /// Reads the answer to a call made only to try a token.
@@ -85,23 +103,23 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
     }
 }
 
-fn token(value: Option<Value>) -> Result<Secret, Failure> {
+fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     let token = match value {
         Some(Value::String(token)) => Secret::from(token),
-        Some(_) => return Err(unusable("access_token is not a string")),
-        None => return Err(unusable("the answer has no access_token")),
+        Some(_) => return Err(unusable(format!("{field} is not a string"))),
+        None => return Err(unusable(format!("the answer has no {field}"))),
     };
     // What may stand in the query of a URL as it is (RFC 3986, less what separates parameters or is
     // decoded).
     let in_query = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$'()*,;:@/?=".contains(&byte);
     let text = token.expose();
     if text.is_empty() {
-        Err(unusable("access_token is empty"))
+        Err(unusable(format!("{field} is empty")))
     } else if text.chars().count() > protocol::TOKEN_MAX_CHARS {
         let (length, most) = (text.chars().count(), protocol::TOKEN_MAX_CHARS);
-        Err(unusable(format!("access_token has {length} characters, more than the {most} allowed")))
+        Err(unusable(format!("{field} has {length} characters, more than the {most} allowed")))
     } else if !text.bytes().all(in_query) {
-        Err(unusable("access_token has characters that cannot stand in a URL"))
+        Err(unusable(format!("{field} has characters that cannot stand in a URL")))
     } else {
         Ok(token)
     }

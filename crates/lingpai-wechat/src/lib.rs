@@ -6,6 +6,8 @@
 //!
 //! Where to start reading:
 //! - [`WeChat`]: the entry point, an issuer for each account.
+//! - `issuers/`: one file for each kind of credential.
+//! - [`sign`] and [`page`]: what is done with tickets.
 //! - [`wire`]: the HTTP below it: hosts and fail-over, deadlines, the
 //!   [`Transport`](wire::Transport) seam for tests.
 //! - [`catalogue`]: every error code, what it means to the engine and to a person, in English and
@@ -14,15 +16,18 @@
 //! - [`api_security`]: calls and answers that are signed and encrypted (API 安全).
 //! - [`protocol`]: paths, hosts and times, as WeChat documents them.
 
-mod access_token;
 mod answer;
 pub mod api_security;
 pub mod catalogue;
 mod clean;
 mod error;
+mod issuers;
+pub mod page;
 pub mod protocol;
 pub mod push;
+pub mod sign;
 pub mod wire;
 
-pub use access_token::WeChat;
 pub use error::Error;
+pub use issuers::WeChat;
+pub use issuers::ticket::{Ticket, UnknownTicket};

@@ -25,6 +25,13 @@ pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
 /// nothing else.
 pub const CALLBACK_IP_PATH: &str = "/cgi-bin/getcallbackip";
 
+/// `GET`: brings a ticket of an Official Account, by its `type`.
+pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
+
+/// How many fetches a day are spent on each ticket of an account at most, unless it is told otherwise.
+/// WeChat says that few are allowed and not how many; regular renewal takes 40 at most.
+pub const TICKET_DAILY_BUDGET: u32 = 100;
+
 /// The only `grant_type` there is.
 pub const GRANT_TYPE: &str = "client_credential";
 

@@ -26,6 +26,8 @@
 //! # }
 //! ```
 //!
+//! Of an Official Account, [`TokenSource::ticket`] gives the tickets too, and [`sign`] signs pages and cards with them.
+//!
 //! Here lives the builder, and what a program needs by name of the crates below. How tokens stay fresh is in
 //! [`lingpai_core`], WeChat's wire and error catalogue in [`lingpai_wechat`], storage in [`lingpai_store`]. Several
 //! processes that need the same token ask a Lingpai server instead.
@@ -46,5 +48,5 @@ pub use lingpai_core::{
     Class, Failure, Generation, Mode, Policy, Refresh, Secret, Store, StoreError, Timestamp, Token,
 };
 pub use lingpai_store::{KeySource, MasterKey, MemoryStore, SqliteOptions, SqliteStore};
-pub use lingpai_wechat::catalogue;
+pub use lingpai_wechat::{Ticket, catalogue, page, sign};
 pub use source::{Changes, TokenSource};

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use lingpai_core::keeper::{Reported, Status, Unavailable};
 use lingpai_core::registry::EventStream;
-use lingpai_core::{Generation, Keeper, Mode, Registry, Secret, TokenRef};
+use lingpai_core::{
+    Class, CredentialId, Failure, Generation, Keeper, Mode, Registry, Secret, TokenRef,
+};
+use lingpai_wechat::Ticket;
 
 use crate::builder::Builder;
 
@@ -57,6 +60,45 @@ impl TokenSource {
     /// [`Unavailable`] if there is no good token now.
     pub async fn report_invalid(&self, token: &str) -> Result<Reported, Unavailable> {
         self.keeper.report_invalid(token).await
+    }
+
+    /// The current ticket of an Official Account, with which pages and cards are signed ([`sign`](crate::sign)); if there is
+    /// none, what comes of the fetch for it. It is kept fresh while somebody asks for it.
+    ///
+    /// ```
+    /// use lingpai::page::PageUrl;
+    /// use lingpai::{Ticket, TokenSource, sign};
+    /// # use lingpai_sandbox::{DEMO_APPID, DEMO_SECRET, Server, Settings};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = Server::bind(Settings { addr: "127.0.0.1:0".parse()?, ..Settings::default() }).await?;
+    /// # let (sandbox, world) = (format!("http://{}", server.addr()), server.world());
+    /// # tokio::spawn(server.serve(std::future::pending()));
+    /// # let source = TokenSource::stable(DEMO_APPID, DEMO_SECRET).upstream(&sandbox).build().await?;
+    /// let page = PageUrl::parse("https://shop.example.com/cart?id=1#top")?;
+    /// let stamp = sign::Stamp { nonce: "Wm3WZYTPz0wzccnW", seconds: 1_414_587_457 };
+    /// let ticket = source.ticket(Ticket::Jsapi).await?;
+    /// let signature = sign::page(&ticket.value, stamp, page.as_str());
+    /// # assert!(world.with(|world, now| {
+    /// #     world.accepts_page(now, DEMO_APPID, (stamp.nonce, stamp.seconds), page.as_str(), &signature)
+    /// # }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Unavailable`] with the cause, as soon as a fetch has failed.
+    pub async fn ticket(&self, ticket: Ticket) -> Result<TokenRef, Unavailable> {
+        let (token, kind) = (self.keeper.credential(), ticket.kind());
+        match self.registry.dependent(token, &kind) {
+            Some(keeper) => keeper.fresh().await,
+            None => Err(Unavailable {
+                credential: CredentialId::new(kind, token.account.clone()),
+                failure: Failure::new(Class::NeedsPerson, "the source has ended"),
+                retry_after: Duration::ZERO,
+            }),
+        }
     }
 
     /// Every token from now on, the current one first.

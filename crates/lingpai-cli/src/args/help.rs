@@ -58,6 +58,8 @@ fn of_command(path: &str) -> Option<&'static str> {
         "init" => "写一份解释每项设置的配置",
         "sandbox" => "运行模拟的微信，用于试用与测试",
         "token" => "只输出账号的当前凭据",
+        "ticket" => "只输出公众号的当前 ticket",
+        "js-config" => "为页面签名，输出 wx.config 的参数",
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
@@ -128,6 +130,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("call", "output") => "把返回内容写入文件。被拒绝时文件保持原样",
         ("call", "standalone") => "不询问服务：打开配置中的存储，从本机调用微信",
+        ("ticket", "ticket") => "jsapi 或 wx_card",
+        ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
+        ("js-config", "apis") => "放入 jsApiList 的接口，如 scanQRCode，可重复",
         ("explain", "text") => "错误码（如 40164）或完整的错误文本。- 表示从标准输入读取",
         ("key create", "name") => "供哪个人或业务服务使用",
         ("key create", "environment") => {
@@ -149,6 +154,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("key create", "at_once") => "同时进行的调用数上限 [默认：calls-at-once]",
         ("key create", "per_day") => "每天的调用上限 [默认：calls-per-day]",
+        ("key create", "domains") => {
+            "可以为哪个域名的页面签名，如 shop.example.com 或 '*.example.com'，可重复。限定域名的密钥拿不到 ticket，因为 ticket 能为\
+             任何页面签名 [默认：所有页面，也可读取 ticket]"
+        }
         ("key create", "preset") => {
             "在微信兼容接口使用它的是哪种 SDK，只在该 SDK 需要专门的 expires_in 时填写：见 docs/zh/api.md"
         }

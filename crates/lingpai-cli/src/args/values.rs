@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lingpai_core::client::{Right, Role};
 use lingpai_core::{Environment, Preset};
+use lingpai_wechat::Ticket;
 
 use crate::config;
 use crate::language::{either, say};
@@ -22,6 +23,10 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
 
 pub(super) fn right(text: &str) -> Result<Right, String> {
     one_of(&Right::ALL, Right::as_str, text)
+}
+
+pub(super) fn ticket(text: &str) -> Result<Ticket, String> {
+    one_of(&Ticket::ALL, Ticket::as_str, text)
 }
 
 pub(super) fn role(text: &str) -> Result<Role, String> {

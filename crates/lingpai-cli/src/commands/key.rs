@@ -84,6 +84,7 @@ async fn create(
         at_once: options.at_once,
         per_day: options.per_day,
     };
+    new.record.domains.clone_from(&options.domains);
     new.record.preset = options.preset;
     new.record.expires_at = options.expires_in.map(|time| now + time);
     directory.put_key(&new.record).await?;
@@ -151,7 +152,7 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
             rights_of(key),
             accounts_of(key),
             networks_of(key),
-            bounds_of(&key.bounds),
+            bounds_of(key),
             key.preset.as_str().to_owned(),
             key.created_at.to_string(),
             state,
@@ -205,9 +206,9 @@ fn networks_of(key: &ApiKey) -> String {
     }
 }
 
-/// What bounds its calls through the gateway besides what bounds everybody's.
-fn bounds_of(bounds: &Bounds) -> String {
-    let Bounds { paths, per_minute, at_once, per_day } = bounds;
+/// What bounds its calls through the gateway besides what bounds everybody's, and the pages it may have signed.
+fn bounds_of(key: &ApiKey) -> String {
+    let Bounds { paths, per_minute, at_once, per_day } = &key.bounds;
     let numbers = [
         (per_minute, either("a minute", "次/分钟")),
         (at_once, either("at once", "个并发")),
@@ -215,7 +216,8 @@ fn bounds_of(bounds: &Bounds) -> String {
     ];
     let numbers =
         numbers.into_iter().filter_map(|(most, unit)| Some(format!("{} {unit}", (*most)?)));
-    let all: Vec<_> = paths.iter().map(ToString::to_string).chain(numbers).collect();
+    let domains = key.domains.iter().map(ToString::to_string);
+    let all: Vec<_> = paths.iter().map(ToString::to_string).chain(numbers).chain(domains).collect();
     if all.is_empty() { "-".to_owned() } else { all.join(", ") }
 }
 
@@ -241,6 +243,7 @@ fn to_json(key: &ApiKey, now: Timestamp) -> Value {
         },
         "networks": key.networks,
         "bounds": key.bounds,
+        "domains": key.domains,
         "preset": key.preset,
         "created_at": key.created_at.to_string(),
         "expires_at": time(key.expires_at),

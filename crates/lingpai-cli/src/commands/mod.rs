@@ -13,6 +13,7 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod ticket;
 pub(crate) mod token;
 
 use lingpai_core::{Account, AccountId};

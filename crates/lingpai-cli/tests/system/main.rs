@@ -35,3 +35,4 @@ mod scaled;
 mod sdk;
 mod stand;
 mod strain;
+mod tickets;

@@ -16,7 +16,7 @@ use crate::cell::TokenCell;
 use crate::event::{Event, What};
 use crate::failure::{Class, Failure};
 use crate::flight;
-use crate::id::{CredentialId, Generation};
+use crate::id::{CredentialId, Generation, Kind};
 use crate::issuer::{Issuer, Way};
 use crate::policy::{Policy, Refresh};
 use crate::proxy::Proxy;
@@ -42,6 +42,7 @@ pub struct Keeper {
     /// When the token was last read, likewise. Kept only where the refresh mode asks for it.
     last_used: AtomicU64,
     notes_use: AtomicBool,
+    is_dependent: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Keeper {
         policy: Arc<Policy>,
         seed: u64,
         record: Option<Record>,
+        is_dependent: bool,
     ) -> Arc<Self> {
         let now = shared.clock.now();
         let notes_use = AtomicBool::new(notes_use(&policy));
@@ -81,6 +83,7 @@ impl Keeper {
             planned: AtomicU64::new(u64::MAX),
             last_used: AtomicU64::new(0),
             notes_use,
+            is_dependent,
         });
         keeper.tell(now, events);
         keeper.drive(&mut keeper.lock(), now);
@@ -315,6 +318,16 @@ impl Keeper {
     /// What calls with the token go through, if not the way that those of other accounts take.
     pub fn proxy(&self) -> Option<Arc<Proxy>> {
         self.with(|_, issuer| issuer.proxy())
+    }
+
+    /// The kinds of credentials of the same account that need this one.
+    pub fn dependents(&self) -> &'static [Kind] {
+        self.with(|_, issuer| issuer.dependents())
+    }
+
+    /// Whether it is kept beside another credential of its account, for those who ask for it.
+    pub fn is_dependent(&self) -> bool {
+        self.is_dependent
     }
 
     /// Takes in what the store holds: another node has rotated.

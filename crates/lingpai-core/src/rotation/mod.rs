@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::event::What;
 use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
-use crate::issuer::{Profile, Way};
+use crate::issuer::{Profile, Renewal, Way};
 use crate::policy::Policy;
 use crate::store::{Record, Usage};
 use crate::time::{Instant, Moment, Timestamp};
@@ -277,9 +277,21 @@ impl Rotation {
             fingerprint,
             generation: if current.is_some() { self.generation } else { self.generation.next() },
             issued_at: sent,
-            ends: sent + life,
+            ends: sent + self.left_of(current, sent, life, way),
             full_life,
             previous_until: self.previous_until(sent, way).map(|until| sent.wall_at(until)),
+        }
+    }
+
+    /// How much of the life that upstream states is to be believed. Of a repeated token that survives it states the whole
+    /// life every time: the token is good to the end that was stated first, and a little longer where upstream still has
+    /// no other.
+    fn left_of(&self, repeated: Option<Held>, sent: Moment, life: Duration, way: Way) -> Duration {
+        match repeated {
+            Some(held) if self.profile.renewal(way) == Renewal::Surviving => {
+                life.min(held.ends.since(sent.instant).max(life / pace::REPEATED_SHARE))
+            }
+            _ => life,
         }
     }
 
@@ -342,7 +354,8 @@ impl Rotation {
             return None;
         }
         let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
-        let until = if one_family {
+        let survives = self.profile.renewal(way) == Renewal::Surviving;
+        let until = if one_family && !survives {
             // What was issued in between, if anything, has already used the overlap up.
             if self.suspect.is_some() || self.refused.is_some() {
                 return None;

@@ -28,6 +28,9 @@ pub(super) const IDLE_LOOK: Duration = Duration::from_millis(100);
 /// How often an exhausted quota is probed.
 const QUOTA_PROBE: Duration = Duration::from_mins(15);
 
+/// A token that survives and is repeated near its end is good for this share of its life from then on.
+pub(super) const REPEATED_SHARE: u32 = 6;
+
 /// How long to leave upstream alone after it repeated a token with this much life left.
 pub(super) fn after_repetition(left: Duration) -> Duration {
     (left / 3).max(Duration::from_millis(500))

@@ -14,6 +14,7 @@
 
 mod edges;
 mod keeper;
+mod kinds;
 mod leak;
 mod machine;
 mod properties;

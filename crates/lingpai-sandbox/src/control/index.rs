@@ -99,6 +99,18 @@ pub(super) const ROUTES: &[Route] = &[
     ),
     ("DELETE", "/faults/1", "mend one fault", ""),
     ("DELETE", "/faults", "mend every fault", ""),
+    (
+        "POST",
+        "/check-ticket",
+        "whether a ticket is good, whose it is, and for what",
+        r#"{"ticket":"..."}"#,
+    ),
+    (
+        "POST",
+        "/check-signature",
+        "whether WeChat would accept the signature of a page; of a card, give all its values",
+        r#"{"appid":"APPID","url":"https://a.cn/","noncestr":"n","timestamp":1,"signature":"..."}"#,
+    ),
     ("GET", "/apps", "the apps, without their secrets", ""),
     (
         "POST",

@@ -1,7 +1,5 @@
 //! The encryption of messages, as WeChat's page describes it.
 
-use std::fmt::Write;
-
 use aes::Aes256;
 use aes::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use base64::{
@@ -9,7 +7,8 @@ use base64::{
     alphabet::STANDARD as ALPHABET,
     engine::{GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use crate::api::sha1;
 
 /// The 32 bytes of an EncodingAESKey, whose last character may have bits that mean nothing.
 pub(super) fn key(encoding_aes_key: &str) -> Option<[u8; 32]> {
@@ -58,11 +57,7 @@ pub(super) fn decrypt(key: &[u8; 32], encrypt: &str, receiver: &str) -> Option<S
 pub(super) fn sign(parts: &[&str]) -> String {
     let mut parts = parts.to_vec();
     parts.sort_unstable();
-    let sum = digest(&SHA1_FOR_LEGACY_USE_ONLY, parts.concat().as_bytes());
-    sum.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    sha1(&parts.concat())
 }
 
 #[cfg(test)]

@@ -15,5 +15,6 @@ mod quotas;
 mod refusals;
 mod restarts;
 mod sky;
+mod tickets;
 mod tokens;
 mod wire;

@@ -10,7 +10,9 @@ use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
-use lingpai_core::{AccountId, CredentialId, Fingerprint, Moment, Registry, StoreError, Timestamp};
+use lingpai_core::{
+    AccountId, CredentialId, Fingerprint, Kind, Moment, Registry, StoreError, Timestamp,
+};
 
 /// A token that was issued longer ago is not known any more.
 const AGE: Duration = Duration::from_hours(7 * 24);
@@ -46,6 +48,9 @@ impl Issued {
         // The latest events may not be stored yet.
         let mut known = self.lock();
         for keeper in registry.keepers() {
+            if !is_token(keeper.credential()) {
+                continue;
+            }
             if let Some(token) = keeper.token() {
                 let account = &keeper.credential().account;
                 known.add(token.issued_at, token.fingerprint(), account);
@@ -56,7 +61,11 @@ impl Issued {
 
     /// Takes in what happened.
     pub(crate) fn take(&self, event: &Event) {
-        let Some(CredentialId { account, .. }) = &event.credential else { return };
+        let Some(CredentialId { account, .. }) =
+            event.credential.as_ref().filter(|credential| is_token(credential))
+        else {
+            return;
+        };
         let mut known = self.lock();
         match event.what {
             What::Rotated { fingerprint, .. } => known.add(event.at, fingerprint, account),
@@ -94,6 +103,11 @@ impl Issued {
     fn lock(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A ticket says whose it is too, and is no token: who holds one may not call.
+fn is_token(credential: &CredentialId) -> bool {
+    credential.kind == Kind::ACCESS_TOKEN
 }
 
 impl Known {
@@ -153,6 +167,14 @@ mod tests {
         assert_eq!(whose(&issued, "A", 7 * 86_400), None);
         issued.take(&event(7 * 86_400, "wx2", rotated("C")));
         assert_eq!(issued.known.read().unwrap().whose.len(), 2, "the oldest is gone");
+    }
+
+    #[test]
+    fn a_ticket_is_no_token() {
+        let issued = Issued::default();
+        let ticket = CredentialId::new(Kind::named("jsapi_ticket"), "wx1".parse().unwrap());
+        issued.take(&Event { credential: Some(ticket), ..event(0, "wx1", rotated("A")) });
+        assert_eq!(whose(&issued, "A", 1), None);
     }
 
     #[test]

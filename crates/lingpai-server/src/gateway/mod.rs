@@ -59,6 +59,7 @@ use self::who::{who, who_passes, who_shows};
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
+use crate::tickets;
 
 pub(crate) use self::hosts::split_account;
 pub(crate) use self::ledger::Called;
@@ -244,6 +245,10 @@ impl Gateway {
         let clock = serving.registry.clock();
         let calling = who(serving, &self.gate, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination)?;
+        if Needs::is_getticket(destination.host, destination.path) {
+            let query = destination.target.query();
+            return tickets::answer_wechat(serving, calling.account, query).await;
+        }
         let credential = CredentialId::access_token(calling.account);
         let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };

@@ -16,6 +16,11 @@ pub(super) enum Needs {
 }
 
 impl Needs {
+    /// Whether it is the call for a ticket that Lingpai keeps, and so answers itself.
+    pub(super) fn is_getticket(host: Host, path: &str) -> bool {
+        host == Host::Api && path.trim_end_matches('/').eq_ignore_ascii_case(GETTICKET)
+    }
+
     /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
     /// than we are about case and a slash at the end, so they do not count.
     pub(super) fn of(host: Host, path: &str) -> Self {
@@ -27,7 +32,7 @@ impl Needs {
             }
             // It answers with earlier requests as they were sent, the real token in them.
             "/cgi-bin/openapi/rid/get" => Self::Right(Right::TokenRead),
-            "/cgi-bin/ticket/getticket" | "/cgi-bin/ticket/get" | "/cgi-bin/get_jsapi_ticket" => {
+            GETTICKET | "/cgi-bin/ticket/get" | "/cgi-bin/get_jsapi_ticket" => {
                 Self::Right(Right::Ticket)
             }
             "/sns/jscode2session" | "/sns/oauth2/access_token" => Self::Right(Right::SecretLogin),
@@ -37,6 +42,9 @@ impl Needs {
         }
     }
 }
+
+/// The tickets of an Official Account.
+const GETTICKET: &str = "/cgi-bin/ticket/getticket";
 
 /// A third-party platform's own calls: its tokens, and the tokens and refresh tokens of those who authorised it.
 pub(super) const COMPONENT: &[&str] =

@@ -149,6 +149,7 @@ fn by_key(
         match destination.needs {
             Needs::Nobody => return Err(Refusal::from(Barred::PathForbidden)),
             Needs::Right(right) if !key.has(right) => return Err(Denied::Right(right).into()),
+            Needs::Right(Right::Ticket) => key.sees_tickets()?,
             Needs::Right(_) | Needs::Gateway => {}
         }
         if !key.bounds.allow_path(&path) || gate.denies(&path) {

@@ -1,6 +1,7 @@
 //! What can be called, and with what.
 
 use lingpai_core::client::Right;
+use lingpai_wechat::Ticket;
 use serde_json::{Value, json};
 
 use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
@@ -27,6 +28,8 @@ pub(super) fn paths() -> Value {
         let names = ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"];
         names.map(|name| in_query(name, &text, "As WeChat signs.")).to_vec()
     };
+    let mut ticket = in_path("type", "As WeChat calls it.");
+    ticket["schema"]["enum"] = json!(Ticket::ALL.map(Ticket::as_str));
     json!({
         "/v1/accounts/{account}/token": {
             "get": Operation::with("The current token.", Right::TokenRead)
@@ -56,6 +59,27 @@ pub(super) fn paths() -> Value {
                 .reads_this(json!({"content": {JSON: {"schema": reference("Rotate")}}}))
                 .answers(200, &json!({"anyOf": [reference("Reported"), reference("Drill")]}))
                 .answers(202, &reference("Drill"))
+                .done(),
+        },
+        "/v1/accounts/{account}/tickets/{type}": {
+            "get": Operation::with("The current ticket. Not for keys that are bound to domains.", Right::Ticket)
+                .takes(account())
+                .takes(vec![ticket])
+                .answers(200, &reference("Ticket"))
+                .done(),
+        },
+        "/v1/accounts/{account}/js-config": {
+            "post": Operation::with("Signs a page for `wx.config`.", Right::Ticket)
+                .takes(account())
+                .reads("Page")
+                .answers(200, &reference("JsConfig"))
+                .done(),
+        },
+        "/v1/accounts/{account}/card-signature": {
+            "post": Operation::with("Signs a card.", Right::Ticket)
+                .takes(account())
+                .reads("Card")
+                .answers(200, &reference("CardSignature"))
                 .done(),
         },
         "/v1/accounts": {

@@ -6,10 +6,16 @@ use std::time::Duration;
 use lingpai_core::client::{ApiKey, Right, Role};
 use lingpai_core::event::AccountChange;
 use lingpai_core::{Environment, Policy, Preset};
+use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
 use crate::accounts::State;
+
+/// What [`Domain`](lingpai_core::Domain) takes.
+const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
+/// What [`PageUrl`] takes.
+const PAGE: &str = r"^https?://[A-Za-z0-9._-]+(:[0-9]{1,4})?([/?#][!-\[\]-~]*)?$";
 
 pub(super) fn schemas() -> Value {
     let text = || json!({"type": "string"});
@@ -17,6 +23,7 @@ pub(super) fn schemas() -> Value {
     let time_if_any = || json!({"type": ["string", "null"], "format": "date-time"});
     let number = || json!({"type": "integer", "minimum": 0});
     let yes_or_no = || json!({"type": "boolean"});
+    let domain = || json!({"type": "string", "pattern": DOMAIN, "maxLength": 253});
     let list = |of: Value| json!({"type": "array", "items": of});
     let one_of = |names: &[&str]| json!({"type": "string", "enum": names});
     let accounts = json!({"anyOf": [one_of(&["all"]), list(text())]});
@@ -45,6 +52,7 @@ pub(super) fn schemas() -> Value {
     let of_token =
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
+    tickets(&mut add);
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(
         "Drill",
@@ -146,7 +154,7 @@ pub(super) fn schemas() -> Value {
         json!({
             "id": text(), "name": text(), "environment": environment, "rights": rights,
             "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
-            "preset": preset, "created_at": time(), "expires_at": time_if_any(),
+            "domains": list(domain()), "preset": preset, "created_at": time(), "expires_at": time_if_any(),
             "revoked_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
         }),
@@ -165,7 +173,8 @@ pub(super) fn schemas() -> Value {
         json!({
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
             "environment": environment, "role": role_if_any, "rights": rights,
-            "networks": list(text()), "bounds": reference("Bounds"), "preset": preset,
+            "networks": list(text()), "bounds": reference("Bounds"), "domains": list(domain()),
+            "preset": preset,
             "expires_in": {
                 "type": ["integer", "null"], "minimum": 1, "maximum": ApiKey::LONGEST_LIFE.as_secs(),
             },
@@ -214,6 +223,39 @@ pub(super) fn schemas() -> Value {
     }});
     schemas.insert("TokenCall".to_owned(), call);
     Value::Object(schemas)
+}
+
+/// Tickets, and what is signed with them.
+fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let text = || json!({"type": "string"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let names = || json!({"type": "array", "items": text()});
+    add(
+        "Ticket",
+        &["account", "kind", "ticket", "generation", "issued_at", "expires_at", "expires_in"],
+        json!({
+            "account": text(), "kind": text(), "ticket": text(), "generation": number(),
+            "issued_at": time(), "expires_at": time(), "expires_in": number(),
+        }),
+    );
+    let url = json!({"type": "string", "pattern": PAGE, "maxLength": PageUrl::MOST});
+    let mut names_if_any = names();
+    names_if_any["type"] = json!(["array", "null"]);
+    add("Page", &["url"], json!({"url": url, "jsApiList": names_if_any}));
+    add(
+        "JsConfig",
+        &["appId", "timestamp", "nonceStr", "signature"],
+        json!({
+            "appId": text(), "timestamp": number(), "nonceStr": text(), "signature": text(), "jsApiList": names(),
+        }),
+    );
+    add("Card", &["values"], json!({"values": names()}));
+    add(
+        "CardSignature",
+        &["timestamp", "nonceStr", "signature"],
+        json!({"timestamp": number(), "nonceStr": text(), "signature": text()}),
+    );
 }
 
 /// How accounts are made, changed and shown.

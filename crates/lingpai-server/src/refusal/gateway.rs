@@ -189,15 +189,16 @@ impl Refusal {
             | Self::Denied(Denied::Revoked | Denied::Expired | Denied::Network) => {
                 errcode::KEY_REFUSED
             }
-            Self::Denied(Denied::Right(_) | Denied::Account) | Self::SomeAccountsOnly => {
-                errcode::NOT_ALLOWED
-            }
+            Self::Denied(Denied::Right(_) | Denied::Account | Denied::Domain)
+            | Self::SomeAccountsOnly
+            | Self::NoTickets => errcode::NOT_ALLOWED,
             Self::AccountUnknown => errcode::ACCOUNT_UNCLEAR,
             Self::Pending => errcode::TOKEN_PENDING,
             Self::NoToken(_) | Self::Store(_) | Self::NotRotated(..) | Self::NoRandomness => {
                 errcode::NO_TOKEN
             }
             Self::PathUnknown
+            | Self::TicketUnknown
             | Self::MethodUnknown(_)
             | Self::BodyTooLarge(_)
             | Self::BodySlow

@@ -32,6 +32,10 @@ pub(crate) enum Refusal {
     Denied(Denied),
     /// The account is not kept here.
     AccountUnknown,
+    /// There is no ticket of this name.
+    TicketUnknown,
+    /// The account has no tickets.
+    NoTickets,
     /// There is no such path.
     PathUnknown,
     /// The path does not know the method; these it knows.
@@ -104,7 +108,10 @@ impl Refusal {
             Self::Denied(Denied::Right(_)) => "right-missing",
             Self::Denied(Denied::Account) => "account-forbidden",
             Self::Denied(Denied::Network) => "network-forbidden",
+            Self::Denied(Denied::Domain) => "domain-forbidden",
             Self::AccountUnknown => "account-unknown",
+            Self::TicketUnknown => "ticket-unknown",
+            Self::NoTickets => "no-tickets",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
             Self::BodyTooLarge(_) => "body-too-large",
@@ -152,6 +159,13 @@ impl Refusal {
                 "this API key may not be used from the address that you come from".into()
             }
             Self::AccountUnknown => "no account of this name is kept here".into(),
+            Self::Denied(Denied::Domain) => {
+                "this API key is bound to pages of some domains: it has no others signed and sees no ticket".into()
+            }
+            Self::TicketUnknown => "there is no ticket of this type".into(),
+            Self::NoTickets => {
+                "this account has no tickets: Official Accounts do, Mini Programs and Mini Games do not".into()
+            }
             Self::PathUnknown => "there is nothing at this path".into(),
             Self::MethodUnknown(known) => format!("this path is for {known} only").into(),
             Self::BodyTooLarge(most) => format!("the body is larger than {most} bytes").into(),
@@ -225,6 +239,13 @@ impl Refusal {
             Self::AccountUnknown => {
                 "Check the appid, and that the account is in the configuration of this server".into()
             }
+            Self::Denied(Denied::Domain) => {
+                "Have the page signed at /v1/accounts/{account}/js-config, with its URL as the browser shows it; or ask for a \
+                 key with this domain"
+                    .into()
+            }
+            Self::TicketUnknown => "Ask for `jsapi` or `wx_card`".into(),
+            Self::NoTickets => "Check the account, and the `kind` that it has here".into(),
             Self::PathUnknown => {
                 "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths. Those for \
                  managing may be on an address of their own (admin-listen)"

@@ -89,12 +89,15 @@ impl Refusal {
             Self::KeyMissing
             | Self::KeyUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network)
+            Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network | Denied::Domain)
             | Self::SomeAccountsOnly
             | Self::PushRefused => StatusCode::FORBIDDEN,
-            Self::AccountUnknown | Self::PathUnknown | Self::KeyIdUnknown | Self::PushUnknown => {
-                StatusCode::NOT_FOUND
-            }
+            Self::AccountUnknown
+            | Self::PathUnknown
+            | Self::KeyIdUnknown
+            | Self::PushUnknown
+            | Self::TicketUnknown
+            | Self::NoTickets => StatusCode::NOT_FOUND,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,

@@ -71,6 +71,8 @@ impl Refusal {
             Self::BodyWrong(_)
             | Self::KeyIdUnknown
             | Self::SomeAccountsOnly
+            | Self::TicketUnknown
+            | Self::NoTickets
             | Self::NoRandomness
             | Self::AccountExists
             | Self::AccountConfigured(_)

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 19] = [
+const ROUTES: [Route; 22] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -43,6 +43,15 @@ const ROUTES: [Route; 19] = [
         About::Account,
     ),
     route("POST", "/v1/accounts/{account}/token/rotate", Right::TokenRotate, About::Account),
+    route("GET", "/v1/accounts/{account}/tickets/{type}", Right::Ticket, About::Account),
+    Route {
+        body: r#"{"url": "https://a.cn/"}"#,
+        ..route("POST", "/v1/accounts/{account}/js-config", Right::Ticket, About::Account)
+    },
+    Route {
+        body: r#"{"values": []}"#,
+        ..route("POST", "/v1/accounts/{account}/card-signature", Right::Ticket, About::Account)
+    },
     route("GET", "/v1/accounts/{account}", Right::StatusRead, About::Account),
     route("PATCH", "/v1/accounts/{account}", Right::Admin, About::Account),
     route("DELETE", "/v1/accounts/{account}", Right::Admin, About::Account),
@@ -99,8 +108,11 @@ fn faults(right: Right) -> Vec<Fault> {
 
 impl Route {
     async fn ask(&self, house: &House, key: &str, account: &str) -> Reply {
-        let named =
-            |text: &str| text.replace("{account}", account).replace("{id}", "lp_000000000000");
+        let named = |text: &str| {
+            text.replace("{account}", account)
+                .replace("{id}", "lp_000000000000")
+                .replace("{type}", "jsapi")
+        };
         house.call(key, self.method, &named(self.path), &named(self.body)).await
     }
 }
@@ -188,7 +200,10 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
     let house = House::open().await;
     for (path, operations) in described(&house).await.as_object().unwrap() {
         let known = methods(operations);
-        let real = path.replace("{account}", KEPT).replace("{id}", "lp_000000000000");
+        let real = path
+            .replace("{account}", KEPT)
+            .replace("{id}", "lp_000000000000")
+            .replace("{type}", "jsapi");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if known.contains(method) {
                 continue;

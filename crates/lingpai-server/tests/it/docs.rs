@@ -36,6 +36,7 @@ async fn every_command_in_the_reference_works() {
                 "\"rotated\"",
                 "\"ready\"",
                 "state=\"good\"",
+                "\"signature\"",
             ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             assert!(!said.contains("err"), "{script}\n{said}");

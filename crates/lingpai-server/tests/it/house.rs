@@ -12,12 +12,12 @@ use lingpai_core::clock::TestClock;
 use lingpai_core::event::What;
 use lingpai_core::{
     Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
-    Issued, Issuer, Moment, NodeId, Policy, Profile, Proxy, Refresh, Registry, Renewal, Secret,
-    StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
+    Issued, Issuer, Kind, Moment, NodeId, Parent, Policy, Profile, Proxy, Refresh, Registry,
+    Renewal, Secret, StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
 };
 use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway, push};
 use lingpai_store::MemoryStore;
-use lingpai_wechat::wire;
+use lingpai_wechat::{Ticket, wire};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -122,6 +122,14 @@ impl House {
             stop,
             running,
         }
+    }
+
+    /// Keeps another account, which has no tickets.
+    pub(crate) fn without_tickets(&self, account: &str) {
+        let token = self.registry.parent(&credential(account));
+        let issuer = FakeTickets { kind: Kind::ACCESS_TOKEN, token };
+        let policy = Policy { refresh: Refresh::OnDemand, ..Policy::default() };
+        self.registry.manage(credential(account), Arc::new(issuer), Arc::new(policy));
     }
 
     /// Another server of the same accounts, which does not listen yet.
@@ -398,8 +406,51 @@ impl FakeUpstream {
     }
 }
 
+/// Gives the same ticket every time, which can be told from its kind.
+#[derive(Debug)]
+struct FakeTickets {
+    kind: Kind,
+    token: Arc<dyn Parent>,
+}
+
+#[async_trait]
+impl Issuer for FakeTickets {
+    fn profile(&self) -> Profile {
+        let nominal_life = Duration::from_secs(7200);
+        let primary = Renewal::Surviving;
+        Profile { nominal_life, primary, forced: None, fallback: None, daily_budget: 100 }
+    }
+
+    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+        self.token.value().await?;
+        Ok(Issued { value: Secret::from(fake_ticket(&self.kind)), life: Duration::from_secs(7200) })
+    }
+
+    async fn check(&self, _: &Token) -> Verdict {
+        Verdict::Accepted
+    }
+
+    fn depth(&self) -> usize {
+        1
+    }
+}
+
+/// The ticket of this kind.
+pub(crate) fn fake_ticket(kind: &Kind) -> String {
+    format!("{kind}-{}", "SeCrEtTiCkEt".repeat(7))
+}
+
 #[async_trait]
 impl Issuer for FakeUpstream {
+    fn dependents(&self) -> &'static [Kind] {
+        const KINDS: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
+        KINDS
+    }
+
+    fn dependent(&self, kind: &Kind, token: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
+        Some(Arc::new(FakeTickets { kind: kind.clone(), token }))
+    }
+
     fn profile(&self) -> Profile {
         let five_minutes = Duration::from_secs(300);
         Profile {

@@ -28,5 +28,6 @@ mod push;
 mod schema;
 mod sockets;
 mod stream;
+mod tickets;
 mod tls;
 mod virtual_tokens;

@@ -112,8 +112,8 @@ async fn the_numbers_tell_what_was_asked_and_what_happened() {
         r#"lingpai_rotations_total{kind="access_token",way="primary",reason="missing"} 1"#,
         r#"lingpai_fetch_failures_total{kind="access_token",way="primary",class="quota"} 1"#,
         r#"lingpai_events_total{event="rotated"} 1"#,
-        r#"lingpai_credentials{state="good"} 1"#,
-        r#"lingpai_credentials{state="missing"} 1"#,
+        r#"lingpai_credentials{kind="access_token",state="good"} 1"#,
+        r#"lingpai_credentials{kind="access_token",state="missing"} 1"#,
         "lingpai_token_least_left_seconds 71",
     ] {
         assert!(reply.body.contains(line), "{line} in\n{}", reply.body);

@@ -74,16 +74,19 @@ async fn every_answer_of_every_operation_is_as_described() {
     let pushes = "/v1/accounts/{account}/pushes";
     let push_of = "/v1/accounts/{account}/pushes/{id}";
     let retry = "/v1/accounts/{account}/pushes/{id}/retry";
+    let ticket = "/v1/accounts/{account}/tickets/{type}";
+    let js_config = "/v1/accounts/{account}/js-config";
+    let card = "/v1/accounts/{account}/card-signature";
     let current = json!({"access_token": FakeUpstream::token(1)}).to_string();
     let secret = "/v1/accounts/{account}/secret";
     let new_account = json!({"account": NEW, "secret": "0123456789abcdef", "mode": "classic"});
     let new_account = new_account.to_string();
     let new_key = json!({"name": "a", "role": "operator", "accounts": [KEPT], "expires_in": 60,
-        "bounds": {"paths": ["/wxa/*"], "per_day": 10}});
+        "bounds": {"paths": ["/wxa/*"], "per_day": 10}, "domains": ["*.example.com"]});
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 37] = [
+    let calls: [(&str, &str, &str, &str, &str); 43] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -94,6 +97,12 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", rotate, KEPT, "", ""),
         ("post", rotate, KEPT, "", r#"{"compromised":true,"dry_run":true}"#),
         ("post", rotate, KEPT, "", r#"{"compromised":true}"#),
+        ("get", ticket, KEPT, "", ""),
+        ("get", ticket, "wxnobody", "", ""),
+        ("post", js_config, KEPT, "", r#"{"url": "https://a.cn/", "jsApiList": ["scanQRCode"]}"#),
+        ("post", js_config, KEPT, "", r#"{"url": "a.cn"}"#),
+        ("post", card, KEPT, "", r#"{"values": ["pFS7Fjg8kV1IdDz01r4SQwMkuCKc"]}"#),
+        ("post", card, KEPT, "", "{}"),
         ("get", "/v1/accounts", "", "?limit=1", ""),
         ("get", "/v1/accounts", "", "?limit=0", ""),
         ("get", account, OTHER, "", ""),
@@ -125,7 +134,8 @@ async fn every_answer_of_every_operation_is_as_described() {
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
         house.clock.advance(Duration::from_secs(200));
-        let real = path.replace("{account}", name).replace("{id}", name) + rest;
+        let real =
+            path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi") + rest;
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }

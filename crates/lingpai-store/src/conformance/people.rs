@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::push::{PushMode, Relay, RelayForm};
-use lingpai_core::{Account, AccountKind, Mode, Policy, PushSettings, Refresh};
+use lingpai_core::{Account, AccountKind, Kind, Mode, Policy, PushSettings, Refresh};
 
 use super::*;
 
@@ -64,10 +64,14 @@ pub async fn a_removed_account_takes_its_credentials_along<S: Subject>(store: Ar
     rotate(&*store, 1).await;
     let other = CredentialId::access_token(account("wx11"));
     lease(&*store, Claim { credential: other.clone(), ..claim() }).await;
+    let ticket = CredentialId::new(Kind::named("jsapi_ticket"), account("wx1"));
+    lease(&*store, Claim { credential: ticket.clone(), ..claim() }).await;
+    assert!(store.read(&ticket).await.unwrap().is_some());
     assert!(store.remove_account(&account("wx1")).await.unwrap());
     assert!(!store.remove_account(&account("wx1")).await.unwrap());
     assert_eq!(store.accounts().await.unwrap(), [some_account("wx11")]);
     assert_eq!(store.read(&credential()).await.unwrap(), None);
+    assert_eq!(store.read(&ticket).await.unwrap(), None);
     assert!(store.read(&other).await.unwrap().is_some());
 }
 

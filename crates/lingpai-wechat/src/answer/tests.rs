@@ -8,8 +8,14 @@ use super::*;
 const TOKEN: &str = "70_GTSJtrFxsfqLhFZVtPFpjI3G6VpKgx-Sn6ed_oYQbJhVE6";
 const SECRET: &str = "8f5c0dea11ce5eed8f5c0dea11ce5eed";
 
+fn of_status(status: u16, body: impl Into<Bytes>) -> Result<Issued, Failure> {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    issued(&answer, Expected::ACCESS_TOKEN, &[&Secret::from(SECRET)])
+}
+
 fn read(body: &str) -> Result<Issued, Failure> {
-    issued(StatusCode::OK, body.as_bytes(), &[&Secret::from(SECRET)])
+    of_status(200, body.as_bytes().to_vec())
 }
 
 fn answer(expires_in: &str) -> String {
@@ -104,7 +110,7 @@ fn every_lie_in_a_success_is_a_transient_failure_that_may_have_minted() {
 
 #[test]
 fn bytes_that_are_no_text_are_not_json() {
-    let failure = issued(StatusCode::OK, b"\x1f\x8b\x08\x00\xff", &[]).unwrap_err();
+    let failure = of_status(200, &b"\x1f\x8b\x08\x00\xff"[..]).unwrap_err();
     assert_eq!(failure.message, "the answer is not JSON");
 }
 
@@ -119,17 +125,16 @@ fn a_status_other_than_200_is_a_failure_whatever_the_body_promises() {
         (500, Class::Transient, Reached::Perhaps),
         (502, Class::Transient, Reached::Perhaps),
     ] {
-        let status = StatusCode::from_u16(status).unwrap();
-        let failure = issued(status, answer("7200").as_bytes(), &[]).unwrap_err();
+        let failure = of_status(status, answer("7200")).unwrap_err();
         assert_eq!((failure.class, failure.reached), (class, reached), "{status}");
-        assert!(failure.message.contains(status.as_str()), "{failure}");
+        assert!(failure.message.contains(&status.to_string()), "{failure}");
     }
 }
 
 #[test]
 fn an_errcode_says_more_than_the_status_around_it() {
     let body = br#"{"errcode":40125,"errmsg":"invalid appsecret"}"#;
-    let failure = issued(StatusCode::BAD_GATEWAY, body, &[]).unwrap_err();
+    let failure = of_status(502, &body[..]).unwrap_err();
     assert_eq!((failure.code, failure.class), (Some(40125), Class::NeedsPerson));
 }
 
@@ -211,10 +216,9 @@ proptest! {
         status in 100_u16..600,
         body in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
-        let status = StatusCode::from_u16(status).unwrap();
-        let secret = Secret::from(SECRET);
-        let _ = issued(status, &body, &[&secret]);
-        let _ = tried(status, &body, &[&secret]);
+        let tried_as = StatusCode::from_u16(status).unwrap();
+        let _ = tried(tried_as, &body, &[&Secret::from(SECRET)]);
+        let _ = of_status(status, body);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! The SHA-1 over sorted parts by which WeChat and a push URL know each other.
 
-use std::fmt::Write;
-
 use lingpai_core::Secret;
-use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use subtle::{Choice, ConstantTimeEq};
+
+use crate::sign::sha1;
 
 /// What a signature says of itself in the query: when it was made, and a number used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +29,5 @@ pub(super) fn sign(token: &Secret, timestamp: &str, nonce: &str, part: Option<&s
     let mut parts = [token.expose(), timestamp, nonce, part.unwrap_or_default()];
     // An absent part is the empty text, which comes first and adds nothing.
     parts.sort_unstable();
-    let mut sum = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-    parts.iter().for_each(|part| sum.update(part.as_bytes()));
-    sum.finish().as_ref().iter().fold(String::with_capacity(40), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    sha1(parts)
 }

@@ -10,5 +10,6 @@ mod push;
 mod requests;
 mod secrets;
 mod support;
+mod tickets;
 mod trust;
 mod verdicts;

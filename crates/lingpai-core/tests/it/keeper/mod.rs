@@ -2,10 +2,12 @@
 //!
 //! - `rules`: what callers can rely on.
 //! - `other_nodes`: what others store is taken over as soon as the store tells.
+//! - `dependents`: what needs another credential of its account.
 //! - `broken_store`: what a store that fails costs.
 //! - `edges`: the corners in which keepers once stood still, or ran in circles.
 
 mod broken_store;
+mod dependents;
 mod edges;
 mod other_nodes;
 mod rules;
@@ -19,9 +21,9 @@ use lingpai_core::clock::TestClock;
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
-    AccountId, Class, Clock, CredentialId, Day, Failure, Generation, Issued, Issuer, Keeper,
-    NodeId, Policy, Profile, Refresh, Registry, Secret, Store, StoreError, StoreErrorKind, Token,
-    Verdict, Way,
+    AccountId, Class, Clock, CredentialId, Day, Failure, Generation, Issued, Issuer, Keeper, Kind,
+    NodeId, Parent, Policy, Profile, Refresh, Registry, Renewal, Secret, Store, StoreError,
+    StoreErrorKind, Token, Verdict, Way,
 };
 use lingpai_store::MemoryStore;
 use tokio::time::{sleep, timeout};

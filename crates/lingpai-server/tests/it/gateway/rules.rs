@@ -43,12 +43,21 @@ async fn a_path_that_leads_around_lingpai_needs_a_right_of_its_own() {
         ("/cgi-bin/openapi/quota/clear", Right::QuotaClear),
         ("/cgi-bin/Clear_Quota/", Right::QuotaClear),
         ("/cgi-bin/openapi/rid/get", Right::TokenRead),
-        ("/cgi-bin/ticket/getticket", Right::Ticket),
+        ("/mp/cgi-bin/ticket/getticket", Right::Ticket),
         ("/qyapi/cgi-bin/get_jsapi_ticket", Right::Ticket),
     ] {
         assert_eq!(call(&it, &it.token, path).await.error(), "right-missing", "{path}");
         let may = token(&it, &[Right::Gateway, right], |_| {}).await;
         assert_eq!(call(&it, &may, path).await.text(), OK, "{path}");
+    }
+    for path in [
+        "/cgi-bin/ticket/getticket",
+        "/mp/cgi-bin/ticket/getticket",
+        "/qyapi/cgi-bin/get_jsapi_ticket",
+    ] {
+        let bind = |key: &mut ApiKey| key.domains = vec!["a.cn".parse().unwrap()];
+        let bound = token(&it, &[Right::Gateway, Right::Ticket], bind).await;
+        assert_eq!(call(&it, &bound, path).await.error(), "domain-forbidden", "{path}");
     }
     for path in
         ["/qyapi/cgi-bin/gettoken", "/mp/cgi-bin/token", "/cgi-bin/token/", "/CGI-BIN/stable_token"]

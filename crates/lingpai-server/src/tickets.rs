@@ -1,0 +1,197 @@
+//! Tickets, and what is signed with them: pages that call the JS-SDK, and cards.
+//!
+//! A ticket is kept from the first time on that somebody asks for it. A key that is bound to domains has pages of these
+//! signed and sees no ticket: whoever has one can sign every page.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use lingpai_core::client::{ApiKey, Denied, KeyHash, Right};
+use lingpai_core::{AccountId, CredentialId, Generation, Timestamp};
+use lingpai_wechat::page::PageUrl;
+use lingpai_wechat::sign::{self, Stamp};
+use lingpai_wechat::{Ticket, UnknownTicket};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::answer::{self, Body};
+use crate::native::caller;
+use crate::object;
+use crate::refusal::Refusal;
+use crate::serving::{Admitted, Served, Serving};
+
+/// A ticket as the native API shows it.
+#[derive(Serialize)]
+struct TicketAnswer<'a> {
+    account: &'a str,
+    kind: &'a str,
+    ticket: &'a str,
+    generation: Generation,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    issued_at: Timestamp,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    expires_at: Timestamp,
+    /// Whole seconds.
+    expires_in: u64,
+}
+
+/// A ticket as WeChat answers it.
+#[derive(Serialize)]
+struct WeChatTicket<'a> {
+    errcode: i64,
+    errmsg: &'static str,
+    ticket: &'a str,
+    expires_in: u64,
+}
+
+/// A page that is to be signed. Whatever else belongs to `wx.config` can come along.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    url: String,
+    #[serde(rename = "jsApiList")]
+    js_api_list: Option<Vec<String>>,
+}
+
+/// What `wx.config` takes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsConfig<'a> {
+    app_id: &'a str,
+    timestamp: u64,
+    nonce_str: String,
+    signature: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    js_api_list: Option<Vec<String>>,
+}
+
+/// A card that is to be signed: its values, less those that are added here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Card {
+    values: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CardSignature {
+    timestamp: u64,
+    nonce_str: String,
+    signature: String,
+}
+
+/// `GET /v1/accounts/{account}/tickets/{type}`.
+pub(crate) async fn ticket(
+    serving: &Serving,
+    account: &str,
+    of: &str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    let Admitted { credential, key, .. } =
+        serving.admit(caller("GET", head, peer)?, Right::Ticket, account).await?;
+    let ticket = of.parse().map_err(|UnknownTicket| Refusal::TicketUnknown)?;
+    serving.look_at(&key, ApiKey::sees_tickets)?;
+    let served = serving.ticket(&credential, ticket).await?;
+    let kind = ticket.kind();
+    let token = &served.token;
+    Ok(answer::json(
+        StatusCode::OK,
+        &TicketAnswer {
+            account: credential.account.as_str(),
+            kind: kind.as_str(),
+            ticket: token.value.expose(),
+            generation: token.generation,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+            expires_in: served.left.as_secs(),
+        },
+    ))
+}
+
+/// `POST /v1/accounts/{account}/js-config`.
+pub(crate) async fn js_config(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    body: Incoming,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    let Admitted { credential, key, .. } =
+        serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
+    let Page { url, js_api_list } = object::read(&serving.body(body).await?)?;
+    let page = PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+    serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
+    let served = serving.ticket(&credential, Ticket::Jsapi).await?;
+    let (nonce_str, timestamp) = serving.stamp()?;
+    let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
+    let signature = sign::page(&served.token.value, stamp, page.as_str());
+    let app_id = credential.account.as_str();
+    let config = JsConfig { app_id, timestamp, nonce_str, signature, js_api_list };
+    Ok(answer::json(StatusCode::OK, &config))
+}
+
+/// `POST /v1/accounts/{account}/card-signature`.
+pub(crate) async fn card_signature(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    body: Incoming,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    let Admitted { credential, .. } =
+        serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
+    let Card { values } = object::read(&serving.body(body).await?)?;
+    let served = serving.ticket(&credential, Ticket::WxCard).await?;
+    let (nonce_str, timestamp) = serving.stamp()?;
+    let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
+    let signature = sign::card(&served.token.value, stamp, &values);
+    Ok(answer::json(StatusCode::OK, &CardSignature { timestamp, nonce_str, signature }))
+}
+
+/// Answers a call for a ticket that came to the gateway, which has let this key through.
+pub(crate) async fn answer_wechat(
+    serving: &Serving,
+    account: AccountId,
+    query: Option<&str>,
+) -> Result<Response<Body>, Refusal> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let of = pairs.find(|(name, _)| name == "type").ok_or(Refusal::TicketUnknown)?.1;
+    let ticket = of.parse().map_err(|UnknownTicket| Refusal::TicketUnknown)?;
+    let served = serving.ticket(&CredentialId::access_token(account), ticket).await?;
+    let (ticket, expires_in) = (served.token.value.expose(), served.left.as_secs().max(1));
+    let answer = WeChatTicket { errcode: 0, errmsg: "ok", ticket, expires_in };
+    Ok(answer::json(StatusCode::OK, &answer))
+}
+
+impl Serving {
+    /// Looks once more at a key that was let in.
+    fn look_at(
+        &self,
+        key: &KeyHash,
+        look: impl FnOnce(&ApiKey) -> Result<(), Denied>,
+    ) -> Result<(), Refusal> {
+        Ok(self.keys.look_now(key, look).ok_or(Refusal::KeyUnknown)??)
+    }
+
+    /// The current ticket of an account, or what comes of the fetch for it.
+    async fn ticket(&self, token: &CredentialId, ticket: Ticket) -> Result<Served, Refusal> {
+        let Some(keeper) = self.registry.dependent(token, &ticket.kind()) else {
+            self.keeper(token)?;
+            return Err(Refusal::NoTickets);
+        };
+        let fresh = timeout(self.limits.token_wait, keeper.fresh()).await;
+        Ok(self.served(fresh.map_err(|_| Refusal::Pending)??))
+    }
+
+    /// What makes a signature good for once: a nonce, and the time in seconds.
+    fn stamp(&self) -> Result<(String, u64), Refusal> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| Refusal::NoRandomness)?;
+        let nonce = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let seconds = self.registry.clock().now().wall.as_seconds();
+        Ok((nonce, seconds.try_into().unwrap_or_default()))
+    }
+}

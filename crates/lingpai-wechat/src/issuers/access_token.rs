@@ -1,0 +1,145 @@
+//! The two families of access_token: stable and classic.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lingpai_core::{
+    Account, AccountId, AccountKind, Failure, ForcedLimits, Issued, Issuer, Kind, Mode, Parent,
+    Profile, Proxy, Renewal, Secret, Token, Verdict, Way,
+};
+use serde_json::json;
+
+use super::{percent_encoded, ticket, unanswered};
+use crate::answer::{self, Expected};
+use crate::protocol;
+use crate::wire::{Call, Upstream};
+
+/// One account's access_token. There are as many as accounts, so it holds nothing that can be
+/// shared or derived.
+pub(super) struct AccessToken {
+    upstream: Arc<Upstream>,
+    appid: AccountId,
+    secret: Secret,
+    mode: Mode,
+    kind: AccountKind,
+}
+
+impl AccessToken {
+    pub(super) fn new(upstream: Arc<Upstream>, account: &Account) -> Self {
+        Self {
+            upstream,
+            appid: account.id.clone(),
+            secret: account.secret.clone(),
+            mode: account.mode,
+            kind: account.kind,
+        }
+    }
+
+    /// `GET /cgi-bin/token`: mints.
+    fn classic(&self) -> Call {
+        let (appid, secret) = (&self.appid, percent_encoded(self.secret.expose()));
+        let grant = protocol::GRANT_TYPE;
+        Call {
+            path: protocol::TOKEN_PATH,
+            query: Some(format!("grant_type={grant}&appid={appid}&secret={secret}")),
+            body: None,
+        }
+    }
+
+    /// `POST /cgi-bin/stable_token`: repeats, unless forced.
+    fn stable(&self, force_refresh: bool) -> Call {
+        let body = json!({
+            "grant_type": protocol::GRANT_TYPE,
+            "appid": self.appid.as_str(),
+            "secret": self.secret.expose(),
+            "force_refresh": force_refresh,
+        });
+        Call {
+            path: protocol::STABLE_TOKEN_PATH,
+            query: None,
+            body: Some(Bytes::from(body.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Issuer for AccessToken {
+    fn profile(&self) -> Profile {
+        let windowed =
+            Renewal::Windowed { window: protocol::STABLE_WINDOW, overlap: protocol::OVERLAP };
+        let nominal_life = protocol::NOMINAL_LIFE;
+        match self.mode {
+            Mode::Stable => Profile {
+                nominal_life,
+                primary: windowed,
+                forced: Some(ForcedLimits {
+                    spacing: protocol::FORCED_SPACING,
+                    per_day: protocol::FORCED_PER_DAY,
+                }),
+                fallback: None,
+                daily_budget: protocol::STABLE_DAILY_BUDGET,
+            },
+            Mode::Classic => Profile {
+                nominal_life,
+                primary: Renewal::Minting { overlap: protocol::OVERLAP },
+                forced: None,
+                fallback: Some(windowed),
+                daily_budget: protocol::CLASSIC_DAILY_BUDGET,
+            },
+        }
+    }
+
+    async fn issue(&self, way: Way) -> Result<Issued, Failure> {
+        let call = match (self.mode, way) {
+            (Mode::Stable, Way::Forced) => self.stable(true),
+            (Mode::Stable, Way::Primary | Way::Fallback) | (Mode::Classic, Way::Fallback) => {
+                self.stable(false)
+            }
+            (Mode::Classic, Way::Primary | Way::Forced) => self.classic(),
+        };
+        let secrets = [&self.secret];
+        match self.upstream.send(call).await {
+            Ok(answer) => answer::issued(&answer, Expected::ACCESS_TOKEN, &secrets),
+            Err(error) => Err(unanswered(&error, &secrets)),
+        }
+    }
+
+    async fn check(&self, token: &Token) -> Verdict {
+        let secrets = [&token.value, &self.secret];
+        let call = Call {
+            path: protocol::CALLBACK_IP_PATH,
+            query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+            body: None,
+        };
+        let outcome = match self.upstream.send(call).await {
+            Ok(answer) => answer::tried(answer.status(), answer.body(), &secrets),
+            Err(error) => Err(unanswered(&error, &secrets)),
+        };
+        match outcome {
+            Ok(()) => Verdict::Accepted,
+            Err(failure) if answer::blames_token(&failure) => Verdict::Refused(failure),
+            Err(failure) => Verdict::Inconclusive(failure),
+        }
+    }
+
+    fn proxy(&self) -> Option<Arc<Proxy>> {
+        self.upstream.proxy().cloned()
+    }
+
+    fn dependents(&self) -> &'static [Kind] {
+        ticket::kinds(self.kind)
+    }
+
+    fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
+        ticket::issuer(kind, self.kind, &self.upstream, parent)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AccessToken");
+        shown.field("appid", &self.appid).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}

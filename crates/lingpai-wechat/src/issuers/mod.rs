@@ -1,0 +1,117 @@
+//! The issuers: one file for each kind of credential, or for those that one endpoint issues.
+//!
+//! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
+
+mod access_token;
+pub(crate) mod ticket;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use lingpai_core::{Account, Class, Failure, Issuer, Mode, Proxy, Secret, Verdict, Way};
+
+use self::access_token::AccessToken;
+use crate::answer;
+use crate::clean::clean;
+use crate::wire::{TransportError, TransportErrorKind, Upstream};
+
+/// WeChat, as the engine sees it: an issuer for each account.
+///
+/// ```no_run
+/// use lingpai_core::{Account, Secret, Timestamp, Way};
+/// use lingpai_wechat::{WeChat, wire};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let wechat = WeChat::new(wire::Upstream::new(wire::Settings::default())?);
+/// let secret = Secret::from("the AppSecret");
+/// let account = Account::new("wx5a0db0c0ffee0001".parse()?, secret, Timestamp::default());
+/// let token = wechat.issuer(&account).issue(Way::Primary).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct WeChat {
+    upstream: Arc<Upstream>,
+    /// The same through the proxies of accounts, for as long as an issuer uses them.
+    proxied: Arc<Mutex<HashMap<Proxy, Weak<Upstream>>>>,
+}
+
+impl WeChat {
+    /// All issuers share this upstream: its connections, and what it knows about its hosts. Those of
+    /// accounts with a proxy of their own share that with all whose proxy is the same.
+    pub fn new(upstream: Upstream) -> Self {
+        Self { upstream: Arc::new(upstream), proxied: Arc::default() }
+    }
+
+    /// The issuer of the account's access_token, in the family that its mode names. It keeps the
+    /// secret and the proxy that the account has now: a changed account needs another. Through it the
+    /// engine finds what else the account has ([`Issuer::dependents`]).
+    pub fn issuer(&self, account: &Account) -> Arc<dyn Issuer> {
+        Arc::new(AccessToken::new(self.upstream_through(account.proxy.as_ref()), account))
+    }
+
+    /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
+    /// it is of the stable family, which repeats its token until the last five minutes and is isolated from the classic
+    /// one. Whatever token it brings is dropped; the engine is given the same one when it asks.
+    ///
+    /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
+    pub async fn try_secret(&self, account: &Account) -> Verdict {
+        let stable = Account { mode: Mode::Stable, ..account.clone() };
+        match self.issuer(&stable).issue(Way::Primary).await {
+            Ok(_) => Verdict::Accepted,
+            Err(failure) if answer::blames_secret(&failure) => Verdict::Refused(failure),
+            Err(failure) => Verdict::Inconclusive(failure),
+        }
+    }
+
+    fn upstream_through(&self, proxy: Option<&Proxy>) -> Arc<Upstream> {
+        let Some(proxy) = proxy else { return Arc::clone(&self.upstream) };
+        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(upstream) = proxied.get(proxy).and_then(Weak::upgrade) {
+            return upstream;
+        }
+        let upstream = Arc::new(self.upstream.through(proxy));
+        proxied.retain(|_, upstream| upstream.strong_count() > 0);
+        proxied.insert(proxy.clone(), Arc::downgrade(&upstream));
+        upstream
+    }
+}
+
+/// What a call that brought no answer means to the engine. `secrets` are those that it carried.
+fn unanswered(error: &TransportError, secrets: &[&Secret]) -> Failure {
+    let failure = Failure::new(Class::Transient, clean(&error.story(), secrets));
+    let (failure, usual_remedy) = match error.kind {
+        TransportErrorKind::NotSent => (
+            failure,
+            "Check that this machine resolves the name and that its firewall lets it connect.",
+        ),
+        TransportErrorKind::Lost => (
+            failure.perhaps_reached(),
+            "It mends itself as a rule; if it does not, check the network between here and WeChat.",
+        ),
+    };
+    failure.with_remedy(error.remedy.unwrap_or(usual_remedy))
+}
+
+/// A value as it stands in a query. Only what RFC 3986 leaves unreserved stays as it is.
+fn percent_encoded(value: &str) -> String {
+    let mut encoded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_with_signs_of_a_url_stays_one_parameter() {
+        assert_eq!(percent_encoded("a&b=c#%é_-.~0"), "a%26b%3Dc%23%25%C3%A9_-.~0");
+    }
+}
