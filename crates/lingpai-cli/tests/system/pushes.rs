@@ -100,6 +100,7 @@ async fn no_push_is_lost_when_the_business_is_away_and_the_server_is_killed() {
     ));
     let node = home.start().await;
 
+    home.token(0).await.unwrap();
     let echo = pushed(&wechat, &home, json!({"echostr": "4711"})).await;
     assert_eq!(echo[0]["body"], "4711");
     for fault in [
