@@ -43,9 +43,9 @@ async fn url(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>
     (url, came)
 }
 
-fn order(url: &str, more: Value) -> Value {
+fn order(url: &str, mut more: Value) -> Value {
     let mut order = json!({"url": url, "appid": APPID, "token": "AAAAA", "encoding_aes_key": KEY});
-    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    order.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     order
 }
 
