@@ -17,6 +17,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         &["redis-server"],
         "the Redis store is tested on real ones",
     ),
+    Tool::apt("kill -l", &["procps"], "tests end the processes that they start"),
     Tool::apt("curl --version", &["curl"], "the commands in docs/api.md are run by a test"),
     Tool::apt(
         "python3 -m ensurepip --version",

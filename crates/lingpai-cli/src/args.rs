@@ -176,7 +176,7 @@ pub(crate) struct Sandbox {
 /// Which server a command asks, and with which key.
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
-    /// The server to ask
+    /// The server to ask: http://, https://, or unix:PATH for a Unix socket
     #[arg(
         long,
         value_name = "URL",
@@ -371,6 +371,13 @@ pub(crate) enum Key {
         /// The key's id, lp_ and 12 digits: the first part of the key
         id: String,
     },
+    /// Print all keys as JSON lines, for `key import` on another node. They hold hashes, and no key
+    Export,
+    /// Take over the keys that another node has printed. A key that was revoked on either is revoked
+    Import {
+        /// The file they are in, or - for standard input
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -447,6 +454,18 @@ pub(crate) struct AppSecret {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// The proxy that WeChat is reached through for an account.
+#[derive(Debug, Args)]
+pub(crate) struct OwnProxy {
+    /// Reach WeChat through this proxy, such as http://user@proxy.example.com:3128, without its password
+    #[arg(long = "proxy", value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// The file that holds the proxy's password [default: a hidden prompt, if the URL names a user]
+    #[arg(long = "proxy-password-file", value_name = "FILE", requires = "url")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
 /// The server that changes an account, where it is not this machine's store.
 #[derive(Debug, Args)]
 pub(crate) struct Elsewhere {
@@ -473,6 +492,7 @@ impl Account {
             Self::Add { elsewhere, .. }
             | Self::SetSecret { elsewhere, .. }
             | Self::SetPush { elsewhere, .. }
+            | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
         }
@@ -494,6 +514,8 @@ pub(crate) enum Account {
         #[command(flatten)]
         secret: AppSecret,
         #[command(flatten)]
+        proxy: OwnProxy,
+        #[command(flatten)]
         elsewhere: Elsewhere,
     },
     /// Give an account in the store another AppSecret
@@ -511,6 +533,19 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         push: WantedPush,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// Have WeChat reached through a proxy for an account in the store, or as for all others again
+    SetProxy {
+        /// The appid
+        account: AccountId,
+        /// The proxy, such as http://user@proxy.example.com:3128, without its password; or none
+        #[arg(value_name = "URL|none")]
+        url: String,
+        /// The file that holds the proxy's password [default: a hidden prompt, or standard input, if the URL names a user]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
         #[command(flatten)]
         elsewhere: Elsewhere,
     },
@@ -597,18 +632,60 @@ pub(crate) enum Pushes {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
-    /// Seal secrets and tokens with a new master key. Stop the server first
+    /// Give the store another master key. With SQLite, stop the server first; nodes on a Redis go on
     Rekey {
         /// A file that holds the new key, 64 hexadecimal digits [default: a random key, put into the present key file]
         #[arg(long, value_name = "FILE")]
         new_key_file: Option<PathBuf>,
     },
+    /// Copy all of one store into another: accounts, keys, tokens, counts and events. Stop the servers that use them first
+    Copy(StoreCopy),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreCopy {
+    /// The store to copy: sqlite:PATH or redis://HOST:PORT
+    #[arg(long, value_name = "URL", value_parser = config::StoreUrl::parse)]
+    pub(crate) from: config::StoreUrl,
+
+    /// The store to copy into, likewise
+    #[arg(long, value_name = "URL", value_parser = config::StoreUrl::parse)]
+    pub(crate) to: config::StoreUrl,
+
+    /// A file that holds the master key of the source [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_key_file: Option<PathBuf>,
+
+    /// A file that holds the master key of the target [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_key_file: Option<PathBuf>,
+
+    /// A file that holds the password of the source [default: the environment variable LINGPAI_STORE_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_password_file: Option<PathBuf>,
+
+    /// A file that holds the password of the target, likewise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_password_file: Option<PathBuf>,
+
+    /// Copy into a store that holds other data. Of two that differ the later one stays
+    #[arg(long)]
+    pub(crate) merge: bool,
+
+    /// Copy although servers use one of the stores. What they change meanwhile may be missing: stop them and run it again
+    #[arg(long)]
+    pub(crate) while_running: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Read it and show all that is wrong with it. Starts nothing
     Check,
+    /// Explain a setting, those of a table, or all: what it does and what holds without it
+    Explain {
+        /// The setting or table, such as drain, gateway or account.lead [default: all]
+        key: Option<String>,
+    },
 }
 
 #[cfg(test)]

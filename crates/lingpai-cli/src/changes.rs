@@ -1,55 +1,135 @@
 //! Changes of accounts that clients ask for over HTTP: into the store, and in force before they are answered.
 
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
-use lingpai_core::{Account, AccountId, Class, Failure, Kind, Verdict};
-use lingpai_server::change::{Change, Changed, Changes, Unchanged};
+use lingpai_core::{Account, AccountId, Class, Failure, Kind, Secret, Verdict};
+use lingpai_server::Bilingual;
+use lingpai_server::change::{Change, Changed, Changes, Reply, Unchanged};
+use lingpai_wechat::catalogue::Language;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::keeping::{Keeping, renewed};
+use crate::language::within;
 
 /// How long WeChat may take to say whether a secret is right.
 const TRIAL: Duration = Duration::from_secs(4);
 
-/// Makes every change, for a program whose configuration names no accounts. Until the future is dropped.
-pub(crate) async fn make_all(mut changes: Changes, keeping: &mut Keeping) -> Infallible {
-    while let Some((change, reply)) = changes.next().await {
-        reply.send(make(change, keeping, None).await);
-    }
-    std::future::pending().await
+/// Changes on their way: WeChat is asked about the new secrets of several accounts side by side; those of one account are
+/// made in their order.
+pub(crate) struct Making {
+    asked: Changes,
+    /// What waits for the trial of its account.
+    waiting: VecDeque<(Change, Reply)>,
+    trials: JoinSet<Ready>,
+    /// The accounts of those trials.
+    tried: HashSet<AccountId>,
 }
 
-/// Makes one change, if the configuration does not say otherwise.
-pub(crate) async fn make(
+/// A change that can be made at once.
+pub(crate) struct Ready {
     change: Change,
+    reply: Reply,
+    /// What WeChat says of its new secret, if it has one.
+    trial: Option<Result<Option<Failure>, Unchanged>>,
+}
+
+impl Making {
+    pub(crate) fn new(asked: Changes) -> Self {
+        let (waiting, trials, tried) = Default::default();
+        Self { asked, waiting, trials, tried }
+    }
+
+    /// Makes every change, for a program whose configuration names no accounts. Until the future is dropped.
+    pub(crate) async fn make_all(mut self, keeping: &mut Keeping) -> Infallible {
+        loop {
+            self.next(keeping, None).await.make(keeping, None).await;
+        }
+    }
+
+    /// The next change that can be made. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self, keeping: &Keeping, config: Option<&Config>) -> Ready {
+        loop {
+            let is_free = |(change, _): &(Change, Reply)| !self.tried.contains(change.account());
+            let free = self.waiting.iter().position(is_free);
+            let (change, reply) = match free.and_then(|at| self.waiting.remove(at)) {
+                Some(asked) => asked,
+                None => tokio::select! {
+                    Some(Ok(ready)) = self.trials.join_next() => {
+                        self.tried.remove(ready.change.account());
+                        return ready;
+                    }
+                    Some(asked) = self.asked.next() => {
+                        self.waiting.push_back(asked);
+                        continue;
+                    }
+                    else => std::future::pending().await,
+                },
+            };
+            let account = change.account().clone();
+            match &change {
+                Change::ReplaceSecret(_, secret) if configured(&account, config).is_ok() => {
+                    let trial = trial(keeping, account.clone(), secret.clone());
+                    self.tried.insert(account);
+                    self.trials.spawn(async move {
+                        let trial = Some(trial.await);
+                        Ready { change, reply, trial }
+                    });
+                }
+                _ => return Ready { change, reply, trial: None },
+            }
+        }
+    }
+}
+
+impl Ready {
+    /// Makes it, if the configuration does not say otherwise, and tells whoever asked for it.
+    pub(crate) async fn make(self, keeping: &mut Keeping, config: Option<&Config>) {
+        let Self { change, reply, trial } = self;
+        let outcome = match trial.transpose() {
+            Ok(untried) => make(change, untried.flatten(), keeping, config).await,
+            Err(unchanged) => Err(unchanged),
+        };
+        reply.send(outcome);
+    }
+}
+
+async fn make(
+    change: Change,
+    untried: Option<Failure>,
     keeping: &mut Keeping,
     config: Option<&Config>,
 ) -> Result<Changed, Unchanged> {
     let id = change.account().clone();
-    if let Some(config) = config
-        && let Some(file) = config.file_that_names(&id)
-    {
-        return Err(Unchanged::Configured(file.display().to_string()));
-    }
+    configured(&id, config)?;
     if let Change::Remove(_) = change {
         // Without a look at it: one that cannot be read can be removed all the same.
         return remove(keeping, &id).await;
     }
+    let is_about_secret = matches!(change, Change::ReplaceSecret(..));
     let stored = keeping.store.directory().account(&id).await?;
-    let has_new_secret = matches!(change, Change::ReplaceSecret(..));
     let Some(account) = change.apply(stored.clone())? else { return remove(keeping, &id).await };
-    let untried = if has_new_secret {
-        try_secret(keeping, &account).await?
-    } else {
-        config.map_or(Ok(()), |config| check(&account, config))?;
-        None
-    };
+    if let Some(config) = config
+        && !is_about_secret
+    {
+        check(&account, config)?;
+    }
     let account = renewed(stored.as_ref(), account, keeping.clock().now().wall);
     keeping.put(&account).await?;
     Ok(Changed { account: Some(account), untried })
+}
+
+/// What the configuration says of an account wins over the store.
+fn configured(id: &AccountId, config: Option<&Config>) -> Result<(), Unchanged> {
+    match config.and_then(|config| config.file_that_names(id)) {
+        Some(file) => Err(Unchanged::Configured(file.display().to_string())),
+        None => Ok(()),
+    }
 }
 
 async fn remove(keeping: &mut Keeping, id: &AccountId) -> Result<Changed, Unchanged> {
@@ -60,35 +140,52 @@ async fn remove(keeping: &mut Keeping, id: &AccountId) -> Result<Changed, Unchan
 /// What the configuration demands of accounts beyond what any account must fulfil.
 fn check(account: &Account, config: &Config) -> Result<(), Unchanged> {
     let (fetch, call) = (account.policy.fetch_deadline, config.upstream.deadlines.call);
+    if let Some(proxy) = &account.proxy {
+        let why = |language| within(language, || forbidden(proxy, &config.upstream));
+        if let (Some(english), Some(chinese)) = (why(Language::English), why(Language::Chinese)) {
+            return Err(Unchanged::Wrong(Bilingual::made(english, chinese)));
+        }
+    }
     if fetch > call {
         return Ok(());
     }
-    Err(Unchanged::Wrong(format!(
-        "`fetch_deadline` ({}) must be longer than the `call-deadline` of the configuration ({})",
-        show_duration(fetch),
-        show_duration(call)
+    let (fetch, call) = (show_duration(fetch), show_duration(call));
+    Err(Unchanged::Wrong(Bilingual::made(
+        format!(
+            "`fetch_deadline` ({fetch}) must be longer than the `call-deadline` of the configuration ({call})"
+        ),
+        format!("`fetch_deadline`（{fetch}）必须大于配置中的 `call-deadline`（{call}）"),
     )))
 }
 
-/// Asks WeChat whether the account's secret is right. One that is wrong is refused; why it could not be found out is
+/// Asks WeChat whether a secret is that of an account. One that is wrong is refused; why it could not be found out is
 /// answered.
-async fn try_secret(keeping: &Keeping, account: &Account) -> Result<Option<Failure>, Unchanged> {
-    let (day, trial) = (keeping.clock().now().day(), Entry::Trial(Kind::ACCESS_TOKEN));
-    keeping.store.store().count(&account.id, day, trial, 1).await?;
-    match timeout(TRIAL, keeping.wechat.try_secret(account)).await {
-        Ok(Verdict::Accepted) => Ok(None),
-        Ok(Verdict::Refused(failure)) => Err(Unchanged::SecretRefused(failure)),
-        Ok(Verdict::Inconclusive(failure)) => Ok(Some(failure)),
-        Err(_) => {
-            let what = format!("no answer within {}", show_duration(TRIAL));
-            Ok(Some(Failure::new(Class::Transient, what)))
+fn trial(
+    keeping: &Keeping,
+    id: AccountId,
+    secret: Secret,
+) -> impl Future<Output = Result<Option<Failure>, Unchanged>> + Send + use<> {
+    let (directory, store) = (keeping.store.directory(), keeping.store.store());
+    let (wechat, day) = (keeping.wechat.clone(), keeping.clock().now().day());
+    async move {
+        let stored = directory.account(&id).await?.ok_or(Unchanged::Unknown)?;
+        let account = Account { secret, ..stored };
+        store.count(&id, day, Entry::Trial(Kind::ACCESS_TOKEN), 1).await?;
+        match timeout(TRIAL, wechat.try_secret(&account)).await {
+            Ok(Verdict::Accepted) => Ok(None),
+            Ok(Verdict::Refused(failure)) => Err(Unchanged::SecretRefused(failure)),
+            Ok(Verdict::Inconclusive(failure)) => Ok(Some(failure)),
+            Err(_) => {
+                let what = format!("no answer within {}", show_duration(TRIAL));
+                Ok(Some(Failure::new(Class::Transient, what)))
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lingpai_core::{CredentialId, Secret, Timestamp};
+    use lingpai_core::{CredentialId, Timestamp};
     use lingpai_wechat::wire;
 
     use super::*;
@@ -109,6 +206,19 @@ mod tests {
 
     fn creation() -> Change {
         Change::Create(Box::new(Account::new(id(), Secret::from("a"), Timestamp::default())))
+    }
+
+    /// Makes one change as it is made when nothing else is asked for.
+    async fn make(
+        change: Change,
+        keeping: &mut Keeping,
+        config: Option<&Config>,
+    ) -> Result<Changed, Unchanged> {
+        let trial = match &change {
+            Change::ReplaceSecret(id, secret) => trial(keeping, id.clone(), secret.clone()).await?,
+            _ => None,
+        };
+        super::make(change, trial, keeping, config).await
     }
 
     #[tokio::test]
@@ -148,6 +258,7 @@ mod tests {
         let Err(Unchanged::Wrong(what)) = make(change, &mut keeping, Some(&config)).await else {
             panic!("it was taken")
         };
+        let what = what.text(Language::English);
         assert!(what.contains("`call-deadline`"), "{what}");
     }
 }

@@ -1,22 +1,17 @@
 //! A client of the server's native API, for `lingpai token` and the demo; and the way to a server for whoever speaks to it
 //! in another way.
 
-use std::sync::Arc;
+mod way;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Body;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use lingpai_core::{AccountId, Secret};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use serde_json::Value;
 
+pub(crate) use self::way::Way;
 use crate::args::Asked;
 use crate::config::Environment;
 use crate::error::{Deed, Error};
@@ -28,13 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// More than any answer of ours has: a page of accounts that are all in trouble is the longest.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// What sends requests with bodies of this type.
-pub(crate) type Http<B> = legacy::Client<HttpsConnector<HttpConnector>, B>;
-
 /// One server, and the key to it.
 pub(crate) struct Client {
-    http: Http<Full<Bytes>>,
-    server: String,
+    way: Way<Full<Bytes>>,
     key: Secret,
 }
 
@@ -47,8 +38,7 @@ impl Client {
 
     /// A client of the server at `url`. No connection is made yet.
     pub(crate) fn new(url: &str, key: Secret) -> Result<Self, Error> {
-        let (server, http) = connect(url)?;
-        Ok(Self { http, server, key })
+        Ok(Self { way: Way::to(url)?, key })
     }
 
     /// The current token of an account, as the server answers it.
@@ -83,11 +73,13 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        let server = &self.server;
+        let server = self.way.server();
         let request = Request::builder()
             .method(method)
-            .uri(format!("{server}{path}"))
+            .uri(self.way.url(path))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            // A refusal is shown as the server words it.
+            .header(header::ACCEPT_LANGUAGE, either("en", "zh-CN"))
             .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|_| {
                 Error::said(either(
@@ -102,7 +94,7 @@ impl Client {
             ))
         })?;
         let (status, body) =
-            answer.map_err(|source| Error::Unreachable { server: server.clone(), source })?;
+            answer.map_err(|source| Error::Unreachable { server: server.to_owned(), source })?;
         match serde_json::from_slice::<Value>(&body) {
             Ok(answer) if status.is_success() && answer.is_object() => Ok(answer),
             Err(_) if status == StatusCode::NO_CONTENT => Ok(Value::Null),
@@ -114,7 +106,7 @@ impl Client {
     }
 
     fn is_another(&self) -> Error {
-        let server = &self.server;
+        let server = self.way.server();
         Error::said(say!(
             "{server} does not answer as Lingpai does: it is another server. Check the URL",
             "{server} 的应答不像 Lingpai：它是别的服务。请检查 URL"
@@ -125,36 +117,10 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-        let answer = self.http.request(request).await?;
+        let answer = self.way.send(request).await?;
         let status = answer.status();
         Ok((status, Limited::new(answer.into_body(), MOST).collect().await?.to_bytes()))
     }
-}
-
-/// The URL of a server without the slash at its end, and what sends requests there. No connection is made yet.
-pub(crate) fn connect<B>(url: &str) -> Result<(String, Http<B>), Error>
-where
-    B: Body + Send,
-    B::Data: Send,
-{
-    let server = url.trim_end_matches('/').to_owned();
-    let parsed: Option<Uri> = server.parse().ok();
-    let is_encrypted = match parsed.as_ref().and_then(Uri::scheme_str) {
-        Some("http") => false,
-        Some("https") => true,
-        _ => {
-            return Err(Error::said(say!(
-                "`{url}` is not the URL of a server: write it like http://127.0.0.1:8700",
-                "`{url}` 不是服务的 URL：请写成 http://127.0.0.1:8700 的样子"
-            )));
-        }
-    };
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls(is_encrypted)?)
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok((server, legacy::Client::builder(TokioExecutor::new()).build(connector)))
 }
 
 /// The API key in the file that a command names, or else in `LINGPAI_KEY`.
@@ -176,21 +142,6 @@ pub(crate) fn key(asked: &Asked, environment: Environment<'_>) -> Result<Secret,
         })?,
     };
     Ok(Secret::from(text.trim()))
-}
-
-/// The certificates of this machine; none where nothing is encrypted, since a machine may have none.
-fn tls(is_encrypted: bool) -> Result<ClientConfig, Error> {
-    let untrusting = |source| Error::Trust { source };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(untrusting)?;
-    let builder = if is_encrypted {
-        builder.with_platform_verifier().map_err(untrusting)?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
-    };
-    Ok(builder.with_no_client_auth())
 }
 
 /// The server's own words.

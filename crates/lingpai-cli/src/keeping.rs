@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Outbox, Registry, Store,
-    StoreError, SystemClock, Timestamp,
+    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Outbox, Policy, Registry,
+    Store, StoreError, SystemClock, Timestamp,
 };
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
@@ -132,6 +132,8 @@ pub(crate) struct Keeping {
     pub(crate) wechat: WeChat,
     /// WeChat is to be reached in another way than the issuers know.
     reaches_anew: bool,
+    /// Whether this node may force WeChat to replace a token.
+    forces: bool,
     /// What the accounts were like when they were last read from the store.
     revision: Option<i64>,
     /// The accounts kept by [`Keeping::sync`], and when each was changed.
@@ -146,8 +148,8 @@ impl Keeping {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
         let registry = Arc::new(registry);
-        let (reaches_anew, revision, kept) = (false, None, HashMap::new());
-        Ok(Self { store, registry, clock, wechat, reaches_anew, revision, kept })
+        let (reaches_anew, forces, revision, kept) = (false, true, None, HashMap::new());
+        Ok(Self { store, registry, clock, wechat, reaches_anew, forces, revision, kept })
     }
 
     /// The clock that everything here runs on.
@@ -223,6 +225,12 @@ impl Keeping {
         Ok(())
     }
 
+    /// Whether this node may force WeChat to replace a token, from the next [`Keeping::sync`] on.
+    pub(crate) fn force(&mut self, forces: bool) {
+        self.reaches_anew |= forces != self.forces;
+        self.forces = forces;
+    }
+
     /// Puts an account into the store, and keeps it so from now on.
     pub(crate) async fn put(&mut self, account: &Account) -> Result<(), StoreError> {
         self.store.directory().put_account(account).await?;
@@ -247,7 +255,7 @@ impl Keeping {
     /// Keeps an account's access_token from now on.
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
         let credential = CredentialId::access_token(account.id.clone());
-        let policy = Arc::new(account.policy.clone());
+        let policy = Arc::new(Policy { forced: self.forces, ..account.policy.clone() });
         self.registry.manage(credential, self.wechat.issuer(account), policy)
     }
 

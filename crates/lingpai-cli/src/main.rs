@@ -24,8 +24,8 @@ use std::process::ExitCode;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, pushes, rotate, sandbox, serve, shell, status, store,
-    ticket, token,
+    account, call, check, explain, init, key, pushes, rotate, sandbox, serve, settings, shell,
+    status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -103,9 +103,15 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(store::rekey(new_key_file, config))
         }
+        Command::Store(args::Store::Copy(options)) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(store::copy::run(options, config))
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
         Command::Config(args::Config::Check) => block_on(check::run(load()?)),
+        Command::Config(args::Config::Explain { key }) => settings::explain(key.as_deref()),
     }
 }
 

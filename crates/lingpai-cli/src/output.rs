@@ -29,6 +29,21 @@ pub(crate) fn tell(text: &str) {
     }
 }
 
+/// How wide a bar is.
+const BAR: usize = 24;
+
+/// A bar that is full to this share.
+pub(crate) fn bar(share: f64) -> String {
+    let full = (share.clamp(0.0, 1.0) * BAR as f64) as usize;
+    format!("[{}{}]", "=".repeat(full), " ".repeat(BAR - full))
+}
+
+/// Replaces the last line of standard error, which is a terminal. If that is closed, nobody is there to see it.
+pub(crate) fn draw(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(format!("\r\x1b[2K{line}").as_bytes()).and_then(|()| err.flush());
+}
+
 /// Lays rows out in columns as wide as they need to be. The first row is the heading.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];

@@ -16,7 +16,7 @@ use lingpai_wechat::catalogue::Language;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use crate::changes;
+use crate::changes::Making;
 use crate::config::{self, Config, Files, Source};
 use crate::error::Error;
 use crate::keeping::{Keeping, OpenStore, some_of};
@@ -47,7 +47,7 @@ pub(crate) struct Follower<'a> {
     /// What is shown on the encrypted listeners, if there are any.
     tls: Option<Tls>,
     /// What clients ask for over HTTP.
-    changes: Changes,
+    changes: Making,
     /// The configuration in force is not in the store yet.
     merges: bool,
     /// The store could not be read or written the last time.
@@ -64,7 +64,8 @@ impl<'a> Follower<'a> {
         tls: Option<Tls>,
         changes: Changes,
     ) -> Self {
-        Self { in_force, keeping, gateway, hangups, tls, changes, merges: false, failing: false }
+        let (changes, merges, failing) = (Making::new(changes), false, false);
+        Self { in_force, keeping, gateway, hangups, tls, changes, merges, failing }
     }
 
     /// Follows until the future is dropped.
@@ -73,9 +74,8 @@ impl<'a> Follower<'a> {
         periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some((change, reply)) = self.changes.next() => {
-                    let config = Some(&self.in_force.config);
-                    reply.send(changes::make(change, self.keeping, config).await);
+                ready = self.changes.next(self.keeping, Some(&self.in_force.config)) => {
+                    ready.make(self.keeping, Some(&self.in_force.config)).await;
                     continue;
                 }
                 () = self.hangups.next() => self.read_again().await,
@@ -138,6 +138,7 @@ impl<'a> Follower<'a> {
             self.keeping.reach(config.upstream.clone())?;
             self.gateway.reach(&config.upstream)?;
         }
+        self.keeping.force(config.forced_refresh);
         let gateway = before.gateway.clone();
         let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
         if config.log.level != before.log.level {

@@ -13,6 +13,7 @@ use crate::keeper::Keeper;
 use crate::policy::STORE_DEADLINE;
 use crate::rotation::{Fact, Reason, Saved, Step};
 use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError, Usage};
+use crate::time::Instant;
 use crate::token::{Fingerprint, Token};
 
 /// Shorter lives are a mistake of the issuer, and would be renewed without end.
@@ -56,6 +57,7 @@ impl Flight {
             Step::Rest | Step::Wait(_) => {}
         }
         self.landed = true;
+        self.keeper.shared.peers.hold(&self.keeper.credential, false);
         drop(permit);
     }
 
@@ -69,14 +71,21 @@ impl Flight {
     }
 
     async fn rotate(&self, reason: Reason, way: Way, alone: bool) {
+        let clock = &self.keeper.shared.clock;
+        let begun = clock.now().instant;
         let lease = if alone {
             None
         } else {
             let Some((lease, usage)) = self.claim(way).await else { return };
+            if clock.now().instant.since(begun) > STORE_DEADLINE {
+                // This process stood still meanwhile: others do not count with a fetch that begins so late.
+                return self.give_back(&lease).await;
+            }
             self.keeper.apply_aside(Fact::Granted(usage));
             Some(lease)
         };
         let fence = lease.as_ref().map(|lease| lease.fence);
+        let right = lease.as_ref().map(|lease| (lease, begun));
         let (issuer, deadline) = self
             .keeper
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
@@ -85,11 +94,11 @@ impl Flight {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
-                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
             Ok(Ok(issued)) => issued,
             Ok(Err(failure)) => {
-                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
             Err(_) => {
                 let failure = Failure::new(
@@ -97,7 +106,7 @@ impl Flight {
                     format!("no answer from upstream within {} s", deadline.as_secs()),
                 );
                 let failure = failure.perhaps_reached();
-                return self.fail(failure, way, reason, lease.as_ref(), &issuer).await;
+                return self.fail(failure, way, reason, right, &issuer).await;
             }
         };
         let fingerprint = Fingerprint::of(issued.value.expose());
@@ -142,7 +151,10 @@ impl Flight {
             lease: rotation.policy().lease(),
         });
         match self.store(shared.store.begin(claim)).await {
-            Ok(Begun::Granted { lease, usage }) => return Some((lease, usage)),
+            Ok(Begun::Granted { lease, usage }) => {
+                shared.peers.hold(&self.keeper.credential, true);
+                return Some((lease, usage));
+            }
             Ok(Begun::Newer(record)) => self.keeper.adopt(*record, Fact::Newer),
             Ok(Begun::Held { until, .. }) => {
                 self.keeper.apply(Fact::Held(now.instant_at(until)));
@@ -153,25 +165,47 @@ impl Flight {
         None
     }
 
+    /// Gives back a right that was not used; the machine asks for it anew if it still wants to.
+    async fn give_back(&self, lease: &Lease) {
+        let what = "the right to fetch was granted too long ago to be used";
+        let mut unused = Failure::new(Class::Transient, what);
+        if self.keeper.with(|rotation, _| rotation.leaves_open(&unused)) {
+            unused = unused.perhaps_reached();
+        }
+        if let Err(error) = self.store(self.keeper.shared.store.abandon(lease, &unused)).await {
+            tracing::warn!(error = %describe(&error), "a right to fetch could not be given back");
+        }
+        self.keeper.apply(Fact::Held(self.keeper.shared.clock.now().instant));
+    }
+
     async fn fail(
         &self,
         failure: Failure,
         way: Way,
         reason: Reason,
-        lease: Option<&Lease>,
+        right: Option<(&Lease, Instant)>,
         issuer: &Arc<dyn Issuer>,
     ) {
         let mut told = failure.clone();
         if self.keeper.with(|rotation, _| rotation.leaves_open(&failure)) {
             told.reached = Reached::Perhaps;
         }
-        if let Some(lease) = lease
+        if let Some((lease, _)) = right
             && let Err(error) = self.store(self.keeper.shared.store.abandon(lease, &told)).await
         {
             // The lease runs out by itself, and the intent leads to one more fetch.
             tracing::warn!(error = %describe(&error), "a failed fetch could not be recorded");
         }
-        let fence: Option<Fence> = lease.map(|lease| lease.fence);
+        if let Some((_, begun)) = right
+            && failure.reached == Reached::Perhaps
+            && self.keeper.shared.clock.now().instant.since(begun) > self.lease()
+            && let Ok(Some(record)) =
+                self.store(self.keeper.shared.store.read(&self.keeper.credential)).await
+        {
+            // This process stood still meanwhile: another node may have fetched before the request was sent.
+            return self.keeper.adopt(record, Fact::Fenced);
+        }
+        let fence: Option<Fence> = right.map(|(lease, _)| lease.fence);
         let failed = Fact::Failed { failure, way, reason, fence };
         // If the account was changed meanwhile, what failed with the old secret says nothing about the new one.
         let changed = self.keeper.with(|rotation, now| {
@@ -184,6 +218,10 @@ impl Flight {
                 self.keeper.apply(Fact::Reconfigured(profile, policy));
             }
         }
+    }
+
+    fn lease(&self) -> Duration {
+        self.keeper.with(|rotation, _| rotation.policy().lease())
     }
 
     async fn try_token(&self, fingerprint: Fingerprint) {
@@ -251,6 +289,7 @@ impl Drop for Flight {
         if self.landed {
             return;
         }
+        self.keeper.shared.peers.hold(&self.keeper.credential, false);
         let failure = Failure::new(Class::Transient, "the fetch was broken off inside Lingpai");
         self.keeper.apply(match self.step {
             Step::Rotate { reason, way, .. } => {

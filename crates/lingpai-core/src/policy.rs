@@ -31,6 +31,10 @@ pub struct Policy {
     /// Whether a minting credential may be fetched while the store cannot be reached, so that no lease guards it.
     /// Default false.
     pub alone: bool,
+    /// Whether this node may force upstream to replace a token that it repeats and refuses. Default true. A matter of the
+    /// node and not of the account, so it is not stored: of nodes that share no store one is to do it.
+    #[serde(skip)]
+    pub forced: bool,
     /// How long one fetch may take. Default 8 s; the lease lasts seven seconds longer.
     pub fetch_deadline: Duration,
 }
@@ -84,6 +88,7 @@ impl Default for Policy {
             daily_budget: None,
             fallback: true,
             alone: false,
+            forced: true,
             fetch_deadline: Duration::from_secs(8),
         }
     }

@@ -25,6 +25,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// let proxy: Proxy = "socks5h://lingpai:hunter2@proxy.example.com".parse()?;
 /// assert_eq!(proxy.protocol(), Protocol::Socks5);
 /// assert_eq!(proxy.to_string(), "socks5://lingpai@proxy.example.com:1080");
+/// assert_eq!(proxy.to_public_url(), "socks5://proxy.example.com:1080");
 /// # Ok::<(), lingpai_core::proxy::InvalidProxy>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -79,6 +80,11 @@ impl Proxy {
     pub fn with_password(self, password: Secret) -> Option<Self> {
         let user = self.login?.user;
         Some(Self { login: Some(Login { user, password }), ..self })
+    }
+
+    /// The URL without user and password, for those who need not know who we are to it.
+    pub fn to_public_url(&self) -> String {
+        format!("{}://{}", self.protocol.scheme(), self.authority())
     }
 
     /// The URL with the password in it, which [`FromStr`] reads.

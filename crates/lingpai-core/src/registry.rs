@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,17 +10,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::delays::{Delays, Propagation};
 use crate::event::{Event, What};
 use crate::follow;
 use crate::id::{CredentialId, Kind, NodeId};
 use crate::issuer::{DEPTH, Issuer, Profile};
 use crate::keeper::Keeper;
 use crate::parent::{Kept, Parent};
-use crate::policy::Policy;
+use crate::peers::{self, Node, Peers};
+use crate::policy::{Policy, STORE_DEADLINE};
 use crate::recorder::{Events, Recorder};
 use crate::scheduler::Scheduler;
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, StoreErrorKind};
 use crate::tasks::Tasks;
+use crate::time::Timestamp;
 
 pub use crate::recorder::EventStream;
 
@@ -38,6 +42,7 @@ pub struct Registry {
     loaded: Mutex<HashMap<CredentialId, Record>>,
     scheduler: JoinHandle<()>,
     follower: JoinHandle<()>,
+    meeting: JoinHandle<()>,
     recorder: Recorder,
 }
 
@@ -53,11 +58,26 @@ pub(crate) struct Shared {
     flights: [Arc<Semaphore>; DEPTH + 1],
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
+    pub(crate) peers: Peers,
+    pub(crate) delays: Delays,
+    /// When the store last forgot something, in milliseconds since 1970; 0 if it never has.
+    forgot: AtomicI64,
     profiles: Mutex<HashSet<Arc<Profile>>>,
     policies: Mutex<HashSet<Arc<Policy>>>,
 }
 
 impl Shared {
+    /// Takes in that the store has lost something at this time.
+    pub(crate) fn forgot_at(&self, at: Timestamp) {
+        self.forgot.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When it last did, if ever.
+    pub(crate) fn forgotten(&self) -> Option<Timestamp> {
+        let at = self.forgot.load(Ordering::Relaxed);
+        (at > 0).then(|| Timestamp::from_millis(at))
+    }
+
     /// The places for fetches of this depth.
     pub(crate) fn flights(&self, depth: usize) -> &Arc<Semaphore> {
         &self.flights[depth.min(DEPTH)]
@@ -87,14 +107,18 @@ impl Registry {
         let records = store.load().await?;
         let loaded = records.into_iter().map(|record| (record.credential.clone(), record));
         let (events, recorder) = Recorder::start(Arc::clone(&store));
+        let peers = Peers::new(node.clone(), clock.now().wall);
         let shared = Arc::new(Shared {
             store,
             clock,
             node,
+            peers,
+            delays: Delays::default(),
             scheduler: Scheduler::default(),
             flights: std::array::from_fn(|_| Arc::new(Semaphore::new(FLIGHTS))),
             tasks: Tasks::default(),
             events,
+            forgot: AtomicI64::new(0),
             profiles: Mutex::default(),
             policies: Mutex::default(),
         });
@@ -104,8 +128,18 @@ impl Registry {
         });
         let keepers = Arc::new(Keepers::new());
         let follower = tokio::spawn(follow::run(Arc::clone(&shared), Arc::clone(&keepers)));
+        // Before anything is kept, so that nodes that start together share the work from the beginning.
+        let meets = shared.peers.meet(&shared, 0).await;
+        let meeting = tokio::spawn({
+            let (shared, keepers) = (Arc::clone(&shared), Arc::clone(&keepers));
+            async move {
+                if meets {
+                    peers::run(shared, keepers).await;
+                }
+            }
+        });
         let loaded = Mutex::new(loaded.collect());
-        Ok(Self { shared, keepers, loaded, scheduler, follower, recorder })
+        Ok(Self { shared, keepers, loaded, scheduler, follower, meeting, recorder })
     }
 
     /// The keeper of a credential, if it is kept here.
@@ -193,7 +227,7 @@ impl Registry {
             return keeper;
         }
         let record = take(loaded, &credential);
-        let seed = seed_of(&credential, &self.shared.node);
+        let seed = seed_of(&credential);
         let shared = Arc::clone(&self.shared);
         let name = credential.clone();
         let keeper = Keeper::new(name, shared, issuer, policy, seed, record, is_dependent);
@@ -254,6 +288,27 @@ impl Registry {
         &self.shared.node
     }
 
+    /// Tells the nodes that share the store what this one is called, where it listens and what it runs.
+    pub fn introduce(&self, name: &str, address: &str, version: &str) {
+        self.shared.peers.introduce(name, address, version);
+    }
+
+    /// The nodes that share the store, as they were last seen, this one among them. Empty if the store cannot tell.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.shared.peers.nodes()
+    }
+
+    /// Why a store that nodes share could not be written to the last time that it was tried, every two seconds; none if it
+    /// could.
+    pub fn store_trouble(&self) -> Option<StoreErrorKind> {
+        self.shared.peers.store_trouble()
+    }
+
+    /// How long it took until rotations by other nodes were in memory here.
+    pub fn propagation(&self) -> Propagation {
+        self.shared.delays.so_far()
+    }
+
     /// How long a rotation that begins now can take: what [`Registry::close`] has to wait for if none is to be lost.
     pub fn longest_rotation(&self) -> Duration {
         let policies = self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,6 +320,7 @@ impl Registry {
     pub async fn close(&self, deadline: Duration) {
         self.scheduler.abort();
         self.follower.abort();
+        self.meeting.abort();
         for keeper in self.keepers() {
             keeper.retire();
         }
@@ -274,6 +330,9 @@ impl Registry {
             );
         }
         self.recorder.finish(deadline).await;
+        // If it cannot be told, the others find out by themselves.
+        let leaving = self.shared.store.leave(&self.shared.node);
+        let _ = tokio::time::timeout(STORE_DEADLINE.min(deadline), leaving).await;
     }
 }
 
@@ -281,6 +340,7 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.scheduler.abort();
         self.follower.abort();
+        self.meeting.abort();
     }
 }
 
@@ -314,9 +374,9 @@ fn one_copy<T: Eq + Hash>(known: &Mutex<HashSet<Arc<T>>>, value: Arc<T>) -> Arc<
     value
 }
 
-/// Jitter differs between credentials and between nodes, and is the same each time for the same two.
-fn seed_of(credential: &CredentialId, node: &NodeId) -> u64 {
-    let hash = blake3::hash(format!("{credential}@{node}").as_bytes());
+/// Jitter differs between credentials, and is the same on all nodes: whose turn it is then decides between those.
+fn seed_of(credential: &CredentialId) -> u64 {
+    let hash = blake3::hash(credential.to_string().as_bytes());
     let mut seed = [0; 8];
     seed.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(seed)

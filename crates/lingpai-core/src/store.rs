@@ -60,7 +60,24 @@ pub trait Store: Send + Sync + 'static {
     /// With [`Reached::Perhaps`](crate::failure::Reached::Perhaps) the intent stays: only another fetch can settle it.
     async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError>;
 
-    /// Adds to the ledger of a day.
+    /// Waits until the token of this generation is as safe as accounts and keys are, for a token that upstream gives once
+    /// only. A commit alone need not wait for that: a token that is lost is fetched again.
+    ///
+    /// Where whatever is acknowledged is safe, which is the default, there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unconfirmed`] if it is stored, and too few copies have said so in time;
+    /// [`StoreErrorKind::Unavailable`] if the store no longer has it.
+    async fn confirm(
+        &self,
+        credential: &CredentialId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        let _ = (credential, generation);
+        Ok(())
+    }
+
+    /// Adds to the ledger of a day. A client has one too, under the id of its key.
     async fn count(
         &self,
         account: &AccountId,
@@ -89,15 +106,59 @@ pub trait Store: Send + Sync + 'static {
     async fn changed(&self) -> Change {
         std::future::pending().await
     }
+
+    /// Makes a node known to those that share the store, at this wall time of its own, and answers with all that were seen
+    /// lately, itself among them. None, which is the default, if nodes cannot be told of here.
+    async fn meet(&self, own: &Presence, at: Timestamp) -> Result<Option<Vec<Peer>>, StoreError> {
+        let _ = (own, at);
+        Ok(None)
+    }
+
+    /// Takes a node off those that were seen, since it is ending.
+    async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
+        let _ = node;
+        Ok(())
+    }
+}
+
+/// What a node says of itself to those that share the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Its name among nodes.
+    pub node: NodeId,
+    /// The name of its machine.
+    pub name: String,
+    /// Where it listens.
+    pub address: String,
+    /// The version that it runs.
+    pub version: String,
+    /// When it started.
+    pub since: Timestamp,
+    /// How many credentials it keeps.
+    pub credentials: u64,
+    /// The leases that it holds, or some of them.
+    pub leases: Vec<CredentialId>,
+}
+
+/// A node that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// What it said of itself.
+    pub presence: Presence,
+    /// How long ago.
+    pub ago: Duration,
 }
 
 /// What another process may have changed in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// This credential.
-    Credential(CredentialId),
+    /// This credential; and when, on this node's own clock, if the store can say.
+    Credential(CredentialId, Option<Timestamp>),
     /// Whatever there is: changes may have been lost on the way.
     Anything,
+    /// Whatever there is, since the store has lost some of what it had acknowledged: it came back empty or older, and that
+    /// was found at this time. A fetch that was begun before may have no trace.
+    Forgotten(Timestamp),
 }
 
 /// What people manage in a store. Same promises as [`Store`].
@@ -115,11 +176,27 @@ pub trait Directory: Send + Sync + 'static {
     /// Removes an account and its credentials. False if there was none.
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
 
-    /// Every API key, revoked ones too.
+    /// Every API key that can be used, revoked ones too.
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
 
     /// Adds a key, or replaces the one of this id.
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// What the last readings have found damaged and left out: accounts, keys and credentials.
+    fn damage(&self) -> Vec<Damage> {
+        Vec::new()
+    }
+}
+
+/// A record that is there and cannot be used. It does not stop the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Its table.
+    pub table: &'static str,
+    /// Its name in the table.
+    pub record: String,
+    /// What is wrong with it.
+    pub what: String,
 }
 
 /// A credential as a store keeps it.
@@ -268,6 +345,8 @@ pub enum Entry {
     Call(Arc<str>),
     /// An errcode with which upstream answered such a call, and the path of that.
     Errcode(i64, Arc<str>),
+    /// A forwarded call under a budget of the day, by whose part of it that is spent.
+    Spent(&'static str),
 }
 
 /// What was counted for one account on one day.
@@ -281,6 +360,7 @@ impl Entry {
             Self::Trial(kind) => format!("trial/{kind}"),
             Self::Call(path) => format!("call{path}"),
             Self::Errcode(code, path) => format!("errcode/{code}{path}"),
+            Self::Spent(part) => format!("spent/{part}"),
         }
     }
 }
@@ -334,4 +414,6 @@ pub enum StoreErrorKind {
     Newer,
     /// The caller asked for something that cannot be stored.
     Invalid,
+    /// It is stored and in force, and too few copies have confirmed it: it can be lost with the machine that has it.
+    Unconfirmed,
 }

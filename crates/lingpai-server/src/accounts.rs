@@ -1,18 +1,22 @@
 //! The native API of accounts: which there are, and how they stand. No token is seen here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lingpai_core::client::Right;
+use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
+use lingpai_core::store::Damage;
 use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Timestamp};
+use lingpai_wechat::catalogue;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
 use crate::gateway::Called;
+use crate::language::{self, Language};
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -28,6 +32,9 @@ struct AccountsAnswer {
     /// The `after` that asks for the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<AccountId>,
+    /// What the store has left out, told to whoever may see all accounts, on the first page.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Damage>,
 }
 
 #[derive(Serialize)]
@@ -92,9 +99,15 @@ pub(crate) async fn list(
         }
     }
     let more = found.len() > limit;
-    let accounts: Vec<_> = found.into_iter().take(limit).map(AccountAnswer::new).collect();
+    let language = language::wanted(&head.headers);
+    let found = found.into_iter().take(limit);
+    let accounts: Vec<_> = found.map(|account| AccountAnswer::new(account, language)).collect();
     let next = accounts.last().filter(|_| more).map(|last| last.account.clone());
-    Ok(answer::json(StatusCode::OK, &AccountsAnswer { accounts, next }))
+    let damaged = match (allowed, after) {
+        (Accounts::All, None) => serving.keys.damage(),
+        _ => Vec::new(),
+    };
+    Ok(answer::json(StatusCode::OK, &AccountsAnswer { accounts, next, damaged }))
 }
 
 /// `GET /v1/accounts/{account}`.
@@ -114,13 +127,16 @@ pub(crate) async fn status(
     let keepers = keepers.chain([Arc::clone(&keeper)]).collect();
     let account = admitted.credential.account;
     let calls_today = serving.called_today(&account).await?;
-    let answer = AccountAnswer { calls_today, ..AccountAnswer::new((account, keepers)) };
+    let language = language::wanted(&head.headers);
+    let answer = AccountAnswer::new((account, keepers), language);
+    let answer = AccountAnswer { calls_today, ..answer };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
 impl AccountAnswer {
-    fn new((account, keepers): (AccountId, Vec<Arc<Keeper>>)) -> Self {
-        let credentials = keepers.iter().map(|keeper| CredentialAnswer::new(keeper.status()));
+    fn new((account, keepers): (AccountId, Vec<Arc<Keeper>>), language: Language) -> Self {
+        let statuses = keepers.iter().map(|keeper| keeper.status());
+        let credentials = statuses.map(|status| CredentialAnswer::new(status, language));
         let mut credentials: Vec<_> = credentials.collect();
         credentials.sort_by(|a, b| a.kind.cmp(&b.kind));
         Self { account, credentials, calls_today: None }
@@ -128,7 +144,7 @@ impl AccountAnswer {
 }
 
 impl CredentialAnswer {
-    fn new(status: Status) -> Self {
+    fn new(status: Status, language: Language) -> Self {
         Self {
             kind: status.credential.kind.as_str().to_owned(),
             state: State::of(&status).as_str(),
@@ -137,20 +153,20 @@ impl CredentialAnswer {
             rotating: status.rotating,
             compromised: Some(status.compromised).filter(|more| *more > 0),
             next_at: status.next_at,
-            failure: status.failure.map(FailureAnswer::new),
+            failure: status.failure.map(|failure| FailureAnswer::new(&failure, language)),
             failing_since: status.failing_since,
         }
     }
 }
 
 impl FailureAnswer {
-    pub(crate) fn new(failure: Failure) -> Self {
+    pub(crate) fn new(failure: &Failure, language: Language) -> Self {
         Self {
             class: class_name(failure.class),
-            message: failure.message,
-            remedy: failure.remedy,
+            message: failure.message.clone(),
+            remedy: catalogue::remedy(failure, language).map(Cow::into_owned),
             errcode: failure.code,
-            rid: failure.request_id,
+            rid: failure.request_id.clone(),
         }
     }
 }

@@ -6,6 +6,8 @@
 use lingpai_core::{Account, AccountId, Failure, Secret, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::language::Bilingual;
+
 /// How many changes may wait for those before them.
 const QUEUE: usize = 64;
 
@@ -35,14 +37,15 @@ impl Change {
     /// it.
     ///
     /// # Errors
-    /// [`Unchanged::Exists`] or [`Unchanged::Unknown`], where there is an account that should be new, or none to change.
+    /// [`Unchanged::Exists`] or [`Unchanged::Unknown`], where there is an account that should be new, or none to change;
+    /// [`Unchanged::Wrong`], where the change does not go with what the account is like.
     pub fn apply(self, stored: Option<Account>) -> Result<Option<Account>, Unchanged> {
         match (self, stored) {
             (Self::Create(account), None) => Ok(Some(*account)),
             (Self::Create(_), Some(_)) => Err(Unchanged::Exists),
             (_, None) => Err(Unchanged::Unknown),
             (Self::Update(_, edit), Some(mut account)) => {
-                (edit.0)(&mut account);
+                (edit.0)(&mut account).map_err(Unchanged::Wrong)?;
                 Ok(Some(account))
             }
             (Self::ReplaceSecret(_, secret), Some(account)) => {
@@ -54,10 +57,15 @@ impl Change {
 }
 
 /// What differs in an account that is kept in another way: never its name or its secret.
-pub struct Edit(Box<dyn FnOnce(&mut Account) + Send>);
+pub struct Edit(Box<Editing>);
+
+/// What is done to the account; fails where it does not go with what the account is like.
+type Editing = dyn FnOnce(&mut Account) -> Result<(), Bilingual> + Send;
 
 impl Edit {
-    pub(crate) fn new(edit: impl FnOnce(&mut Account) + Send + 'static) -> Self {
+    pub(crate) fn new(
+        edit: impl FnOnce(&mut Account) -> Result<(), Bilingual> + Send + 'static,
+    ) -> Self {
         Self(Box::new(edit))
     }
 }
@@ -87,7 +95,7 @@ pub enum Unchanged {
     /// It stands in this file, which wins over the store.
     Configured(String),
     /// An account cannot be like this: what is wrong.
-    Wrong(String),
+    Wrong(Bilingual),
     /// WeChat refuses the new AppSecret.
     SecretRefused(Failure),
     /// The store cannot do it.

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::event::What;
 use lingpai_core::keeper::Outcome;
+use lingpai_core::rotation::Evidence;
 use lingpai_core::{Generation, Secret, virtual_token};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -78,11 +79,13 @@ pub(crate) async fn answer(
     if let Some(asks) = manner.misuse {
         Box::pin(tell_of_misuse(serving, caller, &admitted, asks)).await;
     }
-    if manner.reports && admitted.may_report {
+    if let Some(evidence) = manner.reports
+        && admitted.may_report
+    {
         let value = served.token.value.clone();
         drop(served);
         // What happens rarely must not make every connection larger.
-        served = Box::pin(report(serving, client, &admitted, &value)).await?;
+        served = Box::pin(report(serving, client, &admitted, &value, evidence)).await?;
         stated = life::stated(admitted.preset, served.token.full_life, served.left);
         // Its next ask is about this token.
         serving.ask(client, &admitted, &served, stated, false);
@@ -123,15 +126,16 @@ async fn report(
     client: Client,
     admitted: &Admitted,
     value: &Secret,
+    evidence: Evidence,
 ) -> Result<Served, Refusal> {
     let keeper = serving.keeper(&admitted.credential)?;
-    let reported = keeper.report_invalid(value.expose());
+    let reported = keeper.report(value.expose(), evidence);
     match timeout(serving.limits.token_wait, reported).await {
         Ok(Ok(reported)) => {
             match reported.outcome {
-                Outcome::Accepted => serving.given.learn(client, Learnt::Unfounded),
+                Outcome::Accepted => serving.given.learn(client, evidence, Learnt::Unfounded),
                 Outcome::Unknown => {}
-                _ => serving.given.learn(client, Learnt::Founded),
+                _ => serving.given.learn(client, evidence, Learnt::Founded),
             }
             Ok(serving.served(reported.token))
         }

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::accounts::FailureAnswer;
 use crate::answer::{self, Body};
+use crate::language::Language;
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -262,12 +263,12 @@ impl<'a> Details<'a> {
             What::Failed { reason, way, failure, retry_after } => {
                 details.reason = Some(*reason);
                 details.way = Some(*way);
-                details.failure = Some(FailureAnswer::new(failure.clone()));
+                details.failure = Some(FailureAnswer::new(failure, Language::English));
                 details.retry_after = Some(retry_after.as_secs());
             }
             What::RogueRefresher { fingerprint, failure } => {
                 details.fingerprint = Some(*fingerprint);
-                details.failure = Some(FailureAnswer::new(failure.clone()));
+                details.failure = Some(FailureAnswer::new(failure, Language::English));
             }
             What::ReportUnfounded { fingerprint } => details.fingerprint = Some(*fingerprint),
             What::Suspect { cause } | What::FellBack { cause } => details.cause = Some(cause),

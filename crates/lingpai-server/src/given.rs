@@ -5,6 +5,10 @@
 //! the engine tries it. A client that asks so all the time is simply not careful: its asking counts as a report twice a
 //! minute at most, after a while less often, and it is answered from memory otherwise.
 //!
+//! Of those two, one is for asks that come in a stream, and is a mere hunch. The other is kept for asks with pauses between
+//! them, as they come when calls were refused in between: so a client that looped a moment ago, and whose token is then
+//! really revoked, is believed when it asks for the second time. Not for the first, since a loop hiccups too.
+//!
 //! A fixed table of atomic words: no lock, no allocation, and nothing to clear away. Two clients that fall on the same
 //! slot make each other forgotten, which costs no more than a report.
 
@@ -13,15 +17,21 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lingpai_core::client::KeyHash;
-use lingpai_core::rotation::TRIAL_SPACING;
+use lingpai_core::rotation::{Evidence, HUNCH_SPACING, TRIAL_SPACING};
 use lingpai_core::{AccountId, Generation, Instant};
 
-/// How many clients are remembered: 2^13, a quarter of a megabyte.
+/// How many clients are remembered: 2^13, half a megabyte.
 const SLOTS: usize = 1 << 13;
-/// One client's asking counts as a report once in this time at most. A little longer than the engine's pause between
-/// trials: a report that comes while the last trial still holds is answered from it, and would be wasted.
+/// An ask that comes so long after the one before it comes after a pause; the second such in a row stands for itself. No
+/// longer than it takes to make a call, have it refused and look at the answer.
+const QUIET: Duration = Duration::from_millis(250);
+/// One client's asks that stand for themselves count as a report once in this time at most. A little longer than the
+/// engine's pause between trials: a report that comes while the last trial still holds is answered from it, and would be
+/// wasted.
 const PAUSE: Duration = Duration::from_secs(TRIAL_SPACING.as_secs() + 1);
-/// The same for a client whose last [`PATIENCE`] reports were all unfounded: several processes with one key look like
+/// The same for asks that come in a stream.
+const STREAM_PAUSE: Duration = Duration::from_secs(HUNCH_SPACING.as_secs() + 1);
+/// The same for either kind if its last [`PATIENCE`] reports were all unfounded: several processes with one key look like
 /// one that cannot wait.
 const LONG_PAUSE: Duration = Duration::from_secs(120);
 const PATIENCE: u32 = 8;
@@ -42,8 +52,8 @@ pub(crate) struct Client(u64);
 /// How a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manner {
-    /// It counts as a report that the current token is bad.
-    pub(crate) reports: bool,
+    /// It counts as a report that the current token is bad, with so much to say for it.
+    pub(crate) reports: Option<Evidence>,
     /// It has asked so often within a minute that somebody should look at it.
     pub(crate) misuse: Option<u32>,
 }
@@ -61,13 +71,24 @@ pub(crate) enum Learnt {
 struct Slot {
     /// [`Ticket`] in one word.
     last: AtomicU64,
-    /// When the next ask may count as a report, in milliseconds.
-    report_at: AtomicU64,
+    /// When that was, in milliseconds; and in the lowest bit, whether it came after a pause.
+    asked_at: AtomicU64,
+    /// Of asks that stand for themselves.
+    claims: Reports,
+    /// Of asks that come in a stream.
+    hunches: Reports,
     /// The minute, and how many early asks it has seen, in the upper and the lower half.
     early: AtomicU64,
     /// When misuse may be told again, in milliseconds.
     tell_at: AtomicU64,
-    /// How many reports in a row were unfounded.
+}
+
+/// Reports of one kind.
+#[derive(Default)]
+struct Reports {
+    /// When the next ask may count as one, in milliseconds.
+    due_at: AtomicU64,
+    /// How many in a row were unfounded.
     unfounded: AtomicU32,
 }
 
@@ -100,19 +121,23 @@ impl Given {
         let slot = self.slot(client);
         let ticket = Ticket::new(client, generation, now + keeps);
         let last = Ticket::unpack(slot.last.swap(ticket.pack(), Ordering::Relaxed));
-        if last.client != ticket.client {
+        let is_new = last.client != ticket.client;
+        let stands_for_itself = slot.pauses(now, is_new);
+        if is_new {
             slot.forget();
-            return Manner { reports: forced && slot.may_report(now), misuse: None };
+            let reports = if forced { slot.report(Evidence::Claim, now) } else { None };
+            return Manner { reports, misuse: None };
         }
         let early = now < last.until();
         let misuse = if early { slot.count(now) } else { None };
         let suspects = (early || forced) && last.generation == ticket.generation;
-        Manner { reports: suspects && slot.may_report(now), misuse }
+        let evidence = if stands_for_itself { Evidence::Claim } else { Evidence::Hunch };
+        Manner { reports: if suspects { slot.report(evidence, now) } else { None }, misuse }
     }
 
     /// Takes in what came of a report.
-    pub(crate) fn learn(&self, client: Client, learnt: Learnt) {
-        let unfounded = &self.slot(client).unfounded;
+    pub(crate) fn learn(&self, client: Client, evidence: Evidence, learnt: Learnt) {
+        let unfounded = &self.slot(client).reports(evidence).unfounded;
         match learnt {
             Learnt::Founded => unfounded.store(0, Ordering::Relaxed),
             Learnt::Unfounded => _ = unfounded.fetch_add(1, Ordering::Relaxed),
@@ -134,16 +159,43 @@ impl Client {
 
 impl Slot {
     fn forget(&self) {
-        for word in [&self.report_at, &self.early, &self.tell_at] {
+        let (claims, hunches) = (&self.claims, &self.hunches);
+        for word in [&claims.due_at, &hunches.due_at, &self.early, &self.tell_at] {
             word.store(0, Ordering::Relaxed);
         }
-        self.unfounded.store(0, Ordering::Relaxed);
+        for count in [&claims.unfounded, &hunches.unfounded] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in that there is an ask now. Whether it came after a pause, as the one before it did.
+    fn pauses(&self, now: Instant, is_new: bool) -> bool {
+        // Two asks in the same moment may overlook each other, which costs no more than a report.
+        let word = self.asked_at.load(Ordering::Relaxed);
+        let paused = is_new || now.since(Instant::from_millis(word >> 1)) >= QUIET;
+        self.asked_at.store(now.as_millis() << 1 | u64::from(paused), Ordering::Relaxed);
+        paused && word & 1 == 1
+    }
+
+    fn reports(&self, evidence: Evidence) -> &Reports {
+        if evidence == Evidence::Hunch { &self.hunches } else { &self.claims }
     }
 
     /// Whether a report is due; if so, it is the caller's to make.
-    fn may_report(&self, now: Instant) -> bool {
-        let patient = self.unfounded.load(Ordering::Relaxed) < PATIENCE;
-        claim(&self.report_at, now, if patient { PAUSE } else { LONG_PAUSE })
+    fn report(&self, evidence: Evidence, now: Instant) -> Option<Evidence> {
+        let Reports { due_at, unfounded } = self.reports(evidence);
+        let pause = match evidence {
+            _ if unfounded.load(Ordering::Relaxed) >= PATIENCE => LONG_PAUSE,
+            Evidence::Hunch => STREAM_PAUSE,
+            _ => PAUSE,
+        };
+        let reports = claim(due_at, now, pause);
+        if reports && evidence != Evidence::Hunch {
+            // The engine would answer a hunch from this trial.
+            let next = (now + STREAM_PAUSE).as_millis();
+            self.hunches.due_at.fetch_max(next, Ordering::Relaxed);
+        }
+        reports.then_some(evidence)
     }
 
     /// Counts an early ask; the count, if it is time to tell somebody.
@@ -216,8 +268,8 @@ mod tests {
 
     /// How often a client that asks at these seconds for the token of generation 1 is taken to report.
     fn reports(given: &Given, seconds: impl IntoIterator<Item = u64>) -> usize {
-        let ask = |second| given.ask(client("a"), Generation(1), at(second), KEEPS, false).reports;
-        seconds.into_iter().filter(|second| ask(*second)).count()
+        let ask = |second| given.ask(client("a"), Generation(1), at(second), KEEPS, false);
+        seconds.into_iter().filter(|second| ask(*second).reports.is_some()).count()
     }
 
     #[test]
@@ -230,33 +282,75 @@ mod tests {
         let given = Given::new();
         assert_eq!(reports(&given, [0, 10]), 1);
         let replaced = given.ask(client("a"), Generation(2), at(11), KEEPS, false);
-        assert!(!replaced.reports, "the token it holds is not the current one any more");
+        assert_eq!(replaced.reports, None, "the token it holds is not the current one any more");
     }
 
     #[test]
     fn asking_for_another_reports_whenever_it_comes() {
         let given = Given::new();
         assert_eq!(reports(&given, [0]), 0);
-        assert!(given.ask(client("a"), Generation(1), at(500), KEEPS, true).reports);
+        let asked = given.ask(client("a"), Generation(1), at(500), KEEPS, true);
+        assert_eq!(asked.reports, Some(Evidence::Claim));
     }
 
     #[test]
     fn one_clients_asking_says_nothing_about_another() {
         let given = Given::new();
         given.ask(client("a"), Generation(1), at(0), KEEPS, false);
-        assert!(!given.ask(client("b"), Generation(1), at(1), KEEPS, false).reports);
+        assert_eq!(given.ask(client("b"), Generation(1), at(1), KEEPS, false).reports, None);
+    }
+
+    /// The reports of a client that asks every 10 ms for so many seconds, from this second on.
+    fn stream(given: &Given, from: u64, seconds: u64) -> Vec<Evidence> {
+        let times = (0..seconds * 100).map(|ask| Instant::from_millis(from * 1000 + ask * 10));
+        let ask = |time| given.ask(client("a"), Generation(1), time, KEEPS, false).reports;
+        times.filter_map(ask).collect()
     }
 
     #[test]
-    fn a_tight_loop_reports_twice_a_minute_and_after_a_while_less() {
+    fn a_tight_loop_reports_once_a_minute_and_after_a_while_less() {
         let given = Given::new();
-        assert_eq!(reports(&given, (0..60).flat_map(|second| [second; 1000])), 2);
+        assert_eq!(stream(&given, 0, 60), [Evidence::Hunch]);
+        assert_eq!(stream(&given, 60, 60), [Evidence::Hunch]);
         for _ in 0..PATIENCE {
-            given.learn(client("a"), Learnt::Unfounded);
+            given.learn(client("a"), Evidence::Hunch, Learnt::Unfounded);
+        }
+        assert_eq!(stream(&given, 120, 240), [Evidence::Hunch; 3][..2]);
+        given.learn(client("a"), Evidence::Hunch, Learnt::Founded);
+        assert_eq!(stream(&given, 363, 121).len(), 2);
+    }
+
+    #[test]
+    fn a_client_that_looped_and_then_pauses_is_believed_the_second_time() {
+        let given = Given::new();
+        for _ in 0..=PATIENCE {
+            given.learn(client("a"), Evidence::Hunch, Learnt::Unfounded);
+        }
+        stream(&given, 0, 100);
+        // Its calls take 300 ms, and are refused.
+        for (time, reports) in [(100_290, None), (100_590, Some(Evidence::Claim))] {
+            let time = Instant::from_millis(time);
+            let manner = given.ask(client("a"), Generation(1), time, KEEPS, false);
+            assert_eq!(manner.reports, reports);
+        }
+        assert_eq!(stream(&given, 101, 60), [], "and its loop has to wait after that");
+    }
+
+    #[test]
+    fn a_loop_that_hiccups_has_no_more_to_say() {
+        let given = Given::new();
+        stream(&given, 0, 10);
+        assert_eq!(stream(&given, 11, 10), []);
+    }
+
+    #[test]
+    fn asks_with_pauses_report_twice_a_minute_and_after_a_while_less() {
+        let given = Given::new();
+        assert_eq!(reports(&given, 0..=60), 2);
+        for _ in 0..PATIENCE {
+            given.learn(client("a"), Evidence::Claim, Learnt::Unfounded);
         }
         assert_eq!(reports(&given, 61..=300), 2);
-        given.learn(client("a"), Learnt::Founded);
-        assert_eq!(reports(&given, 421..480), 2);
     }
 
     #[test]

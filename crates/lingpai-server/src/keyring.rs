@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lingpai_core::client::{ApiKey, KeyHash};
+use lingpai_core::store::Damage;
 use lingpai_core::{Clock, Directory, Instant, StoreError, StoreErrorKind, Timestamp};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
@@ -103,6 +104,11 @@ impl KeyRing {
     /// Says when keys have changed, from now on.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// What the store has left out because it is damaged.
+    pub(crate) fn damage(&self) -> Vec<Damage> {
+        self.directory.damage()
     }
 
     /// Whether the last reading of the store failed.

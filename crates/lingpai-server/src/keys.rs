@@ -9,10 +9,12 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
+use lingpai_core::environment::Harmful;
 use lingpai_core::{AccountId, Bounds, Domain, Environment, Network, PathGlob, Preset, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
+use crate::language::Bilingual;
 use crate::native::bearer;
 use crate::object;
 use crate::refusal::Refusal;
@@ -153,24 +155,33 @@ async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<String, 
 
 impl Wanted {
     fn make(self, now: Timestamp) -> Result<NewKey, Refusal> {
-        let wrong = |what: &str| Err(Refusal::BodyWrong(what.to_owned()));
+        let wrong = |english, chinese| Err(Refusal::BodyWrong(Bilingual::fixed(english, chinese)));
         if !(1..=100).contains(&self.name.chars().count()) || self.name.contains(char::is_control) {
-            return wrong("`name` must have 1 to 100 characters and no line breaks");
+            return wrong(
+                "`name` must have 1 to 100 characters and no line breaks",
+                "`name` 应为 1 到 100 个字符，不含换行",
+            );
         }
         let granted = self.environment.grant(self.role, self.rights);
-        let rights = granted.map_err(|harmful| Refusal::BodyWrong(harmful.to_string()))?;
+        let rights = granted.map_err(|harmful| told(&harmful))?;
         if rights.is_empty() {
-            return wrong("neither `rights` nor `role` names a right");
+            return wrong(
+                "neither `rights` nor `role` names a right",
+                "`rights` 和 `role` 都没有给出权限",
+            );
         }
         let longest = ApiKey::LONGEST_LIFE.as_secs();
         if self.expires_in.is_some_and(|seconds| !(1..=longest).contains(&seconds)) {
             return wrong(
                 "`expires_in` must be a number of seconds above 0, and a hundred years at most",
+                "`expires_in` 应为大于 0 的秒数，最长一百年",
             );
         }
         let accounts = match self.accounts {
             Named::All(_) => Accounts::All,
-            Named::Only(accounts) if accounts.is_empty() => return wrong("`accounts` is empty"),
+            Named::Only(accounts) if accounts.is_empty() => {
+                return wrong("`accounts` is empty", "`accounts` 是空的");
+            }
             Named::Only(accounts) => Accounts::Only(accounts),
         };
         let mut random = [0; 30];
@@ -184,6 +195,20 @@ impl Wanted {
         new.record.expires_at = self.expires_in.map(|seconds| now + Duration::from_secs(seconds));
         Ok(new)
     }
+}
+
+/// Why a key cannot have the rights that are asked for.
+fn told(harmful: &Harmful) -> Refusal {
+    let rights: Vec<_> =
+        harmful.rights.iter().map(|right| format!("`{}`", right.as_str())).collect();
+    Refusal::BodyWrong(Bilingual::made(
+        harmful.to_string(),
+        format!(
+            "环境 `{}` 的密钥不能报告失效、更换凭据、清零额度，也不能管理，因此不能有 {}。请去掉，或改用环境 `production`",
+            harmful.environment.as_str(),
+            rights.join("、")
+        ),
+    ))
 }
 
 impl From<BoundsWanted> for Bounds {

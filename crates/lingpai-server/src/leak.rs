@@ -13,7 +13,8 @@ use lingpai_core::event::What;
 use lingpai_core::{Keeper, Registry};
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{self, Body};
+use crate::answer::Body;
+use crate::language::{self, Bilingual, Language, either};
 use crate::object;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
@@ -51,7 +52,10 @@ impl Wanted {
         }
         let wanted: Self = object::read(body)?;
         if wanted.dry_run && !wanted.compromised {
-            return Err(Refusal::BodyWrong("`dry_run` is for `compromised` only".to_owned()));
+            return Err(Refusal::BodyWrong(Bilingual::fixed(
+                "`dry_run` is for `compromised` only",
+                "`dry_run` 只能与 `compromised` 一起使用",
+            )));
         }
         Ok(wanted)
     }
@@ -62,23 +66,34 @@ pub(crate) fn answer(
     serving: &Serving,
     keeper: &Arc<Keeper>,
     wanted: &Wanted,
+    language: Language,
 ) -> Result<Response<Body>, Refusal> {
     if !keeper.can_end_tokens() {
-        let why = "WeChat has no call that ends tokens of this kind; they end by themselves within two hours";
-        return Err(Refusal::BodyWrong(why.to_owned()));
+        return Err(Refusal::BodyWrong(Bilingual::fixed(
+            "WeChat has no call that ends tokens of this kind; they end by themselves within two hours",
+            "微信没有使这种凭据失效的接口；它们会在两小时内自行过期",
+        )));
     }
-    let breaks = breaks(serving, keeper);
+    let breaks = breaks(serving, keeper, language);
     if wanted.dry_run {
-        let explanation = "Nothing was done. Send the same without `dry_run` to begin.";
+        let explanation = either(
+            language,
+            "Nothing was done. Send the same without `dry_run` to begin.",
+            "什么也没有做。要开始，请去掉 `dry_run` 再次发送。",
+        );
         let drill = Drill { outcome: "planned", explanation, breaks };
-        return Ok(answer::json(StatusCode::OK, &drill));
+        return Ok(language::said(language, StatusCode::OK, &drill));
     }
     keeper.compromised();
-    let explanation = "The token is replaced twice, which takes about half a minute in stable mode. The event \
-                       `compromise-ended` says when WeChat accepts none of the earlier tokens any more. A server that \
-                       ends before goes on when it runs again.";
+    let explanation = either(
+        language,
+        "The token is replaced twice, which takes about half a minute in stable mode. The event `compromise-ended` says \
+         when WeChat accepts none of the earlier tokens any more. A server that ends before goes on when it runs again.",
+        "凭据会更换两次，稳定版(stable)模式下约需半分钟。事件 `compromise-ended` 表示微信已不再接受此前的任何凭据。\
+         服务如果中途结束，重新启动后会继续。",
+    );
     let drill = Drill { outcome: "begun", explanation, breaks };
-    Ok(answer::json(StatusCode::ACCEPTED, &drill))
+    Ok(language::said(language, StatusCode::ACCEPTED, &drill))
 }
 
 /// Goes on with what a server before this one began and did not end. If that one still runs, there are two new tokens too
@@ -116,22 +131,37 @@ pub(crate) async fn go_on(registry: &Registry) {
     }
 }
 
-fn breaks(serving: &Serving, keeper: &Keeper) -> Vec<&'static str> {
+fn breaks(serving: &Serving, keeper: &Keeper, language: Language) -> Vec<&'static str> {
+    let either = |english, chinese| either(language, english, chinese);
     let mut breaks = vec![
-        "Whoever holds a real token of this account is refused by WeChat (40001) until it takes the new one: SDKs on the \
-         drop-in paths for up to four minutes, or until their next report.",
-        "Two fetches of this account's day are used; in stable mode two of its 20 forced refreshes.",
+        either(
+            "Whoever holds a real token of this account is refused by WeChat (40001) until it takes the new one: SDKs on \
+             the drop-in paths for up to four minutes, or until their next report.",
+            "持有该账号真实凭据的程序会被微信拒绝（40001），直到换用新凭据：使用兼容接口的 SDK 最长四分钟，或到下一次报告为止。",
+        ),
+        either(
+            "Two fetches of this account's day are used; in stable mode two of its 20 forced refreshes.",
+            "用去该账号当天的两次获取；稳定版(stable)模式下是 20 次强制刷新中的两次。",
+        ),
     ];
     if keeper.is_on_fallback() {
-        breaks.push(
+        breaks.push(either(
             "The current token is of the isolated family that stands in while the daily quota is used up. It cannot be \
              ended and stays good to its end; only tokens of the account's own family are ended, once there is quota.",
-        );
+            "当天额度已用完，当前凭据是临时顶替的稳定版凭据，与普通凭据互不影响，无法使它提前失效，它会有效到过期为止；\
+             等有了额度，才会使账号自己的凭据失效。",
+        ));
     }
     if let Some(gateway) = &serving.gateway {
-        breaks.push("Clients of the gateway with virtual tokens notice nothing.");
+        breaks.push(either(
+            "Clients of the gateway with virtual tokens notice nothing.",
+            "通过网关使用虚拟凭据的客户端不受影响。",
+        ));
         if gateway.gate.has_real_tokens() {
-            breaks.push("The gateway accepts none of this account's earlier real tokens any more.");
+            breaks.push(either(
+                "The gateway accepts none of this account's earlier real tokens any more.",
+                "网关不再接受该账号此前的任何真实凭据。",
+            ));
         }
     }
     breaks

@@ -15,6 +15,7 @@
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
+//! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
 //! - `proxies.rs`: whose address the client's is.
 
@@ -29,6 +30,7 @@ pub mod gateway;
 mod given;
 mod keyring;
 mod keys;
+mod language;
 mod leak;
 mod life;
 mod limits;
@@ -37,6 +39,7 @@ mod manage;
 mod metrics;
 mod monitor;
 mod native;
+mod nodes;
 mod object;
 mod openapi;
 mod params;
@@ -53,6 +56,7 @@ mod tickets;
 mod trace;
 
 pub use error::Error;
+pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};

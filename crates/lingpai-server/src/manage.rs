@@ -12,10 +12,12 @@ use hyper::body::Incoming;
 use lingpai_core::CredentialId;
 use lingpai_core::client::{Denied, KeyHash, Right};
 use lingpai_core::event::{AccountChange, What};
+use lingpai_wechat::catalogue;
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
 use crate::change::{self, Change, Changed};
+use crate::language::{self, either, say};
 use crate::native::bearer;
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Serving};
@@ -41,7 +43,7 @@ pub(crate) async fn create(
     }
     let change = Change::Create(Box::new(account));
     let changed = carry_out(serving, &key, AccountChange::Created, change).await?;
-    Ok(shown(StatusCode::CREATED, changed))
+    Ok(shown(head, StatusCode::CREATED, changed))
 }
 
 /// `PATCH /v1/accounts/{account}`.
@@ -56,7 +58,7 @@ pub(crate) async fn update(
     let body = serving.body(body).await?;
     let change = Wanted::read(&body)?.update(credential.account)?;
     let changed = carry_out(serving, &key, AccountChange::Updated, change).await?;
-    Ok(shown(StatusCode::OK, changed))
+    Ok(shown(head, StatusCode::OK, changed))
 }
 
 /// `PUT /v1/accounts/{account}/secret`.
@@ -74,7 +76,7 @@ pub(crate) async fn replace_secret(
     let body = serving.body(body).await?;
     let change = Change::ReplaceSecret(credential.account, Wanted::secret(&body)?);
     let changed = carry_out(serving, &key, AccountChange::SecretReplaced, change).await?;
-    Ok(shown(StatusCode::OK, changed))
+    Ok(shown(head, StatusCode::OK, changed))
 }
 
 /// `DELETE /v1/accounts/{account}`.
@@ -119,10 +121,25 @@ async fn carry_out(
     Ok(changed)
 }
 
-fn shown(status: StatusCode, changed: Changed) -> Response<Body> {
+fn shown(head: &Parts, status: StatusCode, changed: Changed) -> Response<Body> {
+    let language = language::wanted(&head.headers);
     let Changed { account, untried } = changed;
     let warning = untried.map(|failure| {
-        format!("WeChat could not say whether the secret is right, and it was taken all the same: {failure}")
+        say!(
+            language,
+            "WeChat could not say whether the secret is right, and it was taken all the same: {why}. {remedy}",
+            "微信没能确认这个 AppSecret 是否正确，仍然采用：{why}。{remedy}",
+            why = failure.message,
+            remedy = catalogue::remedy(&failure, language).unwrap_or_else(|| {
+                either(
+                    language,
+                    "If it is wrong, the status of the account says so at the next fetch",
+                    "如果不正确，下一次获取时账号状况会说明",
+                )
+                .into()
+            })
+        )
     });
-    answer::json(status, &account.map(|account| SettingsAnswer::new(account, warning)))
+    let account = account.map(|account| SettingsAnswer::new(account, warning));
+    language::said(language, status, &account)
 }

@@ -6,12 +6,16 @@
 
 use std::array;
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
+use lingpai_core::Registry as Engine;
+use lingpai_core::delays::{BOUNDS_MS, Propagation};
 use lingpai_core::event::{Event, What};
 use lingpai_wechat::catalogue;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -38,6 +42,26 @@ pub(crate) struct Metrics {
     answers: Family<Answered, Counter>,
     repairs: Family<Repaired, Counter>,
     bytes_aside: Gauge,
+    nodes: Family<Alive, Gauge>,
+    propagation: Heard,
+}
+
+/// The histogram that the engine keeps.
+#[derive(Clone, Debug, Default)]
+struct Heard(Arc<Mutex<Propagation>>);
+
+impl EncodeMetric for Heard {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let propagation = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bounds = BOUNDS_MS.into_iter().map(|bound| bound as f64 / 1000.0).chain([f64::MAX]);
+        let buckets: Vec<_> = bounds.zip(propagation.buckets).collect();
+        let (sum, count) = (propagation.sum.as_secs_f64(), propagation.count());
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +106,11 @@ struct Repaired {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Alive {
+    alive: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     kind: String,
     state: &'static str,
@@ -106,6 +135,8 @@ impl Metrics {
             answers: Family::default(),
             repairs: Family::default(),
             bytes_aside: Gauge::default(),
+            nodes: Family::default(),
+            propagation: Heard::default(),
         };
         metrics.registered(requests)
     }
@@ -131,6 +162,10 @@ impl Metrics {
         all.register("gateway_repairs", help, self.repairs.clone());
         let help = "Bytes of bodies that the gateway keeps aside in files";
         all.register("gateway_bytes_aside", help, self.bytes_aside.clone());
+        let help = "Nodes that share the store, by whether they were seen within the last seconds";
+        all.register("nodes", help, self.nodes.clone());
+        let help = "Seconds until a token that another node stored was in the memory of this one";
+        all.register("propagation_seconds", help, self.propagation.clone());
         self
     }
 
@@ -182,7 +217,14 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn text(&self, standing: &Standing, bytes_aside: u64) -> String {
+    pub(crate) fn text(&self, standing: &Standing, bytes_aside: u64, engine: &Engine) -> String {
+        let nodes = engine.nodes();
+        for (alive, name) in [(true, "yes"), (false, "no")] {
+            let count = nodes.iter().filter(|node| node.lives == alive).count();
+            let count = count.try_into().unwrap_or(i64::MAX);
+            self.nodes.get_or_create(&Alive { alive: name }).set(count);
+        }
+        *self.propagation.0.lock().unwrap_or_else(PoisonError::into_inner) = engine.propagation();
         self.bytes_aside.set(bytes_aside.try_into().unwrap_or(i64::MAX));
         for (kind, counts) in &standing.by_kind {
             for (state, count) in State::ALL.into_iter().zip(counts) {

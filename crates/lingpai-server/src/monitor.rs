@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{Instant, Kind, Registry};
+use lingpai_core::{Instant, Kind, Registry, StoreErrorKind};
 use serde::Serialize;
 
 use crate::accounts::State;
@@ -67,6 +67,21 @@ pub(crate) fn readiness(serving: &Serving, head: &Parts) -> Result<Response<Body
     if serving.keys.is_failing() {
         causes.push("the API keys cannot be read from the store; those known go on working".into());
     }
+    let damaged = serving.keys.damage().len();
+    if damaged > 0 {
+        causes.push(format!(
+            "damaged records of the store are left out ({damaged}); the log names them"
+        ));
+    }
+    causes.extend(serving.registry.store_trouble().map(|kind| {
+        let what = match kind {
+            StoreErrorKind::Full => "has no room left, so that nothing can be stored",
+            StoreErrorKind::ReadOnly => "can only be read now, so that nothing can be stored",
+            StoreErrorKind::Denied => "does not let this node in, or not do what it must",
+            _ => "cannot be reached, or does not answer in time",
+        };
+        format!("the store {what}; tokens are served from memory, and the log says more")
+    }));
     let servable =
         standing.count(State::Good) + standing.count(State::Failing) + standing.count(State::Idle)
             - standing.starting;
@@ -95,7 +110,7 @@ pub(crate) async fn metrics(
     };
     let standing = serving.monitor.look(&serving.registry);
     let aside = serving.gateway.as_ref().map_or(0, Gateway::bytes_aside);
-    let text = serving.metrics.text(&standing, aside);
+    let text = serving.metrics.text(&standing, aside, &serving.registry);
     Ok(answer::text(StatusCode::OK, metrics::TEXT, text))
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
 use crate::{leak, object};
@@ -101,8 +102,10 @@ pub(crate) async fn report_invalid(
     body: Incoming,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    const EXPECTED: &str =
-        "the JSON object {\"access_token\": \"...\"} with the token that was refused";
+    const EXPECTED: Bilingual = Bilingual::fixed(
+        "the JSON object {\"access_token\": \"...\"} with the token that was refused",
+        " JSON 对象 {\"access_token\": \"...\"}，其中是被拒绝的凭据",
+    );
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenReport, account).await?;
     let Admitted { credential, may_read, .. } = admitted;
@@ -113,9 +116,10 @@ pub(crate) async fn report_invalid(
         timeout(serving.limits.token_wait, keeper.report_invalid(report.access_token.expose()));
     let reported = waited.await.map_err(|_| Refusal::Pending)??;
     let served = serving.served(reported.token);
-    let (outcome, explanation) = told(reported.outcome);
+    let language = language::wanted(&head.headers);
+    let (outcome, explanation) = told(reported.outcome, language);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
-    Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
+    Ok(language::said(language, StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 
 /// `POST /v1/accounts/{account}/token/rotate`.
@@ -131,8 +135,9 @@ pub(crate) async fn rotate(
     let Admitted { credential, may_read, .. } = admitted;
     let keeper = serving.keeper(&credential)?;
     let wanted = leak::Wanted::read(&serving.body(body).await?)?;
+    let language = language::wanted(&head.headers);
     if wanted.compromised {
-        return leak::answer(serving, &keeper, &wanted);
+        return leak::answer(serving, &keeper, &wanted, language);
     }
     let before = keeper.token().map(|token| token.generation);
     let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
@@ -147,16 +152,23 @@ pub(crate) async fn rotate(
     })?;
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
+    let either = |english, chinese| either(language, english, chinese);
     let (outcome, explanation) = if before == Some(served.token.generation) {
         (
             "repeated",
-            "WeChat gave the same token again: in stable mode it does so until the last five minutes. If it is refused, \
-             report it as invalid.",
+            either(
+                "WeChat gave the same token again: in stable mode it does so until the last five minutes. If it is refused, \
+                 report it as invalid.",
+                "微信返回的仍是同一个凭据：稳定版(stable)模式下，最后五分钟之前都是如此。如果它被拒绝，请报告它失效。",
+            ),
         )
     } else {
-        ("rotated", "The token was replaced. Use the new one.")
+        (
+            "rotated",
+            either("The token was replaced. Use the new one.", "凭据已更换，请使用新的凭据。"),
+        )
     };
-    Ok(answer::json(StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
+    Ok(language::said(language, StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 
 /// Waits for a later generation than this, at most for the time that was asked for. Ends early when the server does, and
@@ -205,11 +217,19 @@ impl<'a> TokenAnswer<'a> {
 impl Poll {
     /// What the query asks for, if it asks to wait. Which token the caller has must be said, here or in `If-None-Match`.
     fn read(query: Option<&str>, has_tags: bool) -> Result<Option<Self>, Refusal> {
-        const WAIT: Refusal =
-            Refusal::QueryUnreadable("wait", "a whole number of seconds, such as `wait=30s`");
+        const WAIT: Refusal = Refusal::QueryUnreadable(
+            "wait",
+            Bilingual::fixed(
+                "a whole number of seconds, such as `wait=30s`",
+                "整数秒，如 `wait=30s`",
+            ),
+        );
         const AFTER: Refusal = Refusal::QueryUnreadable(
             "after",
-            "the `generation` that you have, a whole number, whenever you send `wait` without If-None-Match",
+            Bilingual::fixed(
+                "the `generation` that you have, a whole number, whenever you send `wait` without If-None-Match",
+                "你手上凭据的 `generation`，为整数；有 `wait` 而没有 If-None-Match 时必须给出",
+            ),
         );
         let (mut wait, mut after) = (None, None);
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -290,28 +310,46 @@ pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Re
     }
 }
 
-fn told(outcome: Outcome) -> (&'static str, &'static str) {
+fn told(outcome: Outcome, language: Language) -> (&'static str, &'static str) {
+    let either = |english, chinese| either(language, english, chinese);
     match outcome {
-        Outcome::Replaced => {
-            ("replaced", "That token is not the current one any more. Use the current one.")
-        }
+        Outcome::Replaced => (
+            "replaced",
+            either(
+                "That token is not the current one any more. Use the current one.",
+                "那个凭据已不是当前凭据，请使用当前凭据。",
+            ),
+        ),
         Outcome::Rotated => (
             "rotated",
-            "WeChat refused the token on a trial too, so it was replaced. Use the new one.",
+            either(
+                "WeChat refused the token on a trial too, so it was replaced. Use the new one.",
+                "经验证，微信确实拒绝这个凭据，已更换，请使用新的凭据。",
+            ),
         ),
         Outcome::Accepted => (
             "accepted",
-            "WeChat accepts the token, so the call that was refused is at fault: the wrong account, another kind of \
-             token (a user's, a component's), or a truncated value.",
+            either(
+                "WeChat accepts the token, so the call that was refused is at fault: the wrong account, another kind of \
+                 token (a user's, a component's), or a truncated value.",
+                "经验证，微信接受这个凭据，问题在被拒绝的那次调用：账号不对、用了另一种凭据（如用户的或第三方平台的 \
+                 access_token），或凭据被截断。",
+            ),
         ),
         Outcome::Unknown => (
             "unknown",
-            "The token could not be tried just now, so it stays. Report it again in half a minute if it is still \
-             refused.",
+            either(
+                "The token could not be tried just now, so it stays. Report it again in half a minute if it is still \
+                 refused.",
+                "现在无法验证这个凭据，因此没有更换。如果仍被拒绝，请半分钟后再次报告。",
+            ),
         ),
         Outcome::Refused => (
             "refused",
-            "WeChat refused the token on a trial too, but it cannot be replaced yet. It is tried again by itself.",
+            either(
+                "WeChat refused the token on a trial too, but it cannot be replaced yet. It is tried again by itself.",
+                "经验证，微信确实拒绝这个凭据，但暂时换不到新的，会自动重试。",
+            ),
         ),
     }
 }

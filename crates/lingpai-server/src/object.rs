@@ -2,14 +2,16 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::language::Bilingual;
 use crate::refusal::Refusal;
 
 /// The object in a body. serde would take a list for one too, its elements in the order of the fields: nobody means that.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Refusal::BodyWrong("it is not a JSON object".to_owned()));
+        let what = Bilingual::fixed("it is not a JSON object", "它不是 JSON 对象");
+        return Err(Refusal::BodyWrong(what));
     }
-    serde_json::from_slice(body).map_err(|error| Refusal::BodyWrong(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))
 }
 
 #[cfg(test)]

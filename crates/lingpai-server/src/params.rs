@@ -4,10 +4,13 @@
 use lingpai_core::Secret;
 use serde::{Deserialize, Deserializer};
 
+use crate::language::Bilingual;
 use crate::refusal::{Parameter, Refusal};
 
-const EXPECTED: &str =
-    "a form, or a JSON object whose `grant_type`, `appid` and `secret` are strings";
+const EXPECTED: Bilingual = Bilingual::fixed(
+    "a form, or a JSON object whose `grant_type`, `appid` and `secret` are strings",
+    "表单，或 JSON 对象，其中 `grant_type`、`appid` 和 `secret` 是字符串",
+);
 
 /// What was found so far. An empty value counts as absent, and the first of two counts.
 #[derive(Default, Deserialize)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::request::Parts;
 use lingpai_core::AccountId;
 
+use crate::language::Bilingual;
 use crate::refusal::Refusal;
 
 /// What stands after the `?`.
@@ -18,7 +19,8 @@ impl<'a> Query<'a> {
 
     /// The `limit`: this one if it is not given, and never more than the most.
     pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Refusal> {
-        const EXPECTED: &str = "a whole number from 1 to 4294967295";
+        const EXPECTED: Bilingual =
+            Bilingual::fixed("a whole number from 1 to 4294967295", " 1 到 4294967295 的整数");
         match self.read::<u32>("limit", EXPECTED)? {
             Some(0) => Err(Refusal::QueryUnreadable("limit", EXPECTED)),
             Some(limit) => Ok(most.min(limit as usize)),
@@ -28,13 +30,13 @@ impl<'a> Query<'a> {
 
     /// The account named by this parameter, if any is.
     pub(crate) fn account(&self, name: &'static str) -> Result<Option<AccountId>, Refusal> {
-        self.read(name, "the name of an account")
+        self.read(name, Bilingual::fixed("the name of an account", "账号名"))
     }
 
     fn read<T: FromStr>(
         &self,
         name: &'static str,
-        expected: &'static str,
+        expected: Bilingual,
     ) -> Result<Option<T>, Refusal> {
         let value = self.value(name).map(|value| value.parse());
         value.transpose().map_err(|_| Refusal::QueryUnreadable(name, expected))

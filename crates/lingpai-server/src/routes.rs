@@ -16,10 +16,12 @@ use crate::dropin::{self, Call};
 use crate::gateway::split_account;
 use crate::listen::Surface;
 use crate::proxies::Origin;
-use crate::refusal::{Reads, Refusal};
+use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, manage, monitor, native, openapi, push, tickets};
+use crate::{
+    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, tickets,
+};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(crate) enum Route<'a> {
     PushOf(&'a str, &'a str),
     /// The same once more.
     PushRetry(&'a str, &'a str),
+    /// The nodes that share the store.
+    Nodes,
     /// Events as they happen.
     Events,
     /// Events that were.
@@ -82,13 +86,9 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let peer = serving.proxies.client(origin, &head.headers);
-    let route = match &serving.gateway {
-        Some(gateway) => {
-            let path = gateway.unmounted(head.uri.path());
-            Route::of(path).or_forward(path)
-        }
-        None => Route::of(head.uri.path()),
-    };
+    let path = head.uri.path();
+    let path = serving.gateway.as_ref().map_or(path, |gateway| gateway.unmounted(path));
+    let route = Route::of(path).or_forward(path);
     let is_hidden = origin.surface == Surface::Clients && route.is_for_admins();
     let route = if is_hidden { Route::Unknown } else { route };
     let clock = &**serving.registry.clock();
@@ -114,7 +114,7 @@ pub(crate) async fn answer(
             let response = match route {
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
-                _ => refusal.native(),
+                _ => refusal.native(language::wanted(&head.headers)),
             };
             (response, Some(refusal.code()))
         }
@@ -178,6 +178,7 @@ async fn rare(
         Route::PushRetry(account, id) => {
             push::retry(serving, &decoded(account), id, head, peer).await
         }
+        Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -202,7 +203,8 @@ async fn forward(
 ) -> Result<Response<Body>, (Refusal, Reads)> {
     match &serving.gateway {
         Some(gateway) => gateway.answer(serving, head, body, path, peer).await,
-        None => Err((Refusal::PathUnknown, Reads::Api)),
+        // An SDK may be pointed here all the same, and reads this only in WeChat's shape.
+        None => Err((Barred::GatewayOff.into(), Reads::Api)),
     }
 }
 
@@ -234,6 +236,7 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
+            "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/keys" => Self::Keys,
@@ -267,12 +270,12 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics => true,
+            Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
     }
 
-    /// The same where calls are forwarded: everything that is not Lingpai's own. The token calls are, wherever an SDK's
-    /// base URL puts them.
+    /// The same with what is not Lingpai's own, which is a call of WeChat's API. The token calls are Lingpai's, wherever an
+    /// SDK's base URL puts them.
     fn or_forward(self, path: &'a str) -> Self {
         match self {
             Self::Unknown if path.starts_with("/v1/") => Self::Unknown,
@@ -285,7 +288,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 25] = [
+    pub(crate) const NAMES: [&'static str; 26] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -311,6 +314,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes",
         "/v1/accounts/{account}/pushes/{id}",
         "/v1/accounts/{account}/pushes/{id}/retry",
+        "/v1/nodes",
     ];
 
     /// Its place among the names.
@@ -341,6 +345,7 @@ impl<'a> Route<'a> {
             Self::Pushes(_) => 22,
             Self::PushOf(..) => 23,
             Self::PushRetry(..) => 24,
+            Self::Nodes => 25,
         }
     }
 

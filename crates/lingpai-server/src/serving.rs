@@ -20,6 +20,7 @@ use crate::change::Desk;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
+use crate::language::Bilingual;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
@@ -138,7 +139,7 @@ impl Serving {
     /// Stores what is counted, for ever.
     pub(crate) async fn keep_storing(&self) {
         match &self.gateway {
-            Some(gateway) => gateway.gate.ledger.keep_storing(self.registry.store()).await,
+            Some(gateway) => gateway.gate.keep_exchanging(&self.registry).await,
             None => std::future::pending().await,
         }
     }
@@ -190,6 +191,10 @@ impl Serving {
 
     /// The same with another limit on its size.
     pub(crate) async fn body_within(&self, body: Incoming, most: usize) -> Result<Bytes, Refusal> {
+        const BODY: Bilingual = Bilingual::fixed(
+            "a body as long as Content-Length states",
+            "与 Content-Length 等长的请求体",
+        );
         // A body that states to be too large is refused before it is sent.
         if body.size_hint().lower() > most as u64 {
             return Err(Refusal::BodyTooLarge(most));
@@ -197,7 +202,7 @@ impl Serving {
         match timeout(self.limits.body_time, Limited::new(body, most).collect()).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(most)),
-            Ok(Err(_)) => Err(Refusal::BodyUnreadable("a body as long as Content-Length states")),
+            Ok(Err(_)) => Err(Refusal::BodyUnreadable(BODY)),
             Err(_) => Err(Refusal::BodySlow),
         }
     }

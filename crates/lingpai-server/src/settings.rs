@@ -4,14 +4,17 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lingpai_core::push::{PushMode, Relay, RelayForm};
+use lingpai_core::proxy::Login;
+use lingpai_core::push::{InvalidPush, PushMode, Relay, RelayForm};
 use lingpai_core::{
-    Account, AccountId, AccountKind, Mode, Policy, PushSettings, Refresh, Secret, Timestamp,
+    Account, AccountId, AccountKind, Mode, Policy, Proxy, PushSettings, Refresh, Secret, Timestamp,
 };
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer;
 use crate::change::{Change, Edit};
+use crate::language::Bilingual;
 use crate::object;
 use crate::refusal::Refusal;
 
@@ -46,6 +49,10 @@ pub(crate) struct Wanted {
     /// All of it anew; `null` is none.
     #[serde(default, deserialize_with = "given")]
     push: Option<Option<PushWanted>>,
+    /// `null` is none of its own.
+    #[serde(default, deserialize_with = "given")]
+    proxy: Option<Option<ProxyUrl>>,
+    proxy_password: Option<Secret>,
 }
 
 /// How pushes are to be received.
@@ -76,6 +83,9 @@ struct PushAnswer {
     relay: Option<RelayForm>,
 }
 
+/// The URL of a proxy, without a password in it.
+struct ProxyUrl(Proxy);
+
 /// An account as the native API shows it: all but the secret.
 #[derive(Serialize)]
 pub(crate) struct SettingsAnswer {
@@ -90,6 +100,8 @@ pub(crate) struct SettingsAnswer {
     alone: bool,
     fetch_deadline: u64,
     push: Option<PushAnswer>,
+    /// Without user and password.
+    proxy: Option<String>,
     #[serde(serialize_with = "answer::rfc_3339")]
     created_at: Timestamp,
     #[serde(serialize_with = "answer::rfc_3339")]
@@ -118,11 +130,15 @@ impl Wanted {
 
     /// The new account that is asked for.
     pub(crate) fn creation(mut self, now: Timestamp) -> Result<Account, Refusal> {
-        let id = self.account.take().ok_or_else(|| wrong("`account` is missing: the appid"))?;
-        let secret =
-            self.secret.take().ok_or_else(|| wrong("`secret` is missing: the AppSecret"))?;
+        let id = self
+            .account
+            .take()
+            .ok_or_else(|| wrong("`account` is missing: the appid", "缺少 `account`，即 appid"))?;
+        let secret = self.secret.take().ok_or_else(|| {
+            wrong("`secret` is missing: the AppSecret", "缺少 `secret`，即 AppSecret")
+        })?;
         let mut account = Account::new(id, plausible(secret)?, now);
-        self.edit(&mut account);
+        self.edit(&mut account).map_err(Refusal::BodyWrong)?;
         Ok(account)
     }
 
@@ -131,10 +147,14 @@ impl Wanted {
         if self.account.as_ref().is_some_and(|account| *account != id) {
             return Err(wrong(
                 "`account` cannot change: create another account, and remove this one",
+                "`account` 不能修改：请另建账号，再移除这一个",
             ));
         }
         if self.secret.is_some() {
-            return Err(wrong("`secret` is replaced by PUT /v1/accounts/{account}/secret"));
+            return Err(wrong(
+                "`secret` is replaced by PUT /v1/accounts/{account}/secret",
+                "更换 `secret` 请用 PUT /v1/accounts/{account}/secret",
+            ));
         }
         Ok(Change::Update(id, Edit::new(|account| self.edit(account))))
     }
@@ -159,17 +179,19 @@ impl Wanted {
         }
         if let Some(Some(push)) = &self.push {
             let push = push.settings();
-            push.check().map_err(|error| wrong(format!("`push`: {error}")))?;
+            push.check().map_err(|why| Refusal::BodyWrong(wrong_with_push(&why)))?;
         }
         if self.daily_budget == Some(Some(0)) {
             return Err(wrong(
                 "`daily_budget` must be a number from 1 on, or null for the default",
+                "`daily_budget` 应为 1 以上的整数，null 表示默认值",
             ));
         }
         Ok(())
     }
 
-    fn edit(self, account: &mut Account) {
+    /// Fails where what is asked for does not go with what the account has.
+    fn edit(self, account: &mut Account) -> Result<(), Bilingual> {
         let seconds = Duration::from_secs;
         let policy = &mut account.policy;
         if let Some(push) = self.push {
@@ -184,6 +206,30 @@ impl Wanted {
         policy.fallback = self.fallback.unwrap_or(policy.fallback);
         policy.alone = self.alone.unwrap_or(policy.alone);
         policy.fetch_deadline = self.fetch_deadline.map_or(policy.fetch_deadline, seconds);
+        if let Some(proxy) = self.proxy {
+            account.proxy = proxy.map(|ProxyUrl(proxy)| proxy);
+        }
+        if let Some(password) = self.proxy_password {
+            let proxy = account.proxy.take().and_then(|proxy| proxy.with_password(password));
+            account.proxy = Some(proxy.ok_or(NO_USER)?);
+        }
+        Ok(())
+    }
+}
+
+const NO_USER: Bilingual = Bilingual::fixed(
+    "`proxy_password` belongs to a user of a proxy: send `proxy` as `http://USER@HOST:PORT`",
+    "`proxy_password` 是代理用户的密码：请把 `proxy` 写成 `http://用户名@主机:端口`",
+);
+
+impl<'de> Deserialize<'de> for ProxyUrl {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let proxy: Proxy = Secret::deserialize(source)?.expose().parse().map_err(Error::custom)?;
+        let has_password = |login: &Login| !login.password.expose().is_empty();
+        if proxy.login().is_some_and(has_password) {
+            return Err(Error::custom("`proxy` is without a password: that is `proxy_password`"));
+        }
+        Ok(Self(proxy))
     }
 }
 
@@ -245,6 +291,7 @@ impl SettingsAnswer {
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
             push: account.push.map(PushAnswer::from),
+            proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,
             updated_at: account.updated_at,
             warning,
@@ -252,8 +299,19 @@ impl SettingsAnswer {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Refusal {
-    Refusal::BodyWrong(what.into())
+fn wrong(english: &'static str, chinese: &'static str) -> Refusal {
+    Refusal::BodyWrong(Bilingual::fixed(english, chinese))
+}
+
+fn wrong_with_push(why: &InvalidPush) -> Bilingual {
+    let chinese = match why {
+        InvalidPush::Unreadable => "无法读取",
+        InvalidPush::Token => "Token 由 3 到 32 位字母和数字组成",
+        InvalidPush::KeyMissing => "除明文模式外必须提供 EncodingAESKey",
+        InvalidPush::Key => "EncodingAESKey 由 43 位字母和数字组成",
+        InvalidPush::Url => "转发 URL 以 https:// 或 http:// 开头，包含主机，不含用户名与密码",
+    };
+    Bilingual::made(format!("`push`: {why}"), format!("`push`：{chinese}"))
 }
 
 fn within(
@@ -265,7 +323,10 @@ fn within(
         return Ok(());
     }
     let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
-    Err(wrong(format!("`{name}` must be a whole number of seconds from {least} to {most}")))
+    Err(Refusal::BodyWrong(Bilingual::made(
+        format!("`{name}` must be a whole number of seconds from {least} to {most}"),
+        format!("`{name}` 应为 {least} 到 {most} 的整数秒"),
+    )))
 }
 
 /// The secret, unless no AppSecret can look like it.
@@ -276,7 +337,10 @@ fn plausible(secret: Secret) -> Result<Secret, Refusal> {
     {
         Ok(secret)
     } else {
-        Err(wrong("`secret` is no AppSecret: those have letters and digits, and no blanks"))
+        Err(wrong(
+            "`secret` is no AppSecret: those have letters and digits, and no blanks",
+            "`secret` 不是 AppSecret：AppSecret 由字母和数字组成，没有空格",
+        ))
     }
 }
 

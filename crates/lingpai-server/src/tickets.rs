@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::language::Bilingual;
 use crate::native::caller;
 use crate::object;
 use crate::refusal::Refusal;
@@ -122,7 +123,8 @@ pub(crate) async fn js_config(
     let Admitted { credential, key, .. } =
         serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
     let Page { url, js_api_list } = object::read(&serving.body(body).await?)?;
-    let page = PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(error.to_string()))?;
+    let page =
+        PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))?;
     serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
     let served = serving.ticket(&credential, Ticket::Jsapi).await?;
     let (nonce_str, timestamp) = serving.stamp()?;

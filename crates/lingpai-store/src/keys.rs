@@ -50,7 +50,7 @@ impl MasterKey {
         &self.0
     }
 
-    fn to_hex(&self) -> Zeroizing<String> {
+    pub(crate) fn to_hex(&self) -> Zeroizing<String> {
         // Sized before it is filled, so that no copy is left behind by growing.
         let mut hex = Zeroizing::new(String::with_capacity(64));
         for byte in self.0.iter() {

@@ -8,13 +8,16 @@
 //! - [`SqliteStore`] is one file, durable and sealed: the default of the server.
 //! - `RedisStore` (a feature, `redis`) is for several nodes: each step of a rotation is a script inside Redis.
 //! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the secrets of either.
+//! - [`copy`] brings all of one store into another: any [`Archive`] into any other.
 //! - `conformance` (a feature of this name) holds the rules of a store as tests.
 //!
 //! Start with `rules.rs`: what a store decides about leases, intents and generations is there, once, for SQLite and
 //! memory; the scripts in `redis/scripts` say the same.
 
+mod archive;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod copy;
 mod keys;
 mod memory;
 #[cfg(feature = "redis")]
@@ -25,10 +28,12 @@ mod sqlite;
 
 use std::time::Duration;
 
+pub use archive::{Archive, Kept};
+pub use copy::{Copied, Copying, Far, Section, Written, copy};
 pub use keys::{KeySource, MasterKey};
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
-pub use redis::{LeaseClock, RedisAddress, RedisOptions, RedisStore};
+pub use redis::{LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};
 
 /// How much of the event stream is kept.

@@ -28,7 +28,16 @@ pub(crate) struct Place<'a> {
 /// Seals and opens with one key.
 pub(crate) struct Sealer {
     cipher: XChaCha20Poly1305,
-    key_id: [u8; KEY_ID],
+    key_id: KeyId,
+}
+
+/// What tells keys apart, and reveals nothing of them.
+pub(crate) type KeyId = [u8; KEY_ID];
+
+/// The name of the key that a value was sealed with.
+#[cfg(feature = "redis")]
+pub(crate) fn key_id(sealed: &[u8]) -> Option<KeyId> {
+    sealed.get(1..=KEY_ID)?.try_into().ok()
 }
 
 /// Why a sealed value does not open.
@@ -46,6 +55,12 @@ impl Sealer {
         let mut key_id = [0; KEY_ID];
         key_id.copy_from_slice(&id[..KEY_ID]);
         Self { cipher: XChaCha20Poly1305::new(&(*key.bytes()).into()), key_id }
+    }
+
+    /// The name of its key, as it stands before everything that it seals.
+    #[cfg(feature = "redis")]
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.key_id
     }
 
     /// # Errors

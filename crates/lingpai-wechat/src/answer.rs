@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::catalogue::{self, Nature, Scope};
 use crate::clean::clean;
 use crate::protocol;
+use crate::remedy;
 
 /// A life longer than this is a lie: WeChat says 7200 s "at present", and nothing it issues lives
 /// for a month.
@@ -152,27 +153,20 @@ fn integer(value: &Value) -> Option<i64> {
 
 /// An answer that looks like success and cannot be used: upstream may well have issued a token.
 fn unusable(why: impl Into<String>) -> Failure {
-    Failure::new(Class::Transient, why).perhaps_reached().with_remedy(
-        "If this goes on, look for a proxy, a firewall or a captive portal between Lingpai and WeChat.",
-    )
+    Failure::new(Class::Transient, why).perhaps_reached().with_remedy(remedy::UNUSABLE.en)
 }
 
 fn refused_by_status(status: StatusCode) -> Failure {
     let failure = |class| Failure::new(class, format!("upstream answered with HTTP {status}"));
+    let transient = || failure(Class::Transient);
     match status.as_u16() {
-        412 => failure(Class::Transient).with_remedy(
-            "WeChat answers so when a body comes without Content-Length: a proxy on the way removes it.",
-        ),
+        412 => transient().with_remedy(remedy::NO_LENGTH.en),
         429 => failure(Class::RateLimited(Duration::from_mins(1)))
-            .with_remedy("Find out who limits the calls: WeChat itself never answers so."),
-        300..400 => failure(Class::Transient)
-            .with_remedy("Check the base URL of WeChat: Lingpai follows no redirect with a secret."),
-        400..500 => failure(Class::Transient)
-            .with_remedy("Check the base URL of WeChat and the proxies on the way to it."),
+            .with_remedy(remedy::TOO_MANY_CALLS.en),
+        300..400 => transient().with_remedy(remedy::REDIRECTED.en),
+        400..500 => transient().with_remedy(remedy::WRONG_BASE.en),
         // Others may come from a gateway that had passed the request on.
-        _ => failure(Class::Transient).perhaps_reached().with_remedy(
-            "It mends itself as a rule; if it does not, look for a proxy between Lingpai and WeChat.",
-        ),
+        _ => transient().perhaps_reached().with_remedy(remedy::SERVER_ERROR.en),
     }
 }
 

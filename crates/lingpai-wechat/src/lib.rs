@@ -25,6 +25,7 @@ mod issuers;
 pub mod page;
 pub mod protocol;
 pub mod push;
+mod remedy;
 pub mod sign;
 pub mod wire;
 

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let source = TokenSource::stable(DEMO_APPID, DEMO_SECRET).upstream(&url).build().await?;
 
-    let mut changes = source.changes();
+    let mut changes = source.watch();
     for _ in 0..2 {
         let token = changes.next().await;
         report(&format!("generation {} is good until {}", token.generation, token.expires_at));

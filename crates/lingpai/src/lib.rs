@@ -26,6 +26,17 @@
 //! # }
 //! ```
 //!
+//! What a program does with it:
+//! 1. It makes one source for each account when it starts, with [`Builder::sqlite`] if a restart is not to cost a fetch.
+//! 2. Before each call it takes [`TokenSource::token`], or [`TokenSource::fresh`] where it can wait for the first one, puts
+//!    the value into the URL and drops it. Another token may be there for the next call.
+//! 3. If WeChat refuses a call with 40001, 40014 or 42001, it hands the token that it used to
+//!    [`TokenSource::report_invalid`] and makes the call once more with the token that this answers, unless the outcome is
+//!    [`Outcome::Accepted`]: then the call is at fault.
+//! 4. Whoever must be told of each new token awaits [`TokenSource::watch`]; what is wrong, and what to do, is in
+//!    [`TokenSource::status`].
+//! 5. When it ends, it awaits [`TokenSource::close`], so that a fetch under way is not lost.
+//!
 //! Of an Official Account, [`TokenSource::ticket`] gives the tickets too, and [`sign`] signs pages and cards with them.
 //!
 //! Here lives the builder, and what a program needs by name of the crates below. How tokens stay fresh is in

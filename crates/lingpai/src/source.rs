@@ -101,8 +101,8 @@ impl TokenSource {
         }
     }
 
-    /// Every token from now on, the current one first.
-    pub fn changes(&self) -> Changes {
+    /// Every token from now on, the current one first: for whoever has to be told of each.
+    pub fn watch(&self) -> Changes {
         Changes { source: self.clone(), seen: Generation::default() }
     }
 

@@ -25,8 +25,13 @@ pub(crate) struct Home {
 impl Home {
     /// With a key that may do everything, and the simulated WeChat.
     pub(crate) fn new(folder: &Path) -> Self {
+        Self::with(folder, "")
+    }
+
+    /// The same with these settings besides.
+    pub(crate) fn with(folder: &Path, more: &str) -> Self {
         let wechat = free_addr();
-        let mut home = Self::beside(folder, wechat, "", &["--admin"]);
+        let mut home = Self::beside(folder, wechat, more, &["--admin"]);
         let mut sandbox = lingpai(folder);
         sandbox.args(["sandbox", "--listen", &wechat.to_string()]);
         home._wechat = Some(Process::start(sandbox, wechat));

@@ -67,6 +67,10 @@ fn of_command(path: &str) -> Option<&'static str> {
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
+        "key export" => {
+            "以 JSON 行输出全部密钥，供另一节点 `key import`。其中只有哈希，没有密钥本身"
+        }
+        "key import" => "接收另一节点输出的密钥。任一边吊销过的密钥即为吊销",
         "key revoke" => "从现在起拒绝某个密钥",
         "account" => "添加、列出、修改、移除存储中的账号",
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
@@ -76,13 +80,18 @@ fn of_command(path: &str) -> Option<&'static str> {
         "pushes list" => "列出等待转发与已放弃的推送",
         "pushes retry" => "立即重新转发一条",
         "pushes remove" => "丢弃一条，业务方将收不到它",
+        "account set-proxy" => "为存储中的账号设置访问微信的代理，或取消",
         "account list" => "列出所有账号及其状况",
         "account show" => "查看一个账号",
         "account remove" => "从存储中移除账号及其凭据",
         "store" => "管理存储",
-        "store rekey" => "用新的主密钥重新加密密钥与凭据。请先停止服务",
+        "store rekey" => "更换存储的主密钥。SQLite 请先停止服务；Redis 的节点可以继续运行",
+        "store copy" => {
+            "把一个存储的全部内容复制到另一个：账号、密钥、凭据、计数与事件。请先停止使用它们的服务"
+        }
         "config" => "管理配置",
         "config check" => "读取配置并列出全部错误。不启动任何东西",
+        "config explain" => "解释一项、一个表或全部设置：作用与默认值",
         "completions" => "输出 shell 的命令补全脚本",
         "man" => "把手册页写入目录",
         _ => return None,
@@ -95,10 +104,11 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         (_, "account") => "appid",
         (
-            "account add" | "account set-secret" | "account set-push" | "account remove",
+            "account add" | "account set-secret" | "account set-proxy" | "account set-push"
+            | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
-        (_, "server") => "向哪个服务询问",
+        (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
         ("serve", "demo") => "演示：模拟的微信与一个账号，数据在 ./lingpai-demo",
@@ -181,10 +191,34 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("account set-push", "remove") => "不再接收推送",
         ("pushes retry" | "pushes remove", "id") => "列表中的编号",
+        ("account add", "url") => {
+            "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
+        }
+        ("account add", "password_file") => "存放代理密码的文件 [默认：URL 中有用户名时提示输入]",
+        ("account set-proxy", "url") => {
+            "代理，如 http://user@proxy.example.com:3128，不含密码；none 表示取消"
+        }
+        ("account set-proxy", "password_file") => {
+            "存放代理密码的文件 [默认：URL 中有用户名时提示输入，不是终端时读标准输入]"
+        }
+        ("key import", "file") => "密钥所在的文件；- 表示标准输入",
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
+        ("store copy", "from") => "要复制的存储：sqlite:路径 或 redis://主机:端口",
+        ("store copy", "to") => "复制到哪个存储，写法相同",
+        ("store copy", "from_key_file") => "存放来源主密钥的文件 [默认：配置中的主密钥]",
+        ("store copy", "to_key_file") => "存放目标主密钥的文件 [默认：配置中的主密钥]",
+        ("store copy", "from_password_file") => {
+            "存放来源密码的文件 [默认：环境变量 LINGPAI_STORE_PASSWORD]"
+        }
+        ("store copy", "to_password_file") => "存放目标密码的文件，默认相同",
+        ("store copy", "merge") => "目标里有其他数据也复制。两边不同的，保留较新的",
+        ("store copy", "while_running") => {
+            "有服务正在使用也复制。其间的改动可能缺失：停止服务后再运行一次即可补齐"
+        }
         ("store rekey", "new_key_file") => {
             "存放新密钥的文件，64 位十六进制 [默认：随机生成，写入现有的密钥文件]"
         }
+        ("config explain", "key") => "设置或表，如 drain、gateway、account.lead [默认：全部]",
         ("completions", "shell") => "哪种 shell",
         ("man", "directory") => "目录，必须已存在",
         (_, "json") => "输出 JSON",

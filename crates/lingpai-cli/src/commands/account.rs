@@ -2,16 +2,21 @@
 
 mod app_secret;
 pub(crate) mod elsewhere;
+mod own_proxy;
 mod push;
+mod typed;
+
+use std::path::Path;
 
 use lingpai_core::store::Record;
-use lingpai_core::{Account, AccountId, Clock, Kind, SystemClock, Timestamp};
+use lingpai_core::{Account, AccountId, Clock, Kind, Proxy, SystemClock, Timestamp};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args;
 use crate::commands::durable_store;
 use crate::config::account::{kind_name, mode_name};
+use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::error::Error;
 use crate::keeping::{OpenStore, renewed};
@@ -29,7 +34,7 @@ pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Er
 async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Result<(), Error> {
     let now = SystemClock::new().now().wall;
     match command {
-        args::Account::Add { account: id, kind, mode, secret, .. } => {
+        args::Account::Add { account: id, kind, mode, secret, proxy, .. } => {
             refuse_configured(&id, config)?;
             if find(store, &id).await?.is_some() {
                 return Err(Error::said(say!(
@@ -39,7 +44,9 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 )));
             }
             let secret = app_secret::take(&id, &secret)?;
-            let account = Account { kind, mode, ..Account::new(id, secret, now) };
+            let proxy = proxy_at_adding(&id, &proxy)?;
+            refuse_forbidden(proxy.as_ref(), config)?;
+            let account = Account { kind, mode, proxy, ..Account::new(id, secret, now) };
             store.directory().put_account(&account).await?;
             output::tell(&say!(
                 "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
@@ -75,6 +82,16 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             let account = renewed(Some(&stored), Account { push, ..stored.clone() }, now);
             store.directory().put_account(&account).await?;
             output::tell(&push_told(&account));
+            Ok(())
+        }
+        args::Account::SetProxy { account: id, url, password_file, .. } => {
+            refuse_configured(&id, config)?;
+            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            let proxy = proxy_to_set(&id, &url, password_file.as_deref())?;
+            refuse_forbidden(proxy.as_ref(), config)?;
+            let account = renewed(Some(&stored), Account { proxy, ..stored.clone() }, now);
+            store.directory().put_account(&account).await?;
+            output::tell(&told_of_proxy(&account.id, account.proxy.as_ref()));
             Ok(())
         }
         args::Account::List { json } => {
@@ -153,6 +170,39 @@ fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> 
     }
 }
 
+/// The proxy of an account that is added, if it is to have one. Standard input is there for its AppSecret.
+fn proxy_at_adding(id: &AccountId, proxy: &args::OwnProxy) -> Result<Option<Proxy>, Error> {
+    let Some(url) = &proxy.url else { return Ok(None) };
+    own_proxy::take(id, url, proxy.password_file.as_deref(), own_proxy::Input::Taken).map(Some)
+}
+
+/// The proxy that an account is to have; `none` is none of its own.
+fn proxy_to_set(id: &AccountId, url: &str, file: Option<&Path>) -> Result<Option<Proxy>, Error> {
+    match url {
+        "none" => Ok(None),
+        url => own_proxy::take(id, url, file, own_proxy::Input::ForPassword).map(Some),
+    }
+}
+
+fn refuse_forbidden(proxy: Option<&Proxy>, config: &Config) -> Result<(), Error> {
+    let why = proxy.and_then(|proxy| forbidden(proxy, &config.upstream));
+    why.map_or(Ok(()), |why| Err(Error::said(why)))
+}
+
+fn told_of_proxy(id: &AccountId, proxy: Option<&Proxy>) -> String {
+    match proxy {
+        Some(proxy) => say!(
+            "WeChat is reached through {proxy} for the account {id}. Running servers do so within seconds.",
+            "账号 {id} 从现在起通过 {proxy} 访问微信。运行中的服务几秒内生效。",
+            proxy = proxy.to_public_url()
+        ),
+        None => say!(
+            "The account {id} has no proxy of its own any more. Running servers do without within seconds.",
+            "账号 {id} 不再有自己的代理。运行中的服务几秒内生效。"
+        ),
+    }
+}
+
 fn unknown(account: &str) -> Error {
     Error::said(say!(
         "the account {account} is not in the store. `lingpai account list` shows those there are",
@@ -201,7 +251,7 @@ impl Standing {
         };
         let mut rows: Vec<_> = names.into_iter().zip(self.row()).collect();
         if let Some(proxy) = &self.account.proxy {
-            rows.push((either("proxy:", "代理："), proxy.to_string()));
+            rows.push((either("proxy:", "代理："), proxy.to_public_url()));
         }
         rows.push((either("created:", "创建时间："), self.account.created_at.to_string()));
         rows.push((either("changed:", "修改时间："), self.account.updated_at.to_string()));
@@ -215,7 +265,7 @@ impl Standing {
             "account": self.account.id.as_str(),
             "kind": kind_name(self.account.kind),
             "mode": mode_name(self.account.mode),
-            "proxy": self.account.proxy.as_ref().map(ToString::to_string),
+            "proxy": self.account.proxy.as_ref().map(Proxy::to_public_url),
             "generation": self.record.as_ref().map(|record| record.generation),
             "expires_at": token.map(|token| token.expires_at.to_string()),
             "trouble": self.trouble(),

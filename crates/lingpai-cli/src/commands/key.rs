@@ -1,8 +1,11 @@
 //! `lingpai key`: the API keys of clients. A running server notices within seconds.
 
+mod exchange;
+
 use std::collections::BTreeSet;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
+use lingpai_core::store::Damage;
 use lingpai_core::{Bounds, Clock, Directory, SystemClock, Timestamp};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
@@ -23,6 +26,8 @@ pub(crate) async fn run(command: Key, config: Config) -> Result<(), Error> {
         Key::Create(options) => create(&*directory, &options, now).await,
         Key::List { json } => list(&*directory, json, now).await,
         Key::Revoke { id } => revoke(&*directory, &id, now).await,
+        Key::Export => exchange::export(&*directory).await,
+        Key::Import { file } => exchange::import(&*directory, &file).await,
     };
     store.close().await;
     outcome
@@ -33,7 +38,8 @@ pub(crate) async fn first(
     directory: &dyn Directory,
     now: Timestamp,
 ) -> Result<Option<String>, Error> {
-    if !directory.keys().await?.is_empty() {
+    // One that cannot be read is one all the same.
+    if !directory.keys().await?.is_empty() || directory.damage().iter().any(is_key) {
         return Ok(None);
     }
     let new = make("first admin key", [Right::Admin].into(), Accounts::All, now)?;
@@ -123,6 +129,9 @@ fn rights_for(options: &KeyCreate) -> Result<BTreeSet<Right>, Error> {
 async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(), Error> {
     let mut keys = directory.keys().await?;
     keys.sort_by_key(|key| key.created_at);
+    for damage in directory.damage().iter().filter(|damage| is_key(damage)) {
+        output::tell(&told_of_damage(damage));
+    }
     if json {
         return output::print_json(&keys.iter().map(|key| to_json(key, now)).collect());
     }
@@ -159,6 +168,17 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
         ]
     });
     output::print(&output::table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>()))
+}
+
+fn is_key(damage: &Damage) -> bool {
+    damage.table == "keys"
+}
+
+fn told_of_damage(Damage { record, what, .. }: &Damage) -> String {
+    say!(
+        "warning: the key {record} cannot be read, and is refused: {what}. Make another in its place",
+        "警告：无法读取密钥 {record}，它会被拒绝：{what}。请另建一个代替它"
+    )
 }
 
 async fn revoke(directory: &dyn Directory, id: &str, now: Timestamp) -> Result<(), Error> {

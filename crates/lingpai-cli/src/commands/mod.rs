@@ -10,6 +10,7 @@ pub(crate) mod pushes;
 pub(crate) mod rotate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
+pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod store;

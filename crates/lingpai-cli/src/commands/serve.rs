@@ -72,6 +72,12 @@ async fn open(listen: &Listen, tls: Option<Tls>) -> Result<Listeners, Error> {
     Ok(listeners)
 }
 
+/// Tells the nodes that share the store where this one is found.
+fn introduce(keeping: &Keeping, addresses: &str) {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    keeping.registry.introduce(&name, addresses, env!("CARGO_PKG_VERSION"));
+}
+
 async fn serve(
     keeping: &mut Keeping,
     in_force: InForce,
@@ -81,6 +87,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let config = &in_force.config;
     keeping.merge(config).await?;
+    keeping.force(config.forced_refresh);
     if let Some(key) = key::first(&*keeping.store.directory(), keeping.clock().now().wall).await? {
         output::tell(&key);
     }
@@ -100,6 +107,8 @@ async fn serve(
     let (server, changes) = server.receiving_pushes(pushes).taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
+    let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();
+    introduce(keeping, &addresses.join(" "));
     let accounts = keeping.count();
     if accounts == 0 {
         tracing::warn!(

@@ -20,18 +20,21 @@ const PERIOD: Duration = Duration::from_secs(2);
 pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result<(), Error> {
     let client = Client::of(&options.asked, environment)?;
     if !options.watch {
-        let accounts = ask(&client, &options).await?;
+        let seen = ask(&client, &options).await?;
         return if options.json {
-            output::print_json(&accounts.into())
+            output::print_json(&seen.accounts.into())
         } else {
-            output::print(&told(&accounts))
+            output::print(&(seen.told() + &nodes(&client, &options).await))
         };
     }
     let clear = if io::stdout().is_terminal() && !options.json { "\x1b[H\x1b[2J" } else { "" };
     loop {
         match ask(&client, &options).await {
-            Ok(accounts) if options.json => output::print(&Value::from(accounts).to_string())?,
-            Ok(accounts) => output::print(&format!("{clear}{}\n", told(&accounts)))?,
+            Ok(seen) if options.json => output::print(&Value::from(seen.accounts).to_string())?,
+            Ok(seen) => {
+                let nodes = nodes(&client, &options).await;
+                output::print(&format!("{clear}{}{nodes}\n", seen.told()))?;
+            }
             // The server may be starting again: whoever watches wants to see it come back.
             Err(error) => output::tell(&error.report()),
         }
@@ -39,23 +42,111 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
     }
 }
 
+/// What a server says of its accounts.
+#[derive(Default)]
+struct Seen {
+    accounts: Vec<Value>,
+    /// What its store has left out.
+    damaged: Vec<Value>,
+}
+
 /// The accounts, as the server describes them.
-async fn ask(client: &Client, options: &Status) -> Result<Vec<Value>, Error> {
+async fn ask(client: &Client, options: &Status) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
     if let Some(account) = &options.account {
-        return Ok(vec![client.get(&format!("/v1/accounts/{account}")).await?]);
+        seen.accounts.push(client.get(&format!("/v1/accounts/{account}")).await?);
+        return Ok(seen);
     }
-    let mut accounts = Vec::new();
     let mut path = "/v1/accounts".to_owned();
     loop {
         let mut page = client.get(&path).await?;
         if let Some(found) = page["accounts"].as_array_mut() {
-            accounts.append(found);
+            seen.accounts.append(found);
+        }
+        if let Some(damaged) = page["damaged"].as_array_mut() {
+            seen.damaged.append(damaged);
         }
         match page["next"].as_str() {
             Some(next) => path = format!("/v1/accounts?after={next}"),
-            None => return Ok(accounts),
+            None => return Ok(seen),
         }
     }
+}
+
+impl Seen {
+    fn told(&self) -> String {
+        self.damaged.iter().fold(told(&self.accounts), |told, one| told + &damage(one))
+    }
+}
+
+/// The nodes that share the store, if there are several and the key is for all accounts.
+async fn nodes(client: &Client, options: &Status) -> String {
+    if options.account.is_some() {
+        return String::new();
+    }
+    match client.get("/v1/nodes").await {
+        Ok(answer) => told_nodes(&answer),
+        // An older server, or a key that is for some accounts only: how those stand has been told.
+        Err(_) => String::new(),
+    }
+}
+
+/// A line for each node, the leases that are held, and how soon nodes hear of each other.
+fn told_nodes(answer: &Value) -> String {
+    let nodes: Vec<_> = answer["nodes"].as_array().into_iter().flatten().collect();
+    if nodes.len() < 2 {
+        return String::new();
+    }
+    let heading = match language::current() {
+        Language::English => ["NODE", "ADDRESS", "VERSION", "CREDENTIALS", "LAST SEEN", ""],
+        Language::Chinese => ["节点", "地址", "版本", "凭据数", "最近一次出现", ""],
+    };
+    let rows = nodes.iter().map(|node| {
+        let about = if node["alive"] != true {
+            either("gone", "已离线")
+        } else if node["this"] == true {
+            either("this one", "本节点")
+        } else {
+            ""
+        };
+        let credentials = node["credentials"].as_u64().unwrap_or_default();
+        [
+            text(&node["name"]).to_owned(),
+            text(&node["address"]).to_owned(),
+            text(&node["version"]).to_owned(),
+            credentials.to_string(),
+            text(&node["seen_at"]).to_owned(),
+            about.to_owned(),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(heading.map(str::to_owned)).chain(rows).collect();
+    let mut lines = output::table(&rows)
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect::<Vec<_>>();
+    lines[0] = output::paint(Tone::Strong, lines[0].trim_end()) + "\n";
+    let mut told = format!("\n{}", lines.concat());
+    for node in &nodes {
+        for lease in node["leases"].as_array().into_iter().flatten() {
+            let (name, address) = (text(&node["name"]), text(&node["address"]));
+            let (account, kind) = (text(&lease["account"]), text(&lease["kind"]));
+            told += &say!(
+                "{account} {kind}: the lease is held by {name} {address}\n",
+                "{account} {kind}：租约由 {name} {address} 持有\n"
+            );
+        }
+    }
+    let propagation = &answer["propagation"];
+    if let Some((half, most)) =
+        propagation["half_within_ms"].as_u64().zip(propagation["p99_within_ms"].as_u64())
+    {
+        let rotations = propagation["rotations"].as_u64().unwrap_or_default();
+        told += &say!(
+            "Rotations by other nodes were in memory here within {half} ms (half of them) and {most} ms (99 %), of {rotations}\n",
+            "其他节点的更新传到本节点内存的时间：一半在 {half} ms 以内，99% 在 {most} ms 以内，共 {rotations} 次\n"
+        );
+    }
+    told
 }
 
 /// A line for each credential, and what is to be done below.
@@ -133,6 +224,19 @@ fn tone(state: &str) -> Option<Tone> {
     }
 }
 
+/// A record that the server's store has left out.
+fn damage(one: &Value) -> String {
+    let name = |member: &str| text(&one[member]);
+    say!(
+        "\nThe store cannot read {record} in its table {table}, and leaves it out: {what}\n  Restore the store from a \
+         backup, or make this one anew.\n",
+        "\n存储无法读取表 {table} 中的 {record}，已略过：{what}\n  请用备份恢复存储，或重新建立这一条。\n",
+        record = name("record"),
+        table = name("table"),
+        what = name("what")
+    )
+}
+
 /// How far a leaked token has been ended.
 fn leak(account: &str, credential: &Value) -> String {
     let Some(more) = credential["compromised"].as_u64() else { return String::new() };
@@ -206,6 +310,43 @@ wx22 access_token，自 2026-11-23T13:40:00Z：errcode 40164: invalid ip
   详见：lingpai explain 40164
 "
         );
+    }
+
+    #[test]
+    fn the_nodes_are_told_of_where_there_are_several() {
+        let one = json!({
+            "node": "node-1-ab", "this": true, "alive": true, "name": "web-1", "address": "0.0.0.0:8080",
+            "version": "0.1.0", "since": "2026-11-23T13:00:00Z", "seen_at": "2026-11-23T13:45:10Z",
+            "credentials": 2, "leases": [],
+        });
+        let mut two = one.clone();
+        two["this"] = false.into();
+        two["alive"] = false.into();
+        two["name"] = "web-2".into();
+        two["leases"] = json!([{"account": "wx1", "kind": "access_token"}]);
+        let propagation = json!({"rotations": 9, "half_within_ms": 2, "p99_within_ms": 10});
+        let answer = json!({"nodes": [one, two], "propagation": propagation});
+        assert_eq!(
+            told_nodes(&answer),
+            "
+NODE   ADDRESS       VERSION  CREDENTIALS  LAST SEEN
+web-1  0.0.0.0:8080  0.1.0    2            2026-11-23T13:45:10Z  this one
+web-2  0.0.0.0:8080  0.1.0    2            2026-11-23T13:45:10Z  gone
+wx1 access_token: the lease is held by web-2 0.0.0.0:8080
+Rotations by other nodes were in memory here within 2 ms (half of them) and 10 ms (99 %), of 9
+"
+        );
+        assert_eq!(
+            language::within(Language::Chinese, || told_nodes(&answer)),
+            "
+节点   地址          版本   凭据数  最近一次出现
+web-1  0.0.0.0:8080  0.1.0  2       2026-11-23T13:45:10Z  本节点
+web-2  0.0.0.0:8080  0.1.0  2       2026-11-23T13:45:10Z  已离线
+wx1 access_token：租约由 web-2 0.0.0.0:8080 持有
+其他节点的更新传到本节点内存的时间：一半在 2 ms 以内，99% 在 10 ms 以内，共 9 次
+"
+        );
+        assert_eq!(told_nodes(&json!({"nodes": [answer["nodes"][0]], "propagation": {}})), "");
     }
 
     fn two_accounts() -> [Value; 2] {

@@ -1,42 +1,37 @@
-//! `lingpai store`: the master key.
+//! `lingpai store`: another master key, and one store into another.
+
+pub(crate) mod copy;
+mod progress;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
+use lingpai_store::{
+    KeySource, MasterKey, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
+};
 
 use crate::config::{Config, StoreAt};
 use crate::error::{Deed, Error};
 use crate::language::{either, say};
 use crate::output;
 
-/// Seals everything anew with another master key.
+/// Gives the store another master key.
 pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Result<(), Error> {
-    let (path, key) = match config.store {
-        StoreAt::Sqlite { path, key } => (path, key),
+    let (key, beside) = match &config.store {
+        StoreAt::Sqlite { path, key } => (key, path.with_file_name("lingpai.key")),
+        StoreAt::Redis { key, .. } => (key, PathBuf::new()),
         StoreAt::Memory => {
             return Err(Error::said(either(
                 "the store is `memory:`, in which nothing is sealed. There is nothing to do",
                 "存储是 `memory:`，其中没有加密的内容，无需更换主密钥",
             )));
         }
-        StoreAt::Redis { .. } => {
-            return Err(Error::said(either(
-                "the master key of a Redis store cannot be changed yet: every node would have to take the new one at the \
-                 same moment. Keep the key, or begin a new store with another `?prefix=` and add the accounts again",
-                "Redis 存储的主密钥暂时不能更换：所有节点必须同时换用新的。请保留原来的主密钥，或用另一个 `?prefix=` 新建存储并重新添加\
-                 账号",
-            )));
-        }
     };
-    if !path.exists() {
-        return Err(Error::said(say!(
-            "there is no store {path}. Check `store` in the configuration",
-            "没有存储 {path}。请检查配置中的 `store`",
-            path = path.display()
-        )));
+    if let StoreAt::Sqlite { path, .. } = &config.store {
+        let advice = either("Check `store` in the configuration", "请检查配置中的 `store`");
+        refuse_missing(path, advice)?;
     }
-    let new = match (&new_key_file, &key) {
+    let new = match (&new_key_file, key) {
         (Some(file), _) => read(file)?,
         (None, KeySource::Given { from, .. }) => {
             return Err(Error::said(say!(
@@ -48,8 +43,6 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
         }
         (None, _) => MasterKey::random()?,
     };
-    let store = SqliteStore::open(SqliteOptions::new(&path, key.clone())).await?;
-    let sealed = store.rekey(&new).await?;
     let now = match key {
         KeySource::Given { from, .. } => {
             say!(
@@ -57,14 +50,42 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
                 "再次启动 Lingpai 之前，请把新密钥写入 {from}。"
             )
         }
-        KeySource::File(file) => is_in(&file),
-        KeySource::Beside => is_in(&path.with_file_name("lingpai.key")),
+        KeySource::File(file) => is_in(file),
+        KeySource::Beside => is_in(&beside),
     };
-    output::tell(&say!(
-        "{sealed} secrets and tokens are sealed with the new key. {now} Keep a copy of it.",
-        "{sealed} 个密钥与凭据已改用新的主密钥加密。{now}请在别处保留一份副本。"
-    ));
+    match &config.store {
+        StoreAt::Redis { address, key } => {
+            let options = RedisOptions::new(address.clone(), key.clone());
+            let store = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
+            store.rekey(&new).await?;
+            output::tell(&say!(
+                "The store has the new master key. Nodes that run go on; none starts with the former key, so give all of them \
+                 the new one. {now} Keep a copy of it.",
+                "存储已换用新的主密钥。运行中的节点不受影响；用旧密钥的节点不能再启动，请把新密钥交给所有节点。{now}请在别处保留一份副本。"
+            ));
+        }
+        StoreAt::Sqlite { path, key } => {
+            let store = SqliteStore::open(SqliteOptions::new(path, key.clone())).await?;
+            let sealed = store.rekey(&new).await?;
+            output::tell(&say!(
+                "{sealed} secrets and tokens are sealed with the new key. {now} Keep a copy of it.",
+                "{sealed} 个密钥与凭据已改用新的主密钥加密。{now}请在别处保留一份副本。"
+            ));
+        }
+        StoreAt::Memory => {}
+    }
     Ok(())
+}
+
+fn refuse_missing(path: &Path, advice: &str) -> Result<(), Error> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Error::said(say!(
+        "there is no store {path}. {advice}",
+        "没有存储 {path}。{advice}",
+        path = path.display()
+    )))
 }
 
 fn is_in(file: &Path) -> String {

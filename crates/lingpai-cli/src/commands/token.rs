@@ -1,7 +1,5 @@
 //! `lingpai token`: the token alone, for scripts.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::args::Token;
@@ -12,9 +10,6 @@ use crate::error::Error;
 use crate::keeping::Keeping;
 use crate::language::say;
 use crate::output;
-
-/// Longer than one fetch and its lease may take.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks a server.
 pub(crate) async fn ask(options: Token, environment: Environment<'_>) -> Result<(), Error> {
@@ -34,7 +29,9 @@ async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Va
     let id = &options.account;
     let account = account_of(keeping, config, id).await?;
     let keeper = keeping.keep(&account);
-    let token = tokio::time::timeout(PATIENCE, keeper.fresh()).await.map_err(|_| {
+    // Another process may be at it, and fail, before it is our turn.
+    let patience = keeping.registry.longest_rotation() * 2;
+    let token = tokio::time::timeout(patience, keeper.fresh()).await.map_err(|_| {
         Error::said(say!(
             "no token of {id} came in time. Check the way to WeChat, and ask again",
             "没有及时取得 {id} 的凭据。请检查到微信的网络，然后重试"

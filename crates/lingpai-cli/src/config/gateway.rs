@@ -57,6 +57,7 @@ pub(super) fn read(
     set(&mut rules.denied, section.list("denied-paths", meaning));
     set(&mut rules.real_tokens_from, section.list("real-tokens-from", meaning));
     set(&mut rules.passers_from, section.list("passers-from", meaning));
+    set(&mut rules.pay, section.flag("pay").map(|said| said.value));
     section.end();
     enabled.then_some(settings)
 }
@@ -136,6 +137,7 @@ mod tests {
             denied-paths = ["/cgi-bin/menu/**"]
             real-tokens-from = ["10.1.0.0/16"]
             passers-from = []
+            pay = true
             "#,
         );
         let settings = settings.unwrap();
@@ -157,6 +159,7 @@ mod tests {
             (rules.denied.len(), rules.real_tokens_from.len(), rules.passers_from.len()),
             (1, 1, 0)
         );
+        assert!(rules.pay && !Settings::default().rules.pay);
     }
 
     #[test]

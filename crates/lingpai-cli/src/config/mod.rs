@@ -5,6 +5,7 @@
 //! `listen`, `upstream` and `account`.
 
 pub(crate) mod account;
+pub(crate) mod described;
 mod duration;
 mod gateway;
 mod listen;
@@ -18,7 +19,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
-mod upstream;
+pub(crate) mod upstream;
 #[cfg(test)]
 mod upstream_tests;
 
@@ -39,6 +40,8 @@ pub(crate) use self::mistake::Mistakes;
 use self::mistake::{Mistake, Place};
 pub(crate) use self::section::Environment;
 use self::section::Reading;
+pub(crate) use self::section::{suggestion, variable_of};
+pub(crate) use self::settings::StoreUrl;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -75,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreAt,
     /// How WeChat is reached.
     pub(crate) upstream: wire::Settings,
+    /// Whether this node may force WeChat to replace a token.
+    pub(crate) forced_refresh: bool,
     /// How calls to WeChat are forwarded, if they are.
     pub(crate) gateway: Option<Gateway>,
     /// What is logged.

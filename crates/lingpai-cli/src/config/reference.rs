@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
+use super::described::{OF_ACCOUNT, OF_PUSH, SETTINGS, Setting};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
 
 const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
+const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
+const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 
 /// The tables of settings outside the accounts.
 const TABLES: [&str; 3] = ["tls", "gateway", "log"];
@@ -34,31 +37,62 @@ fn all_known() -> (BTreeSet<String>, BTreeSet<String>) {
     (settings, known(&format!("{ACCOUNT}qqq = 1")))
 }
 
-/// The settings in the first column of a table below this heading.
-fn documented(page: &str, heading: &str) -> BTreeSet<String> {
-    let (_, below) = page.split_once(heading).expect(heading);
-    let rows = below.lines().skip_while(|line| !line.starts_with('|'));
-    let rows = rows.take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.split('`').nth(1).unwrap().to_owned()).collect()
+/// The settings of a table, as the documentation shows them.
+fn table(settings: &[Setting], language: usize) -> String {
+    let heading = ["| setting | default | meaning |", "| 设置 | 默认值 | 含义 |"][language];
+    let row = |Setting { key, default, meaning }: &Setting| {
+        format!("| `{key}` | {} | {} |\n", default[language], meaning[language])
+    };
+    let rows: String = settings.iter().map(row).collect();
+    format!("{heading}\n|---|---|---|\n{rows}")
+}
+
+/// What stands on a page between two marks.
+fn marked<'a>(page: &'a str, name: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("<!-- {name}: ")).expect(name);
+    let (_, rest) = rest.split_once("-->\n").expect(name);
+    rest.split_once(&format!("<!-- /{name} -->")).expect(name).0
 }
 
 #[test]
-fn the_documentation_names_every_setting_and_no_other() {
+fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let (settings, of_an_account) = all_known();
-    for (page, all, accounts) in
-        [(ENGLISH, "\n## All settings", "\n## Accounts"), (CHINESE, "\n## 全部设置", "\n## 账号")]
+    let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
+    for (described, known) in
+        [(SETTINGS, settings), (OF_ACCOUNT, of_an_account), (OF_PUSH, of_pushes)]
     {
-        assert_eq!(documented(page, all), settings);
-        assert_eq!(documented(page, accounts), of_an_account);
+        let keys: BTreeSet<_> = described.iter().map(|setting| setting.key.to_owned()).collect();
+        assert_eq!((&keys, described.len()), (&known, known.len()));
+    }
+}
+
+/// `UPDATE_EXPECT=1` writes them anew.
+#[test]
+fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let all = [("settings", SETTINGS), ("account", OF_ACCOUNT)];
+    let of_push = [("push", OF_PUSH)];
+    for (page, file, language, tables) in [
+        (ENGLISH, "configuration.md", 0, &all[..]),
+        (CHINESE, "zh/configuration.md", 1, &all),
+        (PUSH_ENGLISH, "push.md", 0, &of_push),
+        (PUSH_CHINESE, "zh/push.md", 1, &of_push),
+    ] {
+        let mut renewed = page.to_owned();
+        for (name, settings) in tables {
+            renewed = renewed.replace(marked(page, name), &table(settings, language));
+        }
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(format!("{root}/{file}"), &renewed).unwrap();
+        } else {
+            assert_eq!(page, renewed, "{file}: UPDATE_EXPECT=1 writes its tables anew");
+        }
     }
 }
 
 #[test]
 fn the_documentation_names_every_variable_that_overrides_a_setting() {
-    let variable =
-        |key: &String| format!("LINGPAI_{}", key.to_ascii_uppercase().replace(['-', '.'], "_"));
-    let (settings, _) = all_known();
-    let variables: BTreeSet<_> = settings.iter().map(variable).collect();
+    let variables: BTreeSet<_> = SETTINGS.iter().map(|setting| variable_of(setting.key)).collect();
     for page in [ENGLISH, CHINESE] {
         let named: BTreeSet<_> = page
             .split('`')
@@ -101,7 +135,13 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (before, push) = mended.split_once("\npush = ").unwrap();
         let (_, after) = push.split_once('\n').unwrap();
         mended = format!("{before}\n{after}");
-        for file in ["orders.secret", "redis.password", "proxy.password", "orders.proxy-password"] {
+        for file in [
+            "orders.secret",
+            "redis.password",
+            "sentinel.password",
+            "proxy.password",
+            "orders.proxy-password",
+        ] {
             mended = mended.replace(&format!("{{ file = \"{file}\" }}"), "{ env = \"WX1\" }");
         }
         let (written, default) = (parse(&mended).unwrap(), parse("").unwrap());

@@ -253,7 +253,7 @@ impl<'a> Section<'a> {
     /// What the environment says of a key, if anything.
     fn variable(&self, key: &str) -> Option<(Place, String)> {
         let prefix = self.variables.as_ref()?;
-        let name = format!("{prefix}{}", key.to_ascii_uppercase().replace('-', "_"));
+        let name = format!("{prefix}{}", in_variables(key));
         let text = (self.reading.environment)(&name).filter(|text| !text.is_empty())?;
         Some((Place::variable(&name), text))
     }
@@ -267,6 +267,15 @@ impl<'a> Section<'a> {
             }
         }
     }
+}
+
+/// The variable that overrides a setting outside the accounts.
+pub(crate) fn variable_of(key: &str) -> String {
+    format!("LINGPAI_{}", in_variables(key))
+}
+
+fn in_variables(key: &str) -> String {
+    key.to_ascii_uppercase().replace(['-', '.'], "_")
 }
 
 /// What a person calls this sort of value.
@@ -321,7 +330,8 @@ const SYNONYMS: [(&str, &str); 10] = [
     ("type", "kind"),
 ];
 
-fn suggestion(name: &str, known: &[&'static str]) -> Option<&'static str> {
+/// The one of these that a name is most likely meant to be.
+pub(crate) fn suggestion(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('_', "-");
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == name).map(|(_, key)| *key);
     let meant = |key: &&&'static str| strsim::jaro_winkler(&name, key) > 0.85;

@@ -28,42 +28,54 @@ pub(super) fn read(
     let listen = listen::read(&mut root, base, argument);
     let store = store(&mut root, base);
     let upstream = upstream::read(&mut root, base);
+    let forced_refresh = root.flag("forced-refresh").is_none_or(|said| said.value);
     let gateway = gateway::read(&mut root, base, &upstream);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     root.end();
-    Config { listen, store, upstream, gateway, log, accounts, file: None }
+    Config { listen, store, upstream, forced_refresh, gateway, log, accounts, file: None }
+}
+
+/// What a store's URL names.
+#[derive(Clone, Debug)]
+pub(crate) enum StoreUrl {
+    Memory,
+    Sqlite(PathBuf),
+    Redis(Box<RedisAddress>),
+}
+
+impl StoreUrl {
+    /// Of `memory:`, `sqlite:PATH` or `redis://...`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("memory", "")) => Ok(Self::Memory),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some((scheme, _)) if scheme.starts_with("redis") => text
+                .parse()
+                .map(|address| Self::Redis(Box::new(address)))
+                .map_err(|error: StoreError| error.to_string()),
+            // It may be the mistyped URL of a Redis, with its password.
+            _ => Err(say!(
+                "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
+                "`{text}` 不是存储：请写 `sqlite:路径`，如 `sqlite:lingpai.db`，或写 `redis://主机:端口`、`memory:`",
+                text = if text.contains('@') { "***" } else { text }
+            )),
+        }
+    }
 }
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
-    /// What `store` says.
-    enum Named {
-        Memory,
-        Sqlite(PathBuf),
-        Redis(RedisAddress),
-    }
     let key = master_key(root, base);
     let password = Reference::fetched(root, "store-password", Some("LINGPAI_STORE_PASSWORD"), base);
-    let parse = |text: &str| match text.split_once(':') {
-        Some(("memory", "")) => Ok(Named::Memory),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(Named::Sqlite(PathBuf::from(path))),
-        Some((scheme, _)) if scheme.starts_with("redis") => {
-            text.parse().map(Named::Redis).map_err(|error: StoreError| error.to_string())
-        }
-        // It may be the mistyped URL of a Redis, with its password.
-        _ => Err(say!(
-            "`{text}` is not a store: write `sqlite:PATH`, such as `sqlite:lingpai.db`, `redis://HOST:PORT`, or `memory:`",
-            "`{text}` 不是存储：请写 `sqlite:路径`，如 `sqlite:lingpai.db`，或写 `redis://主机:端口`、`memory:`",
-            text = if text.contains('@') { "***" } else { text }
-        )),
-    };
-    let (address, place) = match root.text("store", parse) {
+    let of_sentinels =
+        Reference::fetched(root, "sentinel-password", Some("LINGPAI_SENTINEL_PASSWORD"), base);
+    let (address, place) = match root.text("store", StoreUrl::parse) {
         None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key },
-        Some(Said { value: Named::Memory, .. }) => return StoreAt::Memory,
-        Some(Said { value: Named::Sqlite(path), .. }) => {
+        Some(Said { value: StoreUrl::Memory, .. }) => return StoreAt::Memory,
+        Some(Said { value: StoreUrl::Sqlite(path), .. }) => {
             return StoreAt::Sqlite { path: base.join(path), key };
         }
-        Some(Said { value: Named::Redis(address), place }) => (address.relative_to(base), place),
+        Some(Said { value: StoreUrl::Redis(address), place }) => (address.relative_to(base), place),
     };
     if address.has_password() && matches!(place, Place::File(_)) {
         let what = either(
@@ -76,6 +88,10 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
     }
     let address = match password {
         Some(password) => address.with_password(password.value),
+        None => address,
+    };
+    let address = match of_sentinels {
+        Some(password) => address.with_sentinel_password(password.value),
         None => address,
     };
     StoreAt::Redis { address, key }

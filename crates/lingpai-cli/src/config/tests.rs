@@ -361,7 +361,7 @@ fn a_mistake_in_the_url_of_a_redis_does_not_show_its_password() {
         ),
         (
             "store = \"redis://:8f5c0de@redis?cluster=1\"",
-            "1:9: a Redis URL has no option `cluster`. There are `prefix` and `ca`",
+            "1:9: a Redis URL has no option `cluster`. There are `prefix`, `ca`, `replicas` and `sentinel-user`",
         ),
         (
             "store = \"redis://redis\"\nstore-password = { env = \"NONE\" }",

@@ -1,6 +1,5 @@
 //! How WeChat is reached: hosts, deadlines, proxies, and whose certificates are believed.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,21 +53,17 @@ pub(super) fn of_account(
     let said = section.text("proxy", meaning::<Proxy>);
     let place = said.as_ref().map(|said| said.place.clone());
     let proxy = with_password(section, said, base, None)?;
-    if let (Some(place), Ok(address)) = (place, proxy.host().parse()) {
-        refuse_forbidden(section, place, address, upstream);
+    if let (Some(place), Some(what)) = (place, forbidden(&proxy, upstream)) {
+        section.mistake(place, what);
     }
     Some(proxy)
 }
 
-/// What the guard would refuse at every call is better said at once. Names are left to it.
-fn refuse_forbidden(
-    section: &Section<'_>,
-    place: Place,
-    address: IpAddr,
-    upstream: &wire::Settings,
-) {
-    let guard = Guard::new(&upstream.private_networks);
-    let Err(forbidden) = guard.admit(address) else { return };
+/// Why an account must not have this proxy: what the guard would refuse at every call is better said at once. Names are
+/// left to it.
+pub(crate) fn forbidden(proxy: &Proxy, upstream: &wire::Settings) -> Option<String> {
+    let address = proxy.host().parse().ok()?;
+    let forbidden = Guard::new(&upstream.private_networks).admit(address).err()?;
     let remedy = if forbidden.can_be_permitted() {
         either(
             "name its network at the top of the file, such as `private-networks = [\"10.0.0.0/8\"]`",
@@ -77,11 +72,10 @@ fn refuse_forbidden(
     } else {
         either("name another host", "请换一个主机")
     };
-    let what = say!(
+    Some(say!(
         "{forbidden}, where accounts must not lead: {remedy}",
         "账号不得指向这里（{forbidden}）：{remedy}"
-    );
-    section.mistake(place, what);
+    ))
 }
 
 fn proxies(root: &mut Section<'_>, base: &Path, in_clear: bool) -> (Option<Proxy>, Vec<Exemption>) {

@@ -89,6 +89,8 @@ impl Guide<'_> {
         let drop_in = format!(
             "curl \"{server}/cgi-bin/token?grant_type=client_credential&appid={account}&secret=$(cat {file})\""
         );
+        let call =
+            format!("curl {bearer} \"{server}/gateway/{account}/cgi-bin/user/info?openid=o1\"");
         let take = format!(
             "TOKEN=$(curl -s {bearer} {token} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"
         );
@@ -119,6 +121,13 @@ impl Guide<'_> {
                     "微信 SDK 也一样，只需换个域名，把密钥填在 AppSecret 的位置：",
                 ),
                 vec![drop_in],
+            ),
+            (
+                either(
+                    "Or call WeChat's API through the gateway: the token is put in, and repaired if WeChat refuses it:",
+                    "或者通过网关调用微信接口：自动填入凭据，被微信拒绝时自动修复：",
+                ),
+                vec![call],
             ),
             (
                 either(

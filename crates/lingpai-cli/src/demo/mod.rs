@@ -23,7 +23,7 @@ use self::guide::Guide;
 use self::screen::Screen;
 use self::story::Story;
 use crate::args::Serve;
-use crate::changes;
+use crate::changes::Making;
 use crate::client::Client;
 use crate::config::DEFAULT_LISTEN;
 use crate::error::Error;
@@ -105,7 +105,7 @@ async fn keep(
     };
     tokio::select! {
         (told, ()) = async { tokio::join!(told, serving) } => told,
-        never = changes::make_all(changes, keeping) => match never {},
+        never = Making::new(changes).make_all(keeping) => match never {},
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::event::{Event, What};
+use lingpai_core::event::{AccountChange, Event, What};
 use lingpai_core::registry::EventStream;
 use lingpai_core::rotation::Reason;
 use lingpai_core::{AccountId, Clock, Generation, Instant, Keeper, Timestamp};
@@ -213,6 +213,33 @@ impl Story {
                     "WeChat accepts none of the earlier tokens any more",
                     "微信已不再接受任何旧凭据",
                 );
+                (Tone::Good, told.to_owned())
+            }
+            What::ClientMisuse { asks, .. } => {
+                let told = say!(
+                    "a client asked for the token {asks} times in a minute, and is answered from memory",
+                    "有客户端一分钟内索取凭据 {asks} 次，一律从内存回答"
+                );
+                (Tone::Bad, told)
+            }
+            What::CallsRefused { path, errcode, .. } => {
+                let told = say!(
+                    "WeChat refuses calls of {path} again and again with errcode {errcode}, though the token is good",
+                    "凭据没有问题，微信却一再以 errcode {errcode} 拒绝 {path}"
+                );
+                (Tone::Bad, told)
+            }
+            What::AccountChanged { change, .. } => {
+                let told = match change {
+                    AccountChange::Created => either("an account was added", "添加了账号"),
+                    AccountChange::Updated => {
+                        either("the account's settings were changed", "修改了账号的设置")
+                    }
+                    AccountChange::SecretReplaced => {
+                        either("the account has another AppSecret", "更换了账号的 AppSecret")
+                    }
+                    AccountChange::Removed => either("the account was removed", "移除了账号"),
+                };
                 (Tone::Good, told.to_owned())
             }
             What::StoreDegraded { message } => {

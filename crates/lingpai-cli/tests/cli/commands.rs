@@ -299,7 +299,7 @@ fn what_is_no_secret_is_refused_and_nothing_is_stored() {
     for (said, reason) in [
         (run_with_input(add(&[]), "\n"), "standard input is empty. Put the secret into it"),
         (run(add(&["--secret-file", "lines"])), "the file lines holds more than a secret"),
-        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the file"),
+        (run(add(&["--secret-file", "none"])), "the file none cannot be read. Name the right file"),
     ] {
         assert_eq!(said.code, Some(1));
         assert!(said.err.contains(reason), "{}", said.err);
@@ -340,14 +340,14 @@ fn bash_completes_commands_and_their_options() {
     let folder = tempfile::tempdir().unwrap();
     let script = run(lingpai(folder.path(), &["completions", "bash"])).out;
     std::fs::write(folder.path().join("completions"), script).unwrap();
-    let complete = "source ./completions; COMP_WORDS=(lingpai account set-s); COMP_CWORD=2; _lingpai lingpai set-s account; \
+    let complete = "source ./completions; COMP_WORDS=(lingpai account set-); COMP_CWORD=2; _lingpai lingpai set- account; \
                     echo \"${COMPREPLY[@]}\"";
     let output = std::process::Command::new("bash")
         .current_dir(folder.path())
         .args(["-c", complete])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-push set-proxy");
 }
 
 #[test]

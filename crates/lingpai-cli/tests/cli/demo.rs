@@ -66,6 +66,7 @@ fn every_line_of_the_guide_works_as_it_is() {
     let [
         token,
         drop_in,
+        call,
         take,
         revoke,
         report,
@@ -87,6 +88,7 @@ fn every_line_of_the_guide_works_as_it_is() {
     };
     assert!(shell(token).contains("\"generation\""));
     assert!(shell(drop_in).contains("\"expires_in\""));
+    assert!(shell(call).contains("\"openid\":\"o1\""));
     let repaired = shell(&format!("{take}\n{revoke} >/dev/null\n{report}"));
     assert!(repaired.contains("\"outcome\":\"rotated\""), "{repaired}");
     demo.wait_for("somebody else fetches tokens for this account");
@@ -126,6 +128,24 @@ fn the_guide_and_the_story_are_told_in_the_language_of_the_reader() {
             .replace(key.trim(), "lp_...")
             .replace(env!("CARGO_BIN_EXE_lingpai"), "lingpai");
         compare("guide", language, &format!("{guide}\n"));
+    }
+}
+
+/// Through the demo's server, since that needs nothing else.
+#[test]
+fn a_server_refuses_in_the_language_of_who_sits_at_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut demo, server, _) = demo(folder.path(), &[]);
+    demo.wait_for("fetched: generation 1");
+    for (language, refusal) in [
+        ("en", "the server refused: no account of this name is kept here. Check the appid"),
+        ("zh", "服务拒绝了请求：这里没有维护这个账号。请检查 appid"),
+    ] {
+        let mut command =
+            lingpai(folder.path(), &["token", "wx1", "--server", &server, "--key-file"]);
+        command.arg("lingpai-demo/demo.key").env("LINGPAI_LANG", language);
+        let said = run(command);
+        assert!(said.err.contains(refusal), "{}", said.err);
     }
 }
 

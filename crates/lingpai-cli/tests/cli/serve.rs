@@ -240,3 +240,30 @@ fn a_leaked_token_is_ended_once_it_is_known_what_that_breaks() {
     assert_eq!(unseen.code, Some(1));
     assert!(unseen.err.contains("it was begun, but how it goes cannot be seen"), "{}", unseen.err);
 }
+
+#[cfg(unix)]
+#[test]
+fn commands_reach_a_server_over_its_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, url) = sandbox(folder.path());
+    configure(folder.path(), &url);
+    let file = folder.path().join("lingpai.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("127.0.0.1:0", "unix:lingpai.sock")).unwrap();
+    let (_server, _) = serve(folder.path());
+    let mut make = lingpai(folder.path(), &["key", "create", "me", "--admin"]);
+    let key = run({
+        make.env("SECRET", SECRET);
+        make
+    });
+    for (arguments, said) in [
+        (&["token", APPID][..], "_"),
+        (&["status"], "good"),
+        (&["call", APPID, "/cgi-bin/user/info", "openid=o1"], "\"openid\":\"o1\""),
+    ] {
+        let mut command = lingpai(folder.path(), arguments);
+        command.args(["--server", "unix:lingpai.sock"]).env("LINGPAI_KEY", key.out.trim());
+        let answered = run(command);
+        assert!(answered.out.contains(said), "{arguments:?}: {}{}", answered.out, answered.err);
+    }
+}

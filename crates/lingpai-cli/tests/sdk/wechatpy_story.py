@@ -16,12 +16,12 @@ from wechatpy import WeChatClient
 class TakenTo(HTTPAdapter):
     """Takes every request for WeChat to another host: wechatpy has its hosts written in its sources."""
 
-    def __init__(self, hub):
+    def __init__(self, hub, wechat="https://api.weixin.qq.com"):
         super().__init__()
-        self.hub = hub
+        self.hub, self.wechat = hub, wechat
 
     def send(self, request, **options):
-        request.url = request.url.replace("https://api.weixin.qq.com", self.hub, 1)
+        request.url = request.url.replace(self.wechat, self.hub, 1)
         return super().send(request, **options)
 
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lingpai_sandbox::{Family, Revocation};
+use lingpai_sandbox::{Family, Fault, FaultKind, Revocation, When};
 use serde_json::{Value, json};
 
 use crate::node::{Home, WeChat, appid};
@@ -78,6 +78,41 @@ async fn a_secret_is_tried_before_it_replaces_another_and_no_token_dies_of_that(
         node.end().await;
         home.assert_nothing_leaked();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_wechat_is_slow_to_judge_holds_up_no_other_account() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 3).await;
+    let home = Home::new(&wechat, 3, "stable", "", "");
+    home.configure(1);
+    let node = home.start().await;
+    for account in [1, 2] {
+        assert_eq!(create(&home, account, "stable").await.0, 201);
+        home.token(account).await.unwrap();
+    }
+    let hangs = Fault::new(FaultKind::Hang { when: When::Before }).of(&appid(1));
+    wechat.world.with(|world, now| world.fault(now, hangs).unwrap());
+    let path = |account| format!("/v1/accounts/{}", appid(account));
+    let body = json!({"secret": secret(&home, 1)}).to_string();
+    let (slow_path, lead) = (format!("{}/secret", path(1)), r#"{"lead": 120}"#);
+    let slow = home.call("PUT", &slow_path, &body);
+    let asked = wechat.fetches();
+    let other = async {
+        while wechat.fetches() == asked {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        home.call("PATCH", &path(2), lead).await
+    };
+    let mut slow = std::pin::pin!(slow);
+    tokio::select! {
+        biased;
+        slow = &mut slow => panic!("the trial hung for no time: {slow:?}"),
+        (status, body) = other => assert_eq!(status, 200, "{body}"),
+    }
+    let (status, changed) = slow.await;
+    assert!(status == 200 && changed.contains("warning"), "{changed}");
+    node.end().await;
+    home.assert_nothing_leaked();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

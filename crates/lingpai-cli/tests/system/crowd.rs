@@ -28,15 +28,21 @@ pub(crate) fn allow_many_connections() {
     );
 }
 
-/// Connects all callers first, then lets them ask at once. What each got: a status and a body.
-pub(crate) async fn all_at_once(home: &Home, callers: usize) -> Vec<(u16, String)> {
+/// Connects all callers first, then lets them ask at once for the tokens of so many accounts. What each got: a status and a
+/// body.
+pub(crate) async fn all_at_once(
+    home: &Home,
+    callers: usize,
+    accounts: usize,
+) -> Vec<(u16, String)> {
     let mut streams = Vec::with_capacity(callers);
     for _ in 0..callers {
         streams.push(TcpStream::connect(("127.0.0.1", home.port)).await.unwrap());
     }
-    let request = home.request(&format!("/v1/accounts/{}/token", appid(0)));
+    let request = |account| home.request(&format!("/v1/accounts/{}/token", appid(account)));
+    let requests: Vec<_> = (0..accounts).map(request).collect();
     let mut asking = JoinSet::new();
-    for mut stream in streams {
+    for (mut stream, request) in streams.into_iter().zip(requests.iter().cycle()) {
         let request = request.clone();
         asking.spawn(async move {
             stream.write_all(request.as_bytes()).await.unwrap();
@@ -47,9 +53,9 @@ pub(crate) async fn all_at_once(home: &Home, callers: usize) -> Vec<(u16, String
 }
 
 /// A WeChat that takes its time over a fetch, so that everybody asks while one is under way, and does this besides.
-pub(crate) async fn slow_wechat(besides: Option<FaultKind>) -> WeChat {
+pub(crate) async fn slow_wechat(accounts: usize, besides: Option<FaultKind>) -> WeChat {
     allow_many_connections();
-    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let wechat = WeChat::start(Duration::from_secs(7200), accounts).await;
     wechat.world.with(|world, now| {
         let slow = FaultKind::Latency { milliseconds: 1500 };
         for kind in std::iter::once(slow).chain(besides) {
@@ -62,11 +68,11 @@ pub(crate) async fn slow_wechat(besides: Option<FaultKind>) -> WeChat {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
     let _turn = TURN.lock().await;
-    let wechat = slow_wechat(None).await;
+    let wechat = slow_wechat(1, None).await;
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
     assert_eq!(wechat.fetches(), 0);
-    let answers = all_at_once(&home, CALLERS).await;
+    let answers = all_at_once(&home, CALLERS, 1).await;
     let distinct: HashSet<_> = answers
         .iter()
         .map(|(status, body)| {
@@ -84,10 +90,10 @@ async fn ten_thousand_cold_callers_over_http_cause_exactly_one_fetch() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_share_the_failure_of_one_fetch() {
     let _turn = TURN.lock().await;
-    let wechat = slow_wechat(Some(FaultKind::Errcode { errcode: 40164, errmsg: None })).await;
+    let wechat = slow_wechat(1, Some(FaultKind::Errcode { errcode: 40164, errmsg: None })).await;
     let home = Home::new(&wechat, 1, "stable", "", "refresh = \"on-demand\"");
     let node = home.start().await;
-    for (status, body) in all_at_once(&home, CALLERS).await {
+    for (status, body) in all_at_once(&home, CALLERS, 1).await {
         assert!(status >= 400 && body.contains("40164"), "{status} {body}");
     }
     assert_eq!(wechat.fetches(), 1);

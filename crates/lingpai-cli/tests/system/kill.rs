@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use lingpai_core::{CredentialId, Generation, Store};
-use lingpai_sandbox::{Fault, FaultKind, OtherSystem};
+use lingpai_sandbox::{Fault, FaultKind};
 use lingpai_store::{KeySource, SqliteOptions, SqliteStore};
 use tokio::time::{Instant, sleep};
 
@@ -53,26 +53,6 @@ async fn read(home: &Home, account: usize) -> String {
     home.token(account).await.unwrap_or_else(|body| panic!("no token: {body}"))
 }
 
-/// Sees to it that the accounts do not all rotate at the same time, but one every third of a second.
-fn stagger(wechat: &WeChat, mode: &str) {
-    wechat.world.with(|world, now| {
-        let virtual_life = Duration::from_secs(7200);
-        for number in 0..ACCOUNTS {
-            let app = appid(number);
-            if mode == "stable" {
-                world.other_system_refreshes(now, &app, OtherSystem::Stable).unwrap();
-                world.advance(now, virtual_life / ACCOUNTS as u32);
-            } else {
-                let life = 12 + number * 80 / ACCOUNTS;
-                let lie = FaultKind::ExpiresIn { value: life.into() };
-                world.fault(now, Fault::new(lie).on("*token").of(&app).times(1)).unwrap();
-            }
-        }
-        let slow = FaultKind::Latency { milliseconds: 15 };
-        world.fault(now, Fault::new(slow).on("*token")).unwrap();
-    });
-}
-
 /// Returns when the node has just begun a fetch.
 async fn a_fetch_begins(wechat: &WeChat) {
     let before = wechat.fetches();
@@ -83,7 +63,11 @@ async fn a_fetch_begins(wechat: &WeChat) {
 
 async fn survive_kills(mode: &str) {
     let wechat = WeChat::start(LIFE, ACCOUNTS).await;
-    stagger(&wechat, mode);
+    wechat.stagger(mode, ACCOUNTS, LIFE, LIFE / 8);
+    wechat.world.with(|world, now| {
+        let slow = FaultKind::Latency { milliseconds: 15 };
+        world.fault(now, Fault::new(slow).on("*token")).unwrap();
+    });
     let home =
         Home::new(&wechat, ACCOUNTS, mode, "call-deadline = \"900ms\"", "fetch-deadline = \"1s\"");
     let start = Instant::now();

@@ -14,11 +14,14 @@
 )]
 
 mod accounts;
+mod cable;
 mod certificates;
+mod chaos;
 mod crowd;
 mod day;
 mod gateway;
 mod haste;
+mod keys;
 mod kill;
 mod lies;
 mod listeners;
@@ -33,6 +36,9 @@ mod restart;
 mod revoked;
 mod scaled;
 mod sdk;
+mod sdk_refused;
+mod sites;
 mod stand;
 mod strain;
 mod tickets;
+mod unfit;

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lingpai_sandbox::{
-    AppKind, AppSecret, AppSettings, Counters, Family, Revocation, Server, Settings, SharedWorld,
-    Verdict,
+    AppKind, AppSecret, AppSettings, Counters, Family, Fault, FaultKind, OtherSystem, Revocation,
+    Server, Settings, SharedWorld, Verdict,
 };
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -72,6 +72,25 @@ impl WeChat {
         });
     }
 
+    /// Sees to it that the accounts do not all rotate at the same time, but one after the other.
+    /// The first does after `first`, or a little before in classic mode.
+    pub(crate) fn stagger(&self, mode: &str, accounts: usize, life: Duration, first: Duration) {
+        self.world.with(|world, now| {
+            let virtual_life = Duration::from_secs(7200);
+            for number in 0..accounts {
+                let app = appid(number);
+                if mode == "stable" {
+                    world.other_system_refreshes(now, &app, OtherSystem::Stable).unwrap();
+                    world.advance(now, virtual_life / accounts as u32);
+                } else {
+                    let life = first + life * 5 / 6 * number as u32 / accounts as u32;
+                    let lie = FaultKind::ExpiresIn { value: life.as_secs().into() };
+                    world.fault(now, Fault::new(lie).on("*token").of(&app).times(1)).unwrap();
+                }
+            }
+        });
+    }
+
     pub(crate) fn accepts(&self, token: &str) -> bool {
         matches!(self.world.verdict(token), Verdict::Live { .. })
     }
@@ -108,7 +127,24 @@ impl Home {
         for_all: &str,
         for_each: &str,
     ) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), wechat, accounts, mode, for_all, for_each)
+    }
+
+    /// With one stable account, further lines, and a file that they name.
+    pub(crate) fn with_file(wechat: &WeChat, (name, text): (&str, &str), lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        Self::in_folder(folder, wechat, 1, "stable", lines, "")
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        wechat: &WeChat,
+        accounts: usize,
+        mode: &str,
+        for_all: &str,
+        for_each: &str,
+    ) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let head = format!(
             "listen = \"127.0.0.1:{port}\"\nupstream = \"http://{}\"\n{for_all}\n[log]\nlevel = \"debug\"\n",
@@ -205,11 +241,7 @@ impl Home {
 
     /// Starts the node and waits until it answers.
     pub(crate) async fn start(&self) -> Node<'_> {
-        let mut child =
-            self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        self.listen_to(child.stdout.take().unwrap());
-        self.listen_to(child.stderr.take().unwrap());
-        let node = Node { home: self, child };
+        let node = self.launch();
         timeout(PATIENCE, async {
             while self.get("/healthz").await.is_err() {
                 sleep(Duration::from_millis(5)).await;
@@ -218,6 +250,15 @@ impl Home {
         .await
         .unwrap_or_else(|_| panic!("the node does not answer:\n{}", self.printed()));
         node
+    }
+
+    /// Starts the node.
+    pub(crate) fn launch(&self) -> Node<'_> {
+        let mut child =
+            self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.listen_to(child.stdout.take().unwrap());
+        self.listen_to(child.stderr.take().unwrap());
+        Node { home: self, child }
     }
 
     fn listen_to(&self, mut pipe: impl Read + Send + 'static) {
@@ -253,19 +294,37 @@ impl Home {
 
     /// Reports a token as invalid. The whole answer.
     pub(crate) async fn report(&self, account: usize, token: &str) -> String {
+        self.try_to_report(account, token).await.unwrap()
+    }
+
+    /// The same to a node that may not be there.
+    pub(crate) async fn try_to_report(
+        &self,
+        account: usize,
+        token: &str,
+    ) -> std::io::Result<String> {
         let body = format!("{{\"access_token\":\"{token}\"}}");
         let path = format!("/v1/accounts/{}/token/report-invalid", appid(account));
-        self.call("POST", &path, &body).await.1
+        Ok(self.try_to_call("POST", &path, &body).await?.1)
     }
 
     /// Asks with the key of the test: the status, and the body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.try_to_call(method, path, body).await.unwrap()
+    }
+
+    async fn try_to_call(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> std::io::Result<(u16, String)> {
         let head = self.request(path).replacen("GET", method, 1);
         let head = head.trim_end();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(whole.as_bytes()).await.unwrap();
-        answer(&mut stream).await.unwrap()
+        stream.write_all(whole.as_bytes()).await?;
+        answer(&mut stream).await
     }
 
     pub(crate) fn request(&self, path: &str) -> String {
@@ -395,6 +454,11 @@ impl Node<'_> {
     pub(crate) async fn end(self) {
         self.signal("TERM");
         self.ended().await;
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits until the node has ended that was asked to.

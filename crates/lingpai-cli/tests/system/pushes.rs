@@ -1,5 +1,7 @@
 //! What WeChat pushes: verified, passed on, answered; and not lost when the business is away and the server is killed.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -142,4 +144,79 @@ async fn no_push_is_lost_when_the_business_is_away_and_the_server_is_killed() {
     node.end().await;
     assert!(!home.printed().contains(TOKEN) && !home.printed().contains(KEY));
     home.assert_nothing_leaked();
+}
+
+/// Runs a command that asks the node; what it printed, on both outputs.
+fn ask(home: &Home, arguments: &[&str], input: &str) -> String {
+    let server = format!("http://127.0.0.1:{}", home.port);
+    let mut command = home.command(arguments);
+    command.args(["--server", &server]).env("LINGPAI_KEY", home.key());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {printed}");
+    printed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_have_an_account_receive_pushes_and_see_to_those_that_wait() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let business = Business::open().await;
+    let home = Home::new(&wechat, 1, "stable", "private-networks = [\"127.0.0.0/8\"]", "");
+    home.configure(0);
+    let node = home.start().await;
+    let (appid, secret) = (appid(0), home.secret_file(0));
+    let relay = format!("http://127.0.0.1:{}/wx", business.port);
+    ask(&home, &["account", "add", &appid, "--secret-file", secret.to_str().unwrap()], "");
+    let set = ["account", "set-push", &appid, "--relay", &relay, "--relay-form", "plain"];
+    let told = ask(&home, &set, &format!("{TOKEN}\n{KEY}\n"));
+    assert!(told.contains(&format!("receives pushes at /push/{appid}")), "{told}");
+    // An account that is there is read again within two seconds.
+    let believed = async {
+        while pushed(&wechat, &home, json!({"message": message(1)})).await[0]["status"] != 200 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, believed).await.unwrap();
+    assert_eq!(business.taken(), [message(1)]);
+
+    let list = || ask(&home, &["pushes", "list", &appid], "");
+    let ids = || -> Vec<String> {
+        let printed = ask(&home, &["pushes", "list", &appid, "--json"], "");
+        let pushes: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        pushes.iter().map(|push| push["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(list().contains("No push waits."));
+    business.is_away.store(true, Ordering::SeqCst);
+    for id in 2..4 {
+        pushed(&wechat, &home, json!({"message": message(id)})).await;
+    }
+    let (waiting, table) = (ids(), list());
+    assert!(waiting.len() == 2 && table.contains(&waiting[0]), "{table}");
+    assert!(table.contains("waiting") && !table.contains("MsgId"), "{table}");
+    let told = ask(&home, &["pushes", "retry", &appid, &waiting[0]], "");
+    assert!(told.contains(&format!("The push {} is tried again.", waiting[0])), "{told}");
+    ask(&home, &["pushes", "remove", &appid, &waiting[1]], "");
+    assert_eq!(ids(), waiting[..1]);
+    business.is_away.store(false, Ordering::SeqCst);
+    let delivered = async {
+        while !ids().is_empty() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(2 * PATIENCE, delivered).await.unwrap();
+    assert_eq!(business.taken(), [1, 2].map(message));
+
+    ask(&home, &["account", "set-push", &appid, "--remove"], "");
+    let refused = async {
+        while pushed(&wechat, &home, json!({"message": message(4)})).await[0]["status"] != 403 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, refused).await.unwrap();
+    node.end().await;
+    assert!(!home.printed().contains(TOKEN) && !home.printed().contains(KEY));
 }

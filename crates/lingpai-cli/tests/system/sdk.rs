@@ -15,29 +15,32 @@ use crate::node::{Home, WeChat, appid};
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Copy, Debug)]
-enum Sdk {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sdk {
     Wechatpy,
     CoWechatApi,
 }
 
 impl Sdk {
-    /// Goes through its story, of which the further arguments are still to be given.
-    fn story(self) -> Command {
-        let stories = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
-        match self {
+    /// Runs its program of this name, of which the further arguments are still to be given.
+    pub(crate) fn program(self, name: &str) -> Command {
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
+        let mut command = match self {
             Self::Wechatpy => {
                 let mut command = Command::new(installed("wechatpy/bin/python"));
-                command.arg(stories.join("wechatpy_story.py"));
+                command.arg(programs.join(format!("wechatpy_{name}.py")));
                 command
             }
             Self::CoWechatApi => {
                 let mut command = Command::new("node");
-                command.arg(stories.join("co_wechat_api_story.mjs"));
+                command.arg(programs.join(format!("co_wechat_api_{name}.mjs")));
                 command.arg(installed("co-wechat-api/node_modules"));
                 command
             }
-        }
+        };
+        // A proxy of the machine is for the internet, not for a test.
+        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        command
     }
 }
 
@@ -60,10 +63,8 @@ struct Service {
 
 impl Service {
     fn start(sdk: Sdk, hub: &str, account: &str, key: &str) -> Self {
-        let mut command = sdk.story();
+        let mut command = sdk.program("story");
         command.args([hub, account, key]);
-        // A proxy of the machine is for the internet, not for a test.
-        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().unwrap();
         let (rounds, said) = (Arc::<AtomicU64>::default(), Arc::<Mutex<String>>::default());

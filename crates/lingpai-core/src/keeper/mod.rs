@@ -74,6 +74,9 @@ impl Keeper {
             cell.store(current.map(|(token, (_, ends))| (token, ends)));
             cell.show(!rotation.is_doubtful());
         }
+        if let Some(at) = shared.forgotten() {
+            events.extend(rotation.apply(now, Fact::Forgotten(at)));
+        }
         let keeper = Arc::new(Self {
             credential,
             shared,
@@ -430,6 +433,7 @@ impl Keeper {
         if state.retired {
             return;
         }
+        state.rotation.take_turn(now, self.shared.peers.turn(state.rotation.seed()));
         match state.rotation.next(now) {
             Step::Rest => self.planned.store(u64::MAX, Ordering::Relaxed),
             Step::Wait(at) => {

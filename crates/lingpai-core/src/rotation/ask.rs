@@ -18,6 +18,9 @@ pub enum Answer<'a> {
 /// Why somebody calls a token invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
+    /// Nobody says so: somebody behaves as if it were, and most likely is only careless. Of the two trials that a token is
+    /// given in a minute, the second is not for hunches.
+    Hunch,
     /// He says so: a call of his was refused, for whatever reason.
     Claim,
     /// A call that was sent at this time was refused, and its like went through before. A trial that was made earlier says
@@ -32,7 +35,7 @@ pub enum Report {
     Replaced,
     /// It is being tried, or about to be: wait for the verdict.
     Trying,
-    /// Upstream accepted it on a trial this long ago at most [`pace::TRIAL_SPACING`]: the call was at fault.
+    /// Upstream accepted it on a trial a short while ago: the call was at fault.
     Accepted,
     /// A trial a short while ago told nothing, and the next is not due yet.
     Unknown,
@@ -85,15 +88,25 @@ impl Rotation {
         if self.refused.is_some() {
             return Report::Rotating;
         }
-        let fresh = |trial: &&super::Trial| match evidence {
-            Evidence::Claim => at.instant.since(trial.at) < pace::TRIAL_SPACING,
+        let within = |of: Option<Instant>, time| of.is_some_and(|of| at.instant.since(of) < time);
+        let is_fresh = |trial: &&super::Trial| match evidence {
+            Evidence::Hunch => within(Some(trial.at), pace::HUNCH_SPACING),
+            Evidence::Claim => {
+                // Two trials a minute: one of them may have been a hunch's.
+                let after_hunch = within(self.hunch_tried_at, pace::HUNCH_SPACING);
+                let spacing = if after_hunch { pace::HUNCH_SPACING } else { pace::TRIAL_SPACING };
+                within(self.claim_tried_at, spacing)
+            }
             Evidence::Change(sent_at) => trial.at >= sent_at,
         };
-        match self.trial.as_ref().filter(fresh) {
+        match self.trial.as_ref().filter(is_fresh) {
             Some(trial) if trial.accepted => Report::Accepted,
             Some(_) => Report::Unknown,
             None => {
-                self.trial_at.get_or_insert(at.instant);
+                if self.trial_at.is_none() {
+                    self.trial_at = Some(at.instant);
+                    self.is_hunch = evidence == Evidence::Hunch;
+                }
                 Report::Trying
             }
         }
@@ -128,7 +141,7 @@ impl Rotation {
 
     /// Whether upstream has a way to end tokens before their time.
     pub fn can_end_tokens(&self) -> bool {
-        self.profile.forced.is_some() || self.profile.primary.is_minting()
+        self.forced().is_some() || self.profile.primary.is_minting()
     }
 
     /// How many more tokens are to be issued until none that leaked is good.

@@ -54,8 +54,13 @@ pub enum Fact {
     /// The store holds this, as it was told or looked for: taken over if it is later than what is known, and a store that has
     /// less is given what it lacks.
     Told(Box<Record>),
+    /// Of the token that we have and one that the store had instead nobody knows which was issued last.
+    Undecided,
     /// The store holds nothing.
     Lost,
+    /// At this time the store was found to have lost some of what it had acknowledged. A fetch that was begun before may have
+    /// replaced the token without a trace.
+    Forgotten(Timestamp),
     /// The store holds this, and it is newer than what the fetch that was just begun set out to replace.
     Newer(Box<Record>),
     /// Upstream gave a token, which was admitted so.

@@ -88,13 +88,15 @@ impl Rotation {
 
     /// Upstream gave the token that we have. If it is one that upstream itself refuses, that is no way out of it.
     fn repeated(&mut self, at: Moment, way: Way) {
+        let is_last_resort = way == Way::Forced || self.forced().is_none();
         let Some(refusal) = &mut self.refused else { return };
-        if way == Way::Forced || self.profile.forced.is_none() {
+        if is_last_resort {
             // A forced refresh that returns the same token has not happened. Whether another is needed is for
             // another trial to say.
             self.refused = None;
             let spacing = self.forced_spacing().max(pace::TRIAL_SPACING);
             self.trial_at = Some(at.instant + spacing);
+            self.is_hunch = false;
         } else {
             refusal.insisted = true;
         }
@@ -170,6 +172,9 @@ impl Rotation {
         }
         let accepted = verdict == Verdict::Accepted;
         self.trial = Some(Trial { at: at.instant, accepted });
+        let tried_at =
+            if self.is_hunch { &mut self.hunch_tried_at } else { &mut self.claim_tried_at };
+        *tried_at = Some(at.instant);
         match verdict {
             Verdict::Accepted => events.push(What::ReportUnfounded { fingerprint }),
             Verdict::Refused(failure) => {
@@ -233,6 +238,7 @@ impl Rotation {
         self.refused = None;
         self.trial = None;
         self.trial_at = None;
+        (self.hunch_tried_at, self.claim_tried_at) = (None, None);
     }
 
     pub(super) fn suspect_intent(&mut self, at: Moment, intent: Intent, events: &mut Vec<What>) {
@@ -252,6 +258,17 @@ impl Rotation {
             if let Some(held) = &mut self.current {
                 held.doubtful = dead && held.way == intent.way;
             }
+        }
+    }
+
+    /// A token that was issued before the store forgot may be dead, if a fetch kills: whoever sent one that nobody knows of
+    /// can have ended since. It cannot be under way for longer than an attempt.
+    pub(super) fn forgotten(&mut self, at: Moment, when: Timestamp, events: &mut Vec<What>) {
+        let Some(held) = self.current else { return };
+        let is_older = at.wall_at(held.issued) < when;
+        if is_older && self.suspect.is_none() && self.profile.renewal(held.way).is_minting() {
+            let cause = "the store has lost what was stored last, perhaps a fetch";
+            self.become_suspect(at.instant + self.policy.attempt(), cause, events);
         }
     }
 

@@ -22,15 +22,16 @@ use std::time::Duration;
 use crate::event::What;
 use crate::failure::{Failure, Reached};
 use crate::id::{Fence, Generation};
-use crate::issuer::{Profile, Renewal, Way};
+use crate::issuer::{ForcedLimits, Profile, Renewal, Way};
+use crate::peers::Turn;
 use crate::policy::Policy;
 use crate::store::{Record, Usage};
 use crate::time::{Instant, Moment, Timestamp};
-use crate::token::Fingerprint;
+use crate::token::{Fingerprint, Token};
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
-pub use pace::TRIAL_SPACING;
+pub use pace::{HUNCH_SPACING, TRIAL_SPACING};
 pub use plan::Step;
 
 /// After how many new tokens upstream accepts none of those before: the latest and the one before it are good.
@@ -49,6 +50,10 @@ pub struct Rotation {
     current: Option<Held>,
     previous: Option<(Fingerprint, Instant)>,
     usage: Usage,
+    /// Whose turn it is, of the nodes that share the store.
+    turn: Turn,
+    /// When whose turn it is was first known.
+    kept_since: Option<Instant>,
     /// Somebody waits for a token.
     wanted: bool,
     /// A person asked for a rotation.
@@ -67,6 +72,11 @@ pub struct Rotation {
     trial: Option<Trial>,
     /// When the current token is to be tried.
     trial_at: Option<Instant>,
+    /// That trial is made on a hunch.
+    is_hunch: bool,
+    /// When the current token was last tried on a hunch, and when for a better reason.
+    hunch_tried_at: Option<Instant>,
+    claim_tried_at: Option<Instant>,
     /// When another node's lease is looked at again.
     held_until: Option<Instant>,
     /// The store is down, and tried again at this time.
@@ -137,6 +147,8 @@ impl Rotation {
             current: None,
             previous: None,
             usage: Usage::default(),
+            turn: Turn::default(),
+            kept_since: None,
             wanted: false,
             asked: false,
             compromised: 0,
@@ -147,6 +159,9 @@ impl Rotation {
             refused: None,
             trial: None,
             trial_at: None,
+            is_hunch: false,
+            hunch_tried_at: None,
+            claim_tried_at: None,
             held_until: None,
             store_down: None,
             unsaved: false,
@@ -190,9 +205,27 @@ impl Rotation {
                 // A fetch that was begun since is most likely under way: whether it was lost is for a claim to find out.
                 self.adopt(at, &Record { intent: None, ..*record }, &mut events);
             }
-            Fact::Told(record) if record.generation == self.generation => {}
+            Fact::Told(record) if record.generation == self.generation => {
+                let stored = record.token.as_ref().map(Token::fingerprint);
+                if stored
+                    .zip(self.live(at))
+                    .is_some_and(|(stored, held)| stored != held.fingerprint)
+                {
+                    // A store that had lost its data has given our number out again.
+                    self.generation = self.generation.next();
+                    self.unsaved = true;
+                }
+            }
+            Fact::Undecided => {
+                if self.profile.primary.is_minting() {
+                    let cause =
+                        "two nodes fetched a token each, and which is the later one is not known";
+                    self.become_suspect(at.instant, cause, &mut events);
+                }
+            }
             // A store that has lost its data is given what we have.
             Fact::Told(_) | Fact::Lost => self.unsaved |= self.live(at).is_some(),
+            Fact::Forgotten(when) => self.forgotten(at, when, &mut events),
             Fact::Newer(record) => {
                 self.store_is_up(&mut events);
                 self.adopt(at, &record, &mut events);
@@ -283,6 +316,17 @@ impl Rotation {
         }
     }
 
+    /// Takes in whose turn it is, of the nodes that share the store. What nobody waits for is left to those that go first.
+    pub fn take_turn(&mut self, at: Moment, turn: Turn) {
+        self.turn = turn;
+        self.kept_since.get_or_insert(at.instant);
+    }
+
+    /// What this credential's jitter and order of nodes come from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// How much of the life that upstream states is to be believed. Of a repeated token that survives it states the whole
     /// life every time: the token is good to the end that was stated first, and a little longer where upstream still has
     /// no other.
@@ -345,6 +389,11 @@ impl Rotation {
     /// Whether the store lacks the current token.
     pub fn is_unsaved(&self) -> bool {
         self.unsaved
+    }
+
+    /// What limits forced calls, if they are for this node to make.
+    fn forced(&self) -> Option<ForcedLimits> {
+        self.profile.forced.filter(|_| self.policy.forced)
     }
 
     /// Until when the current token is accepted if a token asked for at `sent` by `way` replaces it.

@@ -10,11 +10,17 @@ use crate::failure::{Class, Failure};
 use crate::issuer::{Renewal, Way};
 use crate::time::{Instant, Moment, times};
 
-/// One token is tried at most once in this time.
+/// One token is tried at most once in this time because somebody says that it was refused.
 pub const TRIAL_SPACING: Duration = Duration::from_secs(30);
+
+/// It is tried at most once in this time on a mere hunch, and not before this time after any other trial.
+pub const HUNCH_SPACING: Duration = Duration::from_secs(60);
 
 /// How often another node's lease is looked at while it is held.
 pub(super) const LEASE_POLL: Duration = Duration::from_millis(200);
+
+/// How long each node that goes first is given, until the next one in turn looks after the credential.
+pub(super) const TURN: Duration = Duration::from_secs(5);
 
 /// How long a store that failed is left alone.
 pub(super) const STORE_RETRY: Duration = Duration::from_secs(2);
@@ -56,6 +62,13 @@ impl Rotation {
         Some(at.max(self.spaced()).max(held.repeated_until.unwrap_or_default()))
     }
 
+    /// How long the nodes that go first are let go first with a renewal that is due at `renew`: for all of them together a
+    /// third of the time that is left, at most.
+    pub(super) fn patience(&self, renew: Instant, ends: Instant) -> Duration {
+        let most = ends.since(renew) / 3 / self.turn.others.max(1);
+        TURN.min(most) * self.turn.after
+    }
+
     /// The earliest time for a rotation of our own accord: never closer to the last than the overlap, or the token before
     /// the last would die while clients still use it. A token that has ended, such as one whose age a clock that was set
     /// back has made unknown, holds nothing up.
@@ -72,7 +85,7 @@ impl Rotation {
     }
 
     pub(super) fn forced_spacing(&self) -> Duration {
-        let spacing = self.profile.forced.map_or(Duration::ZERO, |limits| limits.spacing);
+        let spacing = self.forced().map_or(Duration::ZERO, |limits| limits.spacing);
         spacing.mul_f64(self.forced_share())
     }
 

@@ -77,15 +77,13 @@ impl Rotation {
         }
         let mut way = Way::Primary;
         if reason == Reason::Compromised {
-            if self.profile.forced.is_some() {
+            if self.forced().is_some() {
                 way = Way::Forced;
                 due = due.max(self.forced_at(at));
             } else {
                 due = due.max(self.current.and_then(|held| held.repeated_until).unwrap_or(due));
             }
-        } else if self.refused.is_some_and(|refusal| refusal.insisted)
-            && self.profile.forced.is_some()
-        {
+        } else if self.refused.is_some_and(|refusal| refusal.insisted) && self.forced().is_some() {
             // As soon as an ordinary call brings a new token too, it need not be forced, and must not wait until one
             // may be.
             let (forced, ordinary) = (due.max(self.forced_at(at)), due.max(self.renew_at()?));
@@ -143,12 +141,19 @@ impl Rotation {
             reasons.push((self.spaced(), Reason::Manual));
         }
         if live.is_none() && needed {
-            reasons.push((self.missing_at(now), Reason::Missing));
+            let due = match self.kept_since {
+                Some(since) if self.current.is_none() && !self.wanted => {
+                    since + pace::TURN * self.turn.after
+                }
+                _ => self.missing_at(now),
+            };
+            reasons.push((due, Reason::Missing));
         }
         if let Some(held) = live
             && self.kept(at)
         {
-            reasons.extend(self.renew_at().map(|renew| (renew, Reason::Scheduled)));
+            let due = |renew| renew + self.patience(renew, held.ends);
+            reasons.extend(self.renew_at().map(|renew| (due(renew), Reason::Scheduled)));
             if held.way == Way::Fallback {
                 reasons.extend(self.quota.map(|probe| (probe, Reason::Probe)));
             }
@@ -180,7 +185,7 @@ impl Rotation {
     /// When the next forced call may be made.
     fn forced_at(&self, at: Moment) -> Instant {
         let spaced = self.last_forced.map_or(at.instant, |last| last + self.forced_spacing());
-        let nominal = self.profile.forced.map_or(0, |limits| limits.per_day);
+        let nominal = self.forced().map_or(0, |limits| limits.per_day);
         let used = if self.usage.day == at.day() { self.usage.forced } else { 0 };
         let most = per_day(nominal, self.forced_share());
         if used < most { spaced } else { spaced.max(self.day_ends(at)) }

@@ -1,7 +1,7 @@
 //! The rules of the engine, each as a test with the rule's name.
 //!
 //! - `machine`: a [`lingpai_core::rotation::Rotation`] with a clock to turn and an upstream to play.
-//! - `rules`, `reports`: what the machine decides, rule by rule; `edges`: its corners.
+//! - `rules`, `turns`, `reports`: what the machine decides, rule by rule; `edges`: its corners.
 //! - `properties`: what holds whatever happens, over random histories.
 //! - `keeper`: the asynchronous shell, on a paused clock.
 
@@ -20,3 +20,4 @@ mod machine;
 mod properties;
 mod reports;
 mod rules;
+mod turns;

@@ -46,6 +46,29 @@ mod compare_try_refresh {
     }
 
     #[test]
+    fn a_hunch_takes_one_trial_a_minute_and_leaves_the_other_to_who_has_more_to_say() {
+        let mut machine = Machine::stable().with_token();
+        let report = |machine: &mut Machine, evidence| {
+            let report = machine.rotation.report(machine.now, a(), evidence);
+            if report == Report::Trying {
+                machine.try_current(Verdict::Accepted);
+            }
+            report
+        };
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Trying);
+        machine.pass(5 * SECOND);
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Accepted);
+        assert_eq!(report(&mut machine, Evidence::Claim), Report::Trying, "its trial was spared");
+        machine.pass(54 * SECOND);
+        for evidence in [Evidence::Claim, Evidence::Hunch] {
+            assert_eq!(report(&mut machine, evidence), Report::Accepted, "two in a minute");
+        }
+        machine.pass(SECOND);
+        assert_eq!(report(&mut machine, Evidence::Hunch), Report::Accepted, "55 s after the claim");
+        assert_eq!(report(&mut machine, Evidence::Claim), Report::Trying);
+    }
+
+    #[test]
     fn a_call_that_went_through_before_the_trial_and_is_refused_after_it_leads_to_another() {
         let mut machine = Machine::stable().with_token();
         machine.rotation.report(machine.now, a(), Evidence::Claim);
@@ -131,6 +154,16 @@ mod forced_refresh_is_scarce {
         assert_eq!(way_of(machine.step()), Way::Forced);
         machine.rotate_to("B", LIFE);
         assert!(machine.current_is("B"));
+    }
+
+    #[test]
+    fn it_waits_for_a_store_that_is_down() {
+        let mut machine = insisted_upon();
+        machine.tell(Fact::Started);
+        machine.tell(Fact::StoreDown("gone".into()));
+        assert!(matches!(machine.step(), Step::Wait(_)), "{:?}", machine.step());
+        let step = machine.until_step();
+        assert!(matches!(step, Step::Rotate { way: Way::Forced, alone: false, .. }), "{step:?}");
     }
 
     #[test]

@@ -328,6 +328,18 @@ mod falling_back {
     }
 
     #[test]
+    fn without_a_store_a_classic_account_fetches_alone_if_the_operator_allows_it() {
+        let policy = Policy { fallback: false, alone: true, ..Policy::default() };
+        let mut machine = Machine::new(CLASSIC, policy);
+        machine.tell(Fact::Started);
+        machine.tell(Fact::StoreDown("disk full".into()));
+        assert_eq!(
+            machine.step(),
+            Step::Rotate { reason: Reason::Missing, way: Way::Primary, alone: true }
+        );
+    }
+
+    #[test]
     fn without_a_store_a_stable_account_fetches_alone_and_saves_when_the_store_is_back() {
         let mut machine = Machine::stable();
         machine.tell(Fact::Started);

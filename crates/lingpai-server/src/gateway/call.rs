@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version, response};
@@ -12,9 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::head;
-use super::hosts::Destination;
+use super::hosts::{Destination, Host};
 use super::look::Seen;
 use super::passing::Passing;
+use super::pay;
 use super::repair::blames_the_token;
 use super::rules::Permit;
 use super::trouble::Trouble;
@@ -78,6 +80,11 @@ impl Call<'_> {
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = head::to_upstream(&self.head.headers, self.length());
+        if self.destination.host == Host::Pay
+            && let Some(signature) = pay::signature(&self.head.headers)
+        {
+            request.headers_mut().insert(AUTHORIZATION, signature.clone());
+        }
         Ok(request)
     }
 

@@ -1,9 +1,11 @@
-//! Where a call goes: which of WeChat's hosts, by the beginning of its path.
+//! Where a call goes: which of WeChat's hosts, by the beginning of its path, or else by the host that the client named.
 //!
 //! What is forwarded can be read in one way only. A path with dots, escapes or empty parts could mean one thing here, where
 //! it is checked, and another upstream; WeChat's own need none of them, so they are refused instead of being tidied.
 
+use http::header::HOST;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Version};
 
 use super::needs::Needs;
@@ -22,6 +24,8 @@ pub(crate) enum Host {
     Mp,
     /// `file.api.weixin.qq.com`, which old SDKs use for media.
     File,
+    /// `api.mch.weixin.qq.com`, where money is moved: its calls are signed by whoever makes them.
+    Pay,
 }
 
 impl Host {
@@ -32,6 +36,7 @@ impl Host {
             Self::WeCom => "/qyapi",
             Self::Mp => "/mp",
             Self::File => "/file",
+            Self::Pay => "/mch",
         }
     }
 
@@ -42,7 +47,44 @@ impl Host {
             Self::WeCom => "wecom",
             Self::Mp => "mp",
             Self::File => "file",
+            Self::Pay => "pay",
         }
+    }
+
+    /// Whether its API has calls of this method.
+    fn takes(self, method: &Method) -> bool {
+        match *method {
+            Method::GET | Method::POST => true,
+            Method::PUT | Method::PATCH | Method::DELETE => self == Self::Pay,
+            _ => false,
+        }
+    }
+
+    /// The one of this name.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "qyapi.weixin.qq.com" => Some(Self::WeCom),
+            "mp.weixin.qq.com" => Some(Self::Mp),
+            "file.api.weixin.qq.com" => Some(Self::File),
+            "api.mch.weixin.qq.com" | "api2.mch.weixin.qq.com" => Some(Self::Pay),
+            _ => None,
+        }
+    }
+
+    /// That of a request for `path`, and the path there.
+    pub(super) fn of<'a>(head: &Parts, path: &'a str) -> (Self, &'a str) {
+        let at = |host: Self| {
+            let rest = path.strip_prefix(host.prefix()).filter(|rest| rest.starts_with('/'))?;
+            Some((host, rest))
+        };
+        let prefixed = [Self::WeCom, Self::Mp, Self::File, Self::Pay].into_iter().find_map(at);
+        prefixed.unwrap_or_else(|| {
+            // Who has WeChat's names lead here has no prefix. HTTP/2 has the name in the URI.
+            let named = head.headers.get(HOST).and_then(|name| name.to_str().ok());
+            let named = head.uri.authority().map(Authority::as_str).or(named);
+            let name = named.and_then(|name| name.split(':').next());
+            (name.and_then(Self::named).unwrap_or(Self::Api), path)
+        })
     }
 }
 
@@ -66,15 +108,15 @@ impl<'a> Destination<'a> {
     /// # Errors
     /// What no call to WeChat looks like, or what could be read in two ways.
     pub(crate) fn of(head: &'a Parts, path: &'a str) -> Result<Self, Refusal> {
-        if !matches!(head.method, Method::GET | Method::POST) {
-            return Err(Refusal::MethodUnknown("GET, POST"));
-        }
         // In HTTP/2 every request names scheme and authority; in HTTP/1 only one to a proxy does.
         if head.uri.authority().is_some() && head.version < Version::HTTP_2 {
             return Err(Trouble::AbsoluteForm.into());
         }
         let (account_in_path, path) = split_account(path);
-        let (host, path) = split_host(path);
+        let (host, path) = Host::of(head, path);
+        if !host.takes(&head.method) {
+            return Err(Refusal::MethodUnknown("GET, POST"));
+        }
         if !is_clear(path) {
             return Err(Trouble::PathUnclear.into());
         }
@@ -93,15 +135,6 @@ pub(crate) fn split_account(path: &str) -> (Option<&str>, &str) {
         Some(rest.split_at(slash))
     });
     named.map_or((None, path), |(account, path)| (Some(account), path))
-}
-
-/// Takes off the prefix of a host, but not the slash that the path begins with.
-fn split_host(path: &str) -> (Host, &str) {
-    let at = |host: Host| {
-        let rest = path.strip_prefix(host.prefix()).filter(|rest| rest.starts_with('/'))?;
-        Some((host, rest))
-    };
-    [Host::WeCom, Host::Mp, Host::File].into_iter().find_map(at).unwrap_or((Host::Api, path))
 }
 
 /// Whether a path means the same to everybody.
@@ -136,6 +169,7 @@ mod tests {
             ("/qyapi/cgi-bin/user/get", Host::WeCom, "/cgi-bin/user/get", None),
             ("/mp/cgi-bin/showqrcode", Host::Mp, "/cgi-bin/showqrcode", None),
             ("/file/cgi-bin/media/get", Host::File, "/cgi-bin/media/get", None),
+            ("/mch/v3/certificates", Host::Pay, "/v3/certificates", None),
             ("/mpx/a", Host::Api, "/mpx/a", None),
             ("/gateway/wx1/wxa/getwxacode", Host::Api, "/wxa/getwxacode", Some("wx1")),
             ("/gateway/ww1%3A2/qyapi/cgi-bin/x/", Host::WeCom, "/cgi-bin/x/", Some("ww1%3A2")),
@@ -145,6 +179,25 @@ mod tests {
             let found = Destination::of(&head, path).unwrap();
             assert_eq!((found.host, found.path, found.account_in_path), (host, rest, account));
         }
+    }
+
+    #[test]
+    fn where_no_prefix_says_it_the_name_that_the_client_used_says_which_host() {
+        for (name, host) in [
+            ("qyapi.weixin.qq.com", Host::WeCom),
+            ("qyapi.weixin.qq.com:443", Host::WeCom),
+            ("api.mch.weixin.qq.com", Host::Pay),
+            ("api.weixin.qq.com", Host::Api),
+            ("lingpai:8700", Host::Api),
+            ("evil.example", Host::Api),
+        ] {
+            let mut head = head("GET", "/cgi-bin/x", Version::HTTP_11);
+            head.headers.insert(HOST, name.parse().unwrap());
+            assert_eq!(Host::of(&head, "/cgi-bin/x"), (host, "/cgi-bin/x"), "{name}");
+            assert_eq!(Host::of(&head, "/mp/x"), (Host::Mp, "/x"), "{name}");
+        }
+        let head = head("GET", "https://mp.weixin.qq.com/cgi-bin/x", Version::HTTP_2);
+        assert_eq!(Host::of(&head, "/cgi-bin/x").0, Host::Mp);
     }
 
     #[test]
@@ -169,7 +222,8 @@ mod tests {
             "/gateway//cgi-bin",
             "/cgi-bin/token//",
         ] {
-            assert!(!is_clear(split_host(split_account(path).1).1), "{path}");
+            let head = head("GET", "/", Version::HTTP_11);
+            assert!(!is_clear(Host::of(&head, split_account(path).1).1), "{path}");
         }
         assert_eq!(refused("GET", "/cgi-bin/%74oken", Version::HTTP_11), Some("path-unclear"));
     }
@@ -178,6 +232,8 @@ mod tests {
     fn only_what_a_call_looks_like_is_forwarded() {
         let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
         assert_eq!(refused("PUT", "/cgi-bin/x", h1), Some("method-unknown"));
+        assert_eq!(refused("CONNECT", "/mch/v3/x", h1), Some("method-unknown"));
+        assert_eq!(refused("PATCH", "/mch/v3/x", h1), None);
         assert_eq!(refused("GET", "http://api.weixin.qq.com/cgi-bin/x", h1), Some("absolute-form"));
         assert_eq!(refused("GET", "http://lingpai/cgi-bin/x", h2), None);
         assert_eq!(refused("GET", "/x?access_token=a&access_token=b", h1), Some("tokens-differ"));

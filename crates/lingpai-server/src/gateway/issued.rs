@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn so_many_tokens_are_known_and_the_oldest_makes_room() {
+        let issued = Issued::default();
+        for number in 0..=MOST {
+            issued.take(&event(1, "wx1", rotated(&number.to_string())));
+        }
+        assert_eq!(whose(&issued, "0", 2), None);
+        assert!(whose(&issued, "1", 2).is_some() && whose(&issued, &MOST.to_string(), 2).is_some());
+        let known = issued.known.read().unwrap();
+        assert_eq!((known.whose.len(), known.at.len()), (MOST, MOST));
+    }
+
+    #[test]
     fn a_ticket_is_no_token() {
         let issued = Issued::default();
         let ticket = CredentialId::new(Kind::named("jsapi_ticket"), "wx1".parse().unwrap());

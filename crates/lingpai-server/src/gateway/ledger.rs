@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use lingpai_core::store::Entry;
 use lingpai_core::{AccountId, Day, Store, StoreError};
@@ -18,8 +17,6 @@ const PATHS: usize = 200;
 const ERRCODES: usize = 50;
 /// All others.
 const OTHERS: &str = "/others";
-/// How often counts go into the store.
-const PAUSE: Duration = Duration::from_secs(10);
 /// So many lines are given to the store at a time.
 const AT_ONCE: usize = 256;
 /// WeChat's word for a path that it does not have.
@@ -69,15 +66,21 @@ impl Ledger {
         let mut gathered = self.lock();
         let errcode = errcode.filter(|code| *code != 0);
         let (path, errcode) = gathered.told_apart(account, day, path, errcode);
-        let mut add = |entry| {
-            let line = Line { account: account.clone(), day, entry };
-            let times = gathered.counts.entry(line).or_default();
-            *times = times.saturating_add(1);
-        };
-        add(Entry::Call(Arc::clone(&path)));
+        gathered.add(account, day, Entry::Call(Arc::clone(&path)));
         if let Some(code) = errcode {
-            add(Entry::Errcode(code, path));
+            gathered.add(account, day, Entry::Errcode(code, path));
         }
+    }
+
+    /// Adds one to a line.
+    pub(super) fn add(&self, owner: &AccountId, day: Day, entry: Entry) {
+        self.lock().add(owner, day, entry);
+    }
+
+    /// What was added to a line and is not in the store yet.
+    pub(super) fn gathered(&self, owner: &AccountId, day: Day, entry: &Entry) -> u32 {
+        let line = Line { account: owner.clone(), day, entry: entry.clone() };
+        self.lock().counts.get(&line).copied().unwrap_or_default()
     }
 
     /// Gives the store what was gathered. What it cannot take now is gathered on.
@@ -112,19 +115,6 @@ impl Ledger {
         }
     }
 
-    /// The same every few seconds, for ever.
-    pub(crate) async fn keep_storing(&self, store: &Arc<dyn Store>) {
-        let mut failing = false;
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            let stored = self.store(store).await;
-            if let (Err(error), false) = (&stored, failing) {
-                tracing::warn!(%error, "the calls cannot be counted in the store; they are gathered on");
-            }
-            failing = stored.is_err();
-        }
-    }
-
     /// What an account's calls of a day were, those not yet in the store too.
     ///
     /// # Errors
@@ -150,6 +140,12 @@ impl Ledger {
 }
 
 impl Gathered {
+    fn add(&mut self, account: &AccountId, day: Day, entry: Entry) {
+        let line = Line { account: account.clone(), day, entry };
+        let times = self.counts.entry(line).or_default();
+        *times = times.saturating_add(1);
+    }
+
     /// Under which path and errcode a call is counted.
     fn told_apart(
         &mut self,

@@ -1,9 +1,9 @@
-//! How much a client has called: a pure structure with driven time, which says whether one call more is within bounds.
+//! How fast a client calls: a pure structure with driven time, which says whether one call more is within bounds.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use lingpai_core::{Bounds, Day, Instant, Moment};
+use lingpai_core::{Bounds, Instant, Moment};
 
 use crate::refusal::Barred;
 
@@ -16,7 +16,7 @@ const BURST: u64 = 10;
 pub(crate) struct Most {
     per_minute: Option<NonZeroU32>,
     at_once: Option<NonZeroU32>,
-    per_day: Option<NonZeroU32>,
+    pub(super) per_day: Option<NonZeroU32>,
 }
 
 impl Most {
@@ -37,14 +37,6 @@ pub(crate) struct Meter {
     /// The calls so far, spread evenly, would have ended at this time, in microseconds.
     spread_until: u64,
     under_way: u32,
-    today: Count,
-}
-
-/// A count that starts anew with each day in China.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    day: Day,
-    times: u32,
 }
 
 impl Meter {
@@ -53,32 +45,16 @@ impl Meter {
         if most.at_once.is_some_and(|most| self.under_way >= most.get()) {
             return Err(Barred::TooManyAtOnce);
         }
-        if most.per_day.is_some_and(|most| self.today.on(now.day()) >= most.get()) {
-            return Err(Barred::DaySpent(left_of_day(now)));
-        }
         if let Some(rate) = most.per_minute {
             self.spread_until = spread(self.spread_until, now.instant, rate)?;
         }
         self.under_way += 1;
-        self.today.add(now.day());
         Ok(())
     }
 
     /// Takes in that a call has ended.
     pub(crate) fn end(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
-    }
-}
-
-impl Count {
-    /// How many on this day.
-    pub(crate) fn on(self, day: Day) -> u32 {
-        if self.day == day { self.times } else { 0 }
-    }
-
-    /// One more on this day.
-    pub(crate) fn add(&mut self, day: Day) {
-        *self = Self { day, times: self.on(day).saturating_add(1) };
     }
 }
 
@@ -168,16 +144,5 @@ mod tests {
         let found = Most::of(Some(&own), &all);
         assert_eq!((found.per_day, found.at_once), (own.per_day, all.at_once));
         assert_eq!(Most::of(None, &all).per_day, all.per_day);
-    }
-
-    #[test]
-    fn a_new_day_in_china_is_a_new_budget() {
-        let three = most(|most| most.per_day = NonZeroU32::new(3));
-        let mut meter = Meter::default();
-        let all = (0..10).filter(|_| meter.begin(at(0), three).is_ok()).count();
-        assert_eq!(all, 3);
-        let Err(Barred::DaySpent(left)) = meter.begin(at(0), three) else { panic!() };
-        assert!(meter.begin(at(left.as_secs() - 1), three).is_err());
-        assert!(meter.begin(at(left.as_secs() + 1), three).is_ok());
     }
 }

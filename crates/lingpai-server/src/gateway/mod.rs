@@ -7,6 +7,7 @@
 
 mod aside;
 mod breaker;
+mod budget;
 mod call;
 mod head;
 mod hosts;
@@ -19,6 +20,7 @@ mod needs;
 mod pace;
 mod paced;
 mod passing;
+mod pay;
 mod places;
 mod repair;
 mod rules;
@@ -40,6 +42,7 @@ use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
+use lingpai_core::client::KeyHash;
 use lingpai_core::{CredentialId, Directory, Secret};
 use lingpai_wechat::{Error, wire};
 use tokio::time::{Instant, timeout};
@@ -165,26 +168,45 @@ impl Gateway {
         path: &str,
         peer: IpAddr,
     ) -> Result<Response<Body>, (Refusal, Reads)> {
-        let destination = Destination::of(head, path).map_err(|refusal| (refusal, Reads::Api))?;
+        let destination = Destination::of(head, path)
+            .map_err(|refusal| (refusal, pay::reads_if_so(head, path)))?;
         let carries = Carries::of(&destination);
         if destination.needs == Needs::Nobody {
-            let reads = carries.reads(destination.host);
+            let reads = carries.reads(&destination);
             return Err((Barred::TokenCall.into(), reads));
         }
         let came = Came { serving, head, body, destination: &destination, peer };
         let answered = match carries {
             Carries::AccountToken => self.with_token(came).await,
             Carries::Secret(call) => self.with_secret(came, call).await,
-            Carries::UserToken | Carries::Nothing => self.untouched(came).await,
+            Carries::UserToken | Carries::Nothing => self.passed(came).await,
+            Carries::Signature => self.signed(came).await,
         };
-        answered.map_err(|refusal| (refusal, carries.reads(destination.host)))
+        answered.map_err(|refusal| (refusal, carries.reads(&destination)))
     }
 
-    /// Sends a call that carries nothing of an account's as it is, once.
-    async fn untouched(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
-        let Came { serving, head, destination, peer, .. } = came;
-        let key = who_passes(serving, &self.gate, head, destination, peer).await?;
-        let permit = permit_passing(serving, &self.gate, key, destination)?;
+    /// Sends a call that carries nothing of an account's.
+    async fn passed(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        let key = who_passes(came.serving, &self.gate, came.head, came.destination, came.peer);
+        let key = key.await?;
+        self.untouched(came, key).await
+    }
+
+    /// Sends a call that its caller has signed.
+    async fn signed(&self, came: Came<'_>) -> Result<Response<Body>, Refusal> {
+        pay::may_be_sent(&self.settings.rules, came.destination)?;
+        let key = pay::who(came.serving, came.head, came.peer).await?;
+        self.untouched(came, Some(key)).await
+    }
+
+    /// Sends a call as it is, once.
+    async fn untouched(
+        &self,
+        came: Came<'_>,
+        key: Option<KeyHash>,
+    ) -> Result<Response<Body>, Refusal> {
+        let Came { serving, destination, .. } = came;
+        let permit = permit_passing(serving, &self.gate, key, destination).await?;
         let target = Secret::new(destination.target.untouched(destination.path));
         let call = self.take(came, None, permit).await?;
         let heard = self.send(serving, &call, &target, call.upload.sending()).await?;
@@ -203,7 +225,7 @@ impl Gateway {
         }
         let shown = Shown::in_query(secret_call, destination)?;
         let calling = who_shows(serving, &shown, head, destination, peer).await?;
-        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let permit = permit(serving, &self.gate, &calling, destination).await?;
         let with = put_in(&self.gate, secret_call, &calling, destination).await?;
         let credential = CredentialId::access_token(calling.account);
         let call = self.take(came, Some(&credential), permit).await?;
@@ -221,7 +243,7 @@ impl Gateway {
         let body = secret::read(&serving.body(body).await?)?;
         let shown = Shown::in_body(secret_call, &body)?;
         let calling = who_shows(serving, &shown, head, destination, peer).await?;
-        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let permit = permit(serving, &self.gate, &calling, destination).await?;
         let body = secret::put_into(&self.gate, secret_call, &calling, body).await?;
         let target = Secret::new(destination.target.untouched(destination.path));
         let upload = Upload::Whole(body);
@@ -244,7 +266,7 @@ impl Gateway {
         let Came { serving, head, destination, peer, .. } = came;
         let clock = serving.registry.clock();
         let calling = who(serving, &self.gate, head, destination, peer).await?;
-        let permit = permit(serving, &self.gate, &calling, destination)?;
+        let permit = permit(serving, &self.gate, &calling, destination).await?;
         if Needs::is_getticket(destination.host, destination.path) {
             let query = destination.target.query();
             return tickets::answer_wechat(serving, calling.account, query).await;

@@ -24,6 +24,10 @@ impl Needs {
     /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
     /// than we are about case and a slash at the end, so they do not count.
     pub(super) fn of(host: Host, path: &str) -> Self {
+        // Its paths are others, and nothing of ours is put into its calls.
+        if host == Host::Pay {
+            return Self::Gateway;
+        }
         let path = path.trim_end_matches('/').to_ascii_lowercase();
         match path.as_str() {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,

@@ -39,7 +39,7 @@ pub(super) struct Refused<'a> {
 /// 40001 is about the secret.
 pub(super) fn blames_the_token(host: Host, errcode: i64) -> bool {
     let scope = match host {
-        Host::Api | Host::Mp | Host::File => Scope::Api,
+        Host::Api | Host::Mp | Host::File | Host::Pay => Scope::Api,
         Host::WeCom => Scope::WeCom,
     };
     // Zero is what nearly every answer says.

@@ -1,7 +1,8 @@
 //! What a client may call, and how much of it.
 //!
 //! Some paths need a right of their own (`needs.rs`). The operator and each key can narrow the rest down to some paths. Then
-//! come the bounds in number (`meter.rs`): for each client, and for all clients of an account and environment together.
+//! come the bounds in number: how fast each client calls on this node (`meter.rs`), and how much it and all clients of an
+//! account and environment call on a day, on all nodes (`budget.rs`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,18 +11,20 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lingpai_core::client::{ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{
-    AccountId, Bounds, CredentialId, Directory, Environment, Keeper, Moment, Network, PathGlob,
-    Registry,
+    AccountId, Bounds, CredentialId, Directory, Environment, Keeper, Network, PathGlob, Registry,
+    StoreError,
 };
 
+use super::budget::{Budgets, Charge, Share};
 use super::hosts::Destination;
 use super::issued::Issued;
 use super::ledger::Ledger;
-use super::meter::{Count, Meter, Most, left_of_day};
+use super::meter::{Meter, Most};
 use super::needs::Needs;
 use super::who::Calling;
 use crate::refusal::{Barred, Refusal};
@@ -42,6 +45,8 @@ pub struct Rules {
     /// From where calls pass without a key that carry nothing of an account's, such as `/sns/userinfo` with a user's token.
     /// Default: from private networks and this machine.
     pub passers_from: Vec<Network>,
+    /// Whether calls of WeChat Pay are forwarded, as they are. Default: no.
+    pub pay: bool,
 }
 
 impl Default for Rules {
@@ -59,9 +64,15 @@ impl Default for Rules {
             per_day: None,
             real_tokens_from: Vec::new(),
             passers_from: private.iter().filter_map(|network| network.parse().ok()).collect(),
+            pay: false,
         }
     }
 }
+
+/// In whose ledger the calls are counted of all who pass without a key.
+const PASSERS: &str = "passers";
+/// How often counts go into the store, and those of other nodes are read.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// The gate through which all calls go: the rules, and what each client has called so far.
 pub(crate) struct Gate {
@@ -69,8 +80,8 @@ pub(crate) struct Gate {
     pub(super) directory: Arc<dyn Directory>,
     pub(crate) issued: Issued,
     pub(crate) ledger: Ledger,
+    budgets: Budgets,
     meters: Mutex<HashMap<Client, Arc<Mutex<Meter>>>>,
-    days: Mutex<HashMap<AccountId, [Count; Environment::ALL.len()]>>,
 }
 
 /// One whose calls are bounded together.
@@ -100,11 +111,11 @@ impl fmt::Debug for Permit {
     }
 }
 
-/// Whether this caller may make this call now.
+/// Whether this caller may make this call now. Waits for the store only where a budget of the day is used for the first time.
 ///
 /// # Errors
 /// The key is not good for the path, the path is nobody's, or a bound is reached.
-pub(crate) fn permit(
+pub(crate) async fn permit(
     serving: &Serving,
     gate: &Gate,
     calling: &Calling,
@@ -112,10 +123,10 @@ pub(crate) fn permit(
 ) -> Result<Permit, Refusal> {
     let account = &calling.account;
     match calling.key {
-        Some(key) => by_key(serving, gate, key, Some(account), destination),
+        Some(key) => by_key(serving, gate, key, Some(account), destination).await,
         None => {
             let client = Client::Account(account.clone());
-            without_key(serving, gate, client, Some(account), destination)
+            without_key(serving, gate, client, Some(account), destination).await
         }
     }
 }
@@ -124,19 +135,19 @@ pub(crate) fn permit(
 ///
 /// # Errors
 /// As of [`permit`].
-pub(crate) fn permit_passing(
+pub(crate) async fn permit_passing(
     serving: &Serving,
     gate: &Gate,
     key: Option<KeyHash>,
     destination: &Destination<'_>,
 ) -> Result<Permit, Refusal> {
     match key {
-        Some(key) => by_key(serving, gate, key, None, destination),
-        None => without_key(serving, gate, Client::Passers, None, destination),
+        Some(key) => by_key(serving, gate, key, None, destination).await,
+        None => without_key(serving, gate, Client::Passers, None, destination).await,
     }
 }
 
-fn by_key(
+async fn by_key(
     serving: &Serving,
     gate: &Gate,
     hash: KeyHash,
@@ -144,7 +155,6 @@ fn by_key(
     destination: &Destination<'_>,
 ) -> Result<Permit, Refusal> {
     let path = written(destination);
-    let now = serving.registry.clock().now();
     let look = |key: &ApiKey| {
         match destination.needs {
             Needs::Nobody => return Err(Refusal::from(Barred::PathForbidden)),
@@ -156,13 +166,16 @@ fn by_key(
             return Err(Barred::PathForbidden.into());
         }
         let most = Most::of(Some(&key.bounds), &gate.rules.bounds);
-        let account = account.map(|account| (account, key.environment));
-        Ok(gate.begin(now, Client::Key(hash), most, account)?)
+        let owner = most.per_day.map(|_| owner(&key.id)).transpose()?;
+        Ok((most, owner, key.environment))
     };
-    serving.keys.look_now(&hash, look).ok_or(Refusal::KeyUnknown)?
+    let looked = serving.keys.look_now(&hash, look).ok_or(Refusal::KeyUnknown)?;
+    let (most, owner, environment) = looked?;
+    let account = account.map(|account| (account, environment));
+    Ok(gate.begin(serving, Client::Key(hash), most, owner, account).await?)
 }
 
-fn without_key(
+async fn without_key(
     serving: &Serving,
     gate: &Gate,
     client: Client,
@@ -173,8 +186,15 @@ fn without_key(
         return Err(Barred::PathForbidden.into());
     }
     let most = Most::of(None, &gate.rules.bounds);
+    let owner = || account.map_or_else(|| owner(PASSERS), |account| Ok(account.clone()));
+    let owner = most.per_day.map(|_| owner()).transpose()?;
     let account = account.map(|account| (account, Environment::default()));
-    Ok(gate.begin(serving.registry.clock().now(), client, most, account)?)
+    Ok(gate.begin(serving, client, most, owner, account).await?)
+}
+
+/// In whose ledger a client's calls are counted that is no account.
+fn owner(name: &str) -> Result<AccountId, Refusal> {
+    name.parse().map_err(|_| Refusal::AccountUnknown)
 }
 
 /// The path as the client writes it: with the prefix of the host.
@@ -192,8 +212,8 @@ impl Gate {
             directory,
             issued: Issued::default(),
             ledger: Ledger::default(),
+            budgets: Budgets::default(),
             meters: Mutex::default(),
-            days: Mutex::default(),
         }
     }
 
@@ -251,42 +271,59 @@ impl Gate {
         self.rules.denied.iter().any(|glob| glob.matches(path))
     }
 
-    /// Counts a call, if it is within all bounds.
-    fn begin(
+    /// Counts a call, if it is within all bounds. `owner` is in whose ledger the client's calls are.
+    async fn begin(
         &self,
-        now: Moment,
+        serving: &Serving,
         client: Client,
         most: Most,
+        owner: Option<AccountId>,
         account: Option<(&AccountId, Environment)>,
     ) -> Result<Permit, Barred> {
-        let meter = Arc::clone(lock(&self.meters).entry(client).or_default());
-        let Some((per_day, (account, environment))) = self.rules.per_day.zip(account) else {
-            lock(&meter).begin(now, most)?;
-            return Ok(Permit(meter));
-        };
-        let mut days = lock(&self.days);
-        let spent = days.entry(account.clone()).or_default();
-        if is_spent(spent, environment, per_day, now) {
-            return Err(Barred::DaySpent(left_of_day(now)));
+        let (clock, store) = (serving.registry.clock(), &**serving.registry.store());
+        let day = clock.now().day();
+        let charge =
+            |owner, share, most| self.budgets.charge(owner, share, most, day, store, &self.ledger);
+        let mut charges = Vec::new();
+        if let Some((owner, most)) = owner.zip(most.per_day) {
+            charges.push(charge(owner, Share::Client, most).await);
         }
-        lock(&meter).begin(now, most)?;
-        spent[environment as usize].add(now.day());
-        drop(days);
+        if let Some((most, (account, environment))) = self.rules.per_day.zip(account) {
+            charges.push(charge(account.clone(), Share::Of(environment), most).await);
+        }
+        let meter = Arc::clone(lock(&self.meters).entry(client).or_default());
+        let now = clock.now();
+        let take_back = |charges: &[Charge]| charges.iter().for_each(Charge::take_back);
+        for (place, charge) in charges.iter().enumerate() {
+            charge.spend(now).inspect_err(|_| take_back(&charges[..place]))?;
+        }
+        lock(&meter).begin(now, most).inspect_err(|_| take_back(&charges))?;
+        charges.iter().for_each(|charge| charge.enter(&self.ledger, now.day()));
         Ok(Permit(meter))
     }
-}
 
-/// Whether an account's calls of the day are spent, for clients of this environment.
-fn is_spent(
-    spent: &[Count; Environment::ALL.len()],
-    environment: Environment,
-    most: NonZeroU32,
-    now: Moment,
-) -> bool {
-    let of = |count: Count| u64::from(count.on(now.day()));
-    let all: u64 = spent.iter().copied().map(of).sum();
-    let most = u64::from(most.get());
-    all >= most || of(spent[environment as usize]) * 100 >= most * u64::from(environment.share())
+    /// Gives the store what was counted, and reads what other nodes have.
+    ///
+    /// # Errors
+    /// The store is away: what was counted is kept, and the budgets are what is known of them.
+    async fn exchange(&self, registry: &Registry) -> Result<(), StoreError> {
+        self.ledger.store(registry.store()).await?;
+        let today = registry.clock().now().day();
+        self.budgets.read(registry.store(), &self.ledger, today).await
+    }
+
+    /// The same every few seconds, for ever.
+    pub(crate) async fn keep_exchanging(&self, registry: &Registry) {
+        let mut failing = false;
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            let exchanged = self.exchange(registry).await;
+            if let (Err(error), false) = (&exchanged, failing) {
+                tracing::warn!(%error, "the calls cannot be counted in the store; they are gathered on");
+            }
+            failing = exchanged.is_err();
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

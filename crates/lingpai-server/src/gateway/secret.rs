@@ -18,9 +18,11 @@ use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
 use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::pay;
 use super::rules::Gate;
 use super::target::{decoded, values_of};
 use super::who::Calling;
+use crate::language::Bilingual;
 use crate::native::bearer;
 use crate::refusal::{Parameter, Reads, Refusal};
 use crate::serving::{Caller, Serving};
@@ -39,6 +41,8 @@ pub(crate) enum Carries {
     UserToken,
     /// Nothing: whoever has the address may call it.
     Nothing,
+    /// The caller's own signature.
+    Signature,
 }
 
 /// A call with appid and secret.
@@ -53,6 +57,7 @@ impl Carries {
     pub(crate) fn of(destination: &Destination<'_>) -> Self {
         let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
         match (destination.host, path.as_str()) {
+            (Host::Pay, _) => Self::Signature,
             (Host::Api, "/sns/jscode2session" | "/sns/oauth2/access_token") => {
                 Self::Secret(SecretCall { parameter: "secret" })
             }
@@ -68,10 +73,11 @@ impl Carries {
     }
 
     /// How the SDK that makes such a call reads a refusal.
-    pub(crate) fn reads(self, host: Host) -> Reads {
-        match (self, host) {
+    pub(crate) fn reads(self, destination: &Destination<'_>) -> Reads {
+        match (self, destination.host) {
             (Self::Secret(_), _) => Reads::Secret,
             (_, Host::WeCom) => Reads::WeCom,
+            (_, Host::Pay) => pay::reads(destination.path),
             _ => Reads::Api,
         }
     }
@@ -180,7 +186,10 @@ pub(crate) async fn put_in(
 /// The body holds none.
 pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(body).map_err(|_| {
-        Refusal::BodyUnreadable("the JSON object {\"appid\": \"...\", \"appsecret\": \"...\"}")
+        Refusal::BodyUnreadable(Bilingual::fixed(
+            "the JSON object {\"appid\": \"...\", \"appsecret\": \"...\"}",
+            " JSON 对象 {\"appid\": \"...\", \"appsecret\": \"...\"}",
+        ))
     })
 }
 
@@ -210,7 +219,7 @@ fn the_one(name: &'static str, query: &str) -> Result<Option<Range<usize>>, Refu
     let first = places.next();
     match places.next() {
         // Nobody can say which of them upstream would take.
-        Some(_) => Err(Refusal::QueryUnreadable(name, "it once")),
+        Some(_) => Err(Refusal::QueryUnreadable(name, Bilingual::fixed("it once", "一次"))),
         None => Ok(first),
     }
 }

@@ -11,7 +11,7 @@ use super::rules::Rules;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How WeChat is reached. Its hosts, if there are any, stand in place of all of WeChat's: the first for `mp.` and
-    /// `file.api.weixin.qq.com` too, and with `/qyapi` behind it for WeCom.
+    /// `file.api.weixin.qq.com` too, with `/qyapi` behind it for WeCom, and with `/mch` for WeChat Pay.
     pub upstream: wire::Settings,
     /// What clients may call.
     pub rules: Rules,

@@ -111,6 +111,8 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn with(query: &str) -> String {
@@ -175,5 +177,42 @@ mod tests {
         assert_eq!(untouched(Some("access_token=a&&b=%")), "/p?access_token=a&&b=%");
         assert_eq!(untouched(Some("")), "/p?");
         assert_eq!(untouched(None), "/p");
+    }
+
+    /// Whatever can stand in a request's query, and more often what is near to a token.
+    fn query() -> impl Strategy<Value = String> {
+        let known =
+            ["access_token", "access%5Ftoken", "%61ccess_token", "access_token%20", "a", ""];
+        let known = prop::sample::select(known.to_vec()).prop_map(str::to_owned);
+        let name = prop_oneof![3 => known, 1 => "[!-%'-<>-~]{0,9}"];
+        let value = prop::option::of("[!-%'-~]{0,9}");
+        let pair = (name, value).prop_map(|(name, value)| match value {
+            Some(value) => format!("{name}={value}"),
+            None => name,
+        });
+        prop::collection::vec(pair, 0..6).prop_map(|pairs| pairs.join("&"))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_the_token_is_not_touched(query in query()) {
+            // A name as a form is read, by code that is not ours.
+            let is_token = |name: &str| {
+                form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| name == NAME)
+            };
+            let replaced = |pair: &str| match pair.split_once('=') {
+                Some((name, _)) if is_token(name) => format!("{name}=85_new"),
+                _ => pair.to_owned(),
+            };
+            let mut expected = query.split('&').map(replaced).collect::<Vec<_>>().join("&");
+            let target = Target::of(Some(&query));
+            if target.token().is_none() {
+                prop_assert_eq!(&expected, &query);
+                let mark = if query.is_empty() || query.ends_with('&') { "" } else { "&" };
+                expected = format!("{query}{mark}{NAME}=85_new");
+            }
+            prop_assert_eq!(target.with_token("/p", "85_new"), format!("/p?{expected}"));
+            prop_assert_eq!(target.untouched("/p"), format!("/p?{query}"));
+        }
     }
 }

@@ -59,6 +59,7 @@ struct Hosts {
     wecom: [BaseUrl; 1],
     mp: [BaseUrl; 1],
     file: [BaseUrl; 1],
+    pay: Box<[BaseUrl]>,
 }
 
 impl Upstream {
@@ -192,6 +193,7 @@ impl Hosts {
             Host::WeCom => &self.wecom,
             Host::Mp => &self.mp,
             Host::File => &self.file,
+            Host::Pay => &self.pay,
         }
     }
 
@@ -205,10 +207,15 @@ impl Hosts {
                 wecom: [official("qyapi.weixin.qq.com")?],
                 mp: [official("mp.weixin.qq.com")?],
                 file: [official("file.api.weixin.qq.com")?],
+                pay: Box::new([
+                    official("api.mch.weixin.qq.com")?,
+                    official("api2.mch.weixin.qq.com")?,
+                ]),
             });
         };
         let (api, mp, file) = (stand_in.into(), [first.clone()], [first.clone()]);
-        Ok(Self { api, wecom: [format!("{first}/qyapi").parse()?], mp, file })
+        let (wecom, pay) = (format!("{first}/qyapi").parse()?, format!("{first}/mch").parse()?);
+        Ok(Self { api, wecom: [wecom], mp, file, pay: Box::new([pay]) })
     }
 }
 

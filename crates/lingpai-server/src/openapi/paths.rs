@@ -151,6 +151,11 @@ pub(super) fn paths() -> Value {
                 .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
                 .done(),
         },
+        "/v1/nodes": {
+            "get": Operation::with("The nodes that share the store. The key must be for all accounts.", Right::StatusRead)
+                .answers(200, &reference("Nodes"))
+                .done(),
+        },
         "/v1/events": {
             "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
                 .takes(vec![

@@ -60,7 +60,16 @@ pub(super) fn schemas() -> Value {
         json!({"outcome": one_of(&["planned", "begun"]), "explanation": text(), "breaks": list(text())}),
     );
     add("Reported", &["outcome", "explanation"], reported);
-    add("Accounts", &["accounts"], json!({"accounts": list(reference("Account")), "next": text()}));
+    add(
+        "Accounts",
+        &["accounts"],
+        json!({
+            "accounts": list(reference("Account")), "next": text(),
+            "damaged": list(reference("Damaged")),
+        }),
+    );
+    let damaged = json!({"table": text(), "record": text(), "what": text()});
+    add("Damaged", &["table", "record", "what"], damaged);
     add(
         "Account",
         &["account", "credentials"],
@@ -80,6 +89,7 @@ pub(super) fn schemas() -> Value {
         json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
+    nodes(&mut add);
     add(
         "Credential",
         &["kind", "state", "generation", "rotating"],
@@ -225,6 +235,34 @@ pub(super) fn schemas() -> Value {
     Value::Object(schemas)
 }
 
+/// The nodes that share the store.
+fn nodes(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let text = || json!({"type": "string"});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let list = |of: &str| json!({"type": "array", "items": reference(of)});
+    add(
+        "Nodes",
+        &["nodes", "propagation"],
+        json!({"nodes": list("Node"), "propagation": reference("Propagation")}),
+    );
+    let yes_or_no = json!({"type": "boolean"});
+    let members = json!({
+        "node": text(), "this": yes_or_no, "alive": yes_or_no, "name": text(), "address": text(),
+        "version": text(), "since": time(), "seen_at": time(), "credentials": number(),
+        "leases": list("Lease"),
+    });
+    let all: Vec<_> =
+        members.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    add("Node", &all, members.clone());
+    add("Lease", &["account", "kind"], json!({"account": text(), "kind": text()}));
+    add(
+        "Propagation",
+        &["rotations"],
+        json!({"rotations": number(), "half_within_ms": number(), "p99_within_ms": number()}),
+    );
+}
+
 /// Tickets, and what is signed with them.
 fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
     let text = || json!({"type": "string"});
@@ -277,6 +315,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "fallback": {"type": "boolean"},
         "alone": {"type": "boolean"},
         "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
+        "proxy": {"type": ["string", "null"], "description": "Without a password; null is none of its own."},
     });
     // Secrets go in and never come out.
     let token = json!({"type": "string", "pattern": "^[0-9A-Za-z]{3,32}$"});
@@ -302,6 +341,8 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     });
     let [push_wanted, push] =
         [push_wanted, push].map(|it| json!({"anyOf": [it, {"type": "null"}]}));
+    let password = json!({"type": "string"});
+    let secrets: [(&str, &Value); 2] = [("secret", &secret), ("proxy_password", &password)];
     let with = |more: &[(&str, &Value)]| {
         let mut members = changeable.clone();
         for (name, schema) in more {
@@ -309,12 +350,13 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         }
         members
     };
+    let push_wanted = ("push", &push_wanted);
     add(
         "NewAccount",
         &["account", "secret"],
-        with(&[("account", &name), ("secret", &secret), ("push", &push_wanted)]),
+        with(&[("account", &name), secrets[0], secrets[1], push_wanted]),
     );
-    add("ChangedAccount", &[], with(&[("push", &push_wanted)]));
+    add("ChangedAccount", &[], with(&[secrets[1], push_wanted]));
     add("NewSecret", &["secret"], json!({"secret": secret}));
     let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
     let others = ["push", "created_at", "updated_at"];

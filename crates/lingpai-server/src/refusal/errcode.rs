@@ -50,6 +50,8 @@ pub const DAY_SPENT: i64 = 990_106;
 pub const NOT_FORWARDABLE: i64 = 990_107;
 /// The gateway's own: the body is too large, too slow, or broke off.
 pub const BODY_REFUSED: i64 = 990_108;
+/// Lingpai's own: the path is no one of Lingpai's, and calls of WeChat's API are not forwarded here.
+pub const GATEWAY_OFF: i64 = 990_109;
 /// The gateway's own: too much is under way. Nothing was sent.
 pub const BUSY: i64 = 990_110;
 /// The gateway's own: WeChat cannot be reached. Nothing was sent.

@@ -1,16 +1,20 @@
 //! Why the gateway lets a caller not through, and how it says whatever it has to say. What can go wrong once a caller was
 //! let through is in `gateway/trouble.rs`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use lingpai_core::client::Denied;
+use serde::Serialize;
 
 use super::native::whole_seconds;
 use super::wechat::{ERROR_HEADER, WeChatError};
 use super::{Refusal, errcode};
 use crate::answer::{self, Body};
+use crate::gateway::Trouble;
+use crate::language::Language;
 
 /// Why a caller is not let through. Only the gateway has these.
 #[derive(Debug)]
@@ -31,12 +35,25 @@ pub(crate) enum Barred {
     PathForbidden,
     /// A call for a token that is not answered here.
     TokenCall,
+    /// Nothing is forwarded here.
+    GatewayOff,
+    /// Calls of WeChat Pay are not forwarded here.
+    PayOff,
+    /// WeChat Pay wants to see the merchant's certificate, which a connection from here cannot show.
+    CertificateNeeded,
     /// The client makes more calls a minute than it may; one more is allowed after this time.
     TooFast(Duration),
     /// As many of the client's calls are under way as may be.
     TooManyAtOnce,
     /// The client's calls of the day are spent, or those of its account and environment; the day ends after this time.
     DaySpent(Duration),
+}
+
+/// The body of an error of WeChat Pay's version 3.
+#[derive(Serialize)]
+struct PayError<'a> {
+    code: String,
+    message: Cow<'a, str>,
 }
 
 /// How an SDK that receives a refusal reads its errcode.
@@ -48,6 +65,10 @@ pub(crate) enum Reads {
     WeCom,
     /// As of a call that authenticates with appid and secret.
     Secret,
+    /// As of WeChat Pay's version 2: XML.
+    PayV2,
+    /// As of WeChat Pay's version 3: JSON and the status.
+    PayV3,
 }
 
 impl Barred {
@@ -61,6 +82,9 @@ impl Barred {
             Self::TwoAccounts => "two-accounts",
             Self::PathForbidden => "path-forbidden",
             Self::TokenCall => "token-call",
+            Self::GatewayOff => "gateway-off",
+            Self::PayOff => "pay-off",
+            Self::CertificateNeeded => "certificate-needed",
             Self::TooFast(_) => "too-fast",
             Self::TooManyAtOnce => "too-many-at-once",
             Self::DaySpent(_) => "day-spent",
@@ -81,6 +105,11 @@ impl Barred {
             Self::TwoAccounts => "the call names two accounts",
             Self::PathForbidden => "this path may not be called through the gateway by you",
             Self::TokenCall => "calls for tokens are not forwarded, and this path has none here",
+            Self::GatewayOff => "calls of WeChat's API are not forwarded by this server",
+            Self::PayOff => "calls of WeChat Pay are not forwarded by this server",
+            Self::CertificateNeeded => {
+                "WeChat Pay wants the merchant's certificate for this call, and Lingpai's connection cannot show it"
+            }
             Self::TooFast(_) => "the client makes more calls a minute than it may",
             Self::TooManyAtOnce => "too many calls of this client are under way",
             Self::DaySpent(_) => "the calls of this day are spent",
@@ -117,6 +146,16 @@ impl Barred {
                 "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, written like this. Tokens of WeCom are not \
                  kept here"
             }
+            Self::GatewayOff => {
+                "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \
+                 to set `gateway.enabled = true`"
+            }
+            Self::PayOff => {
+                "Have the SDK call api.mch.weixin.qq.com; or ask the one who runs this server to set `gateway.pay = true`"
+            }
+            Self::CertificateNeeded => {
+                "Call api.mch.weixin.qq.com directly, or use version 3 of its API, which needs no such certificate"
+            }
             Self::TooFast(_) | Self::TooManyAtOnce => {
                 "Wait, and call less often; or ask for a key with wider bounds"
             }
@@ -135,7 +174,12 @@ impl Barred {
             Self::AccountUnnamed | Self::TwoAccounts => errcode::ACCOUNT_UNCLEAR,
             // WeCom's 40001 makes its SDKs fetch again.
             Self::TokenCall if reads == Reads::WeCom => errcode::WECOM_INVALID_SECRET,
-            Self::PathForbidden | Self::WrongKind | Self::TokenCall => errcode::NOT_ALLOWED,
+            Self::PathForbidden
+            | Self::WrongKind
+            | Self::TokenCall
+            | Self::PayOff
+            | Self::CertificateNeeded => errcode::NOT_ALLOWED,
+            Self::GatewayOff => errcode::GATEWAY_OFF,
             Self::TooFast(_) | Self::TooManyAtOnce => errcode::TOO_MANY_CALLS,
             Self::DaySpent(_) => errcode::DAY_SPENT,
         }
@@ -146,14 +190,28 @@ impl Refusal {
     /// The answer of the gateway, in WeChat's shape: HTTP 200 but for a body that is too large, `errmsg` in Lingpai's own
     /// words, and a code on which no SDK loops.
     pub(crate) fn gateway(&self, reads: Reads) -> Response<Body> {
-        let errmsg = format!("lingpai: {}. {}", self.message(), self.remedy()).into();
-        let error = WeChatError { errcode: self.gateway_errcode(reads), errmsg };
+        let (message, remedy) = (self.message(Language::English), self.remedy(Language::English));
+        let errmsg: Cow<'_, str> = format!("lingpai: {message}. {remedy}").into();
         let (status, leaves_a_body) = match self {
             Self::Forwarding(trouble) => (trouble.status(), trouble.leaves_a_body()),
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, true),
             _ => (StatusCode::OK, false),
         };
-        let mut response = answer::json(status, &error);
+        let mut response = match reads {
+            Reads::PayV2 => {
+                let (code, said) = ("<return_code><![CDATA[FAIL]]></return_code>", errmsg);
+                let xml = format!("<xml>{code}<return_msg><![CDATA[{said}]]></return_msg></xml>");
+                answer::text(StatusCode::OK, "text/xml; charset=utf-8", xml)
+            }
+            Reads::PayV3 => {
+                let code = format!("LINGPAI_{}", self.code().replace('-', "_").to_uppercase());
+                answer::json(self.pay_status(), &PayError { code, message: errmsg })
+            }
+            Reads::Api | Reads::WeCom | Reads::Secret => {
+                let errcode = self.gateway_errcode(reads);
+                answer::json(status, &WeChatError { errcode, errmsg })
+            }
+        };
         let headers = response.headers_mut();
         headers.insert(ERROR_HEADER, HeaderValue::from_static(self.code()));
         if leaves_a_body {
@@ -172,6 +230,26 @@ impl Refusal {
             _ => {}
         }
         response
+    }
+
+    /// In version 3 of WeChat Pay's API the status says whether the call may have been carried out: from 500 on.
+    fn pay_status(&self) -> StatusCode {
+        match self {
+            Self::KeyMissing
+            | Self::KeyUnknown
+            | Self::Denied(Denied::Revoked | Denied::Expired | Denied::Network) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Barred(Barred::TooFast(_) | Barred::TooManyAtOnce | Barred::DaySpent(_)) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Barred(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Forwarding(Trouble::Lost | Trouble::Slow) => StatusCode::BAD_GATEWAY,
+            Self::Forwarding(Trouble::Unreachable | Trouble::Busy | Trouble::NoRoom)
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Forwarding(Trouble::BodyTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        }
     }
 
     fn gateway_errcode(&self, reads: Reads) -> i64 {

@@ -11,7 +11,8 @@ use lingpai_core::keeper::RotateError;
 use serde::Serialize;
 
 use super::Refusal;
-use crate::answer::{self, Body};
+use crate::answer::Body;
+use crate::language::{self, Language};
 
 /// The body of a native error.
 #[derive(Serialize)]
@@ -39,7 +40,7 @@ struct Upstream<'a> {
 
 impl Refusal {
     /// The answer of the native API: the HTTP status says the kind, the body what happened and what to do.
-    pub(crate) fn native(&self) -> Response<Body> {
+    pub(crate) fn native(&self, language: Language) -> Response<Body> {
         let upstream = match self {
             Self::NoToken(unavailable) => Upstream::of(&unavailable.failure),
             Self::NotRotated(error, _) => match &**error {
@@ -49,9 +50,9 @@ impl Refusal {
             Self::SecretRefused(failure) => Upstream::of(failure),
             _ => None,
         };
-        let said =
-            Said { code: self.code(), message: self.message(), remedy: self.remedy(), upstream };
-        let mut response = answer::json(self.status(), &NativeError { error: said });
+        let (message, remedy) = (self.message(language), self.remedy(language));
+        let said = Said { code: self.code(), message, remedy, upstream };
+        let mut response = language::said(language, self.status(), &NativeError { error: said });
         let headers = response.headers_mut();
         match self {
             Self::KeyMissing => {

@@ -6,16 +6,21 @@ use expect_test::expect_file;
 use http::Response;
 use http_body_util::BodyExt;
 use lingpai_core::client::Right;
+use lingpai_core::rotation::AskDenied;
 use lingpai_core::{Class, CredentialId, Instant, StoreErrorKind};
 
 use super::*;
 use crate::answer::Body;
+use crate::language::Language;
 
 /// One of each, with what differs within it.
 fn all() -> Vec<Refusal> {
     let whitelist = || {
-        let mut failure = Failure::new(Class::NeedsPerson, "invalid ip 203.0.113.7")
-            .with_remedy("Add 203.0.113.7 to the IP whitelist");
+        let mut failure =
+            Failure::new(Class::NeedsPerson, "invalid ip 203.0.113.7, not in whitelist")
+                .with_remedy(
+                    "Add 203.0.113.7 to the account's IP whitelist (IP白名单) in WeChat's console.",
+                );
         (failure.code, failure.request_id) = (Some(40164), Some("6aac-7ed0-1250".to_owned()));
         failure
     };
@@ -48,15 +53,23 @@ fn all() -> Vec<Refusal> {
         Refusal::MethodUnknown("POST"),
         Refusal::BodyTooLarge(65_536),
         Refusal::BodySlow,
-        Refusal::BodyUnreadable("the JSON object {\"access_token\": \"...\"}"),
-        Refusal::QueryUnreadable("limit", "a whole number from 1 to 4294967295"),
+        Refusal::BodyUnreadable(Bilingual::fixed(
+            "the JSON object {\"access_token\": \"...\"}",
+            " JSON 对象 {\"access_token\": \"...\"}",
+        )),
+        Refusal::QueryUnreadable("limit", Bilingual::fixed("a whole number", "整数")),
         Refusal::ParameterMissing(Parameter::AppId),
         Refusal::ParameterMissing(Parameter::Secret),
         Refusal::GrantType,
-        Refusal::BodyWrong("`accounts` is empty".to_owned()),
+        Refusal::BodyWrong(Bilingual::fixed("`accounts` is empty", "`accounts` 是空的")),
         Refusal::KeyIdUnknown,
         Refusal::SomeAccountsOnly,
         Refusal::NoRandomness,
+        Refusal::AccountExists,
+        Refusal::AccountConfigured("/etc/lingpai.toml".to_owned()),
+        Refusal::SecretRefused(Box::new(wrong_secret())),
+        Refusal::AccountsFixed,
+        Refusal::ChangePending,
         Refusal::Store(StoreError::new(StoreErrorKind::Unavailable, "the disk is full")),
         not_rotated(RotateError::Denied(AskDenied::TooSoon(until))),
         not_rotated(RotateError::Denied(AskDenied::BudgetSpent { used: 1500, until })),
@@ -76,7 +89,7 @@ async fn shown(response: Response<Body>) -> String {
     let (head, body) = response.into_parts();
     let mut text = format!("{}\n", head.status);
     for (name, value) in &head.headers {
-        if !["content-type", "cache-control"].contains(&name.as_str()) {
+        if !["content-type", "cache-control", "vary"].contains(&name.as_str()) {
             writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
         }
     }
@@ -89,8 +102,11 @@ async fn shown(response: Response<Body>) -> String {
 async fn every_refusal_as_callers_read_it() {
     let mut text = String::new();
     for refusal in all() {
-        let (native, wechat) = (shown(refusal.native()).await, shown(refusal.wechat()).await);
-        writeln!(text, "---- {}\n{native}\n{wechat}", refusal.code()).unwrap();
+        let (english, chinese) = (Language::English, Language::Chinese);
+        let (english, chinese) = (refusal.native(english), refusal.native(chinese));
+        let (english, chinese) = (shown(english).await, shown(chinese).await);
+        let wechat = shown(refusal.wechat()).await;
+        writeln!(text, "---- {}\n{english}\n{chinese}\n{wechat}", refusal.code()).unwrap();
     }
     expect_file!["../../tests/snapshots/refusals.txt"].assert_eq(&text);
 }

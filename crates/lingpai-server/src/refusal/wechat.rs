@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Parameter, Refusal, errcode};
 use crate::answer::{self, Body};
+use crate::language::Language;
 
 /// By which a person who sees an answer in WeChat's shape knows that Lingpai wrote it.
 pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-lingpai-error");
@@ -35,7 +36,11 @@ impl Refusal {
     /// WeChat's words where it has some for this, and Lingpai's after them.
     fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
         let said = |errcode, words: &str| {
-            let text = format!("{words}, lingpai: {}. {}", self.message(), self.remedy());
+            let text = format!(
+                "{words}, lingpai: {}. {}",
+                self.message(Language::English),
+                self.remedy(Language::English)
+            );
             (errcode, Cow::Owned(text))
         };
         match self {
@@ -90,7 +95,8 @@ impl Refusal {
     }
 
     fn in_own_words(&self) -> Cow<'_, str> {
-        format!("lingpai: {}. {}", self.message(), self.remedy()).into()
+        format!("lingpai: {}. {}", self.message(Language::English), self.remedy(Language::English))
+            .into()
     }
 }
 

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 22] = [
+const ROUTES: [Route; 23] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -56,6 +56,7 @@ const ROUTES: [Route; 22] = [
     route("PATCH", "/v1/accounts/{account}", Right::Admin, About::Account),
     route("DELETE", "/v1/accounts/{account}", Right::Admin, About::Account),
     route("PUT", "/v1/accounts/{account}/secret", Right::Admin, About::Account),
+    route("GET", "/v1/nodes", Right::StatusRead, About::All),
     route("GET", "/v1/accounts", Right::StatusRead, About::Some),
     Route {
         body: r#"{"account": "{account}", "secret": "0123456789abcdef"}"#,

@@ -36,6 +36,7 @@ async fn every_command_in_the_reference_works() {
                 "\"rotated\"",
                 "\"ready\"",
                 "state=\"good\"",
+                "\"propagation\"",
                 "\"signature\"",
             ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");

@@ -83,6 +83,44 @@ async fn a_tight_loop_is_answered_from_memory_and_told_of() {
 }
 
 #[tokio::test]
+async fn a_client_that_looped_for_a_minute_and_then_behaves_is_given_a_good_token_with_its_second_ask()
+ {
+    let house = House::open().await;
+    let begun = house.clock.coarse();
+    let seconds = || house.clock.coarse().since(begun).as_secs();
+    while seconds() < 65 {
+        house.dropin(&house.key).await;
+        house.clock.advance(Duration::from_millis(20));
+    }
+    assert!(house.upstream.trials() <= 2, "{}", house.upstream.trials());
+    // Its token is revoked; each of its calls takes 300 ms and is refused, and it asks again.
+    house.upstream.judges(refusal());
+    for generation in [1, 2] {
+        house.clock.advance(Duration::from_millis(300));
+        let reply = house.dropin(&house.key).await;
+        assert_eq!(reply.text("access_token"), FakeUpstream::token(generation), "{reply:?}");
+    }
+    assert_eq!(house.upstream.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_loop_that_goes_on_after_a_revocation_is_given_a_good_token_within_61_seconds() {
+    let house = House::open().await;
+    let begun = house.clock.coarse();
+    let seconds = || house.clock.coarse().since(begun).as_secs();
+    while seconds() < 10 {
+        house.dropin(&house.key).await;
+        house.clock.advance(Duration::from_millis(20));
+    }
+    house.upstream.judges(refusal());
+    while house.dropin(&house.key).await.text("access_token") == FakeUpstream::token(1) {
+        assert!(seconds() <= 62, "second {}", seconds());
+        house.clock.advance(Duration::from_millis(20));
+    }
+    assert_eq!((house.upstream.trials(), house.upstream.calls()), (2, 2));
+}
+
+#[tokio::test]
 async fn a_key_that_may_not_report_has_nothing_tried() {
     let house = House::open().await;
     let reader = house.directory.add_key(&[Right::TokenRead], only(KEPT)).await;

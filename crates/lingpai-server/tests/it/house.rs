@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::clock::TestClock;
 use lingpai_core::event::What;
+use lingpai_core::store::Damage;
 use lingpai_core::{
     Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
     Issued, Issuer, Kind, Moment, NodeId, Parent, Policy, Profile, Proxy, Refresh, Registry,
@@ -491,6 +492,7 @@ impl Issuer for FakeUpstream {
 pub(crate) struct ShakyDirectory {
     inner: MemoryStore,
     pub(crate) down: AtomicBool,
+    pub(crate) damage: Mutex<Vec<Damage>>,
     made: AtomicU64,
 }
 
@@ -591,6 +593,10 @@ impl Directory for ShakyDirectory {
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         self.check()?;
         self.inner.keys().await
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.damage.lock().unwrap().clone()
     }
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use lingpai_core::Directory as _;
 use lingpai_core::client::{Accounts, Right};
 use serde_json::{Value, json};
 
@@ -78,6 +79,44 @@ async fn a_change_leaves_what_it_does_not_name() {
     assert_eq!(changed.json["daily_budget"], Value::Null);
     let renamed = change(json!({"account": OTHER})).await;
     assert_eq!((renamed.status, renamed.error()), (400, "body-wrong"), "{renamed:?}");
+}
+
+#[tokio::test]
+async fn an_account_has_its_own_proxy_and_shows_neither_its_user_nor_its_password() {
+    let (house, admin) = house_with_new().await;
+    let change = |body: Value| {
+        let (house, admin) = (&house, &admin);
+        async move { house.call(admin, "PATCH", &at(""), &body.to_string()).await }
+    };
+    let stored = async || {
+        let account = house.directory.account(&NEW.parse().unwrap()).await.unwrap().unwrap();
+        account.proxy.map(|proxy| proxy.to_url().expose().to_owned())
+    };
+    let proxy =
+        json!({"proxy": "http://lingpai@proxy.example.com:3128", "proxy_password": "hunter2"});
+    let changed = change(proxy).await;
+    assert_eq!(changed.json["proxy"], "http://proxy.example.com:3128", "{changed:?}");
+    assert!(!changed.body.contains("hunter2") && !changed.body.contains("lingpai@"));
+    let url = "http://lingpai:hunter2@proxy.example.com:3128";
+    assert_eq!(stored().await.as_deref(), Some(url));
+
+    let changed = change(json!({"proxy_password": "hunter3"})).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(stored().await.unwrap(), url.replace("hunter2", "hunter3"));
+    change(json!({"lead": 120})).await;
+    assert!(stored().await.is_some(), "a change leaves what it does not name");
+
+    let in_url = "http://lingpai:hunter4@proxy.example.com:3128";
+    for wrong in [json!({"proxy": in_url}), json!({"proxy": "ftp://hunter4"})] {
+        let refused = change(wrong).await;
+        assert_eq!((refused.status, refused.error()), (400, "body-wrong"), "{refused:?}");
+        assert!(!refused.body.contains("hunter4"), "{refused:?}");
+    }
+    let changed = change(json!({"proxy": null})).await;
+    assert_eq!(changed.json["proxy"], Value::Null, "{changed:?}");
+    assert_eq!(stored().await, None);
+    let refused = change(json!({"proxy_password": "hunter2"})).await;
+    assert_eq!((refused.status, refused.error()), (400, "body-wrong"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use lingpai_core::client::{Accounts, Right};
+use lingpai_core::store::Damage;
 use lingpai_core::{Class, Failure};
 use lingpai_server::Limits;
 use serde_json::json;
 
-use crate::house::{House, KEPT, OTHER, Reply, credential, logs};
+use crate::house::{House, KEPT, OTHER, Reply, credential, logs, only};
 
 async fn ready(house: &House) -> (u16, String, Vec<String>) {
     // A look is good for a second.
@@ -60,6 +62,22 @@ async fn a_server_that_can_serve_some_is_degraded_and_says_how() {
 }
 
 #[tokio::test]
+async fn what_the_store_has_left_out_is_named_to_who_may_see_all_accounts() {
+    let house = House::open().await;
+    let (table, record, what) = ("keys", "lp_000000000001".to_owned(), "not JSON".to_owned());
+    house.directory.damage.lock().unwrap().push(Damage { table, record, what });
+    let cause = "damaged records of the store are left out (1); the log names them";
+    assert_eq!(ready(&house).await, is(200, "degraded", &[cause]));
+    let seen = async |accounts| {
+        let viewer = house.directory.add_key(&[Right::StatusRead], accounts).await;
+        house.call(&viewer, "GET", "/v1/accounts", "").await.json["damaged"].clone()
+    };
+    let named = json!([{"table": "keys", "record": "lp_000000000001", "what": "not JSON"}]);
+    assert_eq!(seen(Accounts::All).await, named);
+    assert_eq!(seen(only(KEPT)).await, json!(null));
+}
+
+#[tokio::test]
 async fn a_server_with_nothing_to_serve_is_not_ready() {
     let house = House::open().await;
     house.upstream.fails_with(Failure::new(Class::NeedsPerson, "no"));
@@ -94,7 +112,7 @@ async fn the_numbers_tell_what_was_asked_and_what_happened() {
     house.dropin("wrong").await;
     house.upstream.fails_with(Failure::new(Class::Quota, "no more"));
     house.call(&admin, "GET", &format!("/v1/accounts/{OTHER}/token"), "").await;
-    house.ask("GET", "/nowhere", &[], "").await;
+    house.ask("GET", "/v1/nowhere", &[], "").await;
     // Events are counted a moment after they happened.
     let reply = loop {
         let reply = house.call(&admin, "GET", "/metrics", "").await;
@@ -147,7 +165,7 @@ async fn every_error_has_an_id_by_which_it_is_found_in_the_log() {
         assert!(line.contains(error) && line.contains("127.0.0.1"), "{line}");
     };
     found(&house.dropin("wrong").await, "key-unknown");
-    found(&house.ask("GET", "/nowhere", &[], "").await, "path-unknown");
+    found(&house.ask("GET", "/nowhere", &[], "").await, "gateway-off");
     let good = house.dropin(&house.key).await;
     assert_eq!(good.header("x-request-id"), None);
 }

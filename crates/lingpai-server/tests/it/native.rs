@@ -189,6 +189,24 @@ async fn a_caller_is_not_kept_waiting_longer_than_an_sdk_waits() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_in_the_language_that_the_caller_reads() {
+    let house = House::open().await;
+    let path = "/v1/accounts/wx1/token";
+    for (wanted, tag, message) in [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh", "请求没有携带 API 密钥"),
+        ("en-US,en;q=0.9,zh;q=0.8", "en", "the request carries no API key"),
+    ] {
+        let refused = house.ask("GET", path, &[("accept-language", wanted)], "").await;
+        assert_eq!(refused.json["error"]["message"], message, "{refused:?}");
+        let header = |name| refused.header(name).unwrap();
+        assert_eq!((header("content-language"), refused.error()), (tag, "key-missing"));
+        assert_eq!(header("vary"), "accept-language");
+        let dropin = house.ask("GET", "/cgi-bin/token", &[("accept-language", wanted)], "").await;
+        assert!(dropin.text("errmsg").is_ascii(), "SDKs read it: {dropin:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_other_path_or_method_says_where_to_look() {
     let house = House::open().await;
     let reply = house.get("/v1/token?access_token=x").await;

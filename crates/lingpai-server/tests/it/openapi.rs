@@ -139,7 +139,7 @@ async fn every_answer_of_every_operation_is_as_described() {
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }
-    for path in ["/healthz", "/metrics"] {
+    for path in ["/healthz", "/metrics", "/v1/nodes"] {
         description.check("get", path, &house.call(&admin, "GET", path, "").await);
     }
 
@@ -168,7 +168,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     house.clock.advance(Duration::from_secs(1));
     description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
 
-    for path in ["/v1/keys", "/metrics"] {
+    for path in ["/v1/keys", "/metrics", "/v1/nodes"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.

@@ -36,30 +36,98 @@ impl RedisServer {
         Self::start_as("redis", arguments, None)
     }
 
+    /// One that has copied this one, and follows it.
+    pub fn start_replica(&self) -> Self {
+        self.replica_as("redis", &[])
+    }
+
+    /// The same of one that speaks TLS, with the certificates of this directory.
+    pub fn start_replica_with_tls(&self, certificates: &Path) -> Self {
+        self.replica_as("rediss", &tls(certificates))
+    }
+
+    fn replica_as(&self, scheme: &'static str, more: &[String]) -> Self {
+        let port = self.port.to_string();
+        let replicates = ["--appendonly", "yes", "--replicaof", "127.0.0.1", &port];
+        let arguments: Vec<_> =
+            replicates.into_iter().chain(more.iter().map(String::as_str)).collect();
+        self.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+        Self::start_as(scheme, &arguments, None).following()
+    }
+
+    /// A replica of each of the masters of a cluster.
+    pub fn start_replicas_of(masters: &[Self; 3]) -> [Self; 3] {
+        masters.each_ref().map(|master| {
+            let bus = free_port().to_string();
+            let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let replica = Self::start_with(&[&of_cluster[..], &["--appendonly", "yes"]].concat());
+            let port = master.port.to_string();
+            replica.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &master.arguments[3]]);
+            master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+            let id = master.cli(&["CLUSTER", "MYID"]);
+            // They do not know each other at once.
+            for _ in 0..LOOKS {
+                if replica.cli(&["CLUSTER", "REPLICATE", &id]) == "OK" {
+                    return replica.following();
+                }
+                sleep(LOOK);
+            }
+            panic!("the replica does not find its master: {}", log(&replica.directory));
+        })
+    }
+
+    /// The same as soon as it has everything that its master has.
+    fn following(self) -> Self {
+        for _ in 0..LOOKS {
+            if self.cli(&["INFO", "replication"]).contains("master_link_status:up") {
+                return self;
+            }
+            sleep(LOOK);
+        }
+        panic!("the replica does not come up: {}", log(&self.directory));
+    }
+
     /// One that speaks TLS only, with `server.pem` and `server.key` of this directory.
     pub fn start_with_tls(certificates: &Path) -> Self {
-        let file = |name| certificates.join(name).display().to_string();
-        let (certificate, key) = (file("server.pem"), file("server.key"));
-        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
-        let arguments = ["--tls-port", "{port}", "--port", "0", "--tls-auth-clients", "no"];
-        Self::start_as("rediss", &[&files[..], &arguments].concat(), None)
+        let tls = tls(certificates);
+        Self::start_as("rediss", &tls.iter().map(String::as_str).collect::<Vec<_>>(), None)
     }
 
     /// A sentinel that replaces the master on this port, which it calls `mymaster`, half a second after it fell silent.
     pub fn start_sentinel(master: u16) -> Self {
+        Self::start_sentinel_with(master, None, "")
+    }
+
+    /// One with TLS if there are certificates, and these settings besides.
+    pub fn start_sentinel_with(master: u16, certificates: Option<&Path>, more: &str) -> Self {
         let settings = format!(
             "sentinel monitor mymaster 127.0.0.1 {master} 1\n\
              sentinel down-after-milliseconds mymaster 500\n\
-             sentinel failover-timeout mymaster 2000\n"
+             sentinel failover-timeout mymaster 2000\n{more}\n"
         );
-        Self::start_as("redis", &["--sentinel"], Some(&settings))
+        let tls = certificates.map(tls).unwrap_or_default();
+        let arguments = ["--sentinel"].into_iter().chain(tls.iter().map(String::as_str));
+        let scheme = if certificates.is_some() { "rediss" } else { "redis" };
+        Self::start_as(scheme, &arguments.collect::<Vec<_>>(), Some(&settings))
     }
 
     /// Three masters that share all slots.
     pub fn start_cluster() -> [Self; 3] {
+        Self::start_cluster_with(None)
+    }
+
+    /// The same with TLS, if there are certificates.
+    pub fn start_cluster_with(certificates: Option<&Path>) -> [Self; 3] {
         let servers = [(); 3].map(|()| {
             let bus = free_port().to_string();
-            Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus])
+            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let tls = certificates.map(tls).unwrap_or_default();
+            let more = tls
+                .iter()
+                .map(String::as_str)
+                .chain(certificates.into_iter().flat_map(|_| ["--tls-cluster", "yes"]));
+            let scheme = if certificates.is_some() { "rediss" } else { "redis" };
+            Self::start_as(scheme, &arguments.into_iter().chain(more).collect::<Vec<_>>(), None)
         });
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (server, (first, last)) in servers.iter().zip(slots) {
@@ -141,8 +209,13 @@ impl RedisServer {
     /// Runs `redis-cli` on it: what it prints.
     pub fn cli(&self, arguments: &[&str]) -> String {
         let port = self.port.to_string();
-        let output =
-            Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();
+        let tls: &[&str] = if self.scheme == "rediss" { &["--tls", "--insecure"] } else { &[] };
+        let output = Command::new("redis-cli")
+            .args(["-p", &port])
+            .args(tls)
+            .args(arguments)
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
@@ -152,6 +225,28 @@ impl Drop for RedisServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The arguments of a server that speaks TLS only, also to those that it replicates or watches.
+fn tls(certificates: &Path) -> Vec<String> {
+    let file = |name| certificates.join(name).display().to_string();
+    let arguments = [
+        "--tls-port",
+        "{port}",
+        "--port",
+        "0",
+        "--tls-auth-clients",
+        "no",
+        "--tls-replication",
+        "yes",
+    ];
+    let files = [
+        ("--tls-cert-file", "server.pem"),
+        ("--tls-key-file", "server.key"),
+        ("--tls-ca-cert-file", "ca.pem"),
+    ];
+    let files = files.into_iter().flat_map(|(option, name)| [option.to_owned(), file(name)]);
+    arguments.into_iter().map(str::to_owned).chain(files).collect()
 }
 
 fn free_port() -> u16 {

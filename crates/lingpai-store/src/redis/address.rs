@@ -10,6 +10,9 @@ use percent_encoding::percent_decode_str;
 /// What the names of all keys and of the channel begin with, if nothing else is said.
 const PREFIX: &str = "lingpai:";
 
+/// Nobody has more replicas than this that are to confirm.
+const REPLICAS: u32 = 100;
+
 /// A Redis, and the place of a store in it. Never shows its password.
 ///
 /// Read from a URL:
@@ -18,7 +21,8 @@ const PREFIX: &str = "lingpai:";
 /// - `redis+cluster://host:port,host:port`: any masters or replicas of it (`rediss+cluster://`).
 ///
 /// After `?`: `prefix=NAME:` (what all keys begin with, by default `lingpai:`), `ca=FILE` (a PEM file with the certificate
-/// authority to trust instead of the system's).
+/// authority to trust instead of the system's), `replicas=N` (how many replicas are to confirm what must not be lost),
+/// `sentinel-user=NAME` (as whom to ask the sentinels).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisAddress {
     pub(super) form: Form,
@@ -29,6 +33,11 @@ pub struct RedisAddress {
     pub(super) database: i64,
     pub(super) prefix: String,
     pub(super) authority: Option<PathBuf>,
+    /// As whom the sentinels are asked, who have users of their own.
+    pub(super) sentinel_user: Option<String>,
+    pub(super) sentinel_password: Option<Secret>,
+    /// How many replicas are to confirm what must not be lost.
+    pub(super) replicas: u32,
 }
 
 /// How its servers are found.
@@ -59,6 +68,13 @@ impl RedisAddress {
     #[must_use]
     pub fn with_password(mut self, password: Secret) -> Self {
         self.password = Some(password);
+        self
+    }
+
+    /// The same with this password for the sentinels.
+    #[must_use]
+    pub fn with_sentinel_password(mut self, password: Secret) -> Self {
+        self.sentinel_password = Some(password);
         self
     }
 
@@ -156,6 +172,9 @@ fn parse(text: &str) -> Result<RedisAddress, String> {
         database: 0,
         prefix: PREFIX.to_owned(),
         authority: None,
+        sentinel_user: None,
+        sentinel_password: None,
+        replicas: 0,
     };
     let database = match (&mut address.form, path) {
         (Form::Sentinel { service }, path) => {
@@ -200,10 +219,20 @@ fn read_option(address: &mut RedisAddress, option: &str) -> Result<(), String> {
             return Err("`ca` is for `rediss://`, which is encrypted".to_owned());
         }
         ("ca", Some(file)) => address.authority = Some(file.into()),
+        ("sentinel-user", _) if !matches!(address.form, Form::Sentinel { .. }) => {
+            return Err("`sentinel-user` is for `redis+sentinel://`".to_owned());
+        }
+        ("sentinel-user", user) => address.sentinel_user = user,
         ("ca", None) => return Err("`ca` names a PEM file".to_owned()),
+        ("replicas", value) => {
+            let number = value.as_deref().and_then(|text| text.parse().ok());
+            address.replicas = number.filter(|number| (1..=REPLICAS).contains(number)).ok_or_else(|| {
+                format!("`replicas` is how many replicas are to confirm accounts and keys: 1 to {REPLICAS}")
+            })?;
+        }
         (other, _) => {
             return Err(format!(
-                "a Redis URL has no option `{other}`. There are `prefix` and `ca`"
+                "a Redis URL has no option `{other}`. There are `prefix`, `ca`, `replicas` and `sentinel-user`"
             ));
         }
     }
@@ -249,13 +278,15 @@ mod tests {
 
     #[test]
     fn a_url_says_where_and_as_whom() {
-        let address =
-            address("rediss://lingpai:p%40ss%3A@redis.example:7000/3?prefix=a:&ca=ca.pem");
+        let address = address(
+            "rediss://lingpai:p%40ss%3A@redis.example:7000/3?prefix=a:&ca=ca.pem&replicas=2",
+        );
         assert_eq!(address.to_string(), "rediss://redis.example:7000/3");
         assert_eq!(address.user.as_deref(), Some("lingpai"));
         assert_eq!(address.password.unwrap().expose(), "p@ss:");
         assert_eq!((address.database, address.prefix.as_str()), (3, "a:"));
         assert_eq!(address.authority.unwrap(), PathBuf::from("ca.pem"));
+        assert_eq!(address.replicas, 2);
     }
 
     #[test]
@@ -288,7 +319,10 @@ mod tests {
             "redis://:hunter2@a,b",
             "redis://:hunter2@a?ca=x",
             "redis://:hunter2@a?prefix={}",
-            "redis://:hunter2@a?replicas=1",
+            "redis://:hunter2@a?replicas=0",
+            "redis://:hunter2@a?replicas=x",
+            "redis://:hunter2@a?replica=1",
+            "redis://:hunter2@a?sentinel-user=b",
             "redis+sentinel://:hunter2@a",
             "redis+cluster://:hunter2@a/1",
             "redis://:hunter2%ff@a",

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::credentials;
 use super::link::Link;
+use super::presence::Ahead;
 
 /// How many changes may wait for the engine. If there are more, it is told that anything may have changed.
 const WAITING: usize = 4096;
@@ -30,14 +31,23 @@ pub(super) fn queue() -> (mpsc::Sender<Change>, mpsc::Receiver<Change>) {
     mpsc::channel(WAITING)
 }
 
-/// Listens until the task is aborted. `own` begins the messages of this node, which it need not hear.
+/// What is listened for.
+pub(super) struct Heard {
+    /// Where.
+    pub(super) channel: String,
+    /// What begins the messages of this node, which it need not hear.
+    pub(super) own: String,
+    /// For the times in messages, which are those of Redis.
+    pub(super) ahead: Arc<Ahead>,
+}
+
+/// Listens until the task is aborted.
 pub(super) fn listen(
     link: Arc<Link>,
-    channel: String,
-    own: String,
+    heard: Heard,
     teller: mpsc::Sender<Change>,
 ) -> JoinHandle<()> {
-    let mut listener = Listener { channel, own, teller, missed: true };
+    let mut listener = Listener { heard, teller, missed: true };
     tokio::spawn(async move {
         let mut is_away = false;
         loop {
@@ -55,8 +65,7 @@ pub(super) fn listen(
 }
 
 struct Listener {
-    channel: String,
-    own: String,
+    heard: Heard,
     teller: mpsc::Sender<Change>,
     /// Messages may have been lost.
     missed: bool,
@@ -67,7 +76,7 @@ impl Listener {
     async fn hear(&mut self, link: &Link) -> Result<(), StoreError> {
         let (pushes, mut pushed) = mpsc::unbounded_channel();
         let mut connection = link.aside(Some(pushes)).await?;
-        link.explained(connection.subscribe(&self.channel).await)?;
+        link.explained(connection.subscribe(&self.heard.channel).await)?;
         self.missed = true;
         let mut pulse = Instant::now() + PULSE;
         let mut compare = Instant::now() + COMPARE;
@@ -98,18 +107,20 @@ impl Listener {
     }
 
     fn tell(&mut self, push: PushInfo) {
-        // The channel, then the message: who has stored something, and of which credential.
+        // The channel, then the message: who has stored something, of which credential, and when.
         let message = push.data.into_iter().nth(1);
         let message = message.and_then(|message| String::from_redis_value(message).ok());
         let Some((by, name)) = message.as_deref().and_then(|message| message.split_once(' '))
         else {
             return;
         };
-        if by == self.own {
+        if by == self.heard.own {
             return;
         }
+        let (name, at) = name.split_once(' ').unwrap_or((name, ""));
+        let at = at.parse().ok().and_then(|at| self.heard.ahead.own(at));
         if let Some(credential) = credentials::parse(name)
-            && self.teller.try_send(Change::Credential(credential)).is_err()
+            && self.teller.try_send(Change::Credential(credential, at)).is_err()
         {
             self.missed = true;
         }

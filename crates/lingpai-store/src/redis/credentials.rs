@@ -1,5 +1,7 @@
 //! Credentials: one hash each, and the steps of a rotation on it, each of which is one script.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lingpai_core::store::{
@@ -14,6 +16,7 @@ use redis::{Cmd, cmd};
 use super::fields::Fields;
 use super::link::Repeat;
 use super::{LEDGER_KEPT, LeaseClock, RedisStore, script};
+use crate::archive::Kept;
 use crate::keys::random;
 use crate::rules;
 use crate::seal::{Place, Unopened};
@@ -30,7 +33,12 @@ pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> 
     }
     store.note_listed(&credentials);
     let keys: Vec<_> = credentials.iter().map(|id| store.layout.credential(id)).collect();
-    let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let found: Vec<HashMap<String, Vec<u8>>> =
+        store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    if !store.whole.knows(found.iter().filter_map(|fields| fields.get("token")).map(Vec::as_slice))
+    {
+        store.whole.look_for_keys().await?;
+    }
     let mut records = Vec::with_capacity(found.len());
     for ((credential, key), values) in credentials.iter().zip(&keys).zip(found) {
         let fields = Fields::new(key, values);
@@ -50,7 +58,7 @@ pub(super) async fn read(
     let key = store.layout.credential(credential);
     let values = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
     let fields = Fields::new(&key, values);
-    if fields.is_empty() { Ok(None) } else { record(store, credential, &fields).map(Some) }
+    if fields.is_empty() { Ok(None) } else { told(store, credential, &fields).await.map(Some) }
 }
 
 pub(super) async fn begin(store: &RedisStore, claim: &Claim) -> Result<Begun, StoreError> {
@@ -83,7 +91,8 @@ pub(super) async fn begin(store: &RedisStore, claim: &Claim) -> Result<Begun, St
         .arg(millis(claim.lease))
         .arg(day.0)
         .arg(LEDGER_KEPT.as_secs())
-        .arg(clock.map(|at| at.to_string()).unwrap_or_default());
+        .arg(clock.map(|at| at.to_string()).unwrap_or_default())
+        .arg(store.highest_fence.load(Ordering::Relaxed));
     let reply: Vec<Vec<u8>> = store.link.call(&call, Repeat::Harmless).await?;
     let (word, reply) = Reply::new(reply);
     match &word[..] {
@@ -94,12 +103,13 @@ pub(super) async fn begin(store: &RedisStore, claim: &Claim) -> Result<Begun, St
                 fence: Fence(reply.number(0)?),
                 until: *at + claim.lease,
             };
+            store.highest_fence.fetch_max(lease.fence.0, Ordering::Relaxed);
             let usage = Usage { day, fetches: reply.number(1)?, forced: reply.number(2)? };
             Ok(Begun::Granted { lease, usage })
         }
         b"newer" => {
             let fields = Fields::flat(&key, reply.0);
-            Ok(Begun::Newer(Box::new(record(store, credential, &fields)?)))
+            Ok(Begun::Newer(Box::new(told(store, credential, &fields).await?)))
         }
         b"held" => {
             let left = Duration::from_millis(reply.number(1)?);
@@ -126,7 +136,7 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
         .arg(token.generation.0)
         .arg(String::from(token.fingerprint()))
         .arg(previous_until.map(|until| until.as_millis().to_string()).unwrap_or_default())
-        .arg(store.sealer.seal(place(&name), token.value.expose())?)
+        .arg(store.whole.foundation().ring.seal(place(&name), token.value.expose())?)
         .arg(token.issued_at.as_millis())
         .arg(token.expires_at.as_millis())
         .arg(millis(token.full_life))
@@ -139,7 +149,7 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
         b"stored" => Ok(Committed::Stored),
         b"fenced" => {
             let fields = Fields::flat(&key, reply.0);
-            Ok(Committed::Fenced(Box::new(record(store, credential, &fields)?)))
+            Ok(Committed::Fenced(Box::new(told(store, credential, &fields).await?)))
         }
         b"unfit" => Err(rules::unfit(commit, Generation(reply.number(0)?))),
         _ => Err(senseless()),
@@ -151,16 +161,94 @@ pub(super) async fn abandon(
     lease: &Lease,
     failure: &Failure,
 ) -> Result<(), StoreError> {
-    let told = serde_json::to_string(failure).map_err(|error| {
-        let what = format!("the failure of a fetch for {} cannot be stored", lease.credential);
-        StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
-    })?;
+    let told = text_of(failure, &lease.credential)?;
     let call = script::abandon([store.layout.credential(&lease.credential)])
         .arg(lease.fence.0)
         .arg(told)
         .arg(i32::from(failure.reached == Reached::No));
     let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
     Ok(())
+}
+
+fn text_of(failure: &Failure, credential: &CredentialId) -> Result<String, StoreError> {
+    serde_json::to_string(failure).map_err(|error| {
+        let what = format!("the failure of a fetch for {credential} cannot be stored");
+        StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
+    })
+}
+
+pub(super) async fn keep(store: &RedisStore, kept: &Kept) -> Result<(), StoreError> {
+    let Kept { record, fence } = kept;
+    let credential = &record.credential;
+    list(store, credential).await?;
+    let layout = &store.layout;
+    let name = credential.to_string();
+    let time = |at: Timestamp| at.as_millis().to_string();
+    let mut fields: Vec<(&str, Vec<u8>)> = Vec::new();
+    let mut put = |name, value: String| fields.push((name, value.into_bytes()));
+    if let Some(token) = &record.token {
+        put("fingerprint", token.fingerprint().into());
+        put("issued_at", time(token.issued_at));
+        put("expires_at", time(token.expires_at));
+        put("full_life", millis(token.full_life).to_string());
+        put("way", token.way.as_str().to_owned());
+    }
+    if let Some(previous) = record.previous {
+        put("previous_fingerprint", previous.fingerprint.into());
+        put("previous_until", time(previous.until));
+    }
+    if let Some(intent) = record.intent {
+        put("intent_fence", intent.fence.0.to_string());
+        put("intent_way", intent.way.as_str().to_owned());
+        put("intent_at", time(intent.at));
+        put("intent_deadline", time(intent.deadline));
+        put("intent_lost", intent.lost.to_string());
+    }
+    if let Some(at) = record.last_forced_at {
+        put("last_forced_at", time(at));
+    }
+    if let Some(failure) = &record.failure {
+        put("failure", text_of(failure, credential)?);
+    }
+    put("usage_day", record.usage.day.0.to_string());
+    put("usage_fetches", record.usage.fetches.to_string());
+    put("usage_forced", record.usage.forced.to_string());
+    if let Some(token) = &record.token {
+        let sealed = store.whole.foundation().ring.seal(place(&name), token.value.expose())?;
+        fields.push(("token", sealed));
+    }
+    let account = &credential.account;
+    let mut call =
+        script::keep([layout.credential(credential), layout.kinds(account), layout.fence(account)])
+            .arg(credential.kind.as_str())
+            .arg(record.generation.0)
+            .arg(fence.0)
+            .arg(layout.changes())
+            .arg(store.message(credential));
+    for (name, value) in fields {
+        call = call.arg(name).arg(value);
+    }
+    store.link.call::<i64>(&call, Repeat::Harmless).await.map(drop)
+}
+
+pub(super) async fn confirm(
+    store: &RedisStore,
+    credential: &CredentialId,
+    generation: Generation,
+) -> Result<(), StoreError> {
+    let call = script::confirm([store.layout.credential(credential)]).arg(generation.0);
+    let is_there: i64 = store.link.call_confirmed(&call).await?;
+    if is_there == 1 {
+        return Ok(());
+    }
+    Err(StoreError::new(
+        StoreErrorKind::Unavailable,
+        format!(
+            "the store {} has lost the token of {credential} that was just stored in it. It is stored again as soon as that \
+             is noticed",
+            store.link.name()
+        ),
+    ))
 }
 
 /// The credential's name in the list that everything is loaded from. First of all, so that nothing is stored that is not
@@ -176,6 +264,18 @@ async fn list(store: &RedisStore, credential: &CredentialId) -> Result<(), Store
     Ok(())
 }
 
+/// The same, for one that may be sealed with a key that this node has not seen yet.
+async fn told(
+    store: &RedisStore,
+    credential: &CredentialId,
+    fields: &Fields<'_>,
+) -> Result<Record, StoreError> {
+    if !store.whole.knows(fields.bytes("token")) {
+        store.whole.look_for_keys().await?;
+    }
+    record(store, credential, fields)
+}
+
 /// The record for the engine. A token that does not open is missing from it, and its failure says why: the engine fetches
 /// another.
 fn record(
@@ -183,11 +283,12 @@ fn record(
     credential: &CredentialId,
     fields: &Fields<'_>,
 ) -> Result<Record, StoreError> {
+    let ring = &store.whole.foundation().ring;
     let generation = Generation(fields.parsed("generation")?.unwrap_or_default());
     let mut failure = fields.json("failure")?;
     let token = match fields.bytes("token") {
         None => None,
-        Some(sealed) => match store.sealer.open(place(&credential.to_string()), sealed) {
+        Some(sealed) => match ring.open(place(&credential.to_string()), sealed) {
             Ok(value) => Some(Token {
                 value,
                 generation,
@@ -254,7 +355,7 @@ pub(super) fn parse(name: &str) -> Option<CredentialId> {
     Some(CredentialId::new(kind.parse().ok()?, account.parse::<AccountId>().ok()?))
 }
 
-fn place(credential: &str) -> Place<'_> {
+pub(super) fn place(credential: &str) -> Place<'_> {
     Place { table: "credentials", record: credential, column: "token" }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A removed account leaves a tombstone, so that it can be told from one that a Redis has lost.
 
+use std::collections::HashMap;
+
 use lingpai_core::client::ApiKey;
 use lingpai_core::proxy::InvalidProxy;
 use lingpai_core::push::InvalidPush;
@@ -10,16 +12,16 @@ use redis::{Cmd, cmd};
 
 use super::fields::Fields;
 use super::link::Repeat;
-use super::{RedisStore, keepsake, outbox, script};
+use super::{RedisStore, keepsake, script};
 use crate::Damage;
 use crate::seal::Place;
 
 const TABLE: &str = "accounts";
 
 /// The fields that are sealed.
-const SECRET: &str = "secret";
-const PROXY: &str = "proxy";
-const PUSH: &str = "push";
+pub(super) const SECRET: &str = "secret";
+pub(super) const PROXY: &str = "proxy";
+pub(super) const PUSH: &str = "push";
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) async fn accounts(
@@ -37,7 +39,13 @@ pub(super) async fn accounts_of(
     ids: Vec<AccountId>,
 ) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
     let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
-    let found = store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let found: Vec<HashMap<String, Vec<u8>>> =
+        store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let sealed =
+        [SECRET, PROXY, PUSH].iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
+    if !store.whole.knows(sealed.map(Vec::as_slice)) {
+        store.whole.look_for_keys().await?;
+    }
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
     let mut has_lost = false;
     for ((id, key), values) in ids.into_iter().zip(&keys).zip(found) {
@@ -63,8 +71,8 @@ pub(super) async fn accounts_of(
         }
     }
     if has_lost {
-        store.found_again().await?;
-        accounts_changed(store).await?;
+        store.whole.watch().await?;
+        store.whole.accounts_changed().await?;
     }
     Ok((whole, damaged))
 }
@@ -77,8 +85,8 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
             StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
         })
     };
-    let sealed =
-        |column, value: &Secret| store.sealer.seal(place_of(id.as_str(), column), value.expose());
+    let ring = &store.whole.foundation().ring;
+    let sealed = |column, value: &Secret| ring.seal(place_of(id.as_str(), column), value.expose());
     let mut call = script::replace([store.layout.account(id)])
         .arg(("kind", text(serde_json::to_string(&account.kind))?))
         .arg(("mode", text(serde_json::to_string(&account.mode))?))
@@ -97,8 +105,8 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     let mut list = cmd("SADD");
     list.arg(store.layout.accounts()).arg(id.as_str());
     let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
-    let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
-    accounts_changed(store).await
+    let outcome = store.link.call_confirmed::<i64>(&call).await;
+    changed(store, outcome).await.map(drop)
 }
 
 pub(super) async fn remove_account(
@@ -112,16 +120,17 @@ pub(super) async fn remove_account(
         let mut members = cmd("SMEMBERS");
         members.arg(&set);
         let kinds: Vec<String> = store.link.run(&members, Repeat::Harmless).await?;
-        let mut call = script::remove([layout.account(account), set.clone()]);
+        let [parcels, waiting, dead] = layout.outbox(account);
+        let keys = [layout.account(account), set.clone(), parcels, waiting, dead];
+        let mut call = script::remove(keys);
         for kind in kinds {
             call = call.key(layout.credential_of(account, &kind)).arg(kind);
         }
-        let outcome: String = store.link.call(&call, Repeat::Harmless).await?;
-        if outcome != "again" {
-            outbox::remove_of_account(store, account).await?;
-            accounts_changed(store).await?;
-            return Ok(outcome == "removed");
+        let outcome = store.link.call_confirmed::<String>(&call).await;
+        if outcome.as_ref().is_ok_and(|outcome| outcome == "again") {
+            continue;
         }
+        return Ok(changed(store, outcome).await? == "removed");
     }
     let message = format!("the account {account} is being used too much to be removed. Try again");
     Err(StoreError::new(StoreErrorKind::Unavailable, message))
@@ -149,7 +158,7 @@ pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> 
         );
     }
     if !lost.is_empty() {
-        store.found_again().await?;
+        store.whole.watch().await?;
         keys.retain(|key| lost.iter().all(|lost| lost.id != key.id));
         keys.extend(lost);
     }
@@ -161,21 +170,22 @@ pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), Stor
         let what = format!("the key {} cannot be stored", key.id);
         StoreError::new(StoreErrorKind::Invalid, what).caused_by(error)
     })?;
-    let put = Cmd::hset(store.layout.keys(), &key.id, body);
-    let _: i64 = store.link.run(&put, Repeat::Harmless).await?;
-    Ok(())
+    let put = script::put([store.layout.keys()]).arg(&key.id).arg(body);
+    store.link.call_confirmed::<i64>(&put).await.map(drop)
 }
 
-async fn accounts_changed(store: &RedisStore) -> Result<(), StoreError> {
-    // Noted twice it is a change all the same.
-    let changed = script::changed([store.layout.revision()]);
-    let _: i64 = store.link.call(&changed, Repeat::Harmless).await?;
-    Ok(())
+/// Has every node read the accounts again after a change, which may be unconfirmed and is in force all the same.
+async fn changed<T>(store: &RedisStore, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    if outcome.as_ref().err().is_none_or(|error| error.kind == StoreErrorKind::Unconfirmed) {
+        store.whole.accounts_changed().await?;
+    }
+    outcome
 }
 
 fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Account, StoreError> {
+    let ring = &store.whole.foundation().ring;
     let opened = |column| {
-        let opened = |sealed| store.sealer.open(place_of(id.as_str(), column), sealed);
+        let opened = |sealed| ring.open(place_of(id.as_str(), column), sealed);
         let opened = fields.bytes(column).map(opened).transpose();
         opened.map_err(|why| fields.damaged(column, why))
     };
@@ -196,6 +206,6 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
     })
 }
 
-fn place_of<'a>(id: &'a str, column: &'static str) -> Place<'a> {
+pub(super) fn place_of<'a>(id: &'a str, column: &'static str) -> Place<'a> {
     Place { table: TABLE, record: id, column }
 }

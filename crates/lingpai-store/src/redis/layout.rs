@@ -3,6 +3,10 @@
 
 use lingpai_core::{AccountId, CredentialId, Day};
 
+/// In how many places of a cluster it is looked whether something is lost. Of ten servers that share the keys evenly, one is
+/// left out once in eighty clusters.
+const MARKS: u32 = 64;
+
 /// The names of a store's keys, all of which begin with its prefix.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -14,7 +18,12 @@ impl Layout {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// A hash: the version of the layout, the sealed known text, when the store was founded.
+    /// What all of them begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A hash: the version of the layout, the sealed data keys, the epoch.
     pub(super) fn meta(&self) -> String {
         self.of_all("meta")
     }
@@ -47,6 +56,11 @@ impl Layout {
     /// A set: the accounts for which pushes wait.
     pub(super) fn outboxes(&self) -> String {
         self.of_all("outboxes")
+    }
+
+    /// A hash: the nodes, and when each was last seen.
+    pub(super) fn nodes(&self) -> String {
+        self.of_all("nodes")
     }
 
     /// A pub/sub channel: what was changed.
@@ -90,13 +104,19 @@ impl Layout {
         self.of_account(account, &format!("credential:{kind}"))
     }
 
+    /// Numbers that only grow. In a cluster there are so many that each server has some.
+    pub(super) fn marks(&self, is_cluster: bool) -> Vec<String> {
+        let count = if is_cluster { MARKS } else { 1 };
+        (0..count).map(|number| format!("{}{{mark-{number}}}", self.prefix)).collect()
+    }
+
     /// Keys that are there for a moment only, to try what is allowed.
     pub(super) fn probes(&self) -> [String; 4] {
         ["hash", "set", "stream", "text"].map(|name| format!("{}{{probe}}:{name}", self.prefix))
     }
 
     /// The keys of the whole store, and what type each is.
-    pub(super) fn types(&self) -> [(String, &'static str); 6] {
+    pub(super) fn types(&self) -> [(String, &'static str); 8] {
         [
             (self.meta(), "hash"),
             (self.accounts(), "set"),
@@ -104,6 +124,8 @@ impl Layout {
             (self.revision(), "string"),
             (self.keys(), "hash"),
             (self.events(), "stream"),
+            (self.outboxes(), "set"),
+            (self.nodes(), "hash"),
         ]
     }
 

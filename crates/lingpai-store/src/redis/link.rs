@@ -1,16 +1,20 @@
 //! The way to Redis: one connection for all commands, made anew when it breaks.
 //!
 //! Every wait has an end: a Redis that hangs is a Redis that is away. While it is away, callers share the outcome of one
-//! attempt to connect.
+//! attempt to connect. What replicas are to confirm goes over a connection of its own: see [`confirm`].
 
+mod confirm;
+
+use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::{StoreError, StoreErrorKind};
+use lingpai_core::{Secret, StoreError, StoreErrorKind};
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue,
@@ -21,6 +25,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use self::confirm::Confirming;
 use super::address::{Form, Host, RedisAddress};
 use super::script::Call;
 use super::trouble;
@@ -38,6 +43,8 @@ pub(super) struct Link {
     /// What errors call it.
     name: String,
     state: Mutex<State>,
+    /// The way of what replicas are to confirm.
+    confirming: Confirming,
 }
 
 /// Whether a command may be sent again when nobody knows what became of it.
@@ -82,12 +89,18 @@ impl Link {
     pub(super) fn new(address: &RedisAddress) -> Result<Self, StoreError> {
         let name = address.to_string();
         let servers = Servers::new(address).map_err(|error| trouble::explain(error, &name))?;
-        Ok(Self { servers, name, state: Mutex::default() })
+        let confirming = Confirming::by(address.replicas);
+        Ok(Self { servers, name, state: Mutex::default(), confirming })
     }
 
     /// What errors call this Redis.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is several servers that share the keys.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Cluster { .. })
     }
 
     /// Runs a command.
@@ -146,21 +159,49 @@ impl Link {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
+    /// Asks every server that has keys of its own for a name and a number, and adds the numbers up.
+    pub(super) async fn sum_of_servers(&self, command: &Cmd) -> Result<usize, StoreError> {
+        let asked = async {
+            let mut live = self.connection(&self.state).await?;
+            let answers = match &mut live.connection {
+                Connection::One(connection) => {
+                    vec![connection.req_packed_command(command).await?.extract_error()?]
+                }
+                Connection::Cluster(connection) => {
+                    let all = (MultipleNodeRoutingInfo::AllMasters, None);
+                    let routing = RoutingInfo::MultiNode(all);
+                    let answers = connection.route_command(command.clone(), routing).await?;
+                    let answers: HashMap<String, Value> = from_redis_value(answers)?;
+                    answers.into_values().collect()
+                }
+            };
+            let mut sum = 0;
+            for answer in answers {
+                let (_, number): (String, usize) = from_redis_value(answer)?;
+                sum += number;
+            }
+            Ok(sum)
+        };
+        self.explained(within(ANSWER, Box::pin(asked)).await)
+    }
+
     /// A connection of its own to one server, whichever that is.
     pub(super) async fn aside(
         &self,
         pushes: Option<impl AsyncPushSender>,
     ) -> Result<MultiplexedConnection, StoreError> {
         let mut config = config();
+        let hears = pushes.is_some();
         if let Some(pushes) = pushes {
             config = config.set_push_sender(pushes);
         }
         let connecting = async {
             let mut last = Err(no_server());
             for client in self.servers.clients().await? {
-                // Pushes come with the third version of the protocol only.
+                // Pushes come with the third version of the protocol only, which one that is too old does not know.
+                let version = if hears { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
                 let info = client.get_connection_info().clone();
-                let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+                let settings = info.redis_settings().clone().set_protocol(version);
                 let client = Client::open(info.set_redis_settings(settings))?;
                 last = client.get_multiplexed_async_connection_with_config(&config).await;
                 if last.is_ok() {
@@ -188,23 +229,20 @@ impl Link {
     }
 
     async fn try_value(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut live = self.connection().await?;
+        let mut live = self.connection(&self.state).await?;
         let outcome = within(ANSWER, live.connection.req_packed_command(command)).await;
         let outcome = outcome.and_then(Value::extract_error);
         if let Err(error) = &outcome
             && trouble::ends_connection(error)
         {
-            let mut state = self.state.lock().await;
-            if state.live.as_ref().is_some_and(|now| now.number == live.number) {
-                state.live = None;
-            }
+            forget(&self.state, &live).await;
         }
         outcome
     }
 
-    async fn connection(&self) -> RedisResult<Live> {
+    async fn connection(&self, state: &Mutex<State>) -> RedisResult<Live> {
         let asked = Instant::now();
-        let mut state = self.state.lock().await;
+        let mut state = state.lock().await;
         if let Some(live) = &state.live {
             return Ok(live.clone());
         }
@@ -229,6 +267,14 @@ impl Link {
     }
 }
 
+/// Gives up a connection that is broken, unless another has taken its place.
+async fn forget(state: &Mutex<State>, broken: &Live) {
+    let mut state = state.lock().await;
+    if state.live.as_ref().is_some_and(|now| now.number == broken.number) {
+        state.live = None;
+    }
+}
+
 impl Servers {
     fn new(address: &RedisAddress) -> RedisResult<Self> {
         let certificates = certificates(address)?;
@@ -236,8 +282,8 @@ impl Servers {
         if let Some(user) = &address.user {
             login = login.set_username(user);
         }
-        if let Some(password) = &address.password {
-            login = login.set_password(password.expose());
+        if let Some(password) = password(address) {
+            login = login.set_password(password);
         }
         let client = |host: &Host| {
             let info = place(host, address.tls).into_connection_info()?;
@@ -260,8 +306,14 @@ impl Servers {
                 if let Some(user) = &address.user {
                     builder = builder.set_client_to_redis_username(user);
                 }
-                if let Some(password) = &address.password {
-                    builder = builder.set_client_to_redis_password(password.expose());
+                if let Some(password) = password(address) {
+                    builder = builder.set_client_to_redis_password(password);
+                }
+                if let Some(user) = &address.sentinel_user {
+                    builder = builder.set_client_to_sentinel_username(user);
+                }
+                if let Some(password) = &address.sentinel_password {
+                    builder = builder.set_client_to_sentinel_password(password.expose());
                 }
                 if let Some(certificates) = certificates {
                     builder = builder
@@ -283,8 +335,8 @@ impl Servers {
                 if let Some(user) = &address.user {
                     builder = builder.username(user);
                 }
-                if let Some(password) = &address.password {
-                    builder = builder.password(password.expose());
+                if let Some(password) = password(address) {
+                    builder = builder.password(password);
                 }
                 if let Some(certificates) = certificates {
                     builder = builder.tls(TlsMode::Secure).certs(certificates);
@@ -359,6 +411,12 @@ fn place(host: &Host, tls: bool) -> ConnectionAddr {
     } else {
         ConnectionAddr::Tcp(name, port)
     }
+}
+
+/// The password to log in with. A user who is named is logged in without one too: Redis would take everyone else.
+fn password(address: &RedisAddress) -> Option<&str> {
+    let password = address.password.as_ref().map(Secret::expose);
+    password.or_else(|| address.user.as_ref().map(|_| ""))
 }
 
 /// What a server's certificate is compared with. None without TLS.

@@ -2,24 +2,31 @@
 //!
 //! Each step of a rotation is one script inside Redis ([`script`]), so that of any number of nodes one is granted the right
 //! to fetch; leases are measured on the clock of Redis. What the keys are called is in [`layout`], how Redis is reached in
-//! [`link`], how nodes hear of each other in
-//! [`changes`], what becomes of a Redis that forgets in [`keepsake`]. `docs/redis.md` is for those who look into the keys.
+//! [`link`], how nodes hear of each other in [`changes`], how it is sealed in [`ring`] and [`foundation`], what becomes of a
+//! Redis that forgets in [`whole`] and [`keepsake`]. `docs/redis.md` is for those who look into the keys.
 
 mod address;
+mod archive;
 mod changes;
 mod credentials;
 mod directory;
 mod fields;
+mod foundation;
 mod keepsake;
 mod layout;
 mod link;
 mod open;
 mod outbox;
+mod presence;
+mod rekey;
+mod ring;
 mod script;
 mod stream;
 mod trouble;
+mod whole;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,22 +34,26 @@ use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
 use lingpai_core::outbox::{Delivery, Parcel, Put};
-use lingpai_core::store::{Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
+use lingpai_core::store::{
+    Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Peer, Presence, Record,
+};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Outbox, Store, StoreError,
-    Timestamp,
+    Account, AccountId, CredentialId, Day, Directory, Failure, Generation, NodeId, Outbox, Store,
+    StoreError, Timestamp,
 };
 use redis::cmd;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 pub use self::address::RedisAddress;
+use self::foundation::Found;
 use self::keepsake::Keepsake;
 use self::layout::Layout;
 use self::link::{Link, Repeat};
+use self::presence::Ahead;
+use self::whole::Whole;
 use crate::rules::LEDGER_DAYS;
-use crate::seal::Sealer;
-use crate::{Damage, EventBounds, KeySource};
+use crate::{Damage, EventBounds, KeySource, MasterKey};
 
 /// For how long a day's ledger is kept after it was last written.
 const LEDGER_KEPT: Duration = Duration::from_hours(24 * (LEDGER_DAYS as u64 + 1));
@@ -62,13 +73,30 @@ pub struct RedisOptions {
     pub events: EventBounds,
     /// Whose clock leases are measured on.
     pub lease_clock: LeaseClock,
+    /// What it is opened for.
+    pub part: Part,
 }
 
 impl RedisOptions {
     /// The defaults for this address and key.
     pub fn new(address: RedisAddress, key: KeySource) -> Self {
-        Self { address, key, events: EventBounds::default(), lease_clock: LeaseClock::Server }
+        Self {
+            address,
+            key,
+            events: EventBounds::default(),
+            lease_clock: LeaseClock::Server,
+            part: Part::Node,
+        }
     }
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// To be one of its nodes: it hears of what the others store, and watches whether the store loses anything.
+    Node,
+    /// To do one thing.
+    Tool,
 }
 
 /// Whose clock leases are measured on.
@@ -87,18 +115,21 @@ pub enum LeaseClock {
 pub struct RedisStore {
     link: Arc<Link>,
     layout: Layout,
-    sealer: Sealer,
+    whole: Arc<Whole>,
+    /// Where the master key came from.
+    key: KeySource,
     bounds: EventBounds,
     lease_clock: LeaseClock,
     node: NodeId,
     /// What is not as it should be.
     wanting: Vec<String>,
-    /// The credentials that are known to be in the list of all.
-    listed: Mutex<HashSet<CredentialId>>,
+    /// The highest fencing number that was given out or seen here.
+    highest_fence: AtomicU64,
     keepsake: Mutex<Keepsake>,
+    ahead: Arc<Ahead>,
     changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
-    teller: mpsc::Sender<Change>,
-    listener: JoinHandle<()>,
+    listener: Option<JoinHandle<()>>,
+    watch: Option<JoinHandle<()>>,
 }
 
 impl RedisStore {
@@ -108,29 +139,43 @@ impl RedisStore {
     /// It cannot be reached or does not let us in; it is too old, may throw keys away, or holds another program's data or
     /// a newer version's; the master key is missing or another one. Each says so, and what to do.
     pub async fn open(options: RedisOptions) -> Result<Self, StoreError> {
-        let RedisOptions { address, key, events, lease_clock } = options;
+        let RedisOptions { address, key, events, lease_clock, part } = options;
         let link = Arc::new(Link::new(&address)?);
         let layout = Layout::new(&address.prefix);
         let wanting = open::inspect(&link, &layout).await?;
-        let sealer = open::fit_key(&link, &layout, &key, true).await?;
+        let foundation = match foundation::find(&link, &layout, &key, true).await? {
+            Found::Whole(foundation) => *foundation,
+            Found::Nothing | Found::First => return Err(foundation::gone(&link)),
+        };
         let digits = u64::from_le_bytes(crate::keys::random()?);
         let node = NodeId::new(&format!("node-{}-{digits:016x}", std::process::id()));
         let own = node.as_str().to_owned();
         let (teller, changes) = changes::queue();
-        let listener = changes::listen(Arc::clone(&link), layout.changes(), own, teller.clone());
+        let ahead = Arc::<Ahead>::default();
+        let is_node = part == Part::Node;
+        let listener = is_node.then(|| {
+            let ahead = Arc::clone(&ahead);
+            let heard = changes::Heard { channel: layout.changes(), own, ahead };
+            changes::listen(Arc::clone(&link), heard, teller.clone())
+        });
+        let whole = Whole::new(Arc::clone(&link), layout.clone(), foundation, teller);
+        let whole = Arc::new(whole);
+        let watch = is_node.then(|| whole::watch(Arc::clone(&whole)));
         Ok(Self {
             link,
             layout,
-            sealer,
+            whole,
+            key,
             bounds: events,
             lease_clock,
             node,
             wanting,
-            listed: Mutex::default(),
+            highest_fence: AtomicU64::new(0),
             keepsake: Mutex::default(),
+            ahead,
             changes: tokio::sync::Mutex::new(changes),
-            teller,
             listener,
+            watch,
         })
     }
 
@@ -142,8 +187,14 @@ impl RedisStore {
     pub async fn check(options: &RedisOptions) -> Result<Vec<String>, StoreError> {
         let link = Link::new(&options.address)?;
         let layout = Layout::new(&options.address.prefix);
-        let wanting = open::inspect(&link, &layout).await?;
-        open::fit_key(&link, &layout, &options.key, false).await?;
+        let mut wanting = open::inspect(&link, &layout).await?;
+        if let Found::First = foundation::find(&link, &layout, &options.key, false).await? {
+            wanting.push(format!(
+                "the store {} was written by an earlier Lingpai, and is brought to the present layout at the next start. \
+                 Stop all nodes of that version first: they do not understand it",
+                link.name()
+            ));
+        }
         Ok(wanting)
     }
 
@@ -175,9 +226,45 @@ impl RedisStore {
         directory::revision(self).await
     }
 
-    /// Listens no more. What was asked before has been answered.
+    /// Gives the store another master key, while nodes use it: they hold the data key, which stays the same, and go on. From
+    /// then on the store opens with the new key only. In one step; what was cut off before that is begun again by another call.
+    /// How many values had to be sealed anew first.
+    ///
+    /// A key that came from a file is replaced in that file too. One that was given is for the caller to replace, who should
+    /// have kept the new one safe before this call.
+    ///
+    /// # Errors
+    /// A secret or token cannot be opened; or as of every method of [`Store`]. The store has its former key then, unless the
+    /// error is [`StoreErrorKind::Unconfirmed`](lingpai_core::StoreErrorKind::Unconfirmed) or says that the new key waits
+    /// beside its file.
+    pub async fn rekey(&self, new: &MasterKey) -> Result<usize, StoreError> {
+        rekey::rekey(self, new).await
+    }
+
+    /// Makes a store as the first layout had it, with what `fill` puts into it: for tests of how it is brought to the present one.
+    ///
+    /// # Errors
+    /// As of [`RedisStore::open`], and those of `fill`.
+    #[cfg(feature = "conformance")]
+    pub async fn of_first_layout(
+        options: RedisOptions,
+        key: &MasterKey,
+        fill: impl AsyncFnOnce(&Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let link = Link::new(&options.address)?;
+        let layout = Layout::new(&options.address.prefix);
+        foundation::found_as_first(&link, &layout, key).await?;
+        let store = Self::open(options).await?;
+        fill(&store).await?;
+        drop(store);
+        foundation::write_as_first(&link, &layout, key).await
+    }
+
+    /// Listens and watches no more. What was asked before has been answered.
     pub fn close(&self) {
-        self.listener.abort();
+        for task in [&self.listener, &self.watch].into_iter().flatten() {
+            task.abort();
+        }
     }
 
     /// Everything in a set, in pieces: one that is large must not make Redis stand still.
@@ -203,28 +290,15 @@ impl RedisStore {
     }
 
     fn is_listed(&self, credential: &CredentialId) -> bool {
-        self.listed().contains(credential)
+        self.whole.listed().contains(credential)
     }
 
     fn note_listed(&self, credentials: &[CredentialId]) {
-        self.listed().extend(credentials.iter().cloned());
-    }
-
-    /// Writes down again what was written when the store was founded, forgets what is no longer certain, and has the engine
-    /// compare what it holds.
-    async fn found_again(&self) -> Result<(), StoreError> {
-        self.listed().clear();
-        // If the queue is full, the engine is behind and told so by the listener.
-        let _ = self.teller.try_send(Change::Anything);
-        open::found(&self.link, &self.layout, &self.sealer).await.map(drop)
+        self.whole.listed().extend(credentials.iter().cloned());
     }
 
     fn keepsake(&self) -> MutexGuard<'_, Keepsake> {
         self.keepsake.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn listed(&self) -> MutexGuard<'_, HashSet<CredentialId>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -248,6 +322,14 @@ impl Store for RedisStore {
 
     async fn abandon(&self, lease: &Lease, failure: &Failure) -> Result<(), StoreError> {
         credentials::abandon(self, lease, failure).await
+    }
+
+    async fn confirm(
+        &self,
+        credential: &CredentialId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        credentials::confirm(self, credential, generation).await
     }
 
     async fn count(
@@ -282,6 +364,14 @@ impl Store for RedisStore {
             // Cannot be: the store itself holds a sender.
             None => std::future::pending().await,
         }
+    }
+
+    async fn meet(&self, own: &Presence, at: Timestamp) -> Result<Option<Vec<Peer>>, StoreError> {
+        presence::meet(self, own, at).await.map(Some)
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
+        presence::leave(self, node).await
     }
 }
 

@@ -1,27 +1,16 @@
-//! Opening: is it a Redis that we can rely on, may we do what we must, is the store ours, does the key fit?
+//! Opening: is it a Redis that we can rely on, may we do what we must, is the store ours?
 
 use std::collections::HashMap;
 
 use lingpai_core::{StoreError, StoreErrorKind};
 use redis::cmd;
 
-use super::fields::Fields;
 use super::layout::Layout;
 use super::link::{Link, Repeat};
 use super::script;
-use crate::keys::{self, KeySource, MasterKey};
-use crate::seal::{Place, Sealer, Unopened};
-
-/// The version of the layout that this program writes and reads.
-const SCHEMA: u32 = 1;
 
 /// The oldest Redis that has what the scripts use (XTRIM MINID).
 const OLDEST: (u32, u32) = (6, 2);
-
-/// A text that is stored sealed, to tell whether a key fits.
-const KNOWN_TEXT: &str = "the master key of this store";
-
-const KEY_CHECK: Place<'static> = Place { table: "meta", record: "key_check", column: "value" };
 
 /// Looks at the server. What is not as it should be, but can be lived with, is returned.
 pub(super) async fn inspect(link: &Link, layout: &Layout) -> Result<Vec<String>, StoreError> {
@@ -31,105 +20,50 @@ pub(super) async fn inspect(link: &Link, layout: &Layout) -> Result<Vec<String>,
     let info: HashMap<&str, &str> =
         info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     refuse_old(link, &info)?;
-    refuse_eviction(link, &info)?;
+    let mut settings = HashMap::new();
+    for name in ["appendfsync", "maxmemory-policy"] {
+        let asked = cmd("CONFIG").arg("GET").arg(name).query_async(&mut server).await;
+        settings.extend(asked.unwrap_or_else(|_| HashMap::<String, String>::new()));
+    }
+    let policy = info.get("maxmemory_policy").copied();
+    let policy = policy.or(settings.get("maxmemory-policy").map(String::as_str));
     let mut wanting = Vec::new();
-    let settings: redis::RedisResult<HashMap<String, String>> =
-        cmd("CONFIG").arg("GET").arg("appendfsync").query_async(&mut server).await;
-    let settings = settings.unwrap_or_default();
-    let is_appending = info.get("aof_enabled") == Some(&"1");
-    match settings.get("appendfsync").map(String::as_str) {
-        Some("always") if is_appending => {}
-        Some(policy) if is_appending => wanting.push(format!(
-            "flushes its log to disk `{policy}` and not always: what was acknowledged in the last \
-             second can be lost with the machine. For accounts and keys that must not be lost: CONFIG \
-             SET appendfsync always"
-        )),
-        _ if !is_appending => wanting.push(
-            "keeps no log on disk: what was stored since its last snapshot is lost when it ends. For \
-             accounts and keys that must not be lost: CONFIG SET appendonly yes, appendfsync always"
-                .to_owned(),
-        ),
-        _ => wanting.push(
-            "does not let this user see `appendfsync`, so that whether what was acknowledged is on \
-             disk cannot be told. It should be `always`; allow +config|get to have it checked"
+    match policy {
+        Some("noeviction") => {}
+        Some(policy) => return Err(evicting(link, policy)),
+        None => wanting.push(
+            "does not let this user see `maxmemory-policy`, so that whether it throws keys away cannot be told. It must be \
+             `noeviction`; allow +config|get to have it checked"
                 .to_owned(),
         ),
     }
     refuse_foreign(link, layout).await?;
-    try_rights(link, layout).await?;
+    wanting.extend(try_rights(link, layout).await?);
+    if link.replicas() == 0 {
+        let is_appending = info.get("aof_enabled") == Some(&"1");
+        wanting.extend(less_than_durable(is_appending, settings.get("appendfsync")));
+    }
     Ok(wanting.into_iter().map(|what| format!("the store {} {what}", link.name())).collect())
 }
 
-/// Finds the master key and sees whether it fits. Founds the store if there is none and `founds` is true.
-pub(super) async fn fit_key(
-    link: &Link,
-    layout: &Layout,
-    source: &KeySource,
-    founds: bool,
-) -> Result<Sealer, StoreError> {
-    let sealer = Sealer::new(&given_key(link, source)?);
-    let key = layout.meta();
-    let mut get = cmd("HGETALL");
-    get.arg(&key);
-    let mut meta: HashMap<String, Vec<u8>> = link.run(&get, Repeat::Harmless).await?;
-    if meta.is_empty() {
-        if !founds {
-            return Ok(sealer);
+/// What an acknowledged write can be lost by, where no replicas confirm it.
+fn less_than_durable(is_appending: bool, policy: Option<&String>) -> Option<String> {
+    const REMEDY: &str = "Secrets, keys and whatever else cannot be fetched again need `appendonly yes` and `appendfsync \
+                          always` (CONFIG SET), or `?replicas=N` in the URL, with which N replicas are to confirm them";
+    let what = match policy.map(String::as_str) {
+        Some("always") if is_appending => return None,
+        Some(policy) if is_appending => format!(
+            "flushes its log to disk `{policy}` and not always: what was acknowledged in the last second can be lost with \
+             the machine"
+        ),
+        _ if !is_appending => {
+            "keeps no log on disk: what was stored since its last snapshot is lost when it ends".to_owned()
         }
-        meta = found(link, layout, &sealer).await?;
-    }
-    let meta = Fields::new(&key, meta);
-    let schema: u32 = meta.needed("schema", meta.parsed("schema")?)?;
-    if schema > SCHEMA {
-        return Err(StoreError::new(
-            StoreErrorKind::Newer,
-            format!(
-                "the store {} was written by a newer Lingpai (its layout is {schema}, this program \
-                 knows {SCHEMA}). Run that version; nothing was changed",
-                link.name()
-            ),
-        ));
-    }
-    let check = meta.needed("key_check", meta.bytes("key_check"))?;
-    match sealer.open(KEY_CHECK, check) {
-        Ok(_) => Ok(sealer),
-        Err(why) => Err(unfit_key(link, source, &key, why)),
-    }
-}
-
-/// Founds the store if there is none: of several nodes that start at once the first does. What is written of it.
-pub(super) async fn found(
-    link: &Link,
-    layout: &Layout,
-    sealer: &Sealer,
-) -> Result<HashMap<String, Vec<u8>>, StoreError> {
-    let found = script::found([layout.meta()])
-        .arg(("schema", SCHEMA))
-        .arg("key_check")
-        .arg(sealer.seal(KEY_CHECK, KNOWN_TEXT)?);
-    link.call(&found, Repeat::Harmless).await
-}
-
-/// Never a generated one: every node must have the same.
-fn given_key(link: &Link, source: &KeySource) -> Result<MasterKey, StoreError> {
-    let missing = |what: &str| {
-        StoreError::new(
-            StoreErrorKind::Sealed,
-            format!(
-                "{what}, without which the store {} cannot be used. Every node needs the same one: \
-                 `openssl rand -hex 32` makes it; give it as LINGPAI_MASTER_KEY, or as `master-key`",
-                link.name()
-            ),
-        )
+        _ => "does not let this user see `appendfsync` (+config|get allows it), so that whether what was acknowledged is on \
+              disk cannot be told"
+            .to_owned(),
     };
-    match source {
-        KeySource::Given { key, .. } => Ok(key.clone()),
-        KeySource::File(path) => {
-            let name = format!("the key file {} is missing", path.display());
-            keys::read(path)?.ok_or_else(|| missing(&name))
-        }
-        KeySource::Beside => Err(missing("the master key is missing")),
-    }
+    Some(format!("{what}. {REMEDY}"))
 }
 
 fn refuse_old(link: &Link, info: &HashMap<&str, &str>) -> Result<(), StoreError> {
@@ -150,12 +84,8 @@ fn refuse_old(link: &Link, info: &HashMap<&str, &str>) -> Result<(), StoreError>
     ))
 }
 
-fn refuse_eviction(link: &Link, info: &HashMap<&str, &str>) -> Result<(), StoreError> {
-    let policy = info.get("maxmemory_policy").copied().unwrap_or("noeviction");
-    if policy == "noeviction" {
-        return Ok(());
-    }
-    Err(StoreError::new(
+fn evicting(link: &Link, policy: &str) -> StoreError {
+    StoreError::new(
         StoreErrorKind::Invalid,
         format!(
             "the store {} throws keys away when its memory is full (maxmemory-policy {policy}): \
@@ -163,7 +93,7 @@ fn refuse_eviction(link: &Link, info: &HashMap<&str, &str>) -> Result<(), StoreE
              that is not a cache",
             link.name()
         ),
-    ))
+    )
 }
 
 /// Whether a key of ours is another program's.
@@ -187,9 +117,19 @@ async fn refuse_foreign(link: &Link, layout: &Layout) -> Result<(), StoreError> 
     Ok(())
 }
 
-async fn try_rights(link: &Link, layout: &Layout) -> Result<(), StoreError> {
+/// Tries what this user must be allowed to do, and whether replicas confirm it. What is wanting.
+async fn try_rights(link: &Link, layout: &Layout) -> Result<Option<String>, StoreError> {
     let probe = script::probe(layout.probes()).arg(layout.changes()).arg("probe");
-    let _: i64 = link.call(&probe, Repeat::Harmless).await?;
+    let wanting = match link.call_confirmed::<i64>(&probe).await {
+        Err(error) if error.kind == StoreErrorKind::Unconfirmed => Some(format!(
+            "has too few replicas that confirm a write in time: accounts and keys cannot be changed until there are {}, as \
+             `replicas={}` asks for. See `INFO replication` there; a replica without a log of its own (`appendonly no`) \
+             does not count where the master has one",
+            link.replicas(),
+            link.replicas()
+        )),
+        outcome => outcome.map(|_| None)?,
+    };
     for (name, key) in [("SSCAN", layout.accounts()), ("SMEMBERS", layout.accounts())] {
         let mut command = cmd(name);
         command.arg(key);
@@ -198,27 +138,7 @@ async fn try_rights(link: &Link, layout: &Layout) -> Result<(), StoreError> {
         }
         let _: redis::Value = link.run(&command, Repeat::Harmless).await?;
     }
-    Ok(())
-}
-
-fn unfit_key(link: &Link, source: &KeySource, meta: &str, why: Unopened) -> StoreError {
-    let store = link.name();
-    let key = match source {
-        KeySource::Given { from, .. } => from.clone(),
-        KeySource::File(path) => format!("the key file {}", path.display()),
-        KeySource::Beside => String::new(),
-    };
-    let message = match why {
-        Unopened::OtherKey => format!(
-            "the master key from {key} is not the one that the store {store} is sealed with. Every \
-             node needs the same key; nothing was changed"
-        ),
-        Unopened::Altered => format!(
-            "the field key_check of the key {meta} in the store {store} cannot be opened with the \
-             master key from {key}: {why}. Restore the store from a backup"
-        ),
-    };
-    StoreError::new(StoreErrorKind::Sealed, message)
+    Ok(wanting)
 }
 
 #[cfg(test)]

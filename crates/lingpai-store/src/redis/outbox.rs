@@ -1,8 +1,8 @@
 //! Parcels in Redis: those of an account in one hash, and two sorted sets that say in which order they wait or are dead.
-//! A set of all accounts with waiting ones says where to look.
+//! A set of all accounts with waiting ones says where to look. Replicas confirm a new parcel as they confirm an account.
 
 use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
-use lingpai_core::{AccountId, StoreError, Timestamp};
+use lingpai_core::{AccountId, StoreError, StoreErrorKind, Timestamp};
 use redis::cmd;
 use serde_json::{Value, json};
 
@@ -16,19 +16,22 @@ const FIELDS: [&str; 4] = ["content", "received_at", "delivery", "due_at"];
 pub(super) async fn put(store: &RedisStore, parcel: &Parcel) -> Result<Put, StoreError> {
     let Parcel { account, id, content, received_at, delivery } = parcel;
     let record = format!("{account}/{id}");
+    let ring = &store.whole.foundation().ring;
     let put = script::parcel_put(keys(store, account))
         .arg(id)
-        .arg(store.sealer.seal(place_of(&record), content.expose())?)
+        .arg(ring.seal(place_of(&record), content.expose())?)
         .arg(received_at.as_millis())
         .arg(written(delivery))
         .arg(due(delivery))
         .arg(MOST_PARCELS);
-    let outcome: String = store.link.call(&put, Repeat::Harmless).await?;
-    // After it, and also for one that was known: whoever put that may have died before this.
-    if outcome != "full" {
+    // Before it, so that replicas that have the parcel have this too; and after it, since the account may have been taken off the
+    // list in between.
+    list(store, account).await?;
+    let outcome = store.link.call_confirmed::<String>(&put).await;
+    if outcome.as_ref().err().is_none_or(|error| error.kind == StoreErrorKind::Unconfirmed) {
         list(store, account).await?;
     }
-    Ok(match outcome.as_str() {
+    Ok(match outcome?.as_str() {
         "kept" => Put::Kept,
         "known" => Put::Known,
         _ => Put::Full,
@@ -83,21 +86,21 @@ pub(super) async fn remove(
     Ok(removed == 1)
 }
 
-pub(super) async fn remove_of_account(
-    store: &RedisStore,
-    account: &AccountId,
-) -> Result<(), StoreError> {
-    let mut delete = cmd("DEL");
-    delete.arg(keys(store, account).as_slice());
-    let _: i64 = store.link.run(&delete, Repeat::Harmless).await?;
-    Ok(())
-}
-
 pub(super) async fn parcels(
     store: &RedisStore,
     account: &AccountId,
     limit: usize,
 ) -> Result<Vec<Parcel>, StoreError> {
+    let mut ids = ids(store, account).await?;
+    ids.truncate(limit);
+    read(store, account, ids).await
+}
+
+/// What tells the parcels of an account from each other, in their order.
+pub(super) async fn ids(
+    store: &RedisStore,
+    account: &AccountId,
+) -> Result<Vec<String>, StoreError> {
     let [_, waiting, dead] = keys(store, account);
     let mut places: Vec<(String, u64)> = Vec::new();
     for set in [waiting, dead] {
@@ -107,8 +110,13 @@ pub(super) async fn parcels(
         places.extend(some);
     }
     places.sort_by_key(|(_, place)| *place);
-    let ids = places.into_iter().map(|(id, _)| id).take(limit).collect();
-    read(store, account, ids).await
+    Ok(places.into_iter().map(|(id, _)| id).collect())
+}
+
+/// The key and the field that hold what a parcel says, sealed.
+pub(super) fn content(store: &RedisStore, account: &AccountId, id: &str) -> (String, String) {
+    let [key, ..] = keys(store, account);
+    (key, format!("{id}:content"))
 }
 
 /// Those of these that are there and can be read.
@@ -127,6 +135,10 @@ async fn read(
         get.arg(format!("{id}:{field}"));
     }
     let values: Vec<Option<Vec<u8>>> = store.link.run(&get, Repeat::Harmless).await?;
+    let sealed = values.iter().step_by(FIELDS.len()).flatten();
+    if !store.whole.knows(sealed.map(Vec::as_slice)) {
+        store.whole.look_for_keys().await?;
+    }
     let mut parcels = Vec::new();
     for (id, values) in ids.into_iter().zip(values.chunks(FIELDS.len())) {
         let named = FIELDS.iter().zip(values);
@@ -152,7 +164,7 @@ fn parcel(
 ) -> Result<Parcel, StoreError> {
     let record = format!("{account}/{id}");
     let sealed = fields.needed("content", fields.bytes("content"))?;
-    let content = store.sealer.open(place_of(&record), sealed);
+    let content = store.whole.foundation().ring.open(place_of(&record), sealed);
     let delivery: Value = fields.needed("delivery", fields.json("delivery")?)?;
     let due_at = fields.text("due_at")?.filter(|due_at| !due_at.is_empty());
     let due_at = due_at.map(|_| fields.time("due_at")).transpose()?.flatten();
@@ -201,6 +213,6 @@ fn keys(store: &RedisStore, account: &AccountId) -> [String; 3] {
     store.layout.outbox(account)
 }
 
-fn place_of(record: &str) -> Place<'_> {
+pub(super) fn place_of(record: &str) -> Place<'_> {
     Place { table: "outbox", record, column: "content" }
 }

@@ -31,17 +31,27 @@ scripts! {
     begin: "begin.lua",
     changed: "changed.lua",
     commit: "commit.lua",
+    confirm: "confirm.lua",
     count: "count.lua",
     events: "events.lua",
     found: "found.lua",
+    keep: "keep.lua",
+    mark: "mark.lua",
+    migrate: "migrate.lua",
+    mend: "mend.lua",
+    meet: "meet.lua",
     parcel_put: "parcel_put.lua",
     parcel_remove: "parcel_remove.lua",
     parcel_set: "parcel_set.lua",
     parcel_take: "parcel_take.lua",
     probe: "probe.lua",
+    put: "put.lua",
+    raise: "raise.lua",
     record: "record.lua",
+    rekey: "rekey.lua",
     remove: "remove.lua",
     replace: "replace.lua",
+    reseal: "reseal.lua",
     restore: "restore.lua",
 }
 
@@ -56,6 +66,11 @@ impl Call {
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         self.arguments.extend(argument.to_redis_args());
         self
+    }
+
+    /// The key by which the server is found that it runs on.
+    pub(super) fn first_key(&self) -> &str {
+        self.keys.first().map(String::as_str).unwrap_or_default()
     }
 
     /// The command that names the script.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Intent, Lease, Record, Usage};
+use lingpai_core::store::{
+    Begun, Claim, Commit, Committed, Damage, Entry, Intent, Lease, Record, Usage,
+};
 use lingpai_core::{
     Class, CredentialId, Day, Failure, Fence, Generation, Reached, Timestamp, Token, Way,
 };
@@ -13,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::Database;
 use super::stream::{add_to_ledger, ledger};
 use super::trouble::Trouble;
+use crate::archive::Kept;
 use crate::rules::{Refusal, Standing, usage};
 use crate::seal::{Place, Unopened};
 
@@ -28,13 +31,19 @@ pub(super) fn load(database: &Database) -> Result<Vec<Record>, Trouble> {
     let sql = format!("SELECT {COLUMNS} FROM credentials");
     let mut select = database.connection.prepare_cached(&sql)?;
     let mut rows = select.query([])?;
-    let mut records = Vec::new();
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         match Stored::read(row) {
             Ok(stored) => records.push(stored.record(database)?),
-            Err(trouble) => tracing::error!("{}", trouble.explain(&database.path)),
+            Err(trouble) => {
+                let name = |column| row.get::<_, String>(column).unwrap_or_default();
+                let record = format!("{}/{}", name(0), name(1));
+                let what = trouble.explain(&database.path).to_string();
+                damaged.push(Damage { table: TABLE, record, what });
+            }
         }
     }
+    database.damaged.found(TABLE, damaged);
     Ok(records)
 }
 
@@ -98,6 +107,53 @@ pub(super) fn abandon(
         save(database, &lease.credential, &stored.standing)?;
     }
     Ok(())
+}
+
+/// Every credential with its fencing number. One that is damaged is an error here, since it would be left out.
+pub(super) fn kept(database: &Database) -> Result<Vec<Kept>, Trouble> {
+    let sql = format!("SELECT {COLUMNS} FROM credentials");
+    let mut select = database.connection.prepare(&sql)?;
+    let mut rows = select.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let stored = Stored::read(row)?;
+        let fence = stored.standing.fence;
+        all.push(Kept { record: stored.record(database)?, fence });
+    }
+    Ok(all)
+}
+
+pub(super) fn keep(database: &Database, kept: &Kept) -> Result<(), Trouble> {
+    let Kept { record, fence } = kept;
+    let credential = &record.credential;
+    let is = stored(database, credential)?.map(|stored| stored.standing).unwrap_or_default();
+    let fence = is.fence.max(*fence);
+    raise_fence(database, fence)?;
+    if is.generation > record.generation {
+        return Ok(());
+    }
+    let standing = Standing {
+        generation: record.generation,
+        fingerprint: record.token.as_ref().map(Token::fingerprint),
+        previous: record.previous,
+        intent: record.intent,
+        fence,
+        hold: None,
+        last_forced_at: record.last_forced_at,
+        failure: record.failure.clone(),
+        usage: record.usage,
+    };
+    save(database, credential, &standing)?;
+    match &record.token {
+        Some(token) => save_token(database, credential, token),
+        None => {
+            let mut clear = database.connection.prepare_cached(
+                "UPDATE credentials SET token = NULL WHERE account = ?1 AND kind = ?2",
+            )?;
+            clear.execute((credential.account.as_str(), credential.kind.as_str()))?;
+            Ok(())
+        }
+    }
 }
 
 pub(super) fn remove_of_account(database: &Database, account: &str) -> Result<(), Trouble> {
@@ -302,6 +358,16 @@ fn next_fence(database: &Database) -> Result<Fence, Trouble> {
         .and_then(|fence| u64::try_from(fence).ok())
         .map(Fence)
         .ok_or_else(|| Trouble::damaged("meta", "fence", "it is not a positive number"))
+}
+
+/// The numbers that are given out from now on are above this one.
+fn raise_fence(database: &Database, fence: Fence) -> Result<(), Trouble> {
+    let mut raise = database.connection.prepare_cached(
+        "INSERT INTO meta (name, value) VALUES ('fence', ?1)
+         ON CONFLICT DO UPDATE SET value = max(value, ?1)",
+    )?;
+    raise.execute([whole(fence.0, "such a fence")?])?;
+    Ok(())
 }
 
 fn way(name: &str) -> Option<Way> {

@@ -1,6 +1,7 @@
 //! Accounts and API keys in the file.
 
 use lingpai_core::client::ApiKey;
+use lingpai_core::store::Damage;
 use lingpai_core::{
     Account, AccountId, Proxy, PushSettings, Secret, StoreError, StoreErrorKind, Timestamp,
 };
@@ -11,26 +12,18 @@ use super::{Database, credentials, outbox, sealed_shut};
 use crate::seal::{Place, Sealer};
 
 const TABLE: &str = "accounts";
+const KEYS: &str = "keys";
 
 /// The columns that are sealed.
 const SECRET: &str = "secret";
 const PROXY: &str = "proxy";
 const PUSH: &str = "push";
 
-/// A record that is there and cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Its table.
-    pub table: &'static str,
-    /// Its name in the table.
-    pub record: String,
-    /// What is wrong with it.
-    pub what: String,
-}
-
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
-    select(database, "ORDER BY id", ())
+    let (whole, damaged) = select(database, "ORDER BY id", ())?;
+    database.damaged.found(TABLE, damaged.clone());
+    Ok((whole, damaged))
 }
 
 /// The account of this name, if there is one, whole or not.
@@ -132,17 +125,20 @@ pub(super) fn accounts_revision(database: &Database) -> Result<i64, Trouble> {
     Ok(select.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
+/// Every key that is whole.
 pub(super) fn keys(database: &Database) -> Result<Vec<ApiKey>, Trouble> {
     let mut select = database.connection.prepare_cached("SELECT id, body FROM keys ORDER BY id")?;
     let mut rows = select.query([])?;
-    let mut keys = Vec::new();
+    let (mut keys, mut damaged) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let key = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-        keys.push(match key {
-            Ok(key) => key,
-            Err(error) => return Err(Trouble::damaged("keys", &row.get::<_, String>(0)?, error)),
-        });
+        let body = row.get_ref(1)?.as_str().map_err(|error| error.to_string());
+        let key = body.and_then(|body| serde_json::from_str(body).map_err(|why| why.to_string()));
+        match key {
+            Ok(key) => keys.push(key),
+            Err(what) => damaged.push(Damage { table: KEYS, record: row.get(0)?, what }),
+        }
     }
+    database.damaged.found(KEYS, damaged);
     Ok(keys)
 }
 

@@ -4,7 +4,9 @@
 //! manage in [`directory`], what is counted and told in [`stream`]. Several processes may have the same file open, for a
 //! rolling restart; [`node`] knows which of them live.
 
+mod archive;
 mod credentials;
+mod damage;
 mod directory;
 mod lane;
 mod node;
@@ -29,7 +31,9 @@ use lingpai_core::{
 };
 use rusqlite::Connection;
 
-pub use self::directory::Damage;
+pub use lingpai_core::store::Damage;
+
+use self::damage::Damaged;
 #[cfg(feature = "redis")]
 pub(crate) use self::directory::refuse_damage;
 use self::lane::{Lane, Use};
@@ -79,6 +83,7 @@ pub struct SqliteStore {
     key: KeySource,
     generated_key: Option<PathBuf>,
     node: NodeId,
+    damaged: Arc<Damaged>,
 }
 
 impl SqliteStore {
@@ -262,6 +267,10 @@ impl Directory for SqliteStore {
         self.reader.ask(directory::keys).await
     }
 
+    fn damage(&self) -> Vec<Damage> {
+        self.damaged.all()
+    }
+
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let key = key.clone();
         self.writer.ask(move |database| directory::put_key(database, &key)).await
@@ -313,6 +322,7 @@ struct Database {
     node: Arc<Node>,
     bounds: EventBounds,
     purpose: Use,
+    damaged: Arc<Damaged>,
 }
 
 impl Database {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use lingpai_core::{NodeId, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
+use super::damage::Damaged;
 use super::lane::{Lane, Use};
 use super::node::Node;
 use super::trouble::Trouble;
@@ -33,6 +34,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
     let name = &node.process().incarnation;
     let name = NodeId::new(&format!("node-{}-{name}", std::process::id()));
     let sealer = Arc::new(opened.sealer);
+    let damaged = Arc::<Damaged>::default();
     let database = |connection, purpose| Database {
         connection,
         path: Arc::clone(&path),
@@ -40,6 +42,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         node: Arc::clone(&node),
         bounds: options.events,
         purpose,
+        damaged: Arc::clone(&damaged),
     };
     Ok(SqliteStore {
         reader: Lane::start(database(second, Use::Reading), Use::Reading)?,
@@ -48,6 +51,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         key: options.key.clone(),
         generated_key: opened.generated.then(|| options.key.file(&path)).flatten(),
         node: name,
+        damaged: Arc::clone(&damaged),
     })
 }
 

@@ -107,6 +107,21 @@ pub(super) fn parcels(
     parcels_by(database, &sql, (account.as_str(), limit))
 }
 
+/// The accounts that have parcels, and how many each.
+pub(super) fn counts(database: &Database) -> Result<Vec<(AccountId, usize)>, Trouble> {
+    let mut select = database
+        .connection
+        .prepare("SELECT account, COUNT(*) FROM outbox GROUP BY account ORDER BY account")?;
+    let mut rows = select.query([])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let account: String = row.get(0)?;
+        let id = account.parse().map_err(|error| Trouble::damaged(TABLE, &account, error))?;
+        counts.push((id, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0)));
+    }
+    Ok(counts)
+}
+
 /// Opens every content and seals it again with the key of `to`. How many there were.
 pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
     let mut select = database.connection.prepare("SELECT seq, account, id, content FROM outbox")?;

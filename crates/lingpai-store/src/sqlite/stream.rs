@@ -26,6 +26,34 @@ pub(super) fn ledger(
     Ok(lines.collect::<Result<_, _>>()?)
 }
 
+/// The accounts and days of which there is a ledger.
+pub(super) fn ledgers(database: &Database) -> Result<Vec<(AccountId, Day)>, Trouble> {
+    let mut select = database.connection.prepare("SELECT DISTINCT account, day FROM ledger")?;
+    let all = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let all: Vec<(String, i32)> = all.collect::<Result<_, _>>()?;
+    Ok(all
+        .into_iter()
+        .filter_map(|(account, day)| Some((account.parse().ok()?, Day(day))))
+        .collect())
+}
+
+/// Raises the lines of a ledger to these.
+pub(super) fn raise_ledger(
+    database: &Database,
+    account: &AccountId,
+    day: Day,
+    lines: &Ledger,
+) -> Result<(), Trouble> {
+    let mut upsert = database.connection.prepare_cached(
+        "INSERT INTO ledger (day, account, entry, times) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET times = max(times, ?4)",
+    )?;
+    for (entry, times) in lines {
+        upsert.execute((day.0, account.as_str(), entry, times))?;
+    }
+    Ok(())
+}
+
 pub(super) fn add_to_ledger(
     database: &Database,
     account: &AccountId,

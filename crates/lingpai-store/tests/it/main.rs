@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod copying;
 mod crash;
 mod redis;
 mod sealing;

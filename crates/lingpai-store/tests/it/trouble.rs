@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use lingpai_core::client::{Accounts, NewKey, Right};
 use lingpai_core::store::Commit;
 use lingpai_core::{Account, Directory, Store, StoreError, StoreErrorKind};
 use lingpai_store::{SqliteOptions, SqliteStore};
@@ -108,6 +109,31 @@ async fn one_damaged_credential_spares_the_others_and_is_named_to_who_claims_it(
             assert_eq!(error.kind, StoreErrorKind::Corrupt, "{damage}");
         }
     }
+}
+
+#[tokio::test]
+async fn one_damaged_key_spares_the_others_and_is_named() {
+    let directory = directory();
+    let store = open(&directory).await.unwrap();
+    let key = |byte| {
+        let rights = [Right::TokenRead].into();
+        NewKey::from_random([byte; 30], "a service", rights, Accounts::All, NOON).record
+    };
+    let (damaged, whole) = (key(1), key(2));
+    for key in [&damaged, &whole] {
+        store.put_key(key).await.unwrap();
+    }
+    let other = Connection::open(path(&directory)).unwrap();
+    for body in ["'{'", "'null'"] {
+        let sql = format!("UPDATE keys SET body = {body} WHERE id = ?1");
+        assert_eq!(other.execute(&sql, [&damaged.id]).unwrap(), 1);
+        assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&whole), "{body}");
+        let found = store.damage();
+        assert_eq!((found.len(), found[0].table, &found[0].record), (1, "keys", &damaged.id));
+    }
+    store.put_key(&damaged).await.unwrap();
+    assert_eq!(store.keys().await.unwrap().len(), 2);
+    assert_eq!(store.damage(), [], "it was mended");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use lingpai_core::Reached;
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalogue::Language;
 
 const TOKEN: &str = "70_GTSJtrFxsfqLhFZVtPFpjI3G6VpKgx-Sn6ed_oYQbJhVE6";
 const SECRET: &str = "8f5c0dea11ce5eed8f5c0dea11ce5eed";
@@ -25,6 +26,12 @@ fn answer(expires_in: &str) -> String {
 fn refused(code: i64) -> Failure {
     read(&format!(r#"{{"errcode":{code},"errmsg":"no rid: 6aac0063-7ed08fb9-1250f724"}}"#))
         .unwrap_err()
+}
+
+fn assert_advised_in_both_languages(failure: &Failure) {
+    let english = catalogue::remedy(failure, Language::English);
+    let chinese = catalogue::remedy(failure, Language::Chinese);
+    assert!(english.is_some() && chinese.is_some() && english != chinese, "{failure:?}");
 }
 
 #[test]
@@ -104,7 +111,7 @@ fn every_lie_in_a_success_is_a_transient_failure_that_may_have_minted() {
         assert!(failure.message.contains(said), "{lie}: {failure}");
         assert_eq!((failure.class, failure.reached), (Class::Transient, Reached::Perhaps), "{lie}");
         assert!(!failure.to_string().contains(TOKEN), "{lie}: {failure}");
-        assert!(failure.remedy.is_some(), "{lie}");
+        assert_advised_in_both_languages(&failure);
     }
 }
 
@@ -166,7 +173,7 @@ fn every_refusal_has_the_class_that_the_engine_needs() {
             assert_eq!(failure.class, class, "{code}");
             assert_eq!(failure.code, Some(*code));
             assert_eq!(failure.request_id.as_deref(), Some("6aac0063-7ed08fb9-1250f724"));
-            assert!(failure.remedy.is_some(), "{code}");
+            assert_advised_in_both_languages(&failure);
         }
     }
 }
@@ -181,8 +188,11 @@ fn a_refusal_issued_nothing_but_a_system_error_may_have() {
 #[test]
 fn the_remedy_of_a_refused_ip_names_the_address() {
     let body = r#"{"errcode":40164,"errmsg":"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 60196b9b-4c5ba79c-066b49c8"}"#;
-    let remedy = read(body).unwrap_err().remedy.unwrap();
-    assert!(remedy.starts_with("Add 203.0.113.7 to the account's IP whitelist"), "{remedy}");
+    let failure = read(body).unwrap_err();
+    let remedy = |language| catalogue::remedy(&failure, language).unwrap().into_owned();
+    let english = remedy(Language::English);
+    assert!(english.starts_with("Add 203.0.113.7 to the account's IP whitelist"), "{english}");
+    assert_eq!(remedy(Language::Chinese), "在微信后台把 203.0.113.7 加入该账号的 IP 白名单。");
 }
 
 #[test]

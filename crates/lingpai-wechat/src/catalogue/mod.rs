@@ -7,10 +7,13 @@
 //! Sources: the "return codes" of each API's page on `developers.weixin.qq.com` and
 //! `developer.work.weixin.qq.com`, the global list of codes there, and texts seen in the wild.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use lingpai_core::{Class, Failure, Reached};
+
+use crate::remedy;
 
 mod common;
 mod diagnosis;
@@ -214,6 +217,31 @@ pub(crate) fn failure(code: i64, scope: Scope, message: &str) -> Failure {
         message: if message.is_empty() { entry.name } else { message }.to_owned(),
         request_id: explain::request_id(message).map(|id| id.text),
         remedy: entry.en.advice.first().map(|advice| with_ip(advice, &ips, Language::English)),
+    }
+}
+
+/// What a person can do about a failure, in one language. In Chinese what has no Chinese words is said in English.
+pub fn remedy(failure: &Failure, language: Language) -> Option<Cow<'_, str>> {
+    let english = failure.remedy.as_deref()?;
+    let chinese = || match failure.code {
+        Some(code) => {
+            let ips = explain::caller_ips(&failure.message);
+            let said = |entry: &Entry, language| {
+                entry.text(language).advice.first().map(|advice| with_ip(advice, &ips, language))
+            };
+            // The entry that the failure was made from.
+            let mut of_code = all().chain([&UNKNOWN]);
+            let entry = of_code.find(|entry| {
+                (entry.code == code || entry.code == UNKNOWN.code)
+                    && said(entry, Language::English).as_deref() == Some(english)
+            });
+            entry.and_then(|entry| said(entry, Language::Chinese)).map(Cow::Owned)
+        }
+        None => remedy::in_chinese(english).map(Cow::Borrowed),
+    };
+    match language {
+        Language::English => Some(english.into()),
+        Language::Chinese => chinese().or(Some(english.into())),
     }
 }
 

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use lingpai_core::{Account, Class, Failure, Issuer, Mode, Proxy, Secret, Verdict, Way};
 
 use self::access_token::AccessToken;
-use crate::answer;
 use crate::clean::clean;
 use crate::wire::{TransportError, TransportErrorKind, Upstream};
+use crate::{answer, remedy};
 
 /// WeChat, as the engine sees it: an issuer for each account.
 ///
@@ -81,16 +81,10 @@ impl WeChat {
 fn unanswered(error: &TransportError, secrets: &[&Secret]) -> Failure {
     let failure = Failure::new(Class::Transient, clean(&error.story(), secrets));
     let (failure, usual_remedy) = match error.kind {
-        TransportErrorKind::NotSent => (
-            failure,
-            "Check that this machine resolves the name and that its firewall lets it connect.",
-        ),
-        TransportErrorKind::Lost => (
-            failure.perhaps_reached(),
-            "It mends itself as a rule; if it does not, check the network between here and WeChat.",
-        ),
+        TransportErrorKind::NotSent => (failure, remedy::NO_CONNECTION),
+        TransportErrorKind::Lost => (failure.perhaps_reached(), remedy::LOST),
     };
-    failure.with_remedy(error.remedy.unwrap_or(usual_remedy))
+    failure.with_remedy(error.remedy.unwrap_or(usual_remedy.en))
 }
 
 /// A value as it stands in a query. Only what RFC 3986 leaves unreserved stays as it is.

@@ -11,23 +11,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
+use hyper_rustls::HttpsConnector;
 use lingpai_core::Proxy;
 use rustls::{CertificateError, ClientConfig};
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::guard::Forbidden;
 use super::route::Route;
 use super::settings::Settings;
+use super::stream::Stream;
 use super::trust;
-use crate::Error;
-
-/// A connection as [`Connector`] makes it.
-pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+use crate::{Error, remedy};
 
 /// Connects to the host of a URI, over `https` or `http`, in the way that [`Settings`] say.
 ///
@@ -92,7 +88,8 @@ impl Connector {
         let host = to.host().unwrap_or_default().to_owned();
         let https = HttpsConnector::from((self.route, self.tls));
         match timeout(self.deadline, https.oneshot(to)).await {
-            Ok(outcome) => outcome.map_err(|error| ConnectError::of(host, proxy, error)),
+            Ok(Ok(connection)) => Ok(Stream::over(connection)),
+            Ok(Err(error)) => Err(ConnectError::of(host, proxy, error)),
             Err(_) => Err(ConnectError::Deadline { proxy, after }),
         }
     }
@@ -190,35 +187,20 @@ impl ConnectError {
 
     /// What a person can do about it.
     pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) => {
-                "Check that this machine resolves the name and that its firewall lets it connect, or name a proxy."
-            }
-            Self::Forbidden { source, .. } if source.can_be_permitted() => {
-                "If calls there are meant, name the network in `private-networks`."
-            }
-            Self::Forbidden { .. } => {
-                "Name a host with an ordinary address; no setting permits this one."
-            }
-            Self::ProxyUnreachable { .. } => {
-                "Check the proxy's address and port, and that it is running."
-            }
+        let remedy = match self {
+            Self::Unreachable(_) => remedy::NO_CONNECTION_OR_PROXY,
+            Self::Forbidden { source, .. } if source.can_be_permitted() => remedy::PRIVATE_NETWORK,
+            Self::Forbidden { .. } => remedy::FORBIDDEN_ADDRESS,
+            Self::ProxyUnreachable { .. } => remedy::PROXY_UNREACHABLE,
             Self::ProxyRefused { proxy, .. } if proxy.login().is_none() => {
-                "It may want a user name and a password: write the user into the proxy's URL. If it does not, check that \
-                 it lets this machine connect to the host."
+                remedy::PROXY_WITHOUT_LOGIN
             }
-            Self::ProxyRefused { .. } => {
-                "Check the proxy's user name and password, and that it lets this machine connect to the host."
-            }
-            Self::Deadline { .. } => {
-                "Check the network between here and there; give it more time with `connect-deadline`."
-            }
-            Self::UnknownAuthority { .. } => {
-                "If your network looks into TLS, name its authority in `extra-ca`; if not, find out who answers in \
-                 the host's place."
-            }
-            Self::Tls { .. } => "Check the clock of this machine, and who answers at that address.",
-        }
+            Self::ProxyRefused { .. } => remedy::PROXY_REFUSED,
+            Self::Deadline { .. } => remedy::CONNECT_DEADLINE,
+            Self::UnknownAuthority { .. } => remedy::UNKNOWN_AUTHORITY,
+            Self::Tls { .. } => remedy::TLS,
+        };
+        remedy.en
     }
 
     pub(super) fn unreachable(host: String, source: BoxError) -> Self {

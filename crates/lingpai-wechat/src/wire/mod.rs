@@ -12,15 +12,17 @@ mod guard;
 mod http;
 mod route;
 mod settings;
+mod stream;
 mod tcp;
 mod transport;
 mod trust;
 mod upstream;
 
-pub use connector::{ConnectError, Connector, Stream};
+pub use connector::{ConnectError, Connector};
 pub use exemption::Exemption;
 pub use guard::{Forbidden, Guard};
 pub use settings::{BaseUrl, Deadlines, Settings};
+pub use stream::Stream;
 pub use transport::{Transport, TransportError, TransportErrorKind};
 pub use trust::ExtraAuthorities;
 pub(crate) use upstream::Call;

@@ -37,7 +37,7 @@ async fn many_cold_callers_cost_one_fetch() {
 async fn a_revoked_token_that_is_reported_is_replaced_and_the_change_is_seen() {
     let (url, world) = sandbox().await;
     let source = TokenSource::stable(DEMO_APPID, DEMO_SECRET).upstream(&url).build().await.unwrap();
-    let mut changes = source.changes();
+    let mut changes = source.watch();
     let first = changes.next().await.value.expose().to_owned();
     world
         .with(|world, now| world.revoke(now, DEMO_APPID, Family::ALL, Revocation::default()))

@@ -1,9 +1,9 @@
-//! `lingpai account add`, `set-secret` and `remove` with `--server`: a running server does it, wherever it is.
+//! `lingpai account add`, `set-secret`, `set-proxy`, `set-push` and `remove` with `--server`: a running server does it, wherever it is.
 
-use lingpai_core::AccountId;
+use lingpai_core::{AccountId, Proxy};
 use serde_json::{Value, json};
 
-use super::{app_secret, push};
+use super::{app_secret, proxy_at_adding, proxy_to_set, push, told_of_proxy};
 use crate::args::{Account, Asked};
 use crate::client::Client;
 use crate::config::Environment;
@@ -21,12 +21,15 @@ pub(crate) async fn run(
     let client = Client::of(asked, environment)?;
     let at = |account: &AccountId| format!("/v1/accounts/{account}");
     match command {
-        Account::Add { account, kind, mode, secret, .. } => {
+        Account::Add { account, kind, mode, secret, proxy, .. } => {
             let secret = app_secret::take(&account, &secret)?;
-            let wanted = json!({
+            let mut wanted = json!({
                 "account": account.as_str(), "secret": secret.expose(), "kind": kind_name(kind),
                 "mode": mode_name(mode),
             });
+            if let Some(proxy) = proxy_at_adding(&account, &proxy)? {
+                put_proxy(&mut wanted, Some(&proxy));
+            }
             client.post("/v1/accounts", &wanted).await?;
             output::tell(&say!(
                 "The server keeps the account {account} from now on. How it stands: lingpai status {account}",
@@ -54,6 +57,13 @@ pub(crate) async fn run(
                 ),
             });
         }
+        Account::SetProxy { account, url, password_file, .. } => {
+            let proxy = proxy_to_set(&account, &url, password_file.as_deref())?;
+            let mut wanted = json!({});
+            put_proxy(&mut wanted, proxy.as_ref());
+            client.patch(&at(&account), &wanted).await?;
+            output::tell(&told_of_proxy(&account, proxy.as_ref()));
+        }
         Account::Remove { account, .. } => {
             client.delete(&at(&account)).await?;
             output::tell(&say!(
@@ -64,6 +74,15 @@ pub(crate) async fn run(
         Account::List { .. } | Account::Show { .. } => {}
     }
     Ok(())
+}
+
+/// The members that say which proxy an account is to have.
+fn put_proxy(wanted: &mut Value, proxy: Option<&Proxy>) {
+    wanted["proxy"] = proxy.map(ToString::to_string).into();
+    let password = proxy.and_then(Proxy::login).map(|login| login.password.expose());
+    if let Some(password) = password.filter(|password| !password.is_empty()) {
+        wanted["proxy_password"] = password.into();
+    }
 }
 
 fn told(account: &AccountId, changed: &Value) {

@@ -125,7 +125,11 @@ impl Receiver {
         let code = said.as_ref().and_then(|said| said["errcode"].as_i64()).unwrap_or(0);
         let errmsg = said.as_ref().and_then(|said| said["errmsg"].as_str()).unwrap_or_default();
         if headers.contains_key(OUR_ERROR) {
-            let reason = errmsg.strip_prefix("lingpai:").unwrap_or(errmsg).trim();
+            // WeChat Pay has other shapes for it.
+            let message = said.as_ref().and_then(|said| said["message"].as_str());
+            let whole = String::from_utf8_lossy(body);
+            let words = if errmsg.is_empty() { message.unwrap_or(&whole) } else { errmsg };
+            let reason = words.strip_prefix("lingpai:").unwrap_or(words).trim();
             return Some(Error::said(say!(
                 "the server refused the call: {reason}",
                 "服务拒绝了这次调用：{reason}"
@@ -289,6 +293,8 @@ mod tests {
         );
         let ours = refusal(200, true, r#"{"errcode":900001,"errmsg":"lingpai: it is busy"}"#);
         assert_eq!(ours.unwrap(), "the server refused the call: it is busy");
+        let of_pay = refusal(403, true, r#"{"code":"LINGPAI_X","message":"lingpai: it is off"}"#);
+        assert_eq!(of_pay.unwrap(), "the server refused the call: it is off");
         let native = refusal(401, false, r#"{"error":{"message":"no key.","remedy":"Send one"}}"#);
         assert_eq!(native.unwrap(), "the server refused: no key. Send one");
         let older = refusal(404, false, r#"{"error":{"code":"path-unknown","message":"?"}}"#);

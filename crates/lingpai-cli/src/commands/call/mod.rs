@@ -24,7 +24,7 @@ use self::answer::Receiver;
 use self::order::Order;
 use self::upload::Upload;
 use crate::args::Call;
-use crate::client::{self, Http};
+use crate::client::{self, Way};
 use crate::commands::{account_of, key};
 use crate::config::{Config, Environment};
 use crate::error::Error;
@@ -113,14 +113,14 @@ async fn unless_interrupted(
 
 async fn exchange(task: Task, server: &str, key: &Secret) -> Result<(), Error> {
     let Task { account, order, receiver } = task;
-    let (server, http) = client::connect(server)?;
-    let request = request(&server, &account, key, order)?;
-    let answer = answered(&server, &http, request).await?;
-    receiver.receive(&server, answer).await
+    let way = Way::to(server)?;
+    let request = request(&way, &account, key, order)?;
+    let answer = answered(&way, request).await?;
+    receiver.receive(way.server(), answer).await
 }
 
 fn request(
-    server: &str,
+    way: &Way<Upload>,
     account: &AccountId,
     key: &Secret,
     order: Order,
@@ -130,7 +130,7 @@ fn request(
     let account = account.as_str().replace(':', "%3A");
     let mut request = Request::builder()
         .method(method)
-        .uri(format!("{server}/gateway/{account}{target}"))
+        .uri(way.url(&format!("/gateway/{account}{target}")))
         .header(header::AUTHORIZATION, format!("Bearer {}", key.expose()));
     if let Some(content) = &content {
         request = request
@@ -149,19 +149,20 @@ fn request(
 
 /// Waits for the beginning of the answer, as long as the body moves.
 async fn answered(
-    server: &str,
-    http: &Http<Upload>,
+    way: &Way<Upload>,
     request: Request<Upload>,
 ) -> Result<Response<Incoming>, Error> {
     let moved = request.body().moved();
-    let mut answer = std::pin::pin!(http.request(request));
+    let mut answer = std::pin::pin!(way.send(request));
     let mut before = 0;
     loop {
         match timeout(PATIENCE, answer.as_mut()).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => return Err(unanswered(server, error)),
+            Ok(Err(error)) => return Err(unanswered(way.server(), error)),
             Err(_) if moved.bytes() > before => before = moved.bytes(),
-            Err(_) => return Err(Error::BrokenOff { server: server.to_owned(), source: None }),
+            Err(_) => {
+                return Err(Error::BrokenOff { server: way.server().to_owned(), source: None });
+            }
         }
     }
 }

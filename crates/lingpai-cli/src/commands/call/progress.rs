@@ -1,16 +1,16 @@
 //! How far a transfer is: one line of standard error that changes, where that is a terminal and the transfer takes a while.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::language::say;
+use crate::output::{bar, draw};
 
 /// Whatever is over by then needs no line.
 const SILENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
-const WIDTH: usize = 24;
 
 /// A transfer under way. Dropping it clears the line.
 pub(super) struct Progress {
@@ -53,12 +53,6 @@ impl Drop for Progress {
     }
 }
 
-/// Replaces the line. If standard error is closed, nobody is there to see it.
-fn draw(line: &str) {
-    let mut err = io::stderr().lock();
-    let _ = err.write_all(format!("\r\x1b[2K{line}").as_bytes()).and_then(|()| err.flush());
-}
-
 fn line(what: &str, done: u64, total: Option<u64>, taken: Duration) -> String {
     let seconds = taken.as_secs_f64().max(0.001);
     let pace = done as f64 / seconds;
@@ -68,12 +62,11 @@ fn line(what: &str, done: u64, total: Option<u64>, taken: Duration) -> String {
         return say!("{done} {what}, {speed}", "{what} {done}，{speed}");
     };
     let share = (done as f64 / total as f64).min(1.0);
-    let full = (share * WIDTH as f64) as usize;
-    let bar = format!("{}{}", "=".repeat(full), " ".repeat(WIDTH - full));
+    let bar = bar(share);
     let left = (total.saturating_sub(done) as f64 / pace.max(1.0)) as u64;
     say!(
-        "[{bar}] {percent:3.0}% of {total} {what}, {speed}, {minutes}:{seconds:02} left",
-        "[{bar}] {what} {percent:3.0}%，共 {total}，{speed}，剩余 {minutes}:{seconds:02}",
+        "{bar} {percent:3.0}% of {total} {what}, {speed}, {minutes}:{seconds:02} left",
+        "{bar} {what} {percent:3.0}%，共 {total}，{speed}，剩余 {minutes}:{seconds:02}",
         percent = share * 100.0,
         total = size(total as f64),
         minutes = left / 60,

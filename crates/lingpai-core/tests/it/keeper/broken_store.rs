@@ -10,6 +10,8 @@ use super::*;
 pub(super) struct Fragile {
     pub(super) inner: Arc<MemoryStore>,
     pub(super) broken: AtomicBool,
+    /// The process stands still while the next claim is under way.
+    pub(super) stalls: AtomicBool,
     pub(super) claims: AtomicU32,
     pub(super) changes: Mutex<Vec<Change>>,
     pub(super) told: Notify,
@@ -44,7 +46,11 @@ impl Store for Fragile {
     async fn begin(&self, claim: Claim) -> Result<Begun, StoreError> {
         self.claims.fetch_add(1, Ordering::SeqCst);
         self.works()?;
-        self.inner.begin(claim).await
+        let begun = self.inner.begin(claim).await;
+        if self.stalls.swap(false, Ordering::SeqCst) {
+            tokio::time::advance(20 * SECOND).await;
+        }
+        begun
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

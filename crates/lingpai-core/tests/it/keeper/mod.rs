@@ -12,6 +12,7 @@ mod edges;
 mod other_nodes;
 mod rules;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,6 +42,17 @@ struct Upstream {
     refuses: AtomicBool,
     hangs: AtomicBool,
     panics: AtomicBool,
+    meanwhile: Meanwhile,
+}
+
+/// What happens while the next fetch is under way.
+#[derive(Default)]
+struct Meanwhile(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Upstream {
@@ -53,6 +65,7 @@ impl Upstream {
             refuses: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             panics: AtomicBool::new(false),
+            meanwhile: Meanwhile::default(),
         })
     }
 
@@ -77,7 +90,12 @@ impl Issuer for Upstream {
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        sleep(SECOND).await;
+        let meanwhile = self.meanwhile.0.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        } else {
+            sleep(SECOND).await;
+        }
         let next = self.next.lock().unwrap().pop();
         let value = match next {
             Some(Ok(value)) => value.to_owned(),

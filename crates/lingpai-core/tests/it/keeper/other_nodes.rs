@@ -1,7 +1,7 @@
 //! What other nodes store is taken over as soon as the store tells of it.
 
 use lingpai_core::store::Change;
-use lingpai_core::{Directory, Timestamp};
+use lingpai_core::{Directory, Fence, Timestamp};
 
 use super::broken_store::Fragile;
 use super::*;
@@ -12,11 +12,20 @@ async fn another_rotates(store: &Fragile, clock: &TestClock, generation: u64) {
 }
 
 async fn another_rotates_at(store: &Fragile, at: Timestamp, generation: u64) {
+    another_fetches(store, at, generation, None).await;
+}
+
+/// The same after a fetch without outcome.
+async fn another_settles(store: &Fragile, at: Timestamp, settles: Option<Fence>) {
+    another_fetches(store, at, 2, settles).await;
+}
+
+async fn another_fetches(store: &Fragile, at: Timestamp, generation: u64, settles: Option<Fence>) {
     let claim = Claim {
         credential: credential(),
         node: NodeId::new("n2"),
         known: Generation(generation - 1),
-        settles: None,
+        settles,
         way: Way::Primary,
         at,
         deadline: at + 8 * SECOND,
@@ -50,7 +59,7 @@ async fn a_rotation_by_another_node_is_served_as_soon_as_the_store_tells_of_it()
     let (store, stand) = node().await;
     another_rotates(&store, &stand.clock, 2).await;
     assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
-    store.tell(Change::Credential(credential()));
+    store.tell(Change::Credential(credential(), None));
     let token = stand.keeper.later_than(Generation(1)).await;
     assert_eq!(token.value.expose(), "other-2");
     assert_eq!(stand.upstream.fetches(), 1);
@@ -108,7 +117,7 @@ async fn a_token_that_ends_later_is_later_although_its_generation_counts_from_an
     let (store, stand) = node_of_a_store_that_forgot().await;
     sleep(SECOND).await;
     another_rotates(&store, &stand.clock, 1).await;
-    store.tell(Change::Credential(credential()));
+    store.tell(Change::Credential(credential(), None));
     let token = stand.keeper.later_than(Generation(2)).await;
     assert_eq!((token.generation, token.value.expose()), (Generation(3), "other-1"));
     sleep(SECOND).await;
@@ -129,4 +138,135 @@ async fn a_token_that_ends_no_later_takes_nothing_away_from_what_is_known() {
     sleep(SECOND).await;
     assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
     assert_eq!(stored(&store).await, (Generation(2), "other-2".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_was_granted_while_the_process_stood_still_is_not_used_but_taken_anew() {
+    let store = Arc::new(Fragile::default());
+    store.stalls.store(true, Ordering::SeqCst);
+    let stand = stand_on(Arc::clone(&store) as _, CLASSIC, Policy::default()).await;
+    assert_eq!(stand.keeper.fresh().await.unwrap().value.expose(), "T1");
+    assert_eq!((store.claims.load(Ordering::SeqCst), stand.upstream.fetches()), (2, 1));
+}
+
+/// A node whose process stands still in the middle of its second fetch, until another node has fetched and stored generation
+/// 2; then that fetch ends so.
+async fn overtaken(outcome: Result<&'static str, Failure>) -> Stand {
+    let store = Arc::new(Fragile::default());
+    let policy = Policy { fallback: false, ..Policy::default() };
+    let stand = stand_on(Arc::clone(&store) as _, CLASSIC, policy).await;
+    stand.keeper.fresh().await.unwrap();
+    sleep(HOUR).await;
+    let (other, clock) = (Arc::clone(&store), Arc::clone(&stand.clock));
+    *stand.upstream.meanwhile.0.lock().unwrap() = Some(Box::pin(async move {
+        tokio::time::advance(20 * SECOND).await;
+        let record = other.inner.read(&credential()).await.unwrap().unwrap();
+        another_settles(&other, clock.now().wall, record.intent.map(|intent| intent.fence)).await;
+    }));
+    stand.upstream.answers(outcome);
+    let _ = stand.keeper.rotate().await;
+    sleep(10 * SECOND).await;
+    stand
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_believe_to_hold_the_lease_one_commits_and_one_more_fetch_follows() {
+    let stand = overtaken(Ok("too late")).await;
+    let token = stand.keeper.token().unwrap();
+    assert_eq!((token.generation, token.value.expose()), (Generation(3), "T3"));
+    assert_eq!(stand.upstream.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_may_have_been_sent_after_its_lease_had_ended_is_settled_by_one_more() {
+    let lost = Failure::new(Class::Transient, "no answer").perhaps_reached();
+    let stand = overtaken(Err(lost)).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T3");
+    assert_eq!(stand.upstream.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_a_forgetful_store_gives_out_again_hides_no_later_token() {
+    let (store, stand) = node().await;
+    sleep(10 * SECOND).await;
+    store.inner.remove_account(&credential().account).await.unwrap();
+    another_rotates(&store, &stand.clock, 1).await;
+    store.tell(Change::Credential(credential(), None));
+    let token = stand.keeper.later_than(Generation(1)).await;
+    assert_eq!((token.generation, token.value.expose()), (Generation(2), "other-1"));
+    sleep(SECOND).await;
+    assert_eq!(stored(&store).await, (Generation(2), "other-1".to_owned()));
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_a_forgetful_store_gives_out_again_takes_nothing_from_a_later_token() {
+    let (store, stand) = node().await;
+    let before = stand.clock.now().wall - 10 * SECOND;
+    store.inner.remove_account(&credential().account).await.unwrap();
+    another_rotates_at(&store, before, 1).await;
+    store.tell(Change::Credential(credential(), None));
+    sleep(SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
+    assert_eq!(stored(&store).await, (Generation(2), "T1".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_expiry_does_not_decide_between_two_classic_tokens_one_more_fetch_does() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, CLASSIC, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    store.inner.remove_account(&credential().account).await.unwrap();
+    another_rotates(&store, &stand.clock, 1).await;
+    store.tell(Change::Credential(credential(), None));
+    sleep(10 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 2);
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T2");
+    assert_eq!(stored(&store).await.1, "T2");
+}
+
+/// A node that has fetched one token some seconds ago.
+async fn node_of(profile: Profile) -> (Arc<Fragile>, Stand) {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, profile, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    sleep(10 * SECOND).await;
+    (store, stand)
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_classic_token_from_before_is_fetched_once_more() {
+    let (store, stand) = node_of(CLASSIC).await;
+    let at = stand.clock.now().wall;
+    store.tell(Change::Forgotten(at));
+    // A fetch of another node, of which the store has lost the trace, may still be under way.
+    sleep(Policy::default().attempt() - SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 1);
+    assert_eq!(stand.keeper.later_than(Generation(1)).await.generation, Generation(2));
+    assert_eq!(stand.upstream.fetches(), 2);
+    // Told again, it is no news: the token is from after that.
+    store.tell(Change::Forgotten(at));
+    store.tell(Change::Anything);
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_token_that_another_node_has_fetched_since_is_good() {
+    let (store, stand) = node_of(CLASSIC).await;
+    let at = stand.clock.now().wall;
+    sleep(SECOND).await;
+    another_rotates(&store, &stand.clock, 2).await;
+    store.tell(Change::Forgotten(at));
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "other-2");
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_forgot_a_stable_token_costs_no_fetch() {
+    let (store, stand) = node_of(STABLE).await;
+    store.tell(Change::Forgotten(stand.clock.now().wall));
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 1);
 }

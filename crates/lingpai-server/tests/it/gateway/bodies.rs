@@ -136,6 +136,20 @@ async fn an_early_answer_reaches_the_client() {
 }
 
 #[tokio::test]
+async fn an_early_answer_is_heard_of_an_upstream_that_takes_no_more_and_hangs_up() {
+    let refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+    let it = Forwarding::to(move |_| Plan::raw(refusal).after(1000).closing()).await;
+    let body = large(4_000_000);
+    // The connection is reset, sooner or later than the answer is read.
+    for _ in 0..20 {
+        let answer = it.call("POST", "/cgi-bin/x", &body).await;
+        assert_eq!((answer.status, answer.text()), (413, "no"));
+    }
+    assert_eq!(it.wechat.connections(), 20, "none of them is used again");
+    assert_eq!(it.metric("lingpai_gateway_bytes_aside").await, 0);
+}
+
+#[tokio::test]
 async fn a_client_that_stops_or_goes_ties_up_nothing() {
     let it = Forwarding::with(
         |_| Plan::json(OK),

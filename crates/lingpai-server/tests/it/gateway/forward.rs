@@ -5,10 +5,13 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lingpai_core::client::Right;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::stand_in::Plan;
 use super::{Forwarding, OK, REFUSED, refusal};
-use crate::house::{FakeUpstream, KEPT, logs, only};
+use crate::house::{FakeUpstream, KEPT, PATIENCE, logs, only};
 
 #[tokio::test]
 async fn a_call_reaches_upstream_with_the_real_token_and_is_otherwise_what_it_was() {
@@ -107,6 +110,29 @@ async fn an_answer_passes_as_it_came() {
 }
 
 #[tokio::test]
+async fn what_is_no_small_json_reaches_the_client_from_its_first_byte() {
+    let cases = [("/image", 1000, "JFIF"), ("/large", 100_000, "{\"data\":")];
+    // No more of it ever comes.
+    let it = Forwarding::to(move |seen| {
+        let case = cases.iter().find(|(path, ..)| seen.target().starts_with(path));
+        let (_, length, begun) = case.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        Plan::raw(head + begun).hanging()
+    })
+    .await;
+    for (path, _, begun) in cases {
+        let mut stream = TcpStream::connect(it.house.addr).await.unwrap();
+        let request = format!("GET {path}?access_token={} HTTP/1.1\r\nHost: a\r\n\r\n", it.token);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(begun.as_bytes()) {
+            let read = timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap();
+            assert!(read > 0, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_compressed_answer_reaches_the_client_compressed() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(OK.as_bytes()).unwrap();
@@ -160,6 +186,8 @@ async fn what_could_be_read_in_two_ways_is_not_forwarded() {
             .await;
         assert_eq!((answer.status, answer.error()), (200, error), "{request}");
     }
+    let longer = format!("GET /x?access_token={} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(100_000));
+    assert_eq!(it.exchange(longer.as_bytes()).await.status, 431, "no head is that long");
     assert_eq!(it.wechat.connections(), 0);
 }
 
@@ -184,14 +212,13 @@ async fn smuggled_requests_and_injected_headers_are_refused() {
          4\r\nabcd\r\n0\r\n\r\n"
     );
     let answer = it.exchange(request.as_bytes()).await;
-    if answer.status == 200 {
-        let seen = it.wechat.only();
-        assert_eq!(
-            (seen.header("content-length"), seen.body.as_slice()),
-            (Some("4"), b"abcd".as_slice())
-        );
-        assert_eq!(seen.header("transfer-encoding"), None);
-    }
+    assert_eq!(answer.status, 200);
+    let seen = it.wechat.only();
+    assert_eq!(
+        (seen.header("content-length"), seen.body.as_slice()),
+        (Some("4"), b"abcd".as_slice())
+    );
+    assert_eq!(seen.header("transfer-encoding"), None);
 }
 
 #[tokio::test]
@@ -253,5 +280,8 @@ async fn without_a_gateway_nothing_is_forwarded() {
     let house = crate::house::House::open().await;
     let key = house.key_with(&[Right::Gateway], only(KEPT), |_| {}).await;
     let reply = house.call(&key, "GET", "/cgi-bin/user/get", "").await;
+    assert_eq!(reply.errcode(), 990_109, "in the shape that an SDK reads");
+    assert_eq!(reply.header("x-lingpai-error"), Some("gateway-off"));
+    let reply = house.call(&key, "GET", "/v1/unheard/of", "").await;
     assert_eq!((reply.status, reply.error()), (404, "path-unknown"));
 }

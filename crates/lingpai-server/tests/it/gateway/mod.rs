@@ -4,6 +4,7 @@ mod bodies;
 mod forward;
 mod http2;
 mod lines;
+mod pay;
 mod proxies;
 mod repair;
 mod rules;

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use lingpai_core::client::{ApiKey, Right};
 use lingpai_core::{Bounds, Environment, virtual_token};
-use lingpai_server::gateway;
+use lingpai_server::{errcode, gateway};
 
 use super::stand_in::Plan;
 use super::{Answer, Forwarding, OK};
-use crate::house::{KEPT, only};
+use crate::house::{House, KEPT, only};
 
 async fn with_rules(change: impl FnOnce(&mut gateway::Rules)) -> Forwarding {
     Forwarding::with(|_| Plan::json(OK), |settings, _| change(&mut settings.rules)).await
@@ -182,6 +182,28 @@ async fn test_systems_and_developers_cannot_spend_productions_day() {
     assert_eq!(let_through(&it, &dev, 20).await, 5);
     assert_eq!(let_through(&it, &it.token, 40).await, 35);
     assert_eq!(call(&it, &it.token, "/cgi-bin/x").await.error(), "day-spent");
+}
+
+#[tokio::test]
+async fn a_day_that_is_spent_is_spent_after_a_restart_and_on_another_node_too() {
+    let it = with_rules(|_| {}).await;
+    let three = Bounds { per_day: NonZeroU32::new(3), ..Bounds::default() };
+    let three = token(&it, &[Right::Gateway], |key| key.bounds = three).await;
+    let next = it.house.second_server();
+    assert_eq!(let_through(&it, &three, 9).await, 3);
+    let mut settings = gateway::Settings::default();
+    settings.upstream.hosts = vec![it.wechat.base()];
+    let Forwarding { mut house, wechat, token: other, .. } = it;
+    house.stop();
+    house.ended().await;
+    let next = next.with_gateway(settings).bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let addr = next.local_addr();
+    let serving = tokio::spawn(next.serve(std::future::pending()));
+    let path = |token| format!("/cgi-bin/x?access_token={token}");
+    assert_eq!(House::ask_at(addr, &path(three)).await.errcode(), errcode::DAY_SPENT);
+    assert_eq!(House::ask_at(addr, &path(other)).await.body, OK, "that is another client");
+    assert_eq!(wechat.seen().len(), 4);
+    serving.abort();
 }
 
 #[tokio::test]

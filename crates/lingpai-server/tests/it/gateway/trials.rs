@@ -32,13 +32,14 @@ async fn killed_after_a_trial(before: &[&str]) -> Forwarding {
             it.house.dropin(&it.house.key).await.text("access_token"),
             FakeUpstream::token(1)
         );
+        it.house.clock.advance(Duration::from_millis(500));
     }
     assert_eq!(
         it.house.upstream.trials(),
         1,
         "two processes of one service look like one that suspects something"
     );
-    it.house.clock.advance(Duration::from_secs(1));
+    it.house.clock.advance(Duration::from_millis(500));
     live.store(2, Ordering::SeqCst);
     it.house.upstream.judges(refusal());
     it

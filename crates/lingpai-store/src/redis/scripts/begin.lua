@@ -2,7 +2,7 @@
 local credential, kinds, fences, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local kind, node, claim, known, settles = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local way, at, deadline, lease = ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
-local day, kept_for, clock = ARGV[10], ARGV[11], ARGV[12]
+local day, kept_for, clock, highest = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 -- A lease that was given this much after "now" was given before the clock was set back.
 local SCATTER = 2000
 
@@ -26,8 +26,9 @@ if is.intent_fence and is.intent_fence ~= settles then
   return { 'unfinished', is.intent_fence, is.intent_way, is.intent_at, is.intent_deadline, is.intent_lost }
 end
 
--- Above every earlier one, and above those that a Redis has forgotten which lost its data: no counter goes as fast as time.
-local last = math.max(tonumber(redis.call('GET', fences)) or 0, tonumber(is.fence) or 0)
+-- Above every earlier one, and above those that a Redis has forgotten which lost its data: no counter goes as fast as time. Its
+-- clock may be behind that of another which it replaces; so above those that the node has seen, too.
+local last = math.max(tonumber(redis.call('GET', fences)) or 0, tonumber(is.fence) or 0, tonumber(highest))
 local fence = whole(math.max(last + 1, micros))
 redis.call('SET', fences, fence)
 

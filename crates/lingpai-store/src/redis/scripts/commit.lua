@@ -23,5 +23,6 @@ redis.call('HSET', credential, 'generation', generation, 'fingerprint', fingerpr
 redis.call('HDEL', credential, 'failure', unpack(HOLD))
 redis.call('HDEL', credential, unpack(INTENT))
 -- A hint: that it cannot be told must not undo the commit.
-redis.pcall('PUBLISH', channel, message)
+local time = redis.call('TIME')
+redis.pcall('PUBLISH', channel, message .. ' ' .. whole(time[1] * 1000 + math.floor(time[2] / 1000)))
 return { 'stored' }

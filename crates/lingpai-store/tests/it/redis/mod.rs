@@ -4,15 +4,21 @@
 //! - `opening`: what is found out at the start.
 //! - `sealing`: what others read in Redis, and what they can break.
 //! - `away`: a Redis that is gone, full, or a replica.
+//! - `confirming`: what replicas are to confirm.
 //! - `forgetting`: a Redis that comes back empty, or as it was before.
+//! - `rekeying`: another master key while nodes run; stores of the first layout.
 //! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
+//! - `sharing`: three nodes share the work.
 
 mod away;
+mod confirming;
 mod forgetting;
 mod leases;
 mod nodes;
 mod opening;
+mod rekeying;
 mod sealing;
+mod sharing;
 
 use std::time::Duration;
 
@@ -20,6 +26,7 @@ use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
 use lingpai_core::{NodeId, Store, StoreError};
 use lingpai_store::conformance::RedisServer;
 use lingpai_store::{RedisOptions, RedisStore};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::support::{claim, redis_options as options, token};
 
@@ -61,4 +68,22 @@ async fn rotate(store: &RedisStore, name: &str, generation: u64) -> Result<(), S
 /// Bounds a wait, so that a test that fails does so soon.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), what).await.expect("it takes too long")
+}
+
+/// An authority (`ca.pem`), and what a server of this machine shows that it has signed.
+fn certificates() -> tempfile::TempDir {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    // One with the name of what it signs would count as self-signed.
+    params.distinguished_name.push(DnType::CommonName, "an authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name, pem| std::fs::write(folder.path().join(name), pem).unwrap();
+    write("ca.pem", authority.pem());
+    write("server.pem", certificate.pem());
+    write("server.key", key.serialize_pem());
+    folder
 }

@@ -1,10 +1,19 @@
 //! How nodes hear of each other; Sentinel and Cluster.
 
-use lingpai_core::Directory;
 use lingpai_core::store::Change;
+use lingpai_core::{CredentialId, Directory, Secret};
+use lingpai_store::RedisAddress;
 
 use super::*;
 use crate::support::{account, credential, event};
+
+/// The next credential that a store tells of.
+async fn heard(store: &RedisStore) -> CredentialId {
+    match soon(store.changed()).await {
+        Change::Credential(credential, _) => credential,
+        other => panic!("{other:?} instead of a credential"),
+    }
+}
 
 #[tokio::test]
 async fn a_node_hears_what_others_store_and_not_what_it_stores_itself() {
@@ -15,9 +24,9 @@ async fn a_node_hears_what_others_store_and_not_what_it_stores_itself() {
         assert_eq!(soon(store.changed()).await, Change::Anything);
     }
     rotate(&one, "wx1", 1).await.unwrap();
-    assert_eq!(soon(two.changed()).await, Change::Credential(credential("wx1")));
+    assert_eq!(heard(&two).await, credential("wx1"));
     rotate(&two, "wx2", 1).await.unwrap();
-    assert_eq!(soon(one.changed()).await, Change::Credential(credential("wx2")));
+    assert_eq!(heard(&one).await, credential("wx2"));
 }
 
 #[tokio::test]
@@ -28,7 +37,7 @@ async fn a_node_that_was_cut_off_is_told_that_anything_may_have_changed() {
     server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     assert_eq!(soon(two.changed()).await, Change::Anything);
     rotate(&one, "wx1", 1).await.unwrap();
-    assert_eq!(soon(two.changed()).await, Change::Credential(credential("wx1")));
+    assert_eq!(heard(&two).await, credential("wx1"));
 }
 
 #[tokio::test]
@@ -69,17 +78,34 @@ async fn many_accounts_are_loaded_in_pieces() {
 #[tokio::test]
 async fn a_failover_by_sentinels_is_followed() {
     let mut master = RedisServer::start();
-    let replica = RedisServer::start_with(&[
-        "--replicaof",
-        "127.0.0.1",
-        &master.port().to_string(),
-        "--repl-diskless-sync-delay",
-        "0",
-    ]);
+    let replica = master.start_replica();
     let sentinel = RedisServer::start_sentinel(master.port());
-    let port = sentinel.port();
-    let store = open_at(&format!("redis+sentinel://127.0.0.1:{port}/mymaster")).await.unwrap();
+    let url = format!("redis+sentinel://127.0.0.1:{}/mymaster", sentinel.port());
+    let store = open_at(&url).await.unwrap();
     rotate(&store, "wx1", 1).await.unwrap();
+    survives_the_master(&store, &mut master, &replica, &sentinel).await;
+}
+
+#[tokio::test]
+async fn a_failover_by_sentinels_is_followed_with_tls_too() {
+    let folder = certificates();
+    let mut master = RedisServer::start_with_tls(folder.path());
+    let replica = master.start_replica_with_tls(folder.path());
+    let sentinel = RedisServer::start_sentinel_with(master.port(), Some(folder.path()), "");
+    let (port, folder) = (sentinel.port(), folder.path().display());
+    let url = format!("rediss+sentinel://127.0.0.1:{port}/mymaster?ca={folder}/ca.pem");
+    let store = open_at(&url).await.unwrap();
+    rotate(&store, "wx1", 1).await.unwrap();
+    survives_the_master(&store, &mut master, &replica, &sentinel).await;
+}
+
+/// Kills the master, and sees that the store goes on with the replica.
+async fn survives_the_master(
+    store: &RedisStore,
+    master: &mut RedisServer,
+    replica: &RedisServer,
+    sentinel: &RedisServer,
+) {
     soon(async {
         // Sentinels replace a master only by a replica that they know.
         while !replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
@@ -94,7 +120,7 @@ async fn a_failover_by_sentinels_is_followed() {
     master.kill();
     let record = soon(async {
         loop {
-            match rotate(&store, "wx1", 2).await {
+            match rotate(store, "wx1", 2).await {
                 Ok(()) => break store.read(&credential("wx1")).await.unwrap().unwrap(),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -103,6 +129,40 @@ async fn a_failover_by_sentinels_is_followed() {
     .await;
     assert_eq!(record.token, Some(token("wx1", 2)));
     assert!(replica.cli(&["INFO", "replication"]).contains("role:master"));
+}
+
+#[tokio::test]
+async fn sentinels_may_have_a_user_and_a_password_of_their_own() {
+    let master = RedisServer::start_with(&["--requirepass", "of-redis"]);
+    let more = "user default off\nuser asker on >of-sentinels ~* &* +@all\n\
+                sentinel auth-pass mymaster of-redis";
+    let sentinel = RedisServer::start_sentinel_with(master.port(), None, more);
+    let url = format!("redis+sentinel://:of-redis@127.0.0.1:{}/mymaster", sentinel.port());
+    let address = |url: &str, password: &str| {
+        let address: RedisAddress = url.parse().unwrap();
+        address.with_sentinel_password(Secret::from(password))
+    };
+    let open = |address| RedisStore::open(RedisOptions { address, ..some_options() });
+    open(url.parse().unwrap()).await.unwrap_err();
+    let as_asker = format!("{url}?sentinel-user=asker");
+    open(address(&as_asker, "wrong")).await.unwrap_err();
+    let store = open(address(&as_asker, "of-sentinels")).await.unwrap();
+    rotate(&store, "wx1", 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_with_tls_holds_a_store() {
+    let folder = certificates();
+    let servers = RedisServer::start_cluster_with(Some(folder.path()));
+    let (port, ca) = (servers[1].port(), folder.path().join("ca.pem"));
+    let url = format!("rediss+cluster://127.0.0.1:{port}?ca={}", ca.display());
+    let (one, two) = (open_at(&url).await.unwrap(), open_at(&url).await.unwrap());
+    assert_eq!(soon(two.changed()).await, Change::Anything);
+    for name in ["wx1", "wx2", "wx3", "wx4"] {
+        rotate(&one, name, 1).await.unwrap();
+        assert_eq!(heard(&two).await, credential(name));
+    }
+    assert_eq!(two.load().await.unwrap().len(), 4);
 }
 
 #[tokio::test]
@@ -115,7 +175,7 @@ async fn a_cluster_of_three_masters_holds_a_store() {
     for name in &names {
         one.put_account(&account(name)).await.unwrap();
         rotate(&one, name, 1).await.unwrap();
-        assert_eq!(soon(two.changed()).await, Change::Credential(credential(name)));
+        assert_eq!(heard(&two).await, credential(name));
     }
     assert_eq!(two.load().await.unwrap().len(), 30);
     assert_eq!(two.accounts().await.unwrap().len(), 30);

@@ -2,7 +2,6 @@
 
 use lingpai_core::{Secret, StoreErrorKind};
 use lingpai_store::KeySource;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::*;
 use crate::support::key;
@@ -72,6 +71,9 @@ async fn a_user_who_may_do_what_the_manual_says_may_do_everything() {
     let store = open_at(&as_user(&server, "lingpai:right")).await.unwrap();
     lease(&store, of_node("a")).await;
     assert!(store.load().await.unwrap().len() == 1 && store.wanting().is_empty());
+    let _replica = server.start_replica();
+    let url = format!("{}?replicas=1", as_user(&server, "lingpai:right"));
+    assert!(open_at(&url).await.unwrap().wanting().is_empty());
 }
 
 #[tokio::test]
@@ -95,22 +97,6 @@ async fn one_end_speaks_tls_and_the_other_does_not() {
     let (kind, text) = refusal_at(&server.url().replace("rediss:", "redis:")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
     assert!(text.contains("write `rediss://`"), "{text}");
-}
-
-/// An authority (`ca.pem`), and what a server of this machine shows that it has signed.
-fn certificates() -> tempfile::TempDir {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name, pem| std::fs::write(folder.path().join(name), pem).unwrap();
-    write("ca.pem", authority.pem());
-    write("server.pem", certificate.pem());
-    write("server.key", key.serialize_pem());
-    folder
 }
 
 #[tokio::test]
@@ -169,7 +155,7 @@ async fn a_key_of_ours_is_another_programs() {
 async fn a_newer_version_has_written_there() {
     let server = RedisServer::start();
     drop(open(&server).await);
-    server.cli(&["HSET", "lingpai:meta", "schema", "2"]);
+    server.cli(&["HSET", "lingpai:meta", "schema", "3"]);
     let (kind, text) = refusal_at(&server.url()).await;
     assert_eq!(kind, StoreErrorKind::Newer);
     assert!(text.contains("newer Lingpai"), "{text}");

@@ -1,0 +1,517 @@
+//! Every setting, described: what `lingpai config explain` shows, and the tables of the documentation are made of. A test
+//! sees to it that the parser knows these and no others.
+
+/// One setting. Texts are in English and in Chinese, and may hold the marks of Markdown.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name, with that of its table: `log.level`.
+    pub(crate) key: &'static str,
+    /// What holds if nothing is said.
+    pub(crate) default: [&'static str; 2],
+    /// What it does.
+    pub(crate) meaning: [&'static str; 2],
+}
+
+/// The settings outside the accounts, in the order of the documentation.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        default: ["`\"127.0.0.1:8700\"`", "`\"127.0.0.1:8700\"`"],
+        meaning: [
+            "Where the server listens: one address or a list, see [below](#listening).",
+            "监听地址：一个或一个列表，见[下文](#监听)。",
+        ],
+    },
+    Setting {
+        key: "admin-listen",
+        default: ["none", "无"],
+        meaning: [
+            "Addresses of their own for those who manage accounts and keys.",
+            "管理账号与密钥的单独监听地址。",
+        ],
+    },
+    Setting {
+        key: "allow-plain-text",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "Allows addresses without encryption that other machines reach. Tokens and keys then travel in plain \
+            text: for a network that is yours, or behind a TLS proxy.",
+            "允许其他机器可以访问的不加密地址。此时凭据与 API 密钥以明文传输，只适用于自有网络，或前面有 TLS 代理的情\
+            况。",
+        ],
+    },
+    Setting {
+        key: "trusted-proxies",
+        default: ["none", "无"],
+        meaning: [
+            "Networks whose word on the client's address is believed, such as `[\"10.0.0.0/8\"]`.",
+            "相信哪些网络中的代理所说的客户端地址，例如 `[\"10.0.0.0/8\"]`。",
+        ],
+    },
+    Setting {
+        key: "client-address",
+        default: ["`\"x-forwarded-for\"`", "`\"x-forwarded-for\"`"],
+        meaning: [
+            "How `trusted-proxies` tell the client's address: `x-forwarded-for`, `forwarded` (RFC 7239) or `proxy-protocol`.",
+            "`trusted-proxies` 中的代理怎样说明客户端地址：`x-forwarded-for`、`forwarded`（RFC 7239）或 `proxy-protocol`。",
+        ],
+    },
+    Setting {
+        key: "drain",
+        default: ["`\"0s\"`", "`\"0s\"`"],
+        meaning: [
+            "How long the server says on `/readyz` that it is about to end, and serves on, before it ends. Up to 5 m.",
+            "结束之前，在 `/readyz` 上说明即将结束并照常服务多久，最长 5 分钟。",
+        ],
+    },
+    Setting {
+        key: "store",
+        default: ["`\"sqlite:lingpai.db\"`", "`\"sqlite:lingpai.db\"`"],
+        meaning: [
+            "`sqlite:PATH`; `redis://HOST:PORT` and its forms for TLS, Sentinel and Cluster, for [several \
+            nodes](redis.md); or `memory:`, which is gone when the server ends.",
+            "`sqlite:路径`；`redis://主机:端口`（另有 TLS、Sentinel、Cluster 的写法，用于[多节点](redis.md)）；或 \
+            `memory:`（进程结束即消失）。",
+        ],
+    },
+    Setting {
+        key: "store-password",
+        default: ["none", "无"],
+        meaning: [
+            "The password of a Redis: `{ env = \"...\" }` or `{ file = \"...\" }`. In the file it must not stand in \
+            the URL.",
+            "Redis 的密码：`{ env = \"...\" }` 或 `{ file = \"...\" }`。配置文件里的地址中不能写密码。",
+        ],
+    },
+    Setting {
+        key: "sentinel-password",
+        default: ["none", "无"],
+        meaning: [
+            "The password of its sentinels, if they have one of their own; likewise.",
+            "哨兵的密码（哨兵另设密码时）；写法同上。",
+        ],
+    },
+    Setting {
+        key: "master-key",
+        default: ["see below", "见下文"],
+        meaning: [
+            "What seals secrets and tokens in the store: `{ env = \"...\" }` or `{ file = \"...\" }`.",
+            "加密存储中密钥与凭据的主密钥：`{ env = \"...\" }` 或 `{ file = \"...\" }`。",
+        ],
+    },
+    Setting {
+        key: "upstream",
+        default: ["WeChat's hosts", "微信官方域名"],
+        meaning: [
+            "Another base URL instead: a [sandbox](sandbox.md), or a proxy.",
+            "改用其他地址：[沙箱](sandbox.md)或代理。",
+        ],
+    },
+    Setting {
+        key: "connect-deadline",
+        default: ["`\"2s\"`", "`\"2s\"`"],
+        meaning: ["How long one connection to WeChat may take.", "与微信建立一次连接的时限。"],
+    },
+    Setting {
+        key: "call-deadline",
+        default: ["`\"7s\"`", "`\"7s\"`"],
+        meaning: [
+            "How long one call may take, with every host that it tries.",
+            "一次调用的总时限，包含依次尝试的所有域名。",
+        ],
+    },
+    Setting {
+        key: "proxy",
+        default: ["see below", "见下文"],
+        meaning: [
+            "What WeChat is reached through: `http://user@host:3128`, `socks5://host:1080`, or `none`.",
+            "经由哪个代理访问微信：`http://user@host:3128`、`socks5://host:1080`，或 `none`（不用代理）。",
+        ],
+    },
+    Setting {
+        key: "proxy-password",
+        default: ["none", "无"],
+        meaning: [
+            "The password for `proxy`: `{ env = \"...\" }` or `{ file = \"...\" }`.",
+            "代理的密码：`{ env = \"...\" }` 或 `{ file = \"...\" }`。",
+        ],
+    },
+    Setting {
+        key: "no-proxy",
+        default: ["`NO_PROXY`", "`NO_PROXY`"],
+        meaning: [
+            "Hosts that are reached without any proxy: `[\"example.com\", \"10.0.0.0/8\"]`, or `[\"*\"]` for all.",
+            "不经代理的主机：`[\"example.com\", \"10.0.0.0/8\"]`；`[\"*\"]` 表示全部。",
+        ],
+    },
+    Setting {
+        key: "extra-ca",
+        default: ["none", "无"],
+        meaning: [
+            "A PEM file of authorities whose certificates are trusted beside those that the machine trusts.",
+            "除本机信任的 CA 外，另外信任的 CA 证书文件（PEM）。",
+        ],
+    },
+    Setting {
+        key: "private-networks",
+        default: ["`[]`", "`[]`"],
+        meaning: [
+            "Private networks in which hosts may be called that accounts name: `[\"10.2.0.0/16\"]`.",
+            "账号里填写的主机允许位于哪些内网网段：`[\"10.2.0.0/16\"]`。",
+        ],
+    },
+    Setting {
+        key: "forced-refresh",
+        default: ["`true`", "`true`"],
+        meaning: [
+            "Whether this node may force WeChat to replace a token that WeChat repeats and refuses (20 a day). Of [two nodes \
+            that share no store](storage.md#two-sites-without-a-common-store), `false` on one.",
+            "微信反复返回它自己已不接受的凭据时，本节点是否可以强制刷新（每天 20 次）。[两个节点不共用存储](storage.md#两地\
+            部署不共用存储)时，其中一个设为 `false`。",
+        ],
+    },
+    Setting {
+        key: "tls.certificate",
+        default: ["none", "无"],
+        meaning: [
+            "The certificate that `https://` addresses show, with its chain, in PEM.",
+            "`https://` 地址出示的证书（含证书链），PEM 格式。",
+        ],
+    },
+    Setting {
+        key: "tls.key",
+        default: ["none", "无"],
+        meaning: ["The certificate's private key, in PEM.", "证书的私钥，PEM 格式。"],
+    },
+    Setting {
+        key: "tls.client-ca",
+        default: ["none", "无"],
+        meaning: [
+            "With it, clients must show a certificate of one of these authorities.",
+            "设置后，客户端必须出示由其中某个机构签发的证书。",
+        ],
+    },
+    Setting {
+        key: "gateway.enabled",
+        default: ["`true`", "`true`"],
+        meaning: [
+            "Forwards calls to WeChat: see [gateway](gateway.md).",
+            "转发微信接口调用，见[网关](gateway.md)。",
+        ],
+    },
+    Setting {
+        key: "gateway.mounts",
+        default: ["none", "无"],
+        meaning: [
+            "Path prefixes under which everything is found too: `[\"/wechat\"]`, for SDKs whose base URL has a path.",
+            "路径前缀：所有接口在此前缀下同样可用，如 `[\"/wechat\"]`，供 base URL 带路径的 SDK 使用。",
+        ],
+    },
+    Setting {
+        key: "gateway.deadline",
+        default: ["`\"30s\"`", "`\"30s\"`"],
+        meaning: [
+            "How long WeChat may take to begin its answer, and for every 16 KiB of it after that.",
+            "等待微信开始应答的时限；此后每 16 KiB 应答也以此为限。",
+        ],
+    },
+    Setting {
+        key: "gateway.repair-deadline",
+        default: ["`\"4s\"`", "`\"4s\"`"],
+        meaning: [
+            "A call that was refused because of its token is not sent again if it has taken longer.",
+            "因凭据被拒的调用，耗时超过此值就不再重发。",
+        ],
+    },
+    Setting {
+        key: "gateway.connections",
+        default: ["512", "512"],
+        meaning: ["Calls to WeChat at once.", "同时进行的调用数。"],
+    },
+    Setting {
+        key: "gateway.queue",
+        default: ["1024", "1024"],
+        meaning: ["How many more calls wait for one of those to end.", "另有多少调用可排队等待。"],
+    },
+    Setting {
+        key: "gateway.queue-time",
+        default: ["`\"2s\"`", "`\"2s\"`"],
+        meaning: ["How long a call waits in the queue.", "排队时限。"],
+    },
+    Setting {
+        key: "gateway.replay-limit",
+        default: ["`\"64MiB\"`", "`\"64MiB\"`"],
+        meaning: [
+            "Bodies up to this size are kept aside, so that the call can be sent again.",
+            "不超过此大小的请求体留存一份，以便重发。",
+        ],
+    },
+    Setting {
+        key: "gateway.unsized-body-limit",
+        default: ["`\"64MiB\"`", "`\"64MiB\"`"],
+        meaning: [
+            "How large a body may be that does not state its length.",
+            "不声明长度的请求体的上限。",
+        ],
+    },
+    Setting {
+        key: "gateway.spool-dir",
+        default: ["the system's", "系统临时目录"],
+        meaning: [
+            "Where bodies above 64 KiB are kept, in files without a name.",
+            "超过 64 KiB 的请求体存放在哪里（无名文件）。",
+        ],
+    },
+    Setting {
+        key: "gateway.spool-limit",
+        default: ["`\"1GiB\"`", "`\"1GiB\"`"],
+        meaning: [
+            "How much room the files in `spool-dir` may take together.",
+            "`spool-dir` 中的文件总共可占多少空间。",
+        ],
+    },
+    Setting {
+        key: "gateway.calls-per-minute",
+        default: ["12000", "12000"],
+        meaning: [
+            "What a client may call, unless its key says otherwise. A tenth of it may come at once.",
+            "每个客户端每分钟的调用上限，密钥另有规定的除外；其十分之一可同时到来。",
+        ],
+    },
+    Setting {
+        key: "gateway.calls-at-once",
+        default: ["256", "256"],
+        meaning: ["How many calls of a client may be under way.", "每个客户端同时进行的调用数。"],
+    },
+    Setting {
+        key: "gateway.calls-per-day",
+        default: ["no bound", "不限"],
+        meaning: [
+            "How many calls a client may make on a day in China.",
+            "每个客户端每天（北京时间）的调用上限。",
+        ],
+    },
+    Setting {
+        key: "gateway.account-calls-per-day",
+        default: ["no bound", "不限"],
+        meaning: [
+            "How many all clients of an account may make together; those of test systems a fifth of it, those of \
+            developers a tenth.",
+            "一个账号的所有客户端每天合计的上限；测试环境最多用五分之一，开发环境最多十分之一。",
+        ],
+    },
+    Setting {
+        key: "gateway.denied-paths",
+        default: ["none", "无"],
+        meaning: [
+            "Paths that nobody may call: `[\"/cgi-bin/menu/**\"]`.",
+            "任何人都不得调用的路径，如 `[\"/cgi-bin/menu/**\"]`。",
+        ],
+    },
+    Setting {
+        key: "gateway.real-tokens-from",
+        default: ["none", "无"],
+        meaning: [
+            "Networks from which real tokens are accepted that Lingpai has issued, old ones too.",
+            "允许在哪些网段使用 Lingpai 签发过的真实凭据（包括旧的）。",
+        ],
+    },
+    Setting {
+        key: "gateway.passers-from",
+        default: ["private networks", "内网网段"],
+        meaning: [
+            "Networks from which calls without a key pass that carry nothing of an account's, such as \
+            `/sns/userinfo`.",
+            "允许哪些网段不带密钥转发与账号无关的调用，例如 `/sns/userinfo`。",
+        ],
+    },
+    Setting {
+        key: "gateway.pay",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "Forwards calls of [WeChat Pay](gateway.md#wechat-pay), as they are.",
+            "原样转发[微信支付](gateway.md#微信支付)的调用。",
+        ],
+    },
+    Setting {
+        key: "log.level",
+        default: ["`\"info\"`", "`\"info\"`"],
+        meaning: [
+            "`off`, `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,lingpai_wechat=debug`.",
+            "`off`、`error`、`warn`、`info`、`debug`、`trace`，或 `info,lingpai_wechat=debug` 这样的过滤规则。",
+        ],
+    },
+    Setting {
+        key: "log.format",
+        default: ["`\"human\"`", "`\"human\"`"],
+        meaning: [
+            "`human`, or `json`: one object a line. The log goes to standard error.",
+            "`human`，或 `json`（每行一个对象）。日志写到标准错误。",
+        ],
+    },
+    Setting {
+        key: "log.access",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "Logs every request: client, route, status, time, request id; no key and no token.",
+            "记录每个请求：客户端、路由、状态码、耗时、请求编号，不含密钥与凭据。",
+        ],
+    },
+];
+
+/// The settings of an `[[account]]`.
+pub(crate) const OF_ACCOUNT: &[Setting] = &[
+    Setting { key: "id", default: ["needed", "必填"], meaning: ["The appid.", "AppID。"] },
+    Setting {
+        key: "secret",
+        default: ["needed", "必填"],
+        meaning: ["Where the AppSecret is, as above.", "AppSecret 在哪里，写法见上文。"],
+    },
+    Setting {
+        key: "kind",
+        default: ["`\"official-account\"`", "`\"official-account\"`"],
+        meaning: [
+            "Or `mini-program`, `mini-game`.",
+            "公众号、服务号；另有小程序 `mini-program`、小游戏 `mini-game`。",
+        ],
+    },
+    Setting {
+        key: "mode",
+        default: ["`\"stable\"`", "`\"stable\"`"],
+        meaning: [
+            "`stable` uses `/cgi-bin/stable_token`: a call too many repeats the token. `classic` uses \
+            `/cgi-bin/token`, where every call replaces it: nobody but Lingpai may then fetch.",
+            "`stable` 使用 `/cgi-bin/stable_token`，多调用一次只会得到同一凭据。`classic` 使用 `/cgi-bin/token`，每次\
+            调用都会换掉凭据，因此除 Lingpai 外不得再有别人获取。",
+        ],
+    },
+    Setting {
+        key: "proxy",
+        default: ["none", "无"],
+        meaning: [
+            "What WeChat is reached through for this account, as [above](#proxies-and-certificates).",
+            "此账号经由哪个代理访问微信，见[上文](#代理与证书)。",
+        ],
+    },
+    Setting {
+        key: "proxy-password",
+        default: ["none", "无"],
+        meaning: ["The password for `proxy`, as above.", "代理的密码。"],
+    },
+    Setting {
+        key: "push",
+        default: ["none", "无"],
+        meaning: [
+            "How it [receives what WeChat pushes](push.md), a table: `[account.push]`.",
+            "如何[接收消息推送](push.md)，写成一个表：`[account.push]`。",
+        ],
+    },
+    Setting {
+        key: "refresh",
+        default: ["`\"eager\"`", "`\"eager\"`"],
+        meaning: [
+            "`eager` is always fresh. `on-demand` fetches when somebody asks and there is none. `{ idle-after = \
+            \"6h\" }` is eager while the account was used within this time.",
+            "`eager`：始终保持新鲜。`on-demand`：有人要而没有时才获取。`{ idle-after = \"6h\" }`：在此时间内用过就保\
+            持新鲜。",
+        ],
+    },
+    Setting {
+        key: "lead",
+        default: ["`\"10m\"`", "`\"10m\"`"],
+        meaning: [
+            "How long before its end a token is renewed. In stable mode always within the last 5 minutes, since \
+            WeChat repeats the token before.",
+            "过期前多久更换。稳定版总在最后 5 分钟内更换，因为在此之前微信只会返回同一凭据。",
+        ],
+    },
+    Setting {
+        key: "jitter",
+        default: ["`\"1m\"`", "`\"1m\"`"],
+        meaning: [
+            "Up to how much earlier, at random, so that many accounts do not renew in step.",
+            "在此范围内随机提前，避免大量账号同时更换。",
+        ],
+    },
+    Setting {
+        key: "daily-budget",
+        default: ["2000 stable, 150 classic", "稳定版 2000，普通版 150"],
+        meaning: [
+            "Fetches a day at most. The last quarter is kept for scheduled renewals.",
+            "每天最多获取次数，最后四分之一留给定时更换。",
+        ],
+    },
+    Setting {
+        key: "fallback",
+        default: ["`true`", "`true`"],
+        meaning: [
+            "A classic account out of quota may use the stable family meanwhile.",
+            "普通版额度用尽时，可暂用稳定版凭据。",
+        ],
+    },
+    Setting {
+        key: "alone",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "A classic account may be fetched for while the store cannot be reached, so that no lease guards it.",
+            "存储不可用、没有租约保护时，普通版账号是否仍可获取。",
+        ],
+    },
+    Setting {
+        key: "fetch-deadline",
+        default: ["`\"8s\"`", "`\"8s\"`"],
+        meaning: [
+            "How long one fetch may take. Longer than `call-deadline`.",
+            "一次获取的时限，须大于 `call-deadline`。",
+        ],
+    },
+];
+
+/// The settings of an `[account.push]`.
+pub(crate) const OF_PUSH: &[Setting] = &[
+    Setting {
+        key: "token",
+        default: ["needed", "必填"],
+        meaning: [
+            "The Token (令牌), 3 to 32 letters and digits. By reference, as every secret.",
+            "令牌（Token），3 到 32 位字母和数字。与其他密钥一样写引用。",
+        ],
+    },
+    Setting {
+        key: "encoding-aes-key",
+        default: ["needed unless `plain`", "除 `plain` 外必填"],
+        meaning: [
+            "The EncodingAESKey (消息加解密密钥), 43 letters and digits.",
+            "消息加解密密钥（EncodingAESKey），43 位字母和数字。",
+        ],
+    },
+    Setting {
+        key: "previous-encoding-aes-key",
+        default: ["none", "无"],
+        meaning: ["The one before it, while it is being replaced.", "更换期间的上一个密钥。"],
+    },
+    Setting {
+        key: "mode",
+        default: ["`\"safe\"`", "`\"safe\"`"],
+        meaning: [
+            "`safe` (安全模式), `compatible` (兼容模式) or `plain` (明文模式), as in the console.",
+            "`safe`（安全模式）、`compatible`（兼容模式）或 `plain`（明文模式），与后台一致。",
+        ],
+    },
+    Setting {
+        key: "relay",
+        default: ["none", "无"],
+        meaning: [
+            "The business's URL. Without one, messages are acknowledged and dropped.",
+            "业务方的 URL。不写则应答后丢弃。",
+        ],
+    },
+    Setting {
+        key: "relay-form",
+        default: ["`\"raw\"`", "`\"raw\"`"],
+        meaning: [
+            "What the business is sent, see [below](#what-the-business-is-sent).",
+            "转发给业务方的形式，见[下文](#业务方收到什么)。",
+        ],
+    },
+];
