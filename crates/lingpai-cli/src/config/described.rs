@@ -488,7 +488,10 @@ pub(crate) const OF_PUSH: &[Setting] = &[
     Setting {
         key: "previous-encoding-aes-key",
         default: ["none", "无"],
-        meaning: ["The one before it, while it is being replaced.", "更换期间的上一个密钥。"],
+        meaning: [
+            "The EncodingAESKey before it, while that is being replaced.",
+            "更换期间的上一个 EncodingAESKey。",
+        ],
     },
     Setting {
         key: "mode",
