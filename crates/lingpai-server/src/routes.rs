@@ -116,6 +116,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
+                Route::DropIn(Call::Gettoken) => refusal.wecom(),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -234,6 +235,8 @@ impl<'a> Route<'a> {
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
+            // At the root too: no other host has this path.
+            "/qyapi/cgi-bin/gettoken" | "/cgi-bin/gettoken" => Self::DropIn(Call::Gettoken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -291,7 +294,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 26] = [
+    pub(crate) const NAMES: [&'static str; 27] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -318,6 +321,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}",
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
+        "/cgi-bin/gettoken",
     ];
 
     /// Its place among the names.
@@ -349,6 +353,7 @@ impl<'a> Route<'a> {
             Self::PushOf(..) => 23,
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
+            Self::DropIn(Call::Gettoken) => 26,
         }
     }
 
@@ -377,11 +382,16 @@ mod tests {
     #[test]
     fn what_is_not_lingpais_own_is_forwarded() {
         let route = |path| Route::of(path).or_forward(path);
-        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/gettoken", "/"] {
+        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/x", "/"] {
             assert_eq!(route(path), Route::Forward(path));
         }
         assert_eq!(route("/gateway/wx1/cgi-bin/token"), Route::DropIn(Call::Token));
         assert_eq!(route("/cgi-bin/stable_token"), Route::DropIn(Call::StableToken));
+        for path in
+            ["/cgi-bin/gettoken", "/qyapi/cgi-bin/gettoken", "/gateway/w:1/qyapi/cgi-bin/gettoken"]
+        {
+            assert_eq!(route(path), Route::DropIn(Call::Gettoken));
+        }
         assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
         assert_eq!(route("/v1/unheard/of"), Route::Unknown);
         assert_eq!(route("/readyz"), Route::Ready);

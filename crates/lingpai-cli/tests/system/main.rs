@@ -42,3 +42,4 @@ mod stand;
 mod strain;
 mod tickets;
 mod unfit;
+mod wecom;

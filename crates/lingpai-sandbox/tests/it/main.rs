@@ -17,4 +17,5 @@ mod restarts;
 mod sky;
 mod tickets;
 mod tokens;
+mod wecom;
 mod wire;

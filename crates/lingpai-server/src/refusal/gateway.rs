@@ -31,6 +31,8 @@ pub(crate) enum Barred {
     AccountUnnamed,
     /// The header, the path and the token name two accounts.
     TwoAccounts,
+    /// The account is an application of WeCom, and the call goes to another host.
+    WrongHost,
     /// Nobody may have this path called through the gateway, or the client's own bounds or the operator's leave it out.
     PathForbidden,
     /// A call for a token that is not answered here.
@@ -80,6 +82,7 @@ impl Barred {
             Self::WrongKind => "wrong-kind",
             Self::AccountUnnamed => "account-unnamed",
             Self::TwoAccounts => "two-accounts",
+            Self::WrongHost => "wrong-host",
             Self::PathForbidden => "path-forbidden",
             Self::TokenCall => "token-call",
             Self::GatewayOff => "gateway-off",
@@ -103,6 +106,9 @@ impl Barred {
             Self::WrongKind => "the access_token is an account's, and this call takes a user's",
             Self::AccountUnnamed => "the API key is for several accounts, and the call names none",
             Self::TwoAccounts => "the call names two accounts",
+            Self::WrongHost => {
+                "the account is an application of WeCom, whose token goes to no other host"
+            }
             Self::PathForbidden => "this path may not be called through the gateway by you",
             Self::TokenCall => "calls for tokens are not forwarded, and this path has none here",
             Self::GatewayOff => "calls of WeChat's API are not forwarded by this server",
@@ -123,7 +129,7 @@ impl Barred {
                  `X-Lingpai-Account: APPID`"
             }
             Self::VirtualTokenUnknown => {
-                "Fetch a token again at /cgi-bin/token; if the key is at fault, that says so"
+                "Fetch a token again at /cgi-bin/token, of WeCom at /cgi-bin/gettoken; if the key is at fault, that says so"
             }
             Self::RealToken => {
                 "Have the SDK fetch its token with a key that has the right `gateway` and not `token:read`; or ask the \
@@ -138,13 +144,14 @@ impl Barred {
             Self::TwoAccounts => {
                 "Name the account once: by the token, by `X-Lingpai-Account`, by the path or by `appid`"
             }
+            Self::WrongHost => "Call the path below /qyapi",
             Self::PathForbidden => {
                 "Ask the one who runs this server for a key that may call it; docs/gateway.md says which paths need a \
                  right of their own"
             }
             Self::TokenCall => {
-                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, written like this. Tokens of WeCom are not \
-                 kept here"
+                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, of WeCom at /cgi-bin/gettoken, written like \
+                 this"
             }
             Self::GatewayOff => {
                 "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \
@@ -176,6 +183,7 @@ impl Barred {
             Self::TokenCall if reads == Reads::WeCom => errcode::WECOM_INVALID_SECRET,
             Self::PathForbidden
             | Self::WrongKind
+            | Self::WrongHost
             | Self::TokenCall
             | Self::PayOff
             | Self::CertificateNeeded => errcode::NOT_ALLOWED,
@@ -270,7 +278,7 @@ impl Refusal {
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Domain)
             | Self::SomeAccountsOnly
             | Self::NoTickets => errcode::NOT_ALLOWED,
-            Self::AccountUnknown => errcode::ACCOUNT_UNCLEAR,
+            Self::AccountUnknown | Self::AgentUnclear => errcode::ACCOUNT_UNCLEAR,
             Self::Pending => errcode::TOKEN_PENDING,
             Self::NoToken(_) | Self::Store(_) | Self::NotRotated(..) | Self::NoRandomness => {
                 errcode::NO_TOKEN

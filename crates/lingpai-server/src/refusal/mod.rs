@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     Denied(Denied),
     /// The account is not kept here.
     AccountUnknown,
+    /// The key is for several applications of the corp, and the call names the corp only.
+    AgentUnclear,
     /// There is no ticket of this name.
     TicketUnknown,
     /// The account has no tickets.
@@ -96,6 +98,8 @@ pub(crate) enum Refusal {
 pub(crate) enum Parameter {
     AppId,
     Secret,
+    CorpId,
+    CorpSecret,
 }
 
 impl Refusal {
@@ -111,6 +115,7 @@ impl Refusal {
             Self::Denied(Denied::Network) => "network-forbidden",
             Self::Denied(Denied::Domain) => "domain-forbidden",
             Self::AccountUnknown => "account-unknown",
+            Self::AgentUnclear => "agent-unclear",
             Self::TicketUnknown => "ticket-unknown",
             Self::NoTickets => "no-tickets",
             Self::PathUnknown => "path-unknown",
@@ -182,6 +187,8 @@ impl Parameter {
         match self {
             Self::AppId => "appid",
             Self::Secret => "secret",
+            Self::CorpId => "corpid",
+            Self::CorpSecret => "corpsecret",
         }
     }
 }

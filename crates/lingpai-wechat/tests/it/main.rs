@@ -13,3 +13,4 @@ mod support;
 mod tickets;
 mod trust;
 mod verdicts;
+mod wecom;
