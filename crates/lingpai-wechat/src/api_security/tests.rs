@@ -1,3 +1,5 @@
+//! The published vectors of API security, and what must be refused.
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;

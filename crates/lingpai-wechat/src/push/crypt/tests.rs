@@ -1,3 +1,5 @@
+//! The published vectors of message crypto, and what must be refused.
+
 use serde_json::Value;
 
 use super::*;
