@@ -131,9 +131,8 @@ impl Refusal {
             )
             .into(),
             Self::Pending => either("upstream has not answered yet", "微信还没有应答"),
-            // Only the gateway has these, which answers SDKs.
-            Self::Barred(why) => why.message().into(),
-            Self::Forwarding(trouble) => trouble.message(),
+            Self::Barred(why) => why.message(language).into(),
+            Self::Forwarding(trouble) => trouble.message(language),
         }
     }
 
@@ -250,8 +249,8 @@ impl Refusal {
                 "Ask again in a second; the fetch goes on meanwhile",
                 "请一秒后再试，其间获取仍在进行",
             ),
-            Self::Barred(why) => why.remedy().into(),
-            Self::Forwarding(trouble) => trouble.remedy().into(),
+            Self::Barred(why) => why.remedy(language).into(),
+            Self::Forwarding(trouble) => trouble.remedy(language).into(),
         }
     }
 }
