@@ -21,6 +21,8 @@ mod signals;
 
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
@@ -114,10 +116,16 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     }
 }
 
-/// Runs a command on threads that bear a name, which `top -H` and a debugger show.
+/// Runs a command: on a thread for each core that this process may use, or on this one if there is one core only: there is
+/// nobody then to share work with, and being ready to share it is not free (decision 17).
+///
+/// The threads bear a name, which `top -H` and a debugger show.
 fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     limits::allow_many_connections();
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let mut builder = match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
     let runtime = builder.thread_name("lingpai").enable_all().build();
     let what = either(
         "the threads of the program could not be started. Check the limits of this process (ulimit -a)",

@@ -18,6 +18,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// What time it is, on both clocks.
     fn now(&self) -> Moment;
 
+    /// What time it is on the wall alone, which is read sooner.
+    fn wall(&self) -> Timestamp {
+        self.now().wall
+    }
+
     /// The process's clock, a few milliseconds coarse and a few nanoseconds cheap: for the reading of a token.
     fn coarse(&self) -> Instant;
 
@@ -54,6 +59,10 @@ impl Clock for SystemClock {
         let instant = machine::boot_time();
         self.suspended.store(instant.saturating_sub(machine::coarse()), Ordering::Relaxed);
         Moment { instant: Instant::from_millis(START + instant), wall: machine::wall() }
+    }
+
+    fn wall(&self) -> Timestamp {
+        machine::wall()
     }
 
     fn coarse(&self) -> Instant {

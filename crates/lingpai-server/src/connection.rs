@@ -1,12 +1,12 @@
 //! One connection, from its first byte to its last: who is at the other end, TLS if it is wanted, then HTTP/1.1 or HTTP/2.
 
-use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::{sleep, timeout};
 
+use crate::alarm::Alarm;
 use crate::limits::Limits;
 use crate::listen::{Accepted, Patient, Stream, Tls, stated_client};
 use crate::proxies::Origin;
@@ -115,22 +116,44 @@ type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 async fn http1(serving: &Arc<Serving>, io: TokioIo<Box<dyn Stream>>, origin: Origin) -> Ended {
     let limits = &serving.limits;
-    let service = service_fn(|request| async move {
-        Ok::<_, Infallible>(routes::answer(serving, request, &origin).await)
-    });
+    let service = service_fn(|request| routes::answer(serving, request, &origin));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Alarm::new())
         .header_read_timeout(limits.head_time)
         .max_header_size(limits.head_bytes)
         // Answers are small: one piece is cheaper to send than two.
         .writev(false)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return Ok(ended?),
-        () = stopped(serving) => connection.as_mut().graceful_shutdown(),
+    if let Some(ended) = before_stop(serving, connection.as_mut()).await {
+        return Ok(ended?);
     }
+    connection.as_mut().graceful_shutdown();
     Ok(connection.await?)
+}
+
+/// The end of `connection`, if it comes before the server's.
+///
+/// As [`stopped`] beside it in a `select!`, but who waits for the server's end is entered there once, and not seen to again
+/// with every request.
+async fn before_stop<C: Future>(
+    serving: &Serving,
+    mut connection: Pin<&mut C>,
+) -> Option<C::Output> {
+    let mut stopped = pin!(stopped(serving));
+    let mut entered: Option<Waker> = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        let is_entered = entered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_entered && matches!(serving.stopping.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        entered = Some(cx.waker().clone());
+        stopped.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }
 
 async fn http2(serving: &Arc<Serving>, io: TokioIo<Box<dyn Stream>>, origin: Origin) -> Ended {
@@ -141,7 +164,7 @@ async fn http2(serving: &Arc<Serving>, io: TokioIo<Box<dyn Stream>>, origin: Ori
         move |request| {
             begun.fetch_add(1, Ordering::Relaxed);
             let serving = Arc::clone(&serving);
-            async move { Ok::<_, Infallible>(routes::answer(&serving, request, &origin).await) }
+            async move { routes::answer(&serving, request, &origin).await }
         }
     });
     let window = u32::try_from(limits.body_bytes).unwrap_or(u32::MAX);

@@ -56,18 +56,22 @@ pub(crate) async fn answer(
     body: Incoming,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
+    let sent;
     let mut params = Params::default();
     params.add_form(head.uri.query().unwrap_or_default().as_bytes());
     match (&head.method, call) {
         (&Method::GET, Call::Token) => {}
-        (&Method::POST, _) => params.add_body(&serving.body(body).await?)?,
+        (&Method::POST, _) => {
+            sent = serving.body(body).await?;
+            params.add_body(&sent)?;
+        }
         (_, Call::Token) => return Err(Refusal::MethodUnknown("GET, POST")),
         (_, Call::StableToken) => return Err(Refusal::MethodUnknown("POST")),
     }
     let call = params.complete()?;
-    let caller = Caller { key: call.key.expose(), peer };
+    let caller = Caller::new(call.key.expose(), peer);
     if serving.gateway.is_some()
-        && serving.keys.look(caller.key, ApiKey::is_given_virtual_tokens).await == Some(true)
+        && serving.keys.look(&caller.hash, ApiKey::is_given_virtual_tokens).await == Some(true)
     {
         return Box::pin(give_virtual(serving, caller, &call.appid)).await;
     }
@@ -104,7 +108,7 @@ async fn give_virtual(
     let admitted = serving.admit(caller, Right::Gateway, appid).await?;
     let account = &admitted.credential.account;
     serving.keeper(&admitted.credential)?;
-    let ends = serving.keys.look(caller.key, |key| key.expires_at).await.flatten();
+    let ends = serving.keys.look(&caller.hash, |key| key.expires_at).await.flatten();
     let now = serving.registry.clock().now();
     let left = ends.map_or(VIRTUAL_LIFE, |ends| ends.since(now.wall).min(VIRTUAL_LIFE));
     let stated = left.as_secs().max(1);
@@ -145,7 +149,7 @@ async fn report(
 }
 
 async fn tell_of_misuse(serving: &Serving, caller: Caller<'_>, admitted: &Admitted, asks: u32) {
-    if let Some(key) = serving.keys.look(caller.key, |key| key.id.clone()).await {
+    if let Some(key) = serving.keys.look(&caller.hash, |key| key.id.clone()).await {
         let credential = Some(admitted.credential.clone());
         serving.registry.tell(credential, What::ClientMisuse { key, asks });
     }

@@ -57,15 +57,14 @@ impl KeyRing {
         Ok(ring)
     }
 
-    /// Looks at the record of a key, if it is known. Waits for the store only where it is not.
-    pub(crate) async fn look<T>(&self, key: &str, look: impl Fn(&ApiKey) -> T) -> Option<T> {
-        let hash = KeyHash::of(key);
-        if let Some(found) = self.keys.load().get(&hash) {
-            return Some(look(found));
+    /// Looks at the record of the key with this hash, if it is known. Waits for the store only where it is not.
+    pub(crate) async fn look<T>(&self, key: &KeyHash, look: impl Fn(&ApiKey) -> T) -> Option<T> {
+        if let Some(found) = self.look_now(key, &look) {
+            return Some(found);
         }
         // It may have been made a moment ago. Whoever comes while the store is being read waits for that.
         self.read_for_a_stranger().await;
-        self.keys.load().get(&hash).map(look)
+        self.look_now(key, look)
     }
 
     /// Looks at the record of the key that stands behind a virtual token, if it is known. Waits for the store only where

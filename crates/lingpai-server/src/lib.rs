@@ -18,6 +18,7 @@
 //! - `proxies.rs`: whose address the client's is.
 
 mod accounts;
+mod alarm;
 mod answer;
 pub mod change;
 mod connection;

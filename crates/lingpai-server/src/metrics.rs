@@ -22,6 +22,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::accounts::{State, class_name};
+use crate::gateway::Host;
 use crate::monitor::Standing;
 use crate::routes::Route;
 
@@ -40,6 +41,8 @@ pub(crate) struct Metrics {
     credentials: Family<InState, Gauge>,
     least_left: Gauge,
     answers: Family<Answered, Counter>,
+    /// Of these, by host, those without an errcode and those with that of success: nearly all.
+    usual_answers: [[Counter; 2]; Host::ALL.len()],
     repairs: Family<Repaired, Counter>,
     bytes_aside: Gauge,
     nodes: Family<Alive, Gauge>,
@@ -123,7 +126,13 @@ impl Metrics {
             let labels = Request { route: Route::NAMES[route], status: CLASSES[class] };
             requests.get_or_create(&labels).clone()
         };
+        let answers = Family::<Answered, Counter>::default();
+        let usual = |host: Host, errcode: &'static str| {
+            let labels = Answered { host: host.as_str(), errcode: errcode.into() };
+            answers.get_or_create(&labels).clone()
+        };
         let metrics = Self {
+            usual_answers: Host::ALL.map(|host| [usual(host, "none"), usual(host, "0")]),
             requests: array::from_fn(|route| array::from_fn(|class| counted(route, class))),
             all: Registry::with_prefix("lingpai"),
             refusals: Family::default(),
@@ -132,7 +141,7 @@ impl Metrics {
             events: Family::default(),
             credentials: Family::default(),
             least_left: Gauge::default(),
-            answers: Family::default(),
+            answers: answers.clone(),
             repairs: Family::default(),
             bytes_aside: Gauge::default(),
             nodes: Family::default(),
@@ -181,16 +190,23 @@ impl Metrics {
     }
 
     /// Counts an answer of WeChat to a call of the gateway.
-    pub(crate) fn heard(&self, host: &'static str, errcode: Option<i64>) {
+    pub(crate) fn heard(&self, host: Host, errcode: Option<i64>) {
+        let [without, success] = &self.usual_answers[host as usize];
         let errcode = match errcode {
-            None => "none".into(),
-            Some(0) => "0".into(),
+            None => {
+                without.inc();
+                return;
+            }
+            Some(0) => {
+                success.inc();
+                return;
+            }
             Some(code) if catalogue::all().any(|entry| entry.code == code) => {
                 code.to_string().into()
             }
             Some(_) => "other".into(),
         };
-        self.answers.get_or_create(&Answered { host, errcode }).inc();
+        self.answers.get_or_create(&Answered { host: host.as_str(), errcode }).inc();
     }
 
     /// Counts a call that was refused because of its token.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
@@ -88,7 +88,7 @@ pub(crate) async fn token(
     } else {
         answer::json(StatusCode::OK, &TokenAnswer::new(&credential, &served))
     };
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", Tag::of(&served.token))) {
+    if let Ok(tag) = Tag::of(&served.token).quoted() {
         response.headers_mut().insert(ETAG, tag);
     }
     Ok(response)
@@ -281,6 +281,29 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// As it stands in a header. Digit by digit, as this is in every answer.
+    fn quoted(self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut text = *b"\"00000000000000000000-00000000\"";
+        let mut start = 21;
+        let mut rest = self.generation.0;
+        loop {
+            start -= 1;
+            text[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        for (place, digit) in text[22..30].iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[(self.fingerprint >> (4 * place)) as usize % 16];
+        }
+        start -= 1;
+        text[start] = b'"';
+        HeaderValue::from_bytes(&text[start..])
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{:08x}", self.generation, self.fingerprint)
@@ -304,7 +327,7 @@ pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Re
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match value.and_then(|value| value.split_at_checked("Bearer ".len())) {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("Bearer ") => {
-            Ok(Caller { key: key.trim(), peer })
+            Ok(Caller::new(key.trim(), peer))
         }
         _ => Err(Refusal::KeyMissing),
     }
@@ -382,6 +405,13 @@ mod tests {
         }
         for tags in ["\"77-0000000a\"", "\"7\"", "\"7-0000000b\"", ""] {
             assert!(!Known { tags: Some(tags), after: None }.includes(tag(7, 10)), "{tags}");
+        }
+    }
+
+    #[test]
+    fn a_tag_reads_alike_in_the_header_and_elsewhere() {
+        for tag in [tag(0, 0), tag(7, 0x0123_abcd), tag(u64::MAX, u32::MAX), tag(10, 0xf)] {
+            assert_eq!(tag.quoted().unwrap(), format!("\"{tag}\""));
         }
     }
 

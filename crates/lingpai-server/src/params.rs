@@ -1,6 +1,8 @@
 //! The parameters of WeChat's token calls, wherever an SDK puts them: query, form or JSON, in any order, with others
 //! among them.
 
+use std::borrow::Cow;
+
 use lingpai_core::Secret;
 use serde::{Deserialize, Deserializer};
 
@@ -14,32 +16,32 @@ const EXPECTED: Bilingual = Bilingual::fixed(
 
 /// What was found so far. An empty value counts as absent, and the first of two counts.
 #[derive(Default, Deserialize)]
-pub(crate) struct Params {
-    grant_type: Option<String>,
-    appid: Option<String>,
+pub(crate) struct Params<'a> {
+    grant_type: Option<Cow<'a, str>>,
+    appid: Option<Cow<'a, str>>,
     secret: Option<Secret>,
     #[serde(default, deserialize_with = "is_true")]
     force_refresh: bool,
 }
 
 /// A call for a token with everything that it needs.
-pub(crate) struct TokenCall {
-    pub(crate) appid: String,
+pub(crate) struct TokenCall<'a> {
+    pub(crate) appid: Cow<'a, str>,
     /// The client's key, in the place of the AppSecret.
     pub(crate) key: Secret,
     /// It wants another token than the one it has. Never passed on: that would cost one of 20 calls a day.
     pub(crate) forced: bool,
 }
 
-impl Params {
+impl<'a> Params<'a> {
     /// Adds what a query or a form says.
-    pub(crate) fn add_form(&mut self, text: &[u8]) {
+    pub(crate) fn add_form(&mut self, text: &'a [u8]) {
         for (name, value) in form_urlencoded::parse(text) {
             let mut found = Self::default();
             match &*name {
-                "grant_type" => found.grant_type = Some(value.into_owned()),
-                "appid" => found.appid = Some(value.into_owned()),
-                "secret" => found.secret = Some(value.into_owned().into()),
+                "grant_type" => found.grant_type = Some(value),
+                "appid" => found.appid = Some(value),
+                "secret" => found.secret = Some(Secret::from(&*value)),
                 "force_refresh" => found.force_refresh = matches!(&*value, "true" | "1"),
                 _ => continue,
             }
@@ -49,7 +51,7 @@ impl Params {
 
     /// Adds what a body says. Whether it is JSON shows in its first byte: many SDKs send no `Content-Type`, or a wrong
     /// one.
-    pub(crate) fn add_body(&mut self, body: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn add_body(&mut self, body: &'a [u8]) -> Result<(), Refusal> {
         match body.trim_ascii_start().first() {
             Some(b'{' | b'[' | b'"') => {
                 let found = serde_json::from_slice(body);
@@ -61,7 +63,7 @@ impl Params {
     }
 
     /// Whether everything is there, in the order in which WeChat looks.
-    pub(crate) fn complete(self) -> Result<TokenCall, Refusal> {
+    pub(crate) fn complete(self) -> Result<TokenCall<'a>, Refusal> {
         let appid = self.appid.ok_or(Refusal::ParameterMissing(Parameter::AppId))?;
         let key = self.secret.ok_or(Refusal::ParameterMissing(Parameter::Secret))?;
         if self.grant_type.as_deref() != Some("client_credential") {
@@ -71,7 +73,7 @@ impl Params {
     }
 
     fn add(&mut self, found: Self) {
-        let given = |text: &String| !text.is_empty();
+        let given = |text: &Cow<'a, str>| !text.is_empty();
         self.grant_type = self.grant_type.take().or(found.grant_type.filter(given));
         self.appid = self.appid.take().or(found.appid.filter(given));
         let secret = found.secret.filter(|secret| !secret.expose().is_empty());
@@ -95,7 +97,7 @@ mod tests {
         params
             .add_form(b"appid=&x=1&secret=k%5F1&appid=wx1&appid=wx2&grant_type=client_credential");
         let call = params.complete().unwrap();
-        assert_eq!((call.appid.as_str(), call.key.expose()), ("wx1", "k_1"));
+        assert_eq!((&*call.appid, call.key.expose()), ("wx1", "k_1"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The few paths are matched by hand: the two that carry nearly all requests come first, and nothing is allocated.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -69,11 +70,13 @@ pub(crate) enum Route<'a> {
 }
 
 /// The answer to one request. Never fails: what goes wrong is answered.
+///
+/// It is hyper's service as it is: each future around it would be another copy of every request.
 pub(crate) async fn answer(
     serving: &Arc<Serving>,
     request: Request<Incoming>,
     origin: &Origin,
-) -> Response<Body> {
+) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let peer = serving.proxies.client(origin, &head.headers);
     let path = head.uri.path();
@@ -87,6 +90,7 @@ pub(crate) async fn answer(
     let outcome = match route {
         Route::Token(account) => native::token(serving, &decoded(account), &head, peer).await,
         Route::DropIn(call) => dropin::answer(serving, call, &head, body, peer).await,
+        Route::Health => monitor::health(&head),
         Route::Forward(path) => {
             let forwarded = Box::pin(forward(serving, &head, body, path, peer)).await;
             forwarded.map_err(|(refusal, read)| {
@@ -116,7 +120,7 @@ pub(crate) async fn answer(
     let line = Line { peer, method, route, status, error, id: id.as_ref() };
     serving.trace.log(&line, started, clock);
     trace::name(response.headers_mut(), id);
-    response
+    Ok(response)
 }
 
 /// All but the routes that carry nearly all requests.
@@ -165,11 +169,10 @@ async fn rare(
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
-        Route::Health => monitor::health(head),
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
         Route::OpenApi => openapi::answer(head),
-        Route::Token(_) | Route::DropIn(_) | Route::Forward(_) | Route::Unknown => {
+        Route::Token(_) | Route::DropIn(_) | Route::Health | Route::Forward(_) | Route::Unknown => {
             Err(Refusal::PathUnknown)
         }
     }

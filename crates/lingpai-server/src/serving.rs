@@ -55,7 +55,15 @@ pub(crate) struct Serving {
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) key: &'a str,
+    /// By which the key is looked up: found once for all looks of a request.
+    pub(crate) hash: KeyHash,
     pub(crate) peer: IpAddr,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(key: &'a str, peer: IpAddr) -> Self {
+        Self { key, hash: KeyHash::of(key), peer }
+    }
 }
 
 /// A caller who was let in, to this credential.
@@ -83,16 +91,16 @@ impl Serving {
         account: &str,
     ) -> Result<Admitted, Refusal> {
         let Ok(account) = account.parse::<AccountId>() else {
-            self.keys.look(caller.key, |_| ()).await.ok_or(Refusal::KeyUnknown)?;
+            self.keys.look(&caller.hash, |_| ()).await.ok_or(Refusal::KeyUnknown)?;
             return Err(Refusal::AccountUnknown);
         };
-        let now = self.registry.clock().now().wall;
+        let now = self.registry.clock().wall();
         let look = |key: &ApiKey| {
             key.allows_from(caller.peer, right, &account, now)?;
             let (may_read, may_report) = (key.has(Right::TokenRead), key.has(Right::TokenReport));
             Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
         };
-        let looked = self.keys.look(caller.key, look).await;
+        let looked = self.keys.look(&caller.hash, look).await;
         let (key, preset, may_read, may_report) = looked.ok_or(Refusal::KeyUnknown)??;
         let credential = CredentialId::access_token(account);
         Ok(Admitted { credential, key, preset, may_read, may_report })
@@ -110,7 +118,7 @@ impl Serving {
             let open = key.is_open_to(caller.peer).then_some(()).ok_or(Denied::Network);
             open.map(|()| (key.hash, key.accounts.clone()))
         };
-        Ok(self.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??)
+        Ok(self.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??)
     }
 
     /// Takes in what happened in the engine.

@@ -113,6 +113,8 @@ pub(crate) struct Home {
     /// The configuration before its accounts, and the lines of each account.
     head: String,
     each: String,
+    /// What stands before the program on its command line.
+    before: &'static [&'static str],
     printed: Arc<Mutex<Vec<u8>>>,
     /// Every token that was read here.
     seen: Mutex<Vec<String>>,
@@ -157,12 +159,19 @@ impl Home {
             key: String::new(),
             head,
             each,
+            before: &[],
             printed: Arc::default(),
             seen: Mutex::default(),
         };
         home.configure(accounts);
         home.key = home.create_key(&["--admin"]).0;
         home
+    }
+
+    /// The same, and its node may use one core only.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_one_core(self) -> Self {
+        Self { before: &["taskset", "--cpu-list", "0"], ..self }
     }
 
     /// Writes the configuration, with this many accounts.
@@ -234,8 +243,9 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
-        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        let mut words = self.before.iter().chain(&[BINARY]).chain(arguments);
+        let mut command = Command::new(words.next().unwrap());
+        command.current_dir(self.folder.path()).args(words).stdin(Stdio::null());
         command
     }
 

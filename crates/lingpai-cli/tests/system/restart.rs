@@ -34,9 +34,21 @@ async fn replaced<'a>(home: &'a Home, old: Node<'a>) -> Node<'a> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_fails_no_request_that_is_repeated_once_and_fetches_nothing() {
+    assert_restarts_fail_nothing(|home| home).await;
+}
+
+/// Where everything runs on one thread.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_one_core_a_rolling_restart_fails_and_fetches_as_little() {
+    assert_restarts_fail_nothing(Home::on_one_core).await;
+}
+
+async fn assert_restarts_fail_nothing(placed: fn(Home) -> Home) {
     let wechat = WeChat::start(Duration::from_secs(7200), ACCOUNTS).await;
     // Where every fetch replaces the token, so that one too many would show.
-    let home = Arc::new(Home::new(&wechat, ACCOUNTS, "classic", "drain = \"1s\"", ""));
+    let home = Home::new(&wechat, ACCOUNTS, "classic", "drain = \"1s\"", "");
+    let home = Arc::new(placed(home));
     let socket = home.file("lingpai.sock");
     home.listen_too(&["unix:lingpai.sock"], "");
     let mut node = home.start().await;

@@ -3,13 +3,13 @@
 //! A file is unlinked as soon as it is made, and readable by this user only, so nothing is left behind whatever happens to
 //! the process.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tempfile::NamedTempFile;
-use tokio::fs::File;
 
 /// The place, and how much of it is taken.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Place {
 /// A file in it.
 #[derive(Debug)]
 pub(super) struct Aside {
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
     room: Room,
 }
 
@@ -71,7 +71,7 @@ impl Place {
         let make = move || tempfile::NamedTempFile::new_in(dir).map(NamedTempFile::into_file);
         let file = tokio::task::spawn_blocking(make).await.map_err(io::Error::other)??;
         self.failing.store(false, Ordering::Relaxed);
-        Ok(Aside { file: File::from_std(file), room })
+        Ok(Aside { file: Arc::new(file), room })
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let aside = Arc::new(Place::new(dir.path(), 1)).file(1).await.unwrap();
-        let mode = aside.file.metadata().await.unwrap().permissions().mode();
+        let mode = aside.file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version, response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, response};
 use http_body_util::Full;
 use lingpai_core::{CredentialId, Secret};
-use lingpai_wechat::wire::BaseUrl;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -19,6 +17,7 @@ use super::passing::Passing;
 use super::pay;
 use super::repair::blames_the_token;
 use super::rules::Permit;
+use super::site::Site;
 use super::trouble::Trouble;
 use super::upload::{Sending, Upload};
 use super::watched::Watched;
@@ -62,24 +61,14 @@ impl Call<'_> {
     /// The request to one of upstream's hosts.
     pub(super) fn request(
         &self,
-        base: &BaseUrl,
+        site: &Site,
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Request<Sending>, Trouble> {
-        let target = match base.prefix() {
-            "" => PathAndQuery::try_from(target.expose()),
-            prefix => PathAndQuery::try_from(format!("{prefix}{}", target.expose())),
-        };
-        let uri = Uri::builder()
-            .scheme(base.scheme().clone())
-            .authority(base.authority().clone())
-            .path_and_query(target.map_err(|_| Trouble::PathUnclear)?)
-            .build()
-            .map_err(|_| Trouble::PathUnclear)?;
         let mut request = Request::new(sending);
         *request.method_mut() = self.head.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = head::to_upstream(&self.head.headers, self.length());
+        *request.uri_mut() = site.target(target)?;
+        *request.headers_mut() = head::to_upstream(&self.head.headers, &site.host, self.length());
         if self.destination.host == Host::Pay
             && let Some(signature) = pay::signature(&self.head.headers)
         {

@@ -14,9 +14,14 @@ const OURS: &str = "x-lingpai-";
 /// The encodings that answers are read in; others are not asked for.
 const READABLE: [&str; 4] = ["gzip", "x-gzip", "deflate", "identity"];
 
-/// The headers of a call as WeChat gets them. `length` is that of the body, if there is one.
-pub(super) fn to_upstream(headers: &HeaderMap, length: Option<u64>) -> HeaderMap {
-    let mut sent = HeaderMap::with_capacity(headers.len());
+/// The headers of a call as WeChat gets them at this `host`. `length` is that of the body, if there is one.
+pub(super) fn to_upstream(
+    headers: &HeaderMap,
+    host: &HeaderValue,
+    length: Option<u64>,
+) -> HeaderMap {
+    let mut sent = HeaderMap::with_capacity(headers.len() + 1);
+    sent.insert(HOST, host.clone());
     let listed = Listed::of(headers);
     for (name, value) in headers {
         if name == ACCEPT_ENCODING {
@@ -85,18 +90,18 @@ fn is_of_one_connection(name: &HeaderName) -> bool {
 }
 
 /// The names that `Connection` lists: headers of one connection too.
-struct Listed(Vec<HeaderName>);
+struct Listed<'a>(Vec<&'a str>);
 
-impl Listed {
-    fn of(headers: &HeaderMap) -> Self {
+impl<'a> Listed<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
         let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        let names = values.flat_map(|value| value.split(','));
-        // `close` and `keep-alive` are no headers; nobody is the worse for it.
-        Self(names.filter_map(|name| name.trim().parse().ok()).collect())
+        let names = values.flat_map(|value| value.split(',')).map(str::trim);
+        // Nearly always this one, which is left out anyway.
+        Self(names.filter(|name| !name.eq_ignore_ascii_case("keep-alive")).collect())
     }
 
     fn contains(&self, name: &HeaderName) -> bool {
-        self.0.contains(name)
+        self.0.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
     }
 }
 
@@ -147,10 +152,17 @@ mod tests {
             ("user-agent", "sdk"),
             ("cookie", "a=1"),
         ]);
-        let sent = to_upstream(&came, Some(7));
-        assert_eq!(names(&sent), ["content-type", "user-agent", "cookie", "content-length"]);
+        let sent = to_upstream(&came, &HeaderValue::from_static("wechat"), Some(7));
+        assert_eq!(
+            names(&sent),
+            ["host", "content-type", "user-agent", "cookie", "content-length"]
+        );
+        assert_eq!(sent[HOST], "wechat");
         assert_eq!(sent[CONTENT_LENGTH], "7");
-        assert!(!to_upstream(&came, None).contains_key(CONTENT_LENGTH));
+        assert!(
+            !to_upstream(&came, &HeaderValue::from_static("wechat"), None)
+                .contains_key(CONTENT_LENGTH)
+        );
     }
 
     #[test]
@@ -163,7 +175,11 @@ mod tests {
             ("br", None),
             ("", None),
         ] {
-            let sent = to_upstream(&map(&[("accept-encoding", asked)]), None);
+            let sent = to_upstream(
+                &map(&[("accept-encoding", asked)]),
+                &HeaderValue::from_static("wechat"),
+                None,
+            );
             assert_eq!(sent.get(ACCEPT_ENCODING).map(|value| value.to_str().unwrap()), expected);
         }
     }

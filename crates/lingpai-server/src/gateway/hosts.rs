@@ -29,6 +29,9 @@ pub(crate) enum Host {
 }
 
 impl Host {
+    /// All of them, in the order in which they are declared.
+    pub(crate) const ALL: [Self; 5] = [Self::Api, Self::WeCom, Self::Mp, Self::File, Self::Pay];
+
     /// What stands before a path to send it there.
     pub(crate) const fn prefix(self) -> &'static str {
         match self {

@@ -1,29 +1,41 @@
 //! What has come of a body, in a file beside its way upstream. A file that fails costs the possibility to send the body again,
 //! and nothing else.
+//!
+//! The file is written by threads that may wait for the disk, many pieces at a time and without copying them; meanwhile so
+//! much more may come and no more.
 
-use std::io::{self, SeekFrom};
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Read, Seek, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncSeekExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use bytes::Bytes;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::aside::Aside;
 
 /// How much is read at once.
-const READ: usize = 64 * 1024;
+const READ: usize = 256 * 1024;
+/// So much is waited for before it is written.
+const BATCH: usize = 256 * 1024;
+/// So much may wait to be written.
+const MOST: usize = 512 * 1024;
 
 /// A body's copy, as far as it has come.
 pub(super) struct Kept {
     aside: Option<Aside>,
-    /// What of the last piece is not in the file yet.
-    unwritten: Bytes,
+    /// What has come last, and is not being written yet.
+    unwritten: Vec<Bytes>,
+    /// What is done with the file now; what was read, if it is that.
+    work: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl Kept {
     /// In this file, which is read and written where it stands; nowhere if there is none.
     pub(super) fn in_file(aside: Option<Aside>) -> Self {
-        Self { aside, unwritten: Bytes::new() }
+        Self { aside, unwritten: Vec::new(), work: None }
     }
 
     /// Whether there is still a copy.
@@ -31,70 +43,130 @@ impl Kept {
         self.aside.is_some()
     }
 
-    /// Keeps the next piece. Its writing is begun now, so that it is done when the next one comes.
+    /// Takes room in the file for so many bytes more.
+    pub(super) fn widen(&mut self, bytes: u64) -> io::Result<()> {
+        self.aside.as_mut().map_or_else(|| Err(gone()), |aside| aside.widen(bytes))
+    }
+
+    /// Keeps the next piece, for which there must be [room](Self::poll_room).
     pub(super) fn keep(&mut self, piece: Bytes, cx: &mut Context<'_>) {
         if self.aside.is_some() {
-            self.unwritten = piece;
-            let _ = self.poll_written(cx);
+            self.unwritten.push(piece);
+            let _ = self.poll_room(cx);
         }
     }
 
-    /// Ready when the last piece is in the file, or there is none any more.
-    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(aside) = &mut self.aside
-            && !self.unwritten.is_empty()
-        {
-            match ready!(Pin::new(&mut aside.file).poll_write(cx, &self.unwritten)) {
-                Ok(written) if written > 0 => self.unwritten.advance(written),
-                Ok(_) => self.give_up(&io::ErrorKind::WriteZero.into()),
-                Err(error) => self.give_up(&error),
-            }
+    /// Keeps the next piece as soon as there is room.
+    pub(super) async fn add(&mut self, piece: Bytes) {
+        poll_fn(|cx| self.poll_room(cx)).await;
+        self.unwritten.push(piece);
+    }
+
+    /// Ready when another piece can be kept, or need not be any more.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting: usize = self.unwritten.iter().map(Bytes::len).sum();
+        match self.poll_work(cx) {
+            Poll::Pending if waiting < MOST => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => self.give_up(&error),
+            Poll::Ready(Ok(_)) => {}
+        }
+        if waiting >= BATCH && self.aside.is_some() {
+            self.write();
+            // So that it is heard of when it is done.
+            return self.poll_room(cx);
         }
         Poll::Ready(())
     }
 
     /// The next piece, of at most this size, from where it was read last.
     pub(super) fn poll_read(&mut self, most: u64, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let Some(aside) = &mut self.aside else {
-            return Poll::Ready(Err(io::Error::other("it is not kept")));
-        };
-        let mut room = vec![0; usize::try_from(most).unwrap_or(READ).min(READ)];
-        let mut buffer = ReadBuf::new(&mut room);
-        ready!(Pin::new(&mut aside.file).poll_read(cx, &mut buffer))?;
-        let read = buffer.filled().len();
-        if read == 0 {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        if self.work.is_none() {
+            let most = usize::try_from(most).unwrap_or(READ).min(READ);
+            self.begin(move |mut file| {
+                let mut room = vec![0; most];
+                let read = file.read(&mut room)?;
+                room.truncate(read);
+                Ok(room.into())
+            });
         }
-        room.truncate(read);
-        Poll::Ready(Ok(room.into()))
+        let read = ready!(self.poll_work(cx))?;
+        let is_end = read.is_empty();
+        Poll::Ready(if is_end { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) })
     }
 
     /// Takes the copy away.
     pub(super) fn take(&mut self) -> Self {
-        Self { aside: self.aside.take(), unwritten: std::mem::take(&mut self.unwritten) }
+        std::mem::replace(self, Self::in_file(None))
     }
 
     /// The copy, to be read from its beginning. If all of it was read, it can be added to again.
     pub(super) async fn rewound(mut self) -> Self {
-        let Some(aside) = &mut self.aside else { return self };
-        let rewound: io::Result<_> = async {
-            aside.file.write_all(&std::mem::take(&mut self.unwritten)).await?;
-            aside.file.flush().await?;
-            aside.file.seek(SeekFrom::Start(0)).await
+        for step in [Self::write, Self::rewind] {
+            let before = poll_fn(|cx| self.poll_work(cx)).await;
+            if let Err(error) = before {
+                self.give_up(&error);
+            }
+            if self.aside.is_some() {
+                step(&mut self);
+            }
         }
-        .await;
-        if let Err(error) = rewound {
+        if let Err(error) = poll_fn(|cx| self.poll_work(cx)).await {
             self.give_up(&error);
         }
         self
+    }
+
+    fn write(&mut self) {
+        let pieces = std::mem::take(&mut self.unwritten);
+        self.begin(move |file| write_all(file, &pieces).map(|()| Bytes::new()));
+    }
+
+    fn rewind(&mut self) {
+        self.begin(|mut file| file.rewind().map(|()| Bytes::new()));
+    }
+
+    fn begin(&mut self, work: impl FnOnce(&File) -> io::Result<Bytes> + Send + 'static) {
+        if let Some(aside) = &self.aside {
+            let file = Arc::clone(&aside.file);
+            self.work = Some(spawn_blocking(move || work(&file)));
+        }
+    }
+
+    /// What came of what was begun.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let Some(work) = &mut self.work else { return Poll::Ready(Ok(Bytes::new())) };
+        let done = ready!(Pin::new(work).poll(cx));
+        self.work = None;
+        Poll::Ready(done.map_err(io::Error::other).flatten())
     }
 
     fn give_up(&mut self, error: &io::Error) {
         if let Some(aside) = self.aside.take() {
             aside.place().tell(error);
         }
-        self.unwritten = Bytes::new();
+        self.unwritten = Vec::new();
     }
+}
+
+fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut left = &mut slices[..];
+    // Nothing but empty pieces is nothing.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn gone() -> io::Error {
+    io::Error::other("it is not kept")
 }
 
 #[cfg(test)]
@@ -110,7 +182,7 @@ mod tests {
     }
 
     async fn keep(kept: &mut Kept, piece: Bytes) {
-        poll_fn(|cx| kept.poll_written(cx)).await;
+        poll_fn(|cx| kept.poll_room(cx)).await;
         let keep = |cx: &mut Context<'_>| {
             kept.keep(piece.clone(), cx);
             Poll::Ready(())
@@ -148,7 +220,7 @@ mod tests {
     async fn a_file_that_cannot_be_written_is_given_up() {
         let mut aside = file().await;
         // As a full disk does, but without one: what is written fails, sooner or later.
-        aside.file = tokio::fs::File::open("/dev/null").await.unwrap();
+        aside.file = Arc::new(File::open("/dev/null").unwrap());
         let mut kept = Kept::in_file(Some(aside));
         for _ in 0..3 {
             keep(&mut kept, vec![7; 3_000_000].into()).await;

@@ -158,14 +158,20 @@ impl Gathered {
             self.seen.clear();
             self.day = day;
         }
-        let paths = self.seen.entry(account.clone()).or_default();
-        let is_new = !paths.contains_key(path);
-        let path = match path {
-            _ if is_new && (paths.len() >= PATHS || errcode == Some(INVALID_URL)) => OTHERS,
-            path => path,
+        let paths = match self.seen.get_mut(account) {
+            Some(paths) => paths,
+            None => self.seen.entry(account.clone()).or_default(),
         };
-        let known = paths.get_key_value(path).map(|(path, _)| Arc::clone(path));
-        let path = known.unwrap_or_else(|| path.into());
+        let known = |path: &str| paths.get_key_value(path).map(|(path, _)| Arc::clone(path));
+        // A call without an errcode of a path that is known: nearly always.
+        if errcode.is_none()
+            && let Some(path) = known(path)
+        {
+            return (path, None);
+        }
+        let is_other = paths.len() >= PATHS || errcode == Some(INVALID_URL);
+        let known = known(path).or_else(|| known(OTHERS).filter(|_| is_other));
+        let path = known.unwrap_or_else(|| if is_other { OTHERS.into() } else { path.into() });
         let codes = paths.entry(Arc::clone(&path)).or_default();
         // One that is not told apart is counted as the system's own: -1.
         let told =

@@ -3,7 +3,11 @@
 //! Only a complete JSON object with an `errcode` at its top level says anything, whatever the `Content-Type`; and errors are
 //! small. So an answer that is large, or begins like something else, passes on from its first bytes.
 
+use std::future::poll_fn;
 use std::io::Read;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
@@ -11,6 +15,7 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use hyper::body::Body;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::passing::Passing;
 use super::trouble::Trouble;
@@ -26,12 +31,26 @@ pub(super) enum Seen {
     Begun(Bytes),
 }
 
-/// Reads an answer's body as far as is needed to know whether it is an error. The limits on time are the body's own.
-pub(super) async fn look(headers: &HeaderMap, body: &mut Passing) -> Result<Seen, Trouble> {
+/// Reads an answer's body as far as is needed to know whether it is an error, within this time.
+pub(super) async fn look(
+    headers: &HeaderMap,
+    body: &mut Passing,
+    most: Duration,
+) -> Result<Seen, Trouble> {
     let encoding = Encoding::of(headers);
     if encoding == Encoding::Unknown || body.size_hint().lower() > MOST as u64 {
         return Ok(Seen::Begun(Bytes::new()));
     }
+    let mut reading = pin!(read(encoding, body));
+    // Nearly every answer has come with its head: then no time is kept.
+    let at_once = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
+    match at_once {
+        Poll::Ready(seen) => seen,
+        Poll::Pending => timeout(most, reading).await.map_err(|_| Trouble::Slow)?,
+    }
+}
+
+async fn read(encoding: Encoding, body: &mut Passing) -> Result<Seen, Trouble> {
     // Nearly every answer is one piece, which is not copied.
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -124,9 +143,13 @@ fn errcode(text: &[u8]) -> Option<i64> {
         errcode: Option<i64>,
     }
     // An array would do for the struct too.
-    let object = text.trim_ascii_start().first() == Some(&b'{');
-    let said = object.then(|| serde_json::from_slice::<Said>(text).ok()).flatten();
-    said.and_then(|said| said.errcode)
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    // Most of what is large names none, which is seen faster than understood. With escapes it could be written otherwise.
+    let names_none = |text: &str| !text.contains("errcode") && !text.contains('\\');
+    if !is_object || std::str::from_utf8(text).is_ok_and(names_none) {
+        return None;
+    }
+    serde_json::from_slice::<Said>(text).ok()?.errcode
 }
 
 #[cfg(test)]
@@ -146,6 +169,7 @@ mod tests {
             (r#"{"errcode":40001,"errmsg":"x"}"#, Some(40001)),
             (" \r\n{\"a\":{\"errcode\":1},\"errcode\":-1} ", Some(-1)),
             (r#"{"errmsg":"ok","errcode":0}"#, Some(0)),
+            (r#"{"err\u0063ode":40001}"#, Some(40001)),
             (r#"{"a":{"errcode":40001}}"#, None),
             (r#"{"errcode":"40001"}"#, None),
             (r#"{"errcode":40001"#, None),
@@ -158,6 +182,11 @@ mod tests {
         ] {
             assert_eq!(errcode(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn text_that_is_not_unicode_is_looked_into_too() {
+        assert_eq!(errcode(b"{\"errmsg\":\"\xB4\xED\",\"errcode\":40001}"), Some(40001));
     }
 
     #[test]

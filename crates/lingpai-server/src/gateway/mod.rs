@@ -14,6 +14,7 @@ mod hosts;
 mod issued;
 mod kept;
 mod ledger;
+mod line;
 mod look;
 mod meter;
 mod needs;
@@ -22,10 +23,12 @@ mod paced;
 mod passing;
 mod pay;
 mod places;
+mod pool;
 mod repair;
 mod rules;
 mod secret;
 mod settings;
+mod site;
 mod target;
 mod trouble;
 mod upload;
@@ -45,7 +48,7 @@ use hyper::body::Incoming;
 use lingpai_core::client::KeyHash;
 use lingpai_core::{CredentialId, Directory, Secret};
 use lingpai_wechat::{Error, wire};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use self::aside::Place;
 use self::breaker::{Caller, Outcome};
@@ -64,7 +67,7 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::tickets;
 
-pub(crate) use self::hosts::split_account;
+pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
@@ -177,9 +180,9 @@ impl Gateway {
         let came = Came { serving, head, body, destination: &destination, peer };
         let answered = match carries {
             Carries::AccountToken => self.with_token(came).await,
-            Carries::Secret(call) => self.with_secret(came, call).await,
-            Carries::UserToken | Carries::Nothing => self.passed(came).await,
-            Carries::Signature => self.signed(came).await,
+            Carries::Secret(call) => Box::pin(self.with_secret(came, call)).await,
+            Carries::UserToken | Carries::Nothing => Box::pin(self.passed(came)).await,
+            Carries::Signature => Box::pin(self.signed(came)).await,
         };
         answered.map_err(|refusal| (refusal, carries.reads(&destination)))
     }
@@ -289,9 +292,10 @@ impl Gateway {
 
         let until = call.moved_at() + self.settings.repair_deadline;
         let refused = Refused { token: &token, sent_at };
-        let better = self.repairs.better_token(serving, &credential, caller, &refused, until).await;
-        let second = match better {
-            Ok(better) => self.once_more(serving, &call, better).await?,
+        let better = self.repairs.better_token(serving, &credential, caller, &refused, until);
+        // What is rare must not make every call larger.
+        let second = match Box::pin(better).await {
+            Ok(better) => Box::pin(self.once_more(serving, &call, better)).await?,
             Err(outcome) => Second::NotSent(outcome),
         };
         let (answer, outcome) = match second {
@@ -358,9 +362,9 @@ impl Gateway {
         let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
-        let looked = timeout(deadline, look::look(&head.headers, &mut body)).await;
-        let heard = Heard { seen: looked.map_err(|_| Trouble::Slow)??, head, body };
-        serving.metrics.heard(call.destination.host.as_str(), heard.errcode());
+        let seen = look::look(&head.headers, &mut body, deadline).await?;
+        let heard = Heard { seen, head, body };
+        serving.metrics.heard(call.destination.host, heard.errcode());
         if let Some(credential) = call.credential {
             self.gate.heard(&serving.registry, credential, call.destination, heard.errcode());
         }

@@ -1,5 +1,7 @@
 //! What a path needs besides the right `gateway`: some would let a client go around Lingpai, or spend what is scarce.
 
+use std::borrow::Cow;
+
 use lingpai_core::client::Right;
 
 use super::hosts::Host;
@@ -28,8 +30,7 @@ impl Needs {
         if host == Host::Pay {
             return Self::Gateway;
         }
-        let path = path.trim_end_matches('/').to_ascii_lowercase();
-        match path.as_str() {
+        match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
             "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
                 Self::Right(Right::QuotaClear)
@@ -44,6 +45,16 @@ impl Needs {
             path if host == Host::WeCom && is_under(path, PROVIDER) => Self::Right(Right::Admin),
             _ => Self::Gateway,
         }
+    }
+}
+
+/// A path as upstream may read it: without a slash at its end, and in small letters.
+pub(super) fn plain(path: &str) -> Cow<'_, str> {
+    let path = path.trim_end_matches('/');
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        path.to_ascii_lowercase().into()
+    } else {
+        path.into()
     }
 }
 

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 
 use super::pace::Pace;
 
 /// A body, and how slowly it may come.
-pub(super) struct Paced {
-    pub(super) body: Incoming,
+pub(super) struct Paced<B> {
+    pub(super) body: B,
     pace: Pace,
 }
 
@@ -24,9 +24,9 @@ pub(super) enum Halt {
     Broken(hyper::Error),
 }
 
-impl Paced {
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Paced<B> {
     /// `allowed` is how long the sender may take for each step.
-    pub(super) fn new(body: Incoming, allowed: Duration) -> Self {
+    pub(super) fn new(body: B, allowed: Duration) -> Self {
         Self { body, pace: Pace::new(allowed) }
     }
 

@@ -6,8 +6,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
+use super::line::Answer;
 use super::paced::{Halt, Paced};
 use super::trouble::Trouble;
 
@@ -15,15 +16,17 @@ use super::trouble::Trouble;
 /// begun cannot be taken back.
 pub(crate) struct Passing {
     begun: Bytes,
-    rest: Paced,
+    rest: Paced<Answer>,
+    /// Why it broke off, which is said when what came before is on its way.
+    broken: Option<Trouble>,
     /// What the call holds until its end: its place upstream, its place among its client's calls.
     held: Option<Box<dyn Send>>,
 }
 
 impl Passing {
     /// The body of an answer. `most` is how long upstream may take for each step.
-    pub(super) fn new(rest: Incoming, most: Duration) -> Self {
-        Self { begun: Bytes::new(), rest: Paced::new(rest, most), held: None }
+    pub(super) fn new(rest: Answer, most: Duration) -> Self {
+        Self { begun: Bytes::new(), rest: Paced::new(rest, most), broken: None, held: None }
     }
 
     /// The next piece of the body, for a look at it.
@@ -61,12 +64,21 @@ impl Body for Passing {
         if !this.begun.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.begun)))));
         }
+        if let Some(trouble) = this.broken {
+            return Poll::Ready(Some(Err(io::Error::other(trouble.code()))));
+        }
         let piece = ready!(this.poll_piece(cx));
         if !matches!(piece, Ok(Some(_))) || this.rest.body.is_end_stream() {
             this.held = None;
         }
-        let broken = |trouble: Trouble| io::Error::other(trouble.code());
-        Poll::Ready(piece.map_err(broken).transpose().map(|piece| piece.map(Frame::data)))
+        match piece {
+            Ok(piece) => Poll::Ready(piece.map(|piece| Ok(Frame::data(piece)))),
+            Err(trouble) => {
+                this.broken = Some(trouble);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {

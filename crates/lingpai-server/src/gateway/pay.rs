@@ -50,7 +50,7 @@ pub(super) fn may_be_sent(rules: &Rules, destination: &Destination<'_>) -> Resul
 pub(super) async fn who(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<KeyHash, Refusal> {
     let shown = head.headers.get(KEY_HEADER).and_then(|key| key.to_str().ok());
     let caller = match shown {
-        Some(key) => Caller { key, peer },
+        Some(key) => Caller::new(key, peer),
         None => bearer(&head.headers, peer).map_err(|_| Barred::CallerUnknown)?,
     };
     Ok(serving.admit_somewhere(caller, Right::Gateway).await?.0)

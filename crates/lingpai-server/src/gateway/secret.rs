@@ -17,7 +17,7 @@ use lingpai_core::{AccountId, Secret};
 use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
-use super::needs::{COMPONENT, PROVIDER, is_under};
+use super::needs::{COMPONENT, PROVIDER, is_under, plain};
 use super::pay;
 use super::rules::Gate;
 use super::target::{decoded, values_of};
@@ -55,8 +55,7 @@ pub(crate) struct SecretCall {
 impl Carries {
     /// What the documentation of this path says.
     pub(crate) fn of(destination: &Destination<'_>) -> Self {
-        let path = destination.path.trim_end_matches('/').to_ascii_lowercase();
-        match (destination.host, path.as_str()) {
+        match (destination.host, &*plain(destination.path)) {
             (Host::Pay, _) => Self::Signature,
             (Host::Api, "/sns/jscode2session" | "/sns/oauth2/access_token") => {
                 Self::Secret(SecretCall { parameter: "secret" })
@@ -139,7 +138,7 @@ pub(super) async fn who(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
-    let caller = bearer(&head.headers, peer).unwrap_or(Caller { key: &shown.secret, peer });
+    let caller = bearer(&head.headers, peer).unwrap_or_else(|_| Caller::new(&shown.secret, peer));
     let account = shown.appid.parse::<AccountId>();
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {
@@ -148,7 +147,8 @@ pub(super) async fn who(
         key.allows_from(caller.peer, Right::Gateway, account, now)?;
         Ok::<_, Refusal>((account.clone(), key.hash))
     };
-    let (account, key) = serving.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)??;
+    let (account, key) =
+        serving.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??;
     Ok(Calling { account, key: Some(key) })
 }
 

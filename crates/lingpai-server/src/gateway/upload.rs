@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::aside::{Aside, Place};
+use super::aside::Place;
 use super::kept::Kept;
 use super::paced::{Halt, Paced};
 use super::settings::Settings;
@@ -58,7 +57,7 @@ pub(super) struct Stream {
 }
 
 /// Where a body comes from.
-struct Source(Paced);
+struct Source(Paced<Incoming>);
 
 impl Upload {
     /// Takes a call's body: reads it whole, or as much of it as is needed to begin.
@@ -80,14 +79,17 @@ impl Upload {
             }
             Some(length) => {
                 let aside = if length <= settings.replay_limit {
-                    let made = place.file(length).await;
+                    let made = Box::pin(place.file(length)).await;
                     made.inspect_err(|error| place.tell(error)).ok()
                 } else {
                     None
                 };
-                Ok(Self::stream(source, length, aside))
+                Ok(Self::stream(source, length, 0, Kept::in_file(aside)))
             }
-            None => Self::of_unknown_length(source, settings.unsized_body_limit, place).await,
+            None => {
+                let most = settings.unsized_body_limit;
+                Box::pin(Self::of_unknown_length(source, most, place)).await
+            }
         }
     }
 
@@ -153,12 +155,12 @@ impl Upload {
         }
     }
 
-    fn stream(source: Source, length: u64, aside: Option<Aside>) -> Self {
+    fn stream(source: Source, length: u64, came: u64, kept: Kept) -> Self {
         Self::Stream(Arc::new(Mutex::new(Stream {
             source,
             length,
-            came: 0,
-            kept: Kept::in_file(aside),
+            came,
+            kept,
             number: 0,
             waker: None,
             moved_at: Instant::now(),
@@ -176,39 +178,31 @@ impl Upload {
             Trouble::NoRoom
         };
         let mut memory = BytesMut::new();
-        let mut aside: Option<Aside> = None;
+        let mut kept: Option<Kept> = None;
         let mut length = 0;
         while let Some(piece) = source.next().await? {
             length += piece.len() as u64;
             if length > most {
                 return Err(Trouble::BodyTooLarge(most));
             }
-            if aside.is_none() && memory.len() + piece.len() <= IN_MEMORY {
+            if let Some(kept) = &mut kept {
+                kept.widen(piece.len() as u64).map_err(no_room)?;
+                kept.add(piece).await;
+            } else if memory.len() + piece.len() <= IN_MEMORY {
                 memory.extend_from_slice(&piece);
-                continue;
+            } else {
+                let kept =
+                    kept.insert(Kept::in_file(Some(place.file(length).await.map_err(no_room)?)));
+                kept.add(std::mem::take(&mut memory).freeze()).await;
+                kept.add(piece).await;
             }
-            let file = match &mut aside {
-                Some(file) => {
-                    file.widen(piece.len() as u64).map_err(no_room)?;
-                    file
-                }
-                None => {
-                    let file = aside.insert(place.file(length).await.map_err(no_room)?);
-                    file.file.write_all(&memory).await.map_err(no_room)?;
-                    memory = BytesMut::new();
-                    file
-                }
-            };
-            file.file.write_all(&piece).await.map_err(no_room)?;
         }
-        let Some(mut aside) = aside else { return Ok(Self::Whole(memory.freeze())) };
-        aside.file.flush().await.map_err(no_room)?;
-        aside.file.rewind().await.map_err(no_room)?;
-        let upload = Self::stream(source, length, Some(aside));
-        if let Self::Stream(stream) = &upload {
-            lock(stream).came = length;
+        let Some(kept) = kept else { return Ok(Self::Whole(memory.freeze())) };
+        let kept = kept.rewound().await;
+        if !kept.is_whole() {
+            return Err(Trouble::NoRoom);
         }
-        Ok(upload)
+        Ok(Self::stream(source, length, length, kept))
     }
 }
 
@@ -230,7 +224,7 @@ impl Stream {
             self.moved_at = Instant::now();
             return Poll::Ready(Ok(Some(piece)));
         }
-        ready!(self.kept.poll_written(cx));
+        ready!(self.kept.poll_room(cx));
         let piece = match ready!(self.source.poll_next(cx)) {
             Ok(piece) => piece,
             Err(trouble) => {

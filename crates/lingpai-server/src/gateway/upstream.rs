@@ -5,29 +5,25 @@
 //! so what fetches its token and what uses it leave by the same way.
 
 use std::collections::HashMap;
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::Response;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Request, Response};
 use lingpai_core::{Proxy, Secret};
-use lingpai_wechat::wire::{self, BaseUrl, Connector};
-use lingpai_wechat::{Error, protocol};
+use lingpai_wechat::Error;
+use lingpai_wechat::wire::{self, Connector};
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
-use super::hosts::Host;
+use super::line::{Answer, Failure, Line};
+use super::pool::Pool;
 use super::settings::Settings;
+use super::site::{Site, Sites};
 use super::trouble::Trouble;
 use super::upload::Sending;
 
-/// How long a connection waits for its next call. Below the keep-alive of common servers (nginx: 60 s and more), so that
-/// calls do not run into a connection that is being closed.
-const IDLE: Duration = Duration::from_secs(15);
 /// How long a host that worked is asked before those that stand ahead of it.
 const PREFERENCE: Duration = Duration::from_mins(10);
 
@@ -37,7 +33,7 @@ pub(super) struct Upstream {
     /// The way of all who have no other.
     usual: Way,
     proxied: Mutex<HashMap<Arc<Proxy>, Arc<Way>>>,
-    hosts: Hosts,
+    sites: Sites,
     connections: usize,
     /// How long may be spent on connections that cannot be made.
     connecting: Duration,
@@ -47,19 +43,20 @@ pub(super) struct Upstream {
 /// One way to WeChat: its connections, and what is known of the hosts at its end. They may be reached by one way and not by
 /// another.
 struct Way {
-    client: Client<Connector, Sending>,
+    connector: Connector,
+    /// By the numbers of the hosts.
+    pools: Box<[Arc<Pool>]>,
     preferred: Preferred,
     /// Whether the last call found no connection, so that it is said once.
     unreachable: AtomicBool,
 }
 
-/// Where each of WeChat's hosts is.
-struct Hosts {
-    api: Box<[BaseUrl]>,
-    wecom: [BaseUrl; 1],
-    mp: [BaseUrl; 1],
-    file: [BaseUrl; 1],
-    pay: Box<[BaseUrl]>,
+/// Why there is no answer.
+enum Unanswered {
+    /// No connection could be made.
+    Unconnected(Box<dyn StdError + Send + Sync>),
+    /// The call may have been carried out.
+    Lost(hyper::Error),
 }
 
 impl Upstream {
@@ -69,11 +66,12 @@ impl Upstream {
     /// If the machine has no certificates to trust and they are needed, or a base URL cannot be made.
     pub(super) fn new(wire: &wire::Settings, settings: &Settings) -> Result<Self, Error> {
         let connector = Connector::new(wire)?;
+        let sites = Sites::new(&wire.hosts)?;
         Ok(Self {
-            usual: Way::new(connector.clone(), settings.connections),
+            usual: Way::new(connector.clone(), &sites, settings.connections),
             connector,
             proxied: Mutex::default(),
-            hosts: Hosts::new(&wire.hosts)?,
+            sites,
             connections: settings.connections,
             connecting: wire.deadlines.call,
             deadline: settings.deadline,
@@ -90,28 +88,29 @@ impl Upstream {
         through: Option<Arc<Proxy>>,
         target: &Secret<String>,
         mut sending: Sending,
-    ) -> Result<Response<Incoming>, Trouble> {
+    ) -> Result<Response<Answer>, Trouble> {
         let proxied = through.map(|proxy| self.way_through(proxy));
         let way = proxied.as_deref().unwrap_or(&self.usual);
-        let bases = self.hosts.of(call.destination.host);
+        let sites = self.sites.of(call.destination.host);
         let begun = Instant::now();
-        for index in way.preferred.order(bases.len()) {
+        for index in way.preferred.order(sites.len()) {
             if begun.elapsed() >= self.connecting {
                 break;
             }
-            let request = call.request(&bases[index], target, sending)?;
-            match self.answered(call, way.client.request(request)).await? {
+            let site = &sites[index];
+            let request = call.request(site, target, sending)?;
+            match self.answered(call, way.send(site, request)).await? {
                 Ok(response) => {
-                    way.preferred.prefer(index, bases.len());
+                    way.preferred.prefer(index, sites.len());
                     way.is_reached();
                     return Ok(response);
                 }
-                Err(error) if error.is_connect() => {
-                    way.is_unreachable(&bases[index], &error);
+                Err(Unanswered::Unconnected(error)) => {
+                    way.is_unreachable(site, &*error);
                     sending = call.upload.sending();
                 }
-                Err(error) => {
-                    let host = bases[index].authority();
+                Err(Unanswered::Lost(error)) => {
+                    let host = site.base.authority();
                     tracing::debug!(%host, error = story(&error), "no answer");
                     return Err(call.upload.trouble().unwrap_or(Trouble::Lost));
                 }
@@ -127,7 +126,7 @@ impl Upstream {
         }
         // Those of which only this map still knows are no account's any more.
         proxied.retain(|proxy, _| Arc::strong_count(proxy) > 1);
-        let way = Arc::new(Way::new(self.connector.through(&proxy), self.connections));
+        let way = Arc::new(Way::new(self.connector.through(&proxy), &self.sites, self.connections));
         proxied.insert(proxy, Arc::clone(&way));
         way
     }
@@ -155,14 +154,38 @@ impl Upstream {
 }
 
 impl Way {
-    fn new(connector: Connector, connections: usize) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(connections)
-            .http1_title_case_headers(true)
-            .build(connector);
-        Self { client, preferred: Preferred::default(), unreachable: AtomicBool::new(false) }
+    fn new(connector: Connector, sites: &Sites, connections: usize) -> Self {
+        let pools = (0..sites.count()).map(|_| Arc::new(Pool::new(connections))).collect();
+        let (preferred, unreachable) = (Preferred::default(), AtomicBool::new(false));
+        Self { connector, pools, preferred, unreachable }
+    }
+
+    /// Sends a request on a connection that was kept, or on a new one. One that was closed meanwhile, so that nothing could
+    /// be written, costs nothing but the next try.
+    async fn send(
+        &self,
+        site: &Site,
+        mut request: Request<Sending>,
+    ) -> Result<Response<Answer>, Unanswered> {
+        let pool = &self.pools[site.number];
+        while let Some(line) = pool.take() {
+            match line.send(request, pool).await {
+                Ok(response) => return Ok(response),
+                Err(Failure::Unsent(unsent, _)) => request = *unsent,
+                Err(Failure::Lost(error)) => return Err(Unanswered::Lost(error)),
+            }
+        }
+        // What is rare must not make every call larger.
+        let line = Box::pin(self.connect(site)).await?;
+        line.send(request, pool).await.map_err(|failure| match failure {
+            Failure::Unsent(_, error) | Failure::Lost(error) => Unanswered::Lost(error),
+        })
+    }
+
+    async fn connect(&self, site: &Site) -> Result<Box<Line>, Unanswered> {
+        let address = site.address().map_err(unconnected)?;
+        let stream = self.connector.connect(address).await.map_err(unconnected)?;
+        Ok(Box::new(Line::new(stream).await.map_err(unconnected)?))
     }
 
     fn is_reached(&self) {
@@ -173,8 +196,8 @@ impl Way {
         }
     }
 
-    fn is_unreachable(&self, base: &BaseUrl, error: &ClientError) {
-        let host = base.authority();
+    fn is_unreachable(&self, site: &Site, error: &(dyn StdError + 'static)) {
+        let host = site.base.authority();
         if self.unreachable.swap(true, Ordering::Relaxed) {
             tracing::debug!(%host, error = story(error), "no connection");
         } else {
@@ -186,41 +209,12 @@ impl Way {
     }
 }
 
-impl Hosts {
-    fn of(&self, host: Host) -> &[BaseUrl] {
-        match host {
-            Host::Api => &self.api,
-            Host::WeCom => &self.wecom,
-            Host::Mp => &self.mp,
-            Host::File => &self.file,
-            Host::Pay => &self.pay,
-        }
-    }
-
-    /// WeChat's own, or what stands in for them.
-    fn new(stand_in: &[BaseUrl]) -> Result<Self, Error> {
-        let official = |host: &str| format!("https://{host}").parse::<BaseUrl>();
-        let Some(first) = stand_in.first() else {
-            let api: Result<_, Error> = protocol::HOSTS.into_iter().map(official).collect();
-            return Ok(Self {
-                api: api?,
-                wecom: [official("qyapi.weixin.qq.com")?],
-                mp: [official("mp.weixin.qq.com")?],
-                file: [official("file.api.weixin.qq.com")?],
-                pay: Box::new([
-                    official("api.mch.weixin.qq.com")?,
-                    official("api2.mch.weixin.qq.com")?,
-                ]),
-            });
-        };
-        let (api, mp, file) = (stand_in.into(), [first.clone()], [first.clone()]);
-        let (wecom, pay) = (format!("{first}/qyapi").parse()?, format!("{first}/mch").parse()?);
-        Ok(Self { api, wecom: [wecom], mp, file, pay: Box::new([pay]) })
-    }
+fn unconnected(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Unanswered {
+    Unanswered::Unconnected(error.into())
 }
 
 /// An error and its causes on one line. They name no path and no header.
-fn story(error: &ClientError) -> String {
+fn story(error: &(dyn StdError + 'static)) -> String {
     let mut story = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -125,7 +125,7 @@ async fn by_key(
         key.allows_from(caller.peer, Right::Gateway, &account, now)?;
         Ok(Calling { account, key: Some(key.hash) })
     };
-    serving.keys.look(caller.key, look).await.ok_or(Refusal::KeyUnknown)?
+    serving.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)?
 }
 
 async fn by_virtual_token(

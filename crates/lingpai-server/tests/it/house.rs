@@ -12,20 +12,20 @@ use lingpai_core::clock::TestClock;
 use lingpai_core::event::What;
 use lingpai_core::store::Damage;
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Day, Directory, Failure, ForcedLimits, Instant,
-    Issued, Issuer, Kind, Moment, NodeId, Parent, Policy, Profile, Proxy, Refresh, Registry,
-    Renewal, Secret, StoreError, StoreErrorKind, SystemClock, Timestamp, Token, Verdict, Way,
+    Account, AccountId, Clock, CredentialId, Day, Directory, Instant, Issuer, Kind, Moment, NodeId,
+    Policy, Refresh, Registry, Secret, StoreError, StoreErrorKind, SystemClock, Timestamp, Token,
+    Way,
 };
 use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway};
 use lingpai_store::MemoryStore;
-use lingpai_wechat::Ticket;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::office::Office;
+pub(crate) use crate::upstream::{FakeTickets, FakeUpstream, fake_ticket};
 
 /// The account that is kept. It has no token until somebody asks.
 pub(crate) const KEPT: &str = "wx00000000000000a1";
@@ -303,166 +303,6 @@ impl Reply {
         assert!(self.header("x-lingpai-error").is_some(), "{self:?}");
         assert!(!self.text("errmsg").is_empty());
         self.json["errcode"].as_i64().unwrap()
-    }
-}
-
-/// An upstream that counts how often it was asked, and answers what it was told to.
-#[derive(Debug)]
-pub(crate) struct FakeUpstream {
-    issued: AtomicU64,
-    tried: AtomicU64,
-    failure: Mutex<Option<Failure>>,
-    repeats: AtomicBool,
-    verdict: Mutex<Verdict>,
-    proxy: Mutex<Option<Arc<Proxy>>>,
-    /// A permit for every call that may go through.
-    gate: Semaphore,
-    /// A permit for every call that has come.
-    called: Semaphore,
-}
-
-impl Default for FakeUpstream {
-    fn default() -> Self {
-        Self {
-            issued: AtomicU64::new(0),
-            tried: AtomicU64::new(0),
-            failure: Mutex::new(None),
-            repeats: AtomicBool::new(false),
-            verdict: Mutex::new(Verdict::Accepted),
-            proxy: Mutex::new(None),
-            gate: Semaphore::new(1000),
-            called: Semaphore::new(0),
-        }
-    }
-}
-
-impl FakeUpstream {
-    /// How often it was asked for a token.
-    pub(crate) fn calls(&self) -> u64 {
-        self.issued.load(Ordering::SeqCst)
-    }
-
-    /// How often it was asked to try one.
-    pub(crate) fn trials(&self) -> u64 {
-        self.tried.load(Ordering::SeqCst)
-    }
-
-    /// The token it gives at the `n`th call.
-    pub(crate) fn token(n: u64) -> String {
-        format!("70_{n}_{}", "SeCrEtToKeN".repeat(12))
-    }
-
-    pub(crate) fn fails_with(&self, failure: Failure) {
-        *self.failure.lock().unwrap() = Some(failure);
-    }
-
-    /// From now on it gives the token that it gave first.
-    pub(crate) fn repeats(&self) {
-        self.repeats.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn judges(&self, verdict: Verdict) {
-        *self.verdict.lock().unwrap() = verdict;
-    }
-
-    /// From now on its accounts have this proxy.
-    pub(crate) fn has_proxy(&self, proxy: Option<Proxy>) {
-        *self.proxy.lock().unwrap() = proxy.map(Arc::new);
-    }
-
-    /// From now on calls hang.
-    pub(crate) fn hang(&self) {
-        self.gate.forget_permits(Semaphore::MAX_PERMITS);
-    }
-
-    /// Calls go through again.
-    pub(crate) fn go_on(&self) {
-        self.gate.add_permits(1000);
-    }
-
-    /// Waits until a call has come.
-    pub(crate) async fn was_called(&self) {
-        tokio::time::timeout(PATIENCE, self.called.acquire()).await.unwrap().unwrap().forget();
-    }
-}
-
-/// Gives the same ticket every time, which can be told from its kind.
-#[derive(Debug)]
-struct FakeTickets {
-    kind: Kind,
-    token: Arc<dyn Parent>,
-}
-
-#[async_trait]
-impl Issuer for FakeTickets {
-    fn profile(&self) -> Profile {
-        let nominal_life = Duration::from_secs(7200);
-        let primary = Renewal::Surviving;
-        Profile { nominal_life, primary, forced: None, fallback: None, daily_budget: 100 }
-    }
-
-    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
-        self.token.value().await?;
-        Ok(Issued { value: Secret::from(fake_ticket(&self.kind)), life: Duration::from_secs(7200) })
-    }
-
-    async fn check(&self, _: &Token) -> Verdict {
-        Verdict::Accepted
-    }
-
-    fn depth(&self) -> usize {
-        1
-    }
-}
-
-/// The ticket of this kind.
-pub(crate) fn fake_ticket(kind: &Kind) -> String {
-    format!("{kind}-{}", "SeCrEtTiCkEt".repeat(7))
-}
-
-#[async_trait]
-impl Issuer for FakeUpstream {
-    fn dependents(&self) -> &'static [Kind] {
-        const KINDS: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
-        KINDS
-    }
-
-    fn dependent(&self, kind: &Kind, token: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        Some(Arc::new(FakeTickets { kind: kind.clone(), token }))
-    }
-
-    fn profile(&self) -> Profile {
-        let five_minutes = Duration::from_secs(300);
-        Profile {
-            nominal_life: Duration::from_secs(7200),
-            primary: Renewal::Windowed { window: five_minutes, overlap: five_minutes },
-            forced: Some(ForcedLimits { spacing: Duration::from_secs(30), per_day: 20 }),
-            fallback: None,
-            daily_budget: 200,
-        }
-    }
-
-    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
-        let n = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
-        self.called.add_permits(1);
-        self.gate.acquire().await.unwrap().forget();
-        match self.failure.lock().unwrap().clone() {
-            Some(failure) => Err(failure),
-            None => {
-                let n = if self.repeats.load(Ordering::SeqCst) { 1 } else { n };
-                Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) })
-            }
-        }
-    }
-
-    async fn check(&self, _: &Token) -> Verdict {
-        self.tried.fetch_add(1, Ordering::SeqCst);
-        self.gate.acquire().await.unwrap().forget();
-        self.verdict.lock().unwrap().clone()
-    }
-
-    fn proxy(&self) -> Option<Arc<Proxy>> {
-        self.proxy.lock().unwrap().clone()
     }
 }
 

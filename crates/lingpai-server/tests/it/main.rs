@@ -29,4 +29,5 @@ mod sockets;
 mod stream;
 mod tickets;
 mod tls;
+mod upstream;
 mod virtual_tokens;

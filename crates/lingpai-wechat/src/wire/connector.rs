@@ -83,10 +83,16 @@ impl Connector {
         through(self.route.proxy_to(host).as_deref())
     }
 
-    async fn connect(self, to: Uri) -> Result<Stream, ConnectError> {
+    /// Connects to the host and the port of a URI. Nothing of a request is sent.
+    ///
+    /// Dropping the future closes what was begun.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn connect(&self, to: Uri) -> Result<Stream, ConnectError> {
         let (proxy, after) = (self.route.proxy_to(&to), self.deadline);
         let host = to.host().unwrap_or_default().to_owned();
-        let https = HttpsConnector::from((self.route, self.tls));
+        let https = HttpsConnector::from((self.route.clone(), Arc::clone(&self.tls)));
         match timeout(self.deadline, https.oneshot(to)).await {
             Ok(Ok(connection)) => Ok(Stream::over(connection)),
             Ok(Err(error)) => Err(ConnectError::of(host, proxy, error)),
@@ -105,7 +111,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(to))
+        let connector = self.clone();
+        Box::pin(async move { connector.connect(to).await })
     }
 }
 

@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use super::tcp::Socket;
 
@@ -25,6 +27,13 @@ impl Stream {
 
     fn inner(self: Pin<&mut Self>) -> Pin<&mut MaybeHttpsStream<Socket>> {
         Pin::new(&mut self.get_mut().0)
+    }
+}
+
+impl From<TcpStream> for Stream {
+    /// One without TLS.
+    fn from(stream: TcpStream) -> Self {
+        Self(MaybeHttpsStream::Http(TokioIo::new(stream)))
     }
 }
 

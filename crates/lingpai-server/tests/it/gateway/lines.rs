@@ -81,8 +81,10 @@ async fn connections_are_kept_and_one_that_upstream_has_closed_is_not_used() {
     }
     assert_eq!(it.wechat.connections(), 1);
     it.wechat.until(|wechat| wechat.open_now() == 0).await;
-    assert_eq!(it.get("/next").await.text(), OK);
+    let body = vec![7; 200_000];
+    assert_eq!(it.call("POST", "/next", &body).await.text(), OK);
     assert_eq!(it.wechat.connections(), 2);
+    assert_eq!(it.wechat.seen()[3].body, body);
 }
 
 #[tokio::test]

@@ -1,0 +1,54 @@
+//! What can be typed about the store.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::config;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Give the store another master key. With SQLite, stop the server first; nodes on a Redis go on
+    Rekey {
+        /// A file that holds the new key, 64 hexadecimal digits [default: a random key, put into the present key file]
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
+    },
+    /// Copy all of one store into another: accounts, keys, tokens, counts and events. Stop the servers that use them first
+    Copy(StoreCopy),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreCopy {
+    /// The store to copy: sqlite:PATH or redis://HOST:PORT
+    #[arg(long, value_name = "URL", value_parser = config::StoreUrl::parse)]
+    pub(crate) from: config::StoreUrl,
+
+    /// The store to copy into, likewise
+    #[arg(long, value_name = "URL", value_parser = config::StoreUrl::parse)]
+    pub(crate) to: config::StoreUrl,
+
+    /// A file that holds the master key of the source [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_key_file: Option<PathBuf>,
+
+    /// A file that holds the master key of the target [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_key_file: Option<PathBuf>,
+
+    /// A file that holds the password of the source [default: the environment variable LINGPAI_STORE_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_password_file: Option<PathBuf>,
+
+    /// A file that holds the password of the target, likewise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_password_file: Option<PathBuf>,
+
+    /// Copy into a store that holds other data. Of two that differ the later one stays
+    #[arg(long)]
+    pub(crate) merge: bool,
+
+    /// Copy although servers use one of the stores. What they change meanwhile may be missing: stop them and run it again
+    #[arg(long)]
+    pub(crate) while_running: bool,
+}
