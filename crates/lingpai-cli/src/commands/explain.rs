@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(),
         (own, of_wechat) if options.json => {
             let of_wechat = of_wechat.map(|explained| to_json(&explained, language));
             output::print_json(&match own {
-                Some(own) => own_to_json(&own, of_wechat, language),
+                Some(own) => own_to_json(&own, of_wechat.as_ref(), language),
                 None => json!(of_wechat),
             })
         }
@@ -67,7 +67,7 @@ fn standard_input() -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn own_to_json(own: &Own, of_wechat: Option<Value>, language: Language) -> Value {
+fn own_to_json(own: &Own, of_wechat: Option<&Value>, language: Language) -> Value {
     let entries = own.reasons.iter().map(|Reason { name, message, remedy }| {
         json!({"name": name, "meaning": message, "advice": [remedy]})
     });
