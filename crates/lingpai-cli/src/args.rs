@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Print the current access_token of an account, and nothing else
     Token(Token),
-    /// Print the current ticket of an Official Account, and nothing else
+    /// Print the current ticket of an Official Account or a WeCom application, and nothing else
     Ticket(Ticket),
     /// Sign a page, and print what wx.config takes
     JsConfig(JsConfig),
@@ -252,7 +252,7 @@ pub(crate) struct Ticket {
     /// The appid
     pub(crate) account: AccountId,
 
-    /// jsapi or wx_card
+    /// jsapi or wx_card; of an application of WeCom, jsapi or agent_config
     #[arg(value_name = "TYPE", value_parser = values::ticket)]
     pub(crate) ticket: lingpai_wechat::Ticket,
 
@@ -275,6 +275,10 @@ pub(crate) struct JsConfig {
     /// An API for jsApiList, such as scanQRCode; may be said again
     #[arg(long = "api", value_name = "NAME")]
     pub(crate) apis: Vec<String>,
+
+    /// Sign for wx.agentConfig, with the ticket of the WeCom application
+    #[arg(long)]
+    pub(crate) agent: bool,
 
     #[command(flatten)]
     pub(crate) asked: Asked,
@@ -409,9 +413,9 @@ impl Account {
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
     Add {
-        /// The appid
+        /// The appid; CORPID:AGENTID of an application of WeCom
         account: AccountId,
-        /// official-account, mini-program or mini-game
+        /// official-account, mini-program, mini-game or wecom
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it

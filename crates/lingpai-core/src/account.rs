@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// at rest; everything else is in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name: the appid.
+    /// Its name: the appid, or `corpid:agent` of a WeCom application.
     pub id: AccountId,
     /// What sort of account it is.
     pub kind: AccountKind,
@@ -58,6 +58,16 @@ pub enum AccountKind {
     MiniProgram,
     /// 小游戏.
     MiniGame,
+    /// An application of a corp in WeCom (企业微信). Each has a secret and a token of its own, so its name is of both.
+    #[serde(rename = "wecom")]
+    WeCom,
+}
+
+impl AccountKind {
+    /// Whether an account of this kind can have this name.
+    pub fn takes(self, id: &AccountId) -> bool {
+        self != Self::WeCom || id.corp_and_agent().is_some()
+    }
 }
 
 /// Which of two isolated families of tokens an account uses.

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::failure::{Class, Failure, Reached};
 use crate::id::Fence;
-use crate::issuer::{Issuer, Verdict, Way};
+use crate::issuer::{Issued, Issuer, Renewal, Verdict, Way};
 use crate::keeper::Keeper;
 use crate::policy::STORE_DEADLINE;
 use crate::rotation::{Fact, Reason, Saved, Step};
@@ -91,7 +91,7 @@ impl Flight {
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
         let sent = self.keeper.shared.clock.now();
         let issued = match timeout(deadline, issuer.issue(way)).await {
-            Ok(Ok(issued)) if issued.life < SHORTEST_LIFE => {
+            Ok(Ok(issued)) if issued.life < SHORTEST_LIFE && !self.is_at_its_end(&issued, way) => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
                 return self.fail(failure, way, reason, right, &issuer).await;
@@ -176,6 +176,15 @@ impl Flight {
             tracing::warn!(error = %describe(&error), "a right to fetch could not be given back");
         }
         self.keeper.apply(Fact::Held(self.keeper.shared.clock.now().instant));
+    }
+
+    /// Whether this is the token that we have, which its upstream repeats to its very end.
+    fn is_at_its_end(&self, issued: &Issued, way: Way) -> bool {
+        self.keeper.with(|rotation, issuer| {
+            let repeats = issuer.profile().renewal(way) == Renewal::Repeating;
+            let current = rotation.current().map(|(fingerprint, _)| fingerprint);
+            repeats && current == Some(Fingerprint::of(issued.value.expose()))
+        })
     }
 
     async fn fail(

@@ -20,6 +20,12 @@ impl AccountId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The corpid and the agent of a WeCom application; none of any other account.
+    pub fn corp_and_agent(&self) -> Option<(&str, &str)> {
+        let parts = self.0.split_once(':');
+        parts.filter(|(corp, agent)| !corp.is_empty() && !agent.is_empty())
+    }
 }
 
 impl fmt::Display for AccountId {
@@ -228,6 +234,21 @@ mod tests {
     fn an_appid_and_a_wecom_agent_are_names_of_accounts() {
         assert!("wx5a0db0c0ffee0001".parse::<AccountId>().is_ok());
         assert!("ww1234567890abcdef:1000002".parse::<AccountId>().is_ok());
+    }
+
+    #[test]
+    fn a_wecom_agent_is_named_with_its_corp() {
+        let parts = |name: &str| {
+            let id = name.parse::<AccountId>().unwrap();
+            id.corp_and_agent().map(|(corp, agent)| format!("{corp} {agent}"))
+        };
+        assert_eq!(
+            parts("ww1234567890abcdef:1000002").as_deref(),
+            Some("ww1234567890abcdef 1000002")
+        );
+        for other in ["wx5a0db0c0ffee0001", "ww1:", ":2"] {
+            assert_eq!(parts(other), None);
+        }
     }
 
     #[test]

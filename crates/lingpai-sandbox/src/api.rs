@@ -13,8 +13,8 @@ use http::Method;
 pub use self::tickets::{TicketType, TicketVerdict};
 pub(crate) use self::{
     bulk::{Meter, UPLOAD_PATH as BULK_UPLOAD},
-    business::{FOLLOWERS, Media},
-    tickets::{Kept as KeptTickets, Tickets},
+    business::{FOLLOWERS, Media, media_upload as upload},
+    tickets::{Kept as KeptTickets, Tickets, hand_out as hand_out_ticket},
 };
 use crate::{
     World,
@@ -28,7 +28,7 @@ use crate::{
     world::Call,
 };
 
-type Served = Result<Success, Refusal>;
+pub(crate) type Served = Result<Success, Refusal>;
 
 struct Api {
     path: &'static str,

@@ -15,9 +15,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    AppSecret, AppSettings, Decision, Error, Family, Fault, OtherSystem, Punishment, Quota,
-    Revocation, Scope, Takes, World, api::FOLLOWERS, outcome::response, params::Params,
-    quota::limit, time::TOKEN_LIFETIME,
+    AgentSettings, AppSecret, AppSettings, Decision, Error, Family, Fault, IpPattern, OtherSystem,
+    Punishment, Quota, Revocation, Scope, Takes, World, api::FOLLOWERS, outcome::response,
+    params::Params, quota::limit, time::TOKEN_LIFETIME,
 };
 
 type Answered = Result<Value, Error>;
@@ -81,6 +81,15 @@ fn route(world: &mut World, now: Duration, peer: IpAddr, request: &Request<Bytes
             let id = id.parse().map_err(|_| bad("the id of a fault is a number"))?;
             Ok(json!({"removed": world.mend(id)}))
         }
+        ("GET", ["agents"]) => Ok(json!({"agents": agents(world)})),
+        ("POST", ["agents"]) => create_agent(world, body),
+        ("DELETE", ["agents", corpid, agent]) => {
+            world.remove_agent(corpid, number(agent)?).map(done)
+        }
+        ("POST", ["agents", corpid, agent, deed]) => {
+            on_agent(world, now, (corpid, number(agent)?), deed, body)?
+                .ok_or_else(|| unknown(method, path))
+        }
         ("GET", ["apps"]) => Ok(json!({"apps": apps(world, now)})),
         ("POST", ["apps"]) => create(world, body),
         ("DELETE", ["apps", appid]) => world.remove_app(appid).map(done),
@@ -140,6 +149,50 @@ fn on_app(
         _ => return Ok(None),
     };
     Ok(Some(answer))
+}
+
+/// What is done to one application of WeCom. `None` if no such deed is known.
+fn on_agent(
+    world: &mut World,
+    now: Duration,
+    (corpid, agent): (&str, u32),
+    deed: &str,
+    body: &Bytes,
+) -> Result<Option<Value>, Error> {
+    let answer = match deed {
+        "revoke" => done(world.revoke_agent(corpid, agent)?),
+        "expire" => done(world.expire_agent(now, corpid, agent)?),
+        "trust" => done(world.trust(corpid, agent, read::<Trust>(body)?.trusted)?),
+        "reset-secret" => {
+            let secret = world.reset_agent_secret(corpid, agent, read::<Reset>(body)?.secret)?;
+            json!({"corpid": corpid, "agent": agent, "secret": secret.expose()})
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(answer))
+}
+
+fn create_agent(world: &mut World, body: &Bytes) -> Answered {
+    let settings: AgentSettings = read(body)?;
+    let (corpid, agent) = (settings.corpid.clone(), settings.agent);
+    world.add_agent(settings)?;
+    let secret = world.agent_secret(&corpid, agent)?;
+    Ok(json!({"corpid": corpid, "agent": agent, "secret": secret.expose()}))
+}
+
+/// The applications of WeCom without their secrets.
+fn agents(world: &World) -> Vec<Value> {
+    world.wecom.list().map(|(id, trusted)| json!({"agent": id, "trusted": trusted})).collect()
+}
+
+fn number(agent: &str) -> Result<u32, Error> {
+    agent.parse().map_err(|_| bad("an agent is named by its number"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trust {
+    trusted: Vec<IpPattern>,
 }
 
 #[derive(Deserialize)]
@@ -301,6 +354,7 @@ fn state(world: &mut World, now: Duration) -> Value {
         "check_order": world.settings.check_order,
         "forced_beyond_limit": world.settings.forced_beyond_limit,
         "apps": apps(world, now),
+        "agents": agents(world),
         "faults": world.faults(now),
     })
 }

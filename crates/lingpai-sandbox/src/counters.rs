@@ -77,7 +77,7 @@ pub struct AppCounters {
     pub forced: u64,
     /// Forced refreshes that were answered with the current token (too soon, or too many).
     pub forced_in_vain: u64,
-    /// Stable calls answered with a token that had been handed out before.
+    /// Stable calls, and WeCom's, answered with a token that had been handed out before.
     pub repeated: u64,
     /// New tickets that callers were handed.
     pub tickets: u64,
@@ -85,13 +85,15 @@ pub struct AppCounters {
     pub minted_for_others: Minted,
 }
 
-/// How many tokens of each family.
+/// How many tokens, by how they are issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Minted {
     /// By `/cgi-bin/token`.
     pub classic: u64,
     /// By `/cgi-bin/stable_token`.
     pub stable: u64,
+    /// By WeCom's `gettoken`.
+    pub wecom: u64,
 }
 
 impl Minted {

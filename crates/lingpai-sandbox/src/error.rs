@@ -24,6 +24,17 @@ pub enum Error {
         /// What was given.
         appid: String,
     },
+    /// The corpid has not the shape of WeCom's.
+    #[error("`{corpid}` is not a corpid: write `ww` and 16 letters and digits")]
+    BadCorpid {
+        /// What was given.
+        corpid: String,
+    },
+    /// The secret has not the shape of WeCom's. It is not repeated here.
+    #[error(
+        "this is not a secret of WeCom: write 43 letters, digits, `-` and `_`, or leave it out"
+    )]
+    BadAgentSecret,
     /// The secret has not the shape of WeChat's. It is not repeated here.
     #[error("this is not an AppSecret: write 32 digits of lower-case hex, or leave it out")]
     BadSecret,

@@ -1,8 +1,8 @@
 //! A simulated WeChat to try, develop and test against.
 //!
 //! What lives here: [`World`], a pure simulator of the access_token APIs (both families, their
-//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, and of a few business
-//! APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
+//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, of WeCom's applications, and of
+//! a few business APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
 //! `/__sandbox/` that makes things go wrong by name.
 //!
 //! A world can be kept beyond the process: `snapshot` says what of it, `state` in which file.
@@ -36,6 +36,7 @@ mod snapshot;
 mod state;
 mod time;
 mod tokens;
+mod wecom;
 mod world;
 
 pub use self::{
@@ -58,5 +59,6 @@ pub use self::{
     shared::SharedWorld,
     time::TOKEN_LIFETIME,
     tokens::{Family, Rank, Verdict},
+    wecom::{AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID},
     world::World,
 };

@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::{Act, fault::FaultKind, refusal::Refusal};
+use crate::{Act, fault::FaultKind, refusal::Refusal, world::Call};
 
 /// WeChat's Content-Type; the odd `encoding` is real.
 pub(crate) const JSON: &str = "application/json; encoding=utf-8";
@@ -68,8 +68,8 @@ impl Outcome {
     }
 
     /// Business errors are HTTP 200 with code, text and rid.
-    pub(crate) fn refusal(refusal: &Refusal, path: &str, rid: &str) -> Self {
-        let errmsg = refusal.errmsg(path, rid);
+    pub(crate) fn refusal(refusal: &Refusal, call: &Call<'_>, rid: &str) -> Self {
+        let errmsg = refusal.errmsg(call.path(), call.caller, rid);
         let body = json!({"errcode": refusal.code, "errmsg": errmsg}).to_string();
         Self::answer(response(StatusCode::OK, JSON, body.into()), &refusal.code.to_string())
     }

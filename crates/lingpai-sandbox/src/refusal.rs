@@ -95,6 +95,20 @@ impl Refusal {
     pub(crate) const REFUSED_ONCE: Self =
         refusal(89507, "this ip was refused by the administrator, forbidden for 1 hour");
 
+    /// WeCom's: the code of a bad token there.
+    pub(crate) const INVALID_TOKEN: Self = refusal(40014, "invalid access_token");
+    pub(crate) const WRONG_CORPSECRET: Self = refusal(40001, "invalid credential");
+    pub(crate) const INVALID_CORPID: Self = refusal(40013, "invalid corpid");
+    pub(crate) const CORPID_MISSING: Self = refusal(41002, "corpid missing");
+    pub(crate) const CORPSECRET_MISSING: Self = refusal(41004, "corpsecret missing");
+    pub(crate) const INVALID_PARAMETER: Self = refusal(40058, "invalid Request Parameter");
+    pub(crate) const USERID_MISSING: Self = refusal(41009, "missing userid");
+    pub(crate) const USERID_UNKNOWN: Self = refusal(60111, "userid not found");
+    pub(crate) const TOO_FREQUENT: Self = refusal(45009, "api freq out of limit");
+    pub(crate) const UNTRUSTED_IP: Self = refusal(60020, "not allow to access from your ip");
+    pub(crate) const ANOTHER_AGENT: Self =
+        refusal(301_002, "not allow operate another agent with this accesstoken");
+
     pub(crate) fn ip_not_listed(caller: IpAddr) -> Self {
         let text = match caller {
             IpAddr::V4(ip) => {
@@ -105,8 +119,18 @@ impl Refusal {
         Self { code: 40164, text: text.into() }
     }
 
-    /// The text as it goes out. `/sns/*` writes a comma before the rid; of 40030 a sample has none.
-    pub(crate) fn errmsg(&self, path: &str, rid: &str) -> String {
+    /// The text as it goes out. `/sns/*` writes a comma before the rid; of 40030 a sample has none. WeCom has a hint in
+    /// place of the rid, and says what address it saw.
+    pub(crate) fn errmsg(&self, path: &str, caller: IpAddr, rid: &str) -> String {
+        if path.starts_with("/qyapi/") {
+            let groups = rid.split('-').filter_map(|group| u32::from_str_radix(group, 16).ok());
+            let hint: String = groups.map(|group| group.to_string()).collect();
+            let Self { code, text } = self;
+            return format!(
+                "{text}, hint: [{hint}], from ip: {caller}, more info at \
+                 https://open.work.weixin.qq.com/devtool/query?e={code}"
+            );
+        }
         let comma = if path.starts_with("/sns/") && self.code != 40030 { "," } else { "" };
         format!("{}{comma} rid: {rid}", self.text)
     }

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, IpPattern, time::TOKEN_LIFETIME};
+use crate::{AgentSettings, Error, IpPattern, time::TOKEN_LIFETIME};
 
 /// The appid of the app that every default world has.
 pub const DEMO_APPID: &str = "wx5a0db0c0ffee0001";
@@ -46,6 +46,9 @@ pub struct Settings {
     pub log_size: usize,
     /// The apps at the start. Default: one official account, [`DEMO_APPID`] with [`DEMO_SECRET`].
     pub apps: Vec<AppSettings>,
+    /// The applications of WeCom at the start. Default: one,
+    /// [`DEMO_AGENT`](crate::DEMO_AGENT) of [`DEMO_CORPID`](crate::DEMO_CORPID).
+    pub agents: Vec<AgentSettings>,
 }
 
 impl Settings {
@@ -92,6 +95,7 @@ impl Default for Settings {
             forced_beyond_limit: ForcedBeyondLimit::default(),
             log_size: 1000,
             apps: vec![AppSettings::demo()],
+            agents: vec![AgentSettings::demo()],
         }
     }
 }

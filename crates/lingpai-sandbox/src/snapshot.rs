@@ -13,6 +13,7 @@ use crate::{
     settings::valid_speed,
     time::{Clock, Moment},
     tokens::{Kept, Tokens},
+    wecom::WeCom,
 };
 
 /// Grows when older snapshots can no longer be understood.
@@ -32,6 +33,8 @@ struct Snapshot {
     tokens: Kept,
     #[serde(default)]
     tickets: KeptTickets,
+    #[serde(default)]
+    wecom: WeCom,
 }
 
 /// Something that the settings say, and that can be changed while the world runs.
@@ -51,7 +54,7 @@ impl<T: PartialEq> Changeable<T> {
 impl World {
     /// Everything that a restart must not undo, as JSON: the apps with all that was done to them
     /// and what they have used up, the tokens of both families (the live ones, and the last 500
-    /// dead ones), the tickets, virtual time and its speed, the caller's address, and the randomness, so that
+    /// dead ones), the tickets, WeCom's applications and tokens, virtual time and its speed, the caller's address, and the randomness, so that
     /// no token comes twice.
     ///
     /// Not in it: faults, counters, the log (so rid/get finds no calls from before) and uploaded
@@ -69,6 +72,7 @@ impl World {
             apps: self.apps.values().cloned().collect(),
             tokens: self.tokens.kept(),
             tickets: self.tickets.kept(),
+            wecom: self.wecom.clone(),
         };
         json!(snapshot).to_string()
     }
@@ -97,6 +101,7 @@ impl World {
         let moment = Clock::new(kept.moment, kept.speed.now).at(passed);
 
         let apps = std::mem::take(&mut settings.apps);
+        let agents = std::mem::take(&mut settings.agents);
         let mut world = Self::new(settings)?;
         world.clock = Clock::new(moment, kept.speed.after(world.settings.speed));
         world.caller_ip = kept.caller_ip.after(world.settings.caller_ip);
@@ -104,6 +109,12 @@ impl World {
         world.apps = kept.apps.into_iter().map(|app| (app.appid.clone(), app)).collect();
         world.tokens = Tokens::from(kept.tokens);
         world.tickets = kept.tickets.into();
+        world.wecom = kept.wecom;
+        for agent in agents {
+            if !world.wecom.has(&agent) {
+                world.add_agent(agent)?;
+            }
+        }
         for app in apps {
             if !world.apps.contains_key(&app.appid) {
                 world.add_app(app)?;

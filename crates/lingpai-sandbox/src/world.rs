@@ -31,6 +31,7 @@ use crate::{
     settings::Settings,
     time::{Clock, Moment},
     tokens::{Standing, Tokens, Verdict},
+    wecom::{self, WeCom},
 };
 
 /// 2026-01-01 00:00 UTC: where virtual time starts if nobody says, so that tests repeat.
@@ -61,6 +62,7 @@ pub struct World {
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
     pub(crate) people: People,
+    pub(crate) wecom: WeCom,
     pub(crate) media: VecDeque<Media>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
@@ -86,6 +88,11 @@ impl Call<'_> {
         self.request.uri().path()
     }
 
+    /// The path without its prefix, if the call is to WeCom.
+    pub(crate) fn path_at_wecom(&self) -> Option<&str> {
+        self.path().strip_prefix(wecom::PREFIX).filter(|rest| rest.starts_with('/'))
+    }
+
     /// The body as a JSON object, or WeChat's refusal of anything else.
     pub(crate) fn json(&self) -> Result<serde_json::Map<String, Value>, Refusal> {
         if self.request.body().is_empty() {
@@ -103,6 +110,7 @@ impl World {
     pub fn new(mut settings: Settings) -> Result<Self, Error> {
         settings.validate()?;
         let apps = std::mem::take(&mut settings.apps);
+        let agents = std::mem::take(&mut settings.agents);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
             clock: Clock::new(Moment::from_unix(start), settings.speed),
@@ -111,6 +119,7 @@ impl World {
             tokens: Tokens::default(),
             tickets: Tickets::default(),
             people: People::default(),
+            wecom: WeCom::default(),
             media: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -121,6 +130,9 @@ impl World {
         };
         for app in apps {
             world.add_app(app)?;
+        }
+        for agent in agents {
+            world.add_agent(agent)?;
         }
         Ok(world)
     }
@@ -210,10 +222,14 @@ impl World {
     }
 
     /// The app that a call belongs to, by its token or its appid, if it is one of ours.
-    fn ascribe(&self, query: &Params, body: &Bytes) -> Option<String> {
+    fn ascribe(&mut self, query: &Params, body: &Bytes) -> Option<String> {
         if let Some(token) = query.value("access_token") {
             let owner = self.tokens.owner(token).map(|(appid, _)| appid);
-            return owner.or_else(|| self.people.owner(token)).map(str::to_owned);
+            let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
+            return owner.or_else(|| self.wecom.owner(token));
+        }
+        if let Some((corpid, secret)) = query.value("corpid").zip(query.value("corpsecret")) {
+            return self.wecom.asker(corpid, secret);
         }
         let known = |appid: &str| self.apps.contains_key(appid).then(|| appid.to_owned());
         if let Some(appid) = query.value("appid") {
@@ -229,9 +245,13 @@ impl World {
     }
 
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
-        match api::serve(self, call) {
+        let served = match call.path_at_wecom() {
+            Some(path) => wecom::serve(self, call, path),
+            None => api::serve(self, call),
+        };
+        match served {
             Ok(success) => Outcome::success(success),
-            Err(refusal) => Outcome::refusal(&refusal, call.path(), rid),
+            Err(refusal) => Outcome::refusal(&refusal, call, rid),
         }
     }
 
@@ -260,9 +280,13 @@ impl World {
             ),
             FaultKind::Errcode { errcode, errmsg } => {
                 let refusal = Refusal::of_code(errcode, errmsg.as_deref());
-                Outcome::refusal(&refusal, call.path(), rid)
+                Outcome::refusal(&refusal, call, rid)
             }
-            FaultKind::Flapping => Outcome::refusal(&Refusal::BAD_TOKEN, call.path(), rid),
+            FaultKind::Flapping => {
+                let at_wecom = call.path_at_wecom().is_some();
+                let refusal = if at_wecom { Refusal::INVALID_TOKEN } else { Refusal::BAD_TOKEN };
+                Outcome::refusal(&refusal, call, rid)
+            }
             FaultKind::TokenLength { characters } => {
                 call.token_length = Some(characters);
                 self.carry_out(call, rid)

@@ -1,6 +1,7 @@
 //! The paths that answer as WeChat does, so that an SDK fetches its token here by changing a host name.
 //!
-//! The `secret` is the client's key. Both paths answer the account's one current token, whatever family it is of. A call
+//! The `secret` is the client's key. Both of WeChat's paths answer the account's one current token, whatever family it is of.
+//! WeCom's names the corp only: the application is the one that the key is for, or that the path names. A call
 //! alone can never make upstream issue another: one that comes too early, or wants a forced refresh, counts as a report
 //! (`given.rs`), and the engine tries the token before it believes that.
 //!
@@ -13,42 +14,62 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::client::{ApiKey, Right};
+use lingpai_core::client::{Accounts, ApiKey, Denied, Right};
 use lingpai_core::event::What;
 use lingpai_core::keeper::Outcome;
 use lingpai_core::rotation::Evidence;
-use lingpai_core::{Generation, Secret, virtual_token};
+use lingpai_core::{AccountId, Generation, Kind, Secret, virtual_token};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::gateway::{account_named, split_account};
 use crate::given::{Client, Learnt, Manner};
 use crate::life;
-use crate::params::Params;
-use crate::refusal::Refusal;
+use crate::params::{CorpCall, Params, TokenCall};
+use crate::refusal::{Barred, Refusal};
 use crate::serving::{Admitted, Caller, Served, Serving};
 
 /// What is said of the life of a virtual token: as long as a real one's, well above every SDK's margin. It ends with its
 /// key, which may be sooner.
 const VIRTUAL_LIFE: Duration = Duration::from_secs(7200);
 
-/// Which of WeChat's two calls it is.
+/// Which of WeChat's calls it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// `/cgi-bin/token`.
     Token,
     /// `/cgi-bin/stable_token`.
     StableToken,
+    /// WeCom's `/cgi-bin/gettoken`.
+    Gettoken,
 }
 
-/// What WeChat answers; no `errcode`, by which SDKs tell success.
+/// What WeChat answers; no `errcode`, by which SDKs tell success. WeCom's have one, of zero.
 #[derive(Serialize)]
 struct TokenAnswer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errcode: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errmsg: Option<&'static str>,
     access_token: &'a str,
     expires_in: u64,
 }
 
-/// Answers either call. What goes wrong is to be said in WeChat's shape.
+impl Call {
+    fn answered(self, token: &Secret, expires_in: u64) -> Response<Body> {
+        let is_wecom = self == Self::Gettoken;
+        let answer = TokenAnswer {
+            errcode: is_wecom.then_some(0),
+            errmsg: is_wecom.then_some("ok"),
+            access_token: token.expose(),
+            expires_in,
+        };
+        answer::json(StatusCode::OK, &answer)
+    }
+}
+
+/// Answers any of these calls. What goes wrong is to be said in WeChat's shape.
 pub(crate) async fn answer(
     serving: &Serving,
     call: Call,
@@ -57,29 +78,32 @@ pub(crate) async fn answer(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let sent;
-    let mut params = Params::default();
-    params.add_form(head.uri.query().unwrap_or_default().as_bytes());
-    match (&head.method, call) {
-        (&Method::GET, Call::Token) => {}
-        (&Method::POST, _) => {
-            sent = serving.body(body).await?;
-            params.add_body(&sent)?;
+    let asked = match call {
+        Call::Gettoken => Box::pin(of_agent(serving, head, peer)).await?,
+        Call::Token | Call::StableToken => {
+            let mut params = Params::default();
+            params.add_form(head.uri.query().unwrap_or_default().as_bytes());
+            match (&head.method, call) {
+                (&Method::GET, Call::Token) => {}
+                (&Method::POST, _) => {
+                    sent = serving.body(body).await?;
+                    params.add_body(&sent)?;
+                }
+                (_, Call::Token) => return Err(Refusal::MethodUnknown("GET, POST")),
+                _ => return Err(Refusal::MethodUnknown("POST")),
+            }
+            params.complete()?
         }
-        (_, Call::Token) => return Err(Refusal::MethodUnknown("GET, POST")),
-        (_, Call::StableToken) => return Err(Refusal::MethodUnknown("POST")),
+    };
+    let caller = Caller::new(asked.key.expose(), peer);
+    if right_of(serving, &caller).await == Right::Gateway {
+        return Box::pin(give_virtual(serving, call, caller, &asked.appid)).await;
     }
-    let call = params.complete()?;
-    let caller = Caller::new(call.key.expose(), peer);
-    if serving.gateway.is_some()
-        && serving.keys.look(&caller.hash, ApiKey::is_given_virtual_tokens).await == Some(true)
-    {
-        return Box::pin(give_virtual(serving, caller, &call.appid)).await;
-    }
-    let admitted = serving.admit(caller, Right::TokenRead, &call.appid).await?;
+    let admitted = serving.admit(caller, Right::TokenRead, &asked.appid).await?;
     let mut served = serving.current(&admitted.credential).await?;
     let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
     let client = Client::new(&admitted.key, &admitted.credential.account);
-    let manner = serving.ask(client, &admitted, &served, stated, call.forced);
+    let manner = serving.ask(client, &admitted, &served, stated, asked.forced);
     if let Some(asks) = manner.misuse {
         Box::pin(tell_of_misuse(serving, caller, &admitted, asks)).await;
     }
@@ -94,14 +118,61 @@ pub(crate) async fn answer(
         // Its next ask is about this token.
         serving.ask(client, &admitted, &served, stated, false);
     }
-    let answer = TokenAnswer { access_token: served.token.value.expose(), expires_in: stated };
-    Ok(answer::json(StatusCode::OK, &answer))
+    Ok(call.answered(&served.token.value, stated))
+}
+
+/// The right by which a key is given something: who may use the gateway and not read tokens gets a virtual one.
+async fn right_of(serving: &Serving, caller: &Caller<'_>) -> Right {
+    let is_virtual = serving.gateway.is_some()
+        && serving.keys.look(&caller.hash, ApiKey::is_given_virtual_tokens).await == Some(true);
+    if is_virtual { Right::Gateway } else { Right::TokenRead }
+}
+
+/// A call for a token of WeCom, with the application that is meant: the one that the path or the header names, or else the
+/// only one of this corp that the key is for.
+async fn of_agent(
+    serving: &Serving,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<TokenCall<'static>, Refusal> {
+    if head.method != Method::GET {
+        return Err(Refusal::MethodUnknown("GET"));
+    }
+    let CorpCall { corpid, key } = CorpCall::of(head.uri.query())?;
+    let path = head.uri.path();
+    let path = serving.gateway.as_ref().map_or(path, |gateway| gateway.unmounted(path));
+    let caller = Caller::new(key.expose(), peer);
+    let right = right_of(serving, &caller).await;
+    let (_, accounts) = serving.admit_somewhere(caller, right).await?;
+    let is_of_corp =
+        |id: &AccountId| id.corp_and_agent().is_some_and(|(corp, _)| corp == corpid.as_str());
+    let account = match account_named(head, split_account(path).0)? {
+        Some(named) if is_of_corp(&named) => named,
+        Some(_) => return Err(Barred::TwoAccounts.into()),
+        None => {
+            let (mut agents, none): (Vec<AccountId>, Refusal) = match accounts {
+                Accounts::Only(only) => {
+                    (only.into_iter().filter(is_of_corp).collect(), Denied::Account.into())
+                }
+                Accounts::All => {
+                    (serving.accounts().filter(is_of_corp).collect(), Refusal::AccountUnknown)
+                }
+            };
+            match (agents.pop(), agents.is_empty()) {
+                (Some(one), true) => one,
+                (Some(_), false) => return Err(Refusal::AgentUnclear),
+                (None, _) => return Err(none),
+            }
+        }
+    };
+    Ok(TokenCall { appid: account.as_str().to_owned().into(), key, forced: false })
 }
 
 /// Answers with the client's virtual token. Asking for it again and again is of no use, and told as an event: most likely
 /// it is sent to WeChat itself, which refuses it.
 async fn give_virtual(
     serving: &Serving,
+    call: Call,
     caller: Caller<'_>,
     appid: &str,
 ) -> Result<Response<Body>, Refusal> {
@@ -119,8 +190,7 @@ async fn give_virtual(
         tell_of_misuse(serving, caller, &admitted, asks).await;
     }
     let token = virtual_token::make(caller.key, account);
-    let answer = TokenAnswer { access_token: token.expose(), expires_in: stated };
-    Ok(answer::json(StatusCode::OK, &answer))
+    Ok(call.answered(&token, stated))
 }
 
 /// Has the token tried that the client was given last, and answers with the one to use. What we have is better than an
@@ -156,6 +226,13 @@ async fn tell_of_misuse(serving: &Serving, caller: Caller<'_>, admitted: &Admitt
 }
 
 impl Serving {
+    /// All accounts that are kept.
+    fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        let keepers = self.registry.keepers().into_iter();
+        let tokens = keepers.filter(|keeper| keeper.credential().kind == Kind::ACCESS_TOKEN);
+        tokens.map(|keeper| keeper.credential().account.clone())
+    }
+
     /// Notes what the client is given now.
     fn ask(
         &self,

@@ -33,6 +33,27 @@ pub(crate) struct TokenCall<'a> {
     pub(crate) forced: bool,
 }
 
+/// The corpid and the key of a call for a token of WeCom, which has them in the query.
+pub(crate) struct CorpCall {
+    pub(crate) corpid: String,
+    /// The client's key, in the place of the application's secret.
+    pub(crate) key: Secret,
+}
+
+impl CorpCall {
+    /// # Errors
+    /// Something is missing; in the order in which WeCom looks.
+    pub(crate) fn of(query: Option<&str>) -> Result<Self, Refusal> {
+        let value = |wanted, missing| {
+            let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+            let found = pairs.find(|(name, value)| name == wanted && !value.is_empty());
+            found.map(|(_, value)| value.into_owned()).ok_or(Refusal::ParameterMissing(missing))
+        };
+        let corpid = value("corpid", Parameter::CorpId)?;
+        Ok(Self { corpid, key: value("corpsecret", Parameter::CorpSecret)?.into() })
+    }
+}
+
 impl<'a> Params<'a> {
     /// Adds what a query or a form says.
     pub(crate) fn add_form(&mut self, text: &'a [u8]) {

@@ -106,6 +106,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
+                Route::DropIn(Call::Gettoken) => refusal.wecom(),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -214,6 +215,8 @@ impl<'a> Route<'a> {
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
+            // At the root too: no other host has this path.
+            "/qyapi/cgi-bin/gettoken" | "/cgi-bin/gettoken" => Self::DropIn(Call::Gettoken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -255,7 +258,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 22] = [
+    pub(crate) const NAMES: [&'static str; 23] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -278,6 +281,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/js-config",
         "/v1/accounts/{account}/card-signature",
         "/v1/nodes",
+        "/cgi-bin/gettoken",
     ];
 
     /// Its place among the names.
@@ -305,6 +309,7 @@ impl<'a> Route<'a> {
             Self::JsConfig(_) => 19,
             Self::CardSignature(_) => 20,
             Self::Nodes => 21,
+            Self::DropIn(Call::Gettoken) => 22,
         }
     }
 
@@ -333,11 +338,16 @@ mod tests {
     #[test]
     fn what_is_not_lingpais_own_is_forwarded() {
         let route = |path| Route::of(path).or_forward(path);
-        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/gettoken", "/"] {
+        for path in ["/cgi-bin/user/get", "/gateway/wx1/wxa/x", "/qyapi/cgi-bin/x", "/"] {
             assert_eq!(route(path), Route::Forward(path));
         }
         assert_eq!(route("/gateway/wx1/cgi-bin/token"), Route::DropIn(Call::Token));
         assert_eq!(route("/cgi-bin/stable_token"), Route::DropIn(Call::StableToken));
+        for path in
+            ["/cgi-bin/gettoken", "/qyapi/cgi-bin/gettoken", "/gateway/w:1/qyapi/cgi-bin/gettoken"]
+        {
+            assert_eq!(route(path), Route::DropIn(Call::Gettoken));
+        }
         assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
         assert_eq!(route("/v1/unheard/of"), Route::Unknown);
         assert_eq!(route("/readyz"), Route::Ready);

@@ -20,6 +20,11 @@ use crate::refusal::Refusal;
 /// No AppSecret comes near it.
 const LONGEST_SECRET: usize = 256;
 
+const NO_AGENT: (&str, &str) = (
+    "`account` of an application of WeCom is `CORPID:AGENT`",
+    "企业微信应用的 `account` 应为 `企业ID:AgentId`",
+);
+
 /// What an account is to be like; `null` is not another word for absent. What is absent has its default in a new account, and stays as it is in another.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +111,9 @@ impl Wanted {
         })?;
         let mut account = Account::new(id, plausible(secret)?, now);
         self.edit(&mut account).map_err(Refusal::BodyWrong)?;
+        if !account.kind.takes(&account.id) {
+            return Err(wrong(NO_AGENT.0, NO_AGENT.1));
+        }
         Ok(account)
     }
 
@@ -116,6 +124,9 @@ impl Wanted {
                 "`account` cannot change: create another account, and remove this one",
                 "`account` 不能修改：请另建账号，再移除这一个",
             ));
+        }
+        if self.kind.is_some_and(|kind| !kind.takes(&id)) {
+            return Err(wrong(NO_AGENT.0, NO_AGENT.1));
         }
         if self.secret.is_some() {
             return Err(wrong(

@@ -54,18 +54,36 @@ struct Page {
     url: String,
     #[serde(rename = "jsApiList")]
     js_api_list: Option<Vec<String>>,
+    /// For `wx.agentConfig`, with the ticket of a WeCom application.
+    #[serde(default)]
+    agent: bool,
 }
 
-/// What `wx.config` takes.
+/// What `wx.config` or `wx.agentConfig` takes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsConfig<'a> {
-    app_id: &'a str,
+    #[serde(flatten)]
+    whose: Whose<'a>,
     timestamp: u64,
     nonce_str: String,
     signature: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     js_api_list: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Whose<'a> {
+    /// The appid, or the corpid.
+    App {
+        #[serde(rename = "appId")]
+        app_id: &'a str,
+    },
+    Agent {
+        corpid: &'a str,
+        agentid: &'a str,
+    },
 }
 
 /// A card that is to be signed: its values, less those that are added here.
@@ -122,16 +140,22 @@ pub(crate) async fn js_config(
 ) -> Result<Response<Body>, Refusal> {
     let Admitted { credential, key, .. } =
         serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
-    let Page { url, js_api_list } = object::read(&serving.body(body).await?)?;
+    let Page { url, js_api_list, agent } = object::read(&serving.body(body).await?)?;
     let page =
         PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))?;
     serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
-    let served = serving.ticket(&credential, Ticket::Jsapi).await?;
+    let ticket = if agent { Ticket::AgentConfig } else { Ticket::Jsapi };
+    let served = serving.ticket(&credential, ticket).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
     let signature = sign::page(&served.token.value, stamp, page.as_str());
-    let app_id = credential.account.as_str();
-    let config = JsConfig { app_id, timestamp, nonce_str, signature, js_api_list };
+    let account = &credential.account;
+    let whose = match account.corp_and_agent() {
+        Some((corpid, agentid)) if agent => Whose::Agent { corpid, agentid },
+        Some((corpid, _)) => Whose::App { app_id: corpid },
+        None => Whose::App { app_id: account.as_str() },
+    };
+    let config = JsConfig { whose, timestamp, nonce_str, signature, js_api_list };
     Ok(answer::json(StatusCode::OK, &config))
 }
 
@@ -157,11 +181,8 @@ pub(crate) async fn card_signature(
 pub(crate) async fn answer_wechat(
     serving: &Serving,
     account: AccountId,
-    query: Option<&str>,
+    ticket: Ticket,
 ) -> Result<Response<Body>, Refusal> {
-    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let of = pairs.find(|(name, _)| name == "type").ok_or(Refusal::TicketUnknown)?.1;
-    let ticket = of.parse().map_err(|UnknownTicket| Refusal::TicketUnknown)?;
     let served = serving.ticket(&CredentialId::access_token(account), ticket).await?;
     let (ticket, expires_in) = (served.token.value.expose(), served.left.as_secs().max(1));
     let answer = WeChatTicket { errcode: 0, errmsg: "ok", ticket, expires_in };

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use lingpai_core::{Class, Failure, Issued, Secret};
 use serde_json::{Map, Value};
 
-use crate::catalogue::{self, Nature, Scope};
+use crate::catalogue::{self, Scope};
 use crate::clean::clean;
 use crate::protocol;
 use crate::remedy;
@@ -26,13 +26,22 @@ pub(crate) struct Expected {
     pub(crate) field: &'static str,
     /// What an errcode in its place is about.
     pub(crate) scope: Scope,
+    /// Whether the same is repeated to its very end, so that nothing may be left of its life.
+    pub(crate) may_have_ended: bool,
 }
 
 impl Expected {
     /// Of a call with an appid and a secret.
-    pub(crate) const ACCESS_TOKEN: Self = Self { field: "access_token", scope: Scope::Token };
-    /// Of a call with an access_token.
-    pub(crate) const TICKET: Self = Self { field: "ticket", scope: Scope::Api };
+    pub(crate) const ACCESS_TOKEN: Self =
+        Self { field: "access_token", scope: Scope::Token, may_have_ended: false };
+    /// Of a call with a corpid and a secret.
+    pub(crate) const WECOM_TOKEN: Self =
+        Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
+
+    /// Of a call with an access_token, where codes have the meaning of this scope.
+    pub(crate) const fn ticket(scope: Scope) -> Self {
+        Self { field: "ticket", scope, may_have_ended: false }
+    }
 }
 
 /// Reads the answer to a call for a token or a ticket. `secrets` are those that the request held.
@@ -41,16 +50,24 @@ pub(crate) fn issued(
     expected: Expected,
     secrets: &[&Secret],
 ) -> Result<Issued, Failure> {
-    let Expected { field, scope } = expected;
+    let Expected { field, scope, may_have_ended } = expected;
     let mut answer = accepted(answer.status(), answer.body(), scope, secrets)?;
     let value = token(field, answer.remove(field))?;
-    let life = life(answer.get("expires_in"))?;
+    let life = match answer.get("expires_in") {
+        Some(stated) if may_have_ended && integer(stated) == Some(0) => Duration::ZERO,
+        stated => life(stated)?,
+    };
     Ok(Issued { value, life })
 }
 
 /// Reads the answer to a call made only to try a token.
-pub(crate) fn tried(status: StatusCode, body: &[u8], secrets: &[&Secret]) -> Result<(), Failure> {
-    let answer = accepted(status, body, Scope::Api, secrets)?;
+pub(crate) fn tried(
+    status: StatusCode,
+    body: &[u8],
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Result<(), Failure> {
+    let answer = accepted(status, body, scope, secrets)?;
     if answer.contains_key("errcode") || answer.get("ip_list").is_some_and(Value::is_array) {
         Ok(())
     } else {
@@ -59,15 +76,14 @@ pub(crate) fn tried(status: StatusCode, body: &[u8], secrets: &[&Secret]) -> Res
 }
 
 /// Whether a failure of a call that carried a token says that the token is bad.
-pub(crate) fn blames_token(failure: &Failure) -> bool {
-    let entry = failure.code.and_then(|code| catalogue::find(code, Scope::Api));
-    entry.is_some_and(|entry| entry.nature == Nature::TokenBad)
+pub(crate) fn blames_token(failure: &Failure, scope: Scope) -> bool {
+    failure.code.is_some_and(|code| catalogue::blames_token(code, scope))
 }
 
 /// Whether a failure of a call for a token says that appid and secret do not go together, or that WeChat has frozen the
-/// secret.
+/// secret. WeCom says 40091 besides.
 pub(crate) fn blames_secret(failure: &Failure) -> bool {
-    failure.code.is_some_and(|code| [40001, 40013, 40125, 40243].contains(&code))
+    failure.code.is_some_and(|code| [40001, 40013, 40091, 40125, 40243].contains(&code))
 }
 
 /// The answer as an object, if it does not say that the call was refused.

@@ -15,6 +15,12 @@ pub const HOSTS: [&str; 5] = [
     "hk.api.weixin.qq.com",
 ];
 
+/// The host of WeCom (企业微信), whose paths collide with those of the others.
+pub const WECOM_HOST: &str = "qyapi.weixin.qq.com";
+
+/// Where whatever stands in for all of WeChat (a sandbox, a proxy) has WeCom.
+pub const WECOM_PREFIX: &str = "/qyapi";
+
 /// `GET`: mints a token of the classic family.
 pub const TOKEN_PATH: &str = "/cgi-bin/token";
 
@@ -27,6 +33,19 @@ pub const CALLBACK_IP_PATH: &str = "/cgi-bin/getcallbackip";
 
 /// `GET`: brings a ticket of an Official Account, by its `type`.
 pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
+
+/// `GET`, WeCom: brings the token of an application, the same until it expires.
+pub const WECOM_TOKEN_PATH: &str = "/cgi-bin/gettoken";
+
+/// `GET`, WeCom: brings the ticket of a corp, with which pages are signed.
+pub const CORP_TICKET_PATH: &str = "/cgi-bin/get_jsapi_ticket";
+
+/// `GET`, WeCom: brings the ticket of an application, by its `type`.
+pub const AGENT_TICKET_PATH: &str = "/cgi-bin/ticket/get";
+
+/// How many fetches a day are spent on a WeCom application's token at most, unless it is told otherwise. WeCom limits them
+/// by the minute and hour; regular renewal takes 12 to 40.
+pub const WECOM_DAILY_BUDGET: u32 = 1000;
 
 /// How many fetches a day are spent on each ticket of an account at most, unless it is told otherwise.
 /// WeChat says that few are allowed and not how many; regular renewal takes 40 at most.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lingpai_core::{
-    Account, Clock, CredentialId, Mode, NodeId, Policy, Registry, Secret, Store, SystemClock,
+    Account, AccountKind, Clock, CredentialId, Mode, NodeId, Policy, Registry, Secret, Store,
+    SystemClock,
 };
 use lingpai_store::{KeySource, MemoryStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
@@ -14,11 +15,13 @@ use lingpai_wechat::{WeChat, wire};
 use crate::error::Error;
 use crate::source::TokenSource;
 
-/// What a [`TokenSource`] is made of. Made by [`TokenSource::stable`] and [`TokenSource::classic`].
+/// What a [`TokenSource`] is made of. Made by [`TokenSource::stable`], [`TokenSource::classic`] and
+/// [`TokenSource::wecom`].
 #[derive(Debug)]
 #[must_use = "nothing is kept before `build`"]
 pub struct Builder {
     appid: String,
+    kind: AccountKind,
     secret: Secret,
     mode: Mode,
     policy: Policy,
@@ -37,6 +40,7 @@ impl Builder {
     pub(crate) fn new(appid: String, secret: Secret, mode: Mode) -> Self {
         Self {
             appid,
+            kind: AccountKind::default(),
             secret,
             mode,
             policy: Policy::default(),
@@ -44,6 +48,11 @@ impl Builder {
             upstream: None,
             proxy: None,
         }
+    }
+
+    pub(crate) fn of_kind(mut self, kind: AccountKind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Keeps the token in a file, sealed, so that a restart costs no fetch. By default it is in memory.
@@ -100,7 +109,7 @@ impl Builder {
             return Err(Error::SecretMissing);
         }
         let mut account = Account::new(self.appid.parse()?, self.secret, clock.now().wall);
-        account.mode = self.mode;
+        (account.kind, account.mode) = (self.kind, self.mode);
         let hosts = self.upstream.iter().map(|url| url.parse()).collect::<Result<_, _>>()?;
         let proxy = self.proxy.map(|url| url.expose().parse()).transpose()?;
         let settings = wire::Settings { hosts, proxy, ..wire::Settings::default() };

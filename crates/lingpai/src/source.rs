@@ -6,7 +6,7 @@ use std::time::Duration;
 use lingpai_core::keeper::{Reported, Status, Unavailable};
 use lingpai_core::registry::EventStream;
 use lingpai_core::{
-    Class, CredentialId, Failure, Generation, Keeper, Mode, Registry, Secret, TokenRef,
+    AccountKind, Class, CredentialId, Failure, Generation, Keeper, Mode, Registry, Secret, TokenRef,
 };
 use lingpai_wechat::Ticket;
 
@@ -32,6 +32,12 @@ impl TokenSource {
     /// In classic mode: every fetch mints a token and ends older ones. Nobody else may fetch for this account.
     pub fn classic(appid: impl Into<String>, secret: impl Into<Secret>) -> Builder {
         Builder::new(appid.into(), secret.into(), Mode::Classic)
+    }
+
+    /// Of an application of WeCom (企业微信), by its corp and its AgentId. WeCom repeats the token until it expires.
+    pub fn wecom(corpid: &str, agent: u32, secret: impl Into<Secret>) -> Builder {
+        Builder::new(format!("{corpid}:{agent}"), secret.into(), Mode::Stable)
+            .of_kind(AccountKind::WeCom)
     }
 
     pub(crate) fn new(registry: Registry, keeper: Arc<Keeper>) -> Self {
@@ -95,7 +101,10 @@ impl TokenSource {
             Some(keeper) => keeper.fresh().await,
             None => Err(Unavailable {
                 credential: CredentialId::new(kind, token.account.clone()),
-                failure: Failure::new(Class::NeedsPerson, "the source has ended"),
+                failure: Failure::new(
+                    Class::NeedsPerson,
+                    "the account has no such ticket, or the source has ended",
+                ),
                 retry_after: Duration::ZERO,
             }),
         }

@@ -58,7 +58,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "init" => "写一份解释每项设置的配置",
         "sandbox" => "运行模拟的微信，用于试用与测试",
         "token" => "只输出账号的当前凭据",
-        "ticket" => "只输出公众号的当前 ticket",
+        "ticket" => "只输出公众号或企业微信应用的当前 ticket",
         "js-config" => "为页面签名，输出 wx.config 的参数",
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
@@ -97,6 +97,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
     Some(match (path, id) {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
+        ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
         (_, "account") => "appid",
         (
             "account add" | "account set-secret" | "account set-proxy" | "account remove",
@@ -134,8 +135,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("call", "output") => "把返回内容写入文件。被拒绝时文件保持原样",
         ("call", "standalone") => "不询问服务：打开配置中的存储，从本机调用微信",
-        ("ticket", "ticket") => "jsapi 或 wx_card",
+        ("ticket", "ticket") => "jsapi 或 wx_card；企业微信应用为 jsapi 或 agent_config",
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
+        ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",
         ("js-config", "apis") => "放入 jsApiList 的接口，如 scanQRCode，可重复",
         ("explain", "text") => {
             "错误码（如 40164、key-unknown）或完整的错误文本。- 表示从标准输入读取"
@@ -169,7 +171,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
-        ("account add", "kind") => "official-account、mini-program 或 mini-game",
+        ("account add", "kind") => "official-account、mini-program、mini-game 或 wecom",
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 use crate::commands::durable_store;
-use crate::config::account::{kind_name, mode_name};
+use crate::config::account::{kind_name, mode_name, no_agent};
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::error::Error;
@@ -35,6 +35,9 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
     match command {
         args::Account::Add { account: id, kind, mode, secret, proxy, .. } => {
             refuse_configured(&id, config)?;
+            if !kind.takes(&id) {
+                return Err(Error::said(no_agent().to_owned()));
+            }
             if find(store, &id).await?.is_some() {
                 return Err(Error::said(say!(
                     "the account {id} is in the store already. To give it another AppSecret: lingpai account \

@@ -20,16 +20,19 @@ pub(crate) async fn show(options: Ticket, environment: Environment<'_>) -> Resul
     }
 }
 
-/// Prints what `wx.config` takes.
+/// Prints what `wx.config` or `wx.agentConfig` takes.
 pub(crate) async fn js_config(
     options: JsConfig,
     environment: Environment<'_>,
 ) -> Result<(), Error> {
     let client = Client::of(&options.asked, environment)?;
-    let JsConfig { account, url, apis, .. } = &options;
+    let JsConfig { account, url, apis, agent, .. } = &options;
     let mut page = json!({ "url": url });
     if !apis.is_empty() {
         page["jsApiList"] = json!(apis);
+    }
+    if *agent {
+        page["agent"] = json!(true);
     }
     let path = format!("/v1/accounts/{account}/js-config");
     output::print_json(&client.post(&path, &page).await?)

@@ -16,10 +16,11 @@ use super::show_duration;
 use super::upstream::of_account;
 use crate::language::{either, say};
 
-const KINDS: [(&str, AccountKind); 3] = [
+const KINDS: [(&str, AccountKind); 4] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
+    ("wecom", AccountKind::WeCom),
 ];
 const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Classic)];
 
@@ -44,6 +45,11 @@ pub(super) fn read(
     let mode = section.text("mode", |text| one_of(&MODES, text));
     let policy = policy(section, upstream.deadlines.call);
     let proxy = of_account(section, base, upstream);
+    if let (Some(id), Some(kind)) = (&id, &kind)
+        && !kind.value.takes(&id.value)
+    {
+        section.mistake(id.place.clone(), no_agent().to_owned());
+    }
     let (id, secret) = (id?, secret?);
     let mut account = Account::new(id.value, secret, Timestamp::default());
     account.kind = kind.map_or(account.kind, |said| said.value);
@@ -51,6 +57,14 @@ pub(super) fn read(
     account.proxy = proxy;
     account.policy = policy;
     Some((account, id.place))
+}
+
+/// What is wrong with the name of a WeCom application that lacks one half.
+pub(crate) fn no_agent() -> &'static str {
+    either(
+        "an application of WeCom is named by corpid and agentid, as `ww1234567890abcdef:1000002`",
+        "企业微信应用的 id 由企业 ID 与 AgentId 组成，如 `ww1234567890abcdef:1000002`",
+    )
 }
 
 /// The kind of this name.

@@ -84,6 +84,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        key: "sentinel-password",
+        default: ["none", "无"],
+        meaning: [
+            "The password of its sentinels, if they have one of their own; likewise.",
+            "哨兵的密码（哨兵另设密码时）；写法同上。",
+        ],
+    },
+    Setting {
         key: "master-key",
         default: ["see below", "见下文"],
         meaning: [
@@ -150,6 +158,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: [
             "Private networks in which hosts may be called that accounts name: `[\"10.2.0.0/16\"]`.",
             "账号里填写的主机允许位于哪些内网网段：`[\"10.2.0.0/16\"]`。",
+        ],
+    },
+    Setting {
+        key: "forced-refresh",
+        default: ["`true`", "`true`"],
+        meaning: [
+            "Whether this node may force WeChat to replace a token that WeChat repeats and refuses (20 a day). Of [two nodes that share no store](storage.md#two-sites-without-a-common-store), `false` on one.",
+            "微信反复返回它自己已不接受的凭据时，本节点是否可以强制刷新（每天 20 次）。[两个节点不共用存储](storage.md#两地部署不共用存储)时，其中一个设为 `false`。",
         ],
     },
     Setting {
@@ -299,6 +315,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        key: "gateway.pay",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "Forwards calls of [WeChat Pay](gateway.md#wechat-pay), as they are.",
+            "原样转发[微信支付](gateway.md#微信支付)的调用。",
+        ],
+    },
+    Setting {
         key: "gateway.passers-from",
         default: ["private networks", "内网网段"],
         meaning: [
@@ -335,7 +359,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
 
 /// The settings of an `[[account]]`.
 pub(crate) const OF_ACCOUNT: &[Setting] = &[
-    Setting { key: "id", default: ["needed", "必填"], meaning: ["The appid.", "AppID。"] },
+    Setting {
+        key: "id",
+        default: ["needed", "必填"],
+        meaning: [
+            "The appid; of an application of [WeCom](wecom.md), `corpid:agentid`.",
+            "AppID；[企业微信](wecom.md)应用为 `企业 ID:AgentId`。",
+        ],
+    },
     Setting {
         key: "secret",
         default: ["needed", "必填"],
@@ -345,8 +376,8 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
         key: "kind",
         default: ["`\"official-account\"`", "`\"official-account\"`"],
         meaning: [
-            "Or `mini-program`, `mini-game`.",
-            "公众号、服务号；另有小程序 `mini-program`、小游戏 `mini-game`。",
+            "Or `mini-program`, `mini-game`, `wecom`.",
+            "公众号、服务号；另有小程序 `mini-program`、小游戏 `mini-game`、企业微信应用 `wecom`。",
         ],
     },
     Setting {
@@ -401,7 +432,7 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
     },
     Setting {
         key: "daily-budget",
-        default: ["2000 stable, 150 classic", "稳定版 2000，普通版 150"],
+        default: ["2000 stable, 150 classic, 1000 WeCom", "稳定版 2000，普通版 150，企业微信 1000"],
         meaning: [
             "Fetches a day at most. The last quarter is kept for scheduled renewals.",
             "每天最多获取次数，最后四分之一留给定时更换。",

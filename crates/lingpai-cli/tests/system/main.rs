@@ -41,3 +41,4 @@ mod stand;
 mod strain;
 mod tickets;
 mod unfit;
+mod wecom;

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lingpai_sandbox::{Family, Fault, FaultKind, Revocation, World};
+use lingpai_sandbox::{DEMO_AGENT, DEMO_CORPID, Family, Fault, FaultKind, Revocation, World};
 use tokio::time::{sleep, timeout};
 
 use crate::node::{Home, WeChat, appid};
+use crate::wecom;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sdk {
     Wechatpy,
+    WechatpyWecom,
     CoWechatApi,
 }
 
@@ -29,6 +31,11 @@ impl Sdk {
             Self::Wechatpy => {
                 let mut command = Command::new(installed("wechatpy/bin/python"));
                 command.arg(programs.join(format!("wechatpy_{name}.py")));
+                command
+            }
+            Self::WechatpyWecom => {
+                let mut command = Command::new(installed("wechatpy/bin/python"));
+                command.arg(programs.join(format!("wechatpy_wecom_{name}.py")));
                 command
             }
             Self::CoWechatApi => {
@@ -236,5 +243,27 @@ async fn an_sdk_that_retries_for_ever_gets_through_to_wechat_a_few_times_only() 
     assert_eq!(stage.wechat.fetches(), before, "nothing is fetched for a call that is at fault");
     let calls = stage.wechat.counters().calls_of("/cgi-bin/user/get");
     assert!((1..=30).contains(&calls), "{calls} calls reached WeChat");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sdk_of_wecom_works_on_while_its_token_expires_and_is_ended_early() {
+    let wechat = WeChat::start(Duration::from_secs(10), 0).await;
+    let home = wecom::home(&wechat);
+    let node = home.start().await;
+    let (key, _) = home.create_key(&["--right", "gateway", "--account", wecom::ACCOUNT]);
+    let hub = format!("http://127.0.0.1:{}", home.port);
+    let mut service = Service::start(Sdk::WechatpyWecom, &hub, wecom::ACCOUNT, &key);
+    service.goes_on(1).await;
+    wechat.world.with(|world, _| world.revoke_agent(DEMO_CORPID, DEMO_AGENT).unwrap());
+    service.goes_on(1).await;
+    let ended = wecom::minted(&wechat);
+    assert!(ended >= 2, "the token that was ended was replaced");
+    // Past the end of its life.
+    while wecom::minted(&wechat) == ended {
+        service.goes_on(1).await;
+    }
+    service.goes_on(1).await;
+    service.end().await;
     node.end().await;
 }

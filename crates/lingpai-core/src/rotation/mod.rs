@@ -327,13 +327,17 @@ impl Rotation {
         self.seed
     }
 
-    /// How much of the life that upstream states is to be believed. Of a repeated token that survives it states the whole
-    /// life every time: the token is good to the end that was stated first, and a little longer where upstream still has
-    /// no other.
+    /// How much of the life that upstream states is to be believed. Of a repeated token it may state the whole life every
+    /// time: the token is good to the end that was stated first, and a little longer where upstream still has no other.
     fn left_of(&self, repeated: Option<Held>, sent: Moment, life: Duration, way: Way) -> Duration {
         match repeated {
             Some(held) if self.profile.renewal(way) == Renewal::Surviving => {
                 life.min(held.ends.since(sent.instant).max(life / pace::REPEATED_SHARE))
+            }
+            Some(held) if self.profile.renewal(way) == Renewal::Repeating => {
+                let left = held.ends.since(sent.instant);
+                let is_counted_down = life <= left.saturating_add(pace::COUNTED_DOWN);
+                if is_counted_down { life } else { left.max(pace::REPEATED_FOR) }
             }
             _ => life,
         }

@@ -37,6 +37,13 @@ const QUOTA_PROBE: Duration = Duration::from_mins(15);
 /// A token that survives and is repeated near its end is good for this share of its life from then on.
 pub(super) const REPEATED_SHARE: u32 = 6;
 
+/// A repeated token of which upstream states more than it should have left, by more than this, is stated with its whole life
+/// every time.
+pub(super) const COUNTED_DOWN: Duration = Duration::from_secs(5);
+
+/// Such a token, where upstream repeats it at its end, is good for so long from then on.
+pub(super) const REPEATED_FOR: Duration = Duration::from_secs(1);
+
 /// How long to leave upstream alone after it repeated a token with this much life left.
 pub(super) fn after_repetition(left: Duration) -> Duration {
     (left / 3).max(Duration::from_millis(500))

@@ -122,6 +122,31 @@ mod repeating {
     }
 
     #[test]
+    fn a_life_that_is_stated_whole_each_time_does_not_extend_a_token() {
+        let mut machine = Machine::new(WECOM, Policy::default()).with_token();
+        machine.pass(HOUR);
+        machine.rotation.ask(machine.now).unwrap();
+        machine.rotate_to("A", LIFE);
+        assert_eq!(machine.left(), HOUR);
+        machine.pass(HOUR);
+        machine.rotate_to("A", LIFE);
+        assert_eq!(machine.left(), SECOND);
+    }
+
+    #[test]
+    fn a_token_with_nothing_left_is_not_served_and_soon_asked_for_again() {
+        let mut machine = Machine::new(WECOM, Policy::default()).with_token();
+        machine.pass(LIFE);
+        machine.rotate_to("A", Duration::ZERO);
+        assert_eq!(machine.rotation.answer(machine.now), Answer::Wait);
+        let soon = machine.now.instant + Duration::from_millis(500);
+        assert!(matches!(machine.step(), Step::Wait(at) if at == soon));
+        machine.until_step();
+        machine.rotate_to("B", LIFE);
+        assert!(machine.current_is("B") && machine.left() == LIFE);
+    }
+
+    #[test]
     fn an_upstream_that_repeats_a_token_second_by_second_is_asked_once_a_second() {
         let mut machine = Machine::new(WECOM, Policy::default()).with_token();
         machine.pass(LIFE);

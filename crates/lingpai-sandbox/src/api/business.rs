@@ -77,9 +77,11 @@ pub(super) fn custom_send(_: &mut World, call: &Call<'_>, _: &str) -> Served {
     Ok(Success::ok())
 }
 
-pub(super) fn media_upload(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
+pub(crate) fn media_upload(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
     let kind = match call.query.value("type") {
         Some(kind @ ("image" | "voice" | "video" | "thumb")) => kind,
+        // WeCom's name for anything else.
+        Some("file") if call.path_at_wecom().is_some() => "file",
         _ => return Err(Refusal::INVALID_MEDIA_TYPE),
     };
     let content_type = call.request.headers().get(header::CONTENT_TYPE);
@@ -99,7 +101,15 @@ pub(super) fn media_upload(world: &mut World, call: &Call<'_>, appid: &str) -> S
         world.media.pop_front();
     }
     let created_at = call.now.unix_seconds();
-    Ok(Success::Json(json!({"type": kind, "media_id": id, "created_at": created_at})))
+    let answer = match call.path_at_wecom() {
+        // A string, which WeChat's is not.
+        Some(_) => json!({
+            "errcode": 0, "errmsg": "ok", "type": kind, "media_id": id,
+            "created_at": created_at.to_string(),
+        }),
+        None => json!({"type": kind, "media_id": id, "created_at": created_at}),
+    };
+    Ok(Success::Json(answer))
 }
 
 pub(super) fn media_get(world: &mut World, call: &Call<'_>, appid: &str) -> Served {

@@ -1,4 +1,4 @@
-//! Tickets of Official Accounts, after WeChat's page on getticket and what developers found: the same ticket is repeated for
+//! Tickets, after WeChat's page on getticket and what developers found: the same ticket is repeated for
 //! about two hours, with a constant `expires_in`; a new one ends none; a ticket is bound to the account and not to the
 //! token that it was asked for with.
 
@@ -34,6 +34,8 @@ pub enum TicketType {
     Jsapi,
     /// Cards.
     WxCard,
+    /// Pages that act for one application of WeCom.
+    AgentConfig,
 }
 
 /// What the world knows of a ticket: the oracle for tests.
@@ -133,7 +135,12 @@ pub(super) fn getticket(world: &mut World, call: &Call<'_>, appid: &str) -> Serv
     if app.kind != AppKind::OfficialAccount {
         return Err(Refusal::API_UNAUTHORISED);
     }
-    let line = world.tickets.issued.entry((appid.to_owned(), of)).or_default();
+    Ok(hand_out(world, call, appid, of))
+}
+
+/// The owner's ticket of this type: for two hours the same.
+pub(crate) fn hand_out(world: &mut World, call: &Call<'_>, owner: &str, of: TicketType) -> Success {
+    let line = world.tickets.issued.entry((owner.to_owned(), of)).or_default();
     let latest = line.last().filter(|issued| call.now < issued.at.plus(RENEWED_AFTER));
     let ticket = match latest {
         Some(issued) => issued.ticket.clone(),
@@ -142,16 +149,14 @@ pub(super) fn getticket(world: &mut World, call: &Call<'_>, appid: &str) -> Serv
             line.push(Issued { ticket: ticket.clone(), at: call.now });
             // The two before it have been replaced for longer than a ticket survives.
             line.drain(..line.len().saturating_sub(4));
-            world.counters.app_mut(appid).tickets += 1;
+            world.counters.app_mut(owner).tickets += 1;
             world.revision += 1;
             ticket
         }
     };
     // Always the whole life, also of one that is old.
     let expires_in = world.clock.stated(TOKEN_LIFETIME);
-    Ok(Success::Json(
-        json!({"errcode": 0, "errmsg": "ok", "ticket": ticket, "expires_in": expires_in}),
-    ))
+    Success::Json(json!({"errcode": 0, "errmsg": "ok", "ticket": ticket, "expires_in": expires_in}))
 }
 
 impl World {
@@ -160,7 +165,8 @@ impl World {
         self.tickets.verdict(self.clock.at(now), ticket)
     }
 
-    /// Whether WeChat would accept this signature of a page: `url` as the browser shows it.
+    /// Whether WeChat would accept this signature of a page: `url` as the browser shows it. With `corpid:agent` it is one
+    /// of `wx.agentConfig`.
     pub fn accepts_page(
         &self,
         now: Duration,
@@ -170,7 +176,8 @@ impl World {
         signature: &str,
     ) -> bool {
         let url = url.split_once('#').map_or(url, |(page, _)| page);
-        self.tickets.explains(self.clock.at(now), appid, TicketType::Jsapi, signature, |ticket| {
+        let of = if appid.contains(':') { TicketType::AgentConfig } else { TicketType::Jsapi };
+        self.tickets.explains(self.clock.at(now), appid, of, signature, |ticket| {
             sha1(&format!("jsapi_ticket={ticket}&noncestr={nonce}&timestamp={timestamp}&url={url}"))
         })
     }

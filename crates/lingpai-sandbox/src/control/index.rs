@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::DEMO_APPID;
+use crate::{DEMO_AGENT, DEMO_APPID, DEMO_CORPID};
 
 /// Method, path, what it does, and a body as an example.
 type Route = (&'static str, &'static str, &'static str, &'static str);
@@ -202,11 +202,39 @@ pub(super) const ROUTES: &[Route] = &[
         "give the app another secret; the old one is dead at once",
         r#"{"secret":"5a0db0c0ffee00015a0db0c0ffee0001"}"#,
     ),
+    ("GET", "/agents", "the applications of WeCom, without their secrets", ""),
+    (
+        "POST",
+        "/agents",
+        "create an application of WeCom, and its corp if it is the first",
+        r#"{"corpid":"ww00000000000000aa","agent":1000003,"trusted":["127.0.0.1"]}"#,
+    ),
+    ("DELETE", "/agents/ww00000000000000aa/1000003", "remove one and its token", ""),
+    ("POST", "/agents/CORPID/AGENT/expire", "end the lifetime of its token (42001)", ""),
+    (
+        "POST",
+        "/agents/CORPID/AGENT/revoke",
+        "end its token early (40014); gettoken gives another",
+        "",
+    ),
+    (
+        "POST",
+        "/agents/CORPID/AGENT/trust",
+        "who may call all but gettoken; others get 60020",
+        r#"{"trusted":["127.0.0.1"]}"#,
+    ),
+    (
+        "POST",
+        "/agents/CORPID/AGENT/reset-secret",
+        "give it another secret; the old one is dead at once",
+        r#"{"secret":"5a0db0c0ffee0001-WeCom_5a0db0c0ffee00010001"}"#,
+    ),
 ];
 
 pub(super) fn index(host: &str) -> Value {
     let route = |&(method, path, what, body): &Route| {
         let path = format!("/__sandbox{}", path.replace("APPID", DEMO_APPID));
+        let path = path.replace("CORPID", DEMO_CORPID).replace("AGENT", &DEMO_AGENT.to_string());
         let mut curl = match method {
             "GET" => format!("curl '{host}{path}'"),
             _ => format!("curl -X {method} '{host}{path}'"),
@@ -219,6 +247,7 @@ pub(super) fn index(host: &str) -> Value {
     json!({
         "sandbox": "a simulated WeChat; every other path is WeChat's own API",
         "wechat": crate::api::paths().collect::<Vec<_>>(),
+        "wecom": crate::wecom::paths().collect::<Vec<_>>(),
         "routes": ROUTES.iter().map(route).collect::<Vec<_>>(),
     })
 }

@@ -16,4 +16,5 @@ mod restarts;
 mod sky;
 mod tickets;
 mod tokens;
+mod wecom;
 mod wire;

@@ -74,6 +74,7 @@ pub use self::rules::Rules;
 pub use self::settings::Settings;
 pub(crate) use self::trouble::Trouble;
 pub(crate) use self::watched::Watched;
+pub(crate) use self::who::account_named;
 
 /// What forwards calls.
 pub(crate) struct Gateway {
@@ -269,9 +270,11 @@ impl Gateway {
         let clock = serving.registry.clock();
         let calling = who(serving, &self.gate, head, destination, peer).await?;
         let permit = permit(serving, &self.gate, &calling, destination).await?;
-        if Needs::is_getticket(destination.host, destination.path) {
-            let query = destination.target.query();
-            return tickets::answer_wechat(serving, calling.account, query).await;
+        if let Some(ticket) = needs::ticket(destination, &calling.account) {
+            return tickets::answer_wechat(serving, calling.account, ticket?).await;
+        }
+        if calling.account.corp_and_agent().is_some() && destination.host != Host::WeCom {
+            return Err(Barred::WrongHost.into());
         }
         let credential = CredentialId::access_token(calling.account);
         let account = &credential.account;

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use lingpai_core::AccountId;
 use lingpai_core::client::Right;
+use lingpai_wechat::Ticket;
 
-use super::hosts::Host;
+use super::hosts::{Destination, Host};
+use crate::refusal::Refusal;
 
 /// What a path needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +21,6 @@ pub(super) enum Needs {
 }
 
 impl Needs {
-    /// Whether it is the call for a ticket that Lingpai keeps, and so answers itself.
-    pub(super) fn is_getticket(host: Host, path: &str) -> bool {
-        host == Host::Api && path.trim_end_matches('/').eq_ignore_ascii_case(GETTICKET)
-    }
-
     /// By the path, whatever the host: one that a host does not have is refused there anyway. Upstream may be less strict
     /// than we are about case and a slash at the end, so they do not count.
     pub(super) fn of(host: Host, path: &str) -> Self {
@@ -37,9 +35,7 @@ impl Needs {
             }
             // It answers with earlier requests as they were sent, the real token in them.
             "/cgi-bin/openapi/rid/get" => Self::Right(Right::TokenRead),
-            GETTICKET | "/cgi-bin/ticket/get" | "/cgi-bin/get_jsapi_ticket" => {
-                Self::Right(Right::Ticket)
-            }
+            GETTICKET | AGENT_TICKET | CORP_TICKET => Self::Right(Right::Ticket),
             "/sns/jscode2session" | "/sns/oauth2/access_token" => Self::Right(Right::SecretLogin),
             path if is_under(path, COMPONENT) => Self::Right(Right::Admin),
             path if host == Host::WeCom && is_under(path, PROVIDER) => Self::Right(Right::Admin),
@@ -60,6 +56,30 @@ pub(super) fn plain(path: &str) -> Cow<'_, str> {
 
 /// The tickets of an Official Account.
 const GETTICKET: &str = "/cgi-bin/ticket/getticket";
+/// Those of WeCom: a corp's, and an application's.
+const CORP_TICKET: &str = "/cgi-bin/get_jsapi_ticket";
+const AGENT_TICKET: &str = "/cgi-bin/ticket/get";
+
+/// The ticket that a call wants, if it is one that Lingpai keeps and so answers itself. WeCom's paths are no others', so that
+/// they may stand at the root too.
+pub(super) fn ticket(
+    destination: &Destination<'_>,
+    account: &AccountId,
+) -> Option<Result<Ticket, Refusal>> {
+    let path = plain(destination.path);
+    let is = |known: &str| path == known;
+    match (account.corp_and_agent(), destination.host) {
+        (Some(_), Host::Api | Host::WeCom) if is(CORP_TICKET) => return Some(Ok(Ticket::Jsapi)),
+        (Some(_), Host::Api | Host::WeCom) if is(AGENT_TICKET) => {}
+        (None, Host::Api) if is(GETTICKET) => {}
+        _ => return None,
+    }
+    let query = destination.target.query().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let of = pairs.find(|(name, _)| name == "type");
+    let ticket = of.and_then(|(_, of)| of.parse().ok());
+    Some(ticket.ok_or(Refusal::TicketUnknown))
+}
 
 /// A third-party platform's own calls: its tokens, and the tokens and refresh tokens of those who authorised it.
 pub(super) const COMPONENT: &[&str] =

@@ -10,7 +10,7 @@ use lingpai_core::event::What;
 use lingpai_core::keeper::{self, Reported};
 use lingpai_core::rotation::Evidence;
 use lingpai_core::{CredentialId, Instant, Secret};
-use lingpai_wechat::catalogue::{self, Nature, Scope};
+use lingpai_wechat::catalogue::{self, Scope};
 use tokio::time::timeout_at;
 
 use super::breaker::{Alarm, Breaker, Caller, Outcome};
@@ -42,10 +42,7 @@ pub(super) fn blames_the_token(host: Host, errcode: i64) -> bool {
         Host::Api | Host::Mp | Host::File | Host::Pay => Scope::Api,
         Host::WeCom => Scope::WeCom,
     };
-    // Zero is what nearly every answer says.
-    errcode != 0
-        && catalogue::find(errcode, scope)
-            .is_some_and(|entry| entry.scopes.contains(&scope) && entry.nature == Nature::TokenBad)
+    catalogue::blames_token(errcode, scope)
 }
 
 impl Repairs {

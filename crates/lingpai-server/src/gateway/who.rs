@@ -94,13 +94,23 @@ pub(crate) async fn who_passes(
     }
 }
 
-/// The account that the header or the path names.
 fn named(head: &Parts, destination: &Destination<'_>) -> Result<Option<AccountId>, Refusal> {
+    account_named(head, destination.account_in_path)
+}
+
+/// The account that the header or the path names.
+///
+/// # Errors
+/// They name two, or what cannot be one.
+pub(crate) fn account_named(
+    head: &Parts,
+    in_path: Option<&str>,
+) -> Result<Option<AccountId>, Refusal> {
     let parse = |name: &str| name.parse::<AccountId>().map_err(|_| Refusal::AccountUnknown);
     let header = head.headers.get(ACCOUNT_HEADER);
     let header = header.map(|name| parse(name.to_str().unwrap_or_default())).transpose()?;
-    let path = destination.account_in_path;
-    let path = path.map(|name| parse(&percent_decode_str(name).decode_utf8_lossy())).transpose()?;
+    let path =
+        in_path.map(|name| parse(&percent_decode_str(name).decode_utf8_lossy())).transpose()?;
     match (header, path) {
         (Some(header), Some(path)) if header != path => Err(Barred::TwoAccounts.into()),
         (header, path) => Ok(header.or(path)),

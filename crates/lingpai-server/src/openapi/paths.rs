@@ -64,7 +64,7 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/accounts/{account}/js-config": {
-            "post": Operation::with("Signs a page for `wx.config`.", Right::Ticket)
+            "post": Operation::with("Signs a page for `wx.config`, or for `wx.agentConfig`.", Right::Ticket)
                 .takes(account())
                 .reads("Page")
                 .answers(200, &reference("JsConfig"))
@@ -158,6 +158,11 @@ pub(super) fn paths() -> Value {
             "post": dropin("WeChat's own call; `secret` is the key.")
                 .takes(dropin_query())
                 .reads_this(dropin_body)
+                .never_refused(),
+        },
+        "/cgi-bin/gettoken": {
+            "get": dropin("WeCom's own call; `corpsecret` is the key.")
+                .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
                 .never_refused(),
         },
         "/healthz": {

@@ -183,6 +183,14 @@ pub(super) fn schemas() -> Value {
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
     add(
+        "WeComToken",
+        &["errcode", "errmsg", "access_token", "expires_in"],
+        json!({
+            "errcode": {"type": "integer", "minimum": 0, "maximum": 0}, "errmsg": one_of(&["ok"]),
+            "access_token": text(), "expires_in": {"type": "integer", "minimum": 1},
+        }),
+    );
+    add(
         "WeChatError",
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text()}),
@@ -207,8 +215,8 @@ pub(super) fn schemas() -> Value {
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
     );
-    let either = json!({"anyOf": [reference("WeChatToken"), reference("WeChatError")]});
-    schemas.insert("WeChatAnswer".to_owned(), either);
+    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeChatError")]});
+    schemas.insert("WeChatAnswer".to_owned(), any);
     // What else a caller sends with these is ignored.
     let report = json!({
         "type": "object", "required": ["access_token"], "properties": {"access_token": text()},
@@ -267,12 +275,18 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
     let url = json!({"type": "string", "pattern": PAGE, "maxLength": PageUrl::MOST});
     let mut names_if_any = names();
     names_if_any["type"] = json!(["array", "null"]);
-    add("Page", &["url"], json!({"url": url, "jsApiList": names_if_any}));
+    add(
+        "Page",
+        &["url"],
+        json!({
+            "url": url, "jsApiList": names_if_any, "agent": {"type": "boolean", "default": false},
+        }),
+    );
     add(
         "JsConfig",
-        &["appId", "timestamp", "nonceStr", "signature"],
+        &["timestamp", "nonceStr", "signature"],
         json!({
-            "appId": text(), "timestamp": number(), "nonceStr": text(), "signature": text(), "jsApiList": names(),
+            "appId": text(), "corpid": text(), "agentid": text(), "timestamp": number(), "nonceStr": text(), "signature": text(), "jsApiList": names(),
         }),
     );
     add("Card", &["values"], json!({"values": names()}));
@@ -293,7 +307,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
     });
     let changeable = json!({
-        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game"]},
+        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game", "wecom"]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
         "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
         "lead": seconds(&Policy::LEADS),

@@ -13,12 +13,14 @@ pub const INVALID_GRANT_TYPE: i64 = 40002;
 pub const INVALID_APPID: i64 = 40013;
 /// The `secret` is no key that may read this account's token.
 pub const INVALID_SECRET: i64 = 40125;
-/// The gateway's, on WeCom's token path: there are no tokens of WeCom here.
+/// WeCom's: the `corpsecret` is no key that may read a token of this corp.
 pub const WECOM_INVALID_SECRET: i64 = 40091;
-/// The `appid` is missing.
+/// The `appid` is missing, or WeCom's `corpid`.
 pub const APPID_MISSING: i64 = 41002;
-/// The `secret` is missing.
+/// The `secret` is missing; WeCom's too.
 pub const SECRET_MISSING: i64 = 41004;
+/// It must be a GET.
+pub const GET_REQUIRED: i64 = 43001;
 /// It must be a POST.
 pub const POST_REQUIRED: i64 = 43002;
 /// The body cannot be read.
@@ -66,12 +68,14 @@ pub const LOOPING: i64 = 990_114;
 /// WeChat's codes on which SDKs fetch once more.
 const LOOPED_ON: [i64; 3] = [40001, 40014, 42001];
 /// What is answered about the request; from upstream it would be about the account.
-const ABOUT_THE_REQUEST: [i64; 7] = [
+const ABOUT_THE_REQUEST: [i64; 9] = [
     INVALID_GRANT_TYPE,
     INVALID_APPID,
     INVALID_SECRET,
+    WECOM_INVALID_SECRET,
     APPID_MISSING,
     SECRET_MISSING,
+    GET_REQUIRED,
     POST_REQUIRED,
     BAD_BODY,
 ];

@@ -47,13 +47,17 @@ const NAMES: [(i64, &[&str]); 17] = [
             "path-forbidden",
             "token-call",
             "wrong-kind",
+            "wrong-host",
             "domain-forbidden",
             "no-tickets",
             "pay-off",
             "certificate-needed",
         ],
     ),
-    (errcode::ACCOUNT_UNCLEAR, &["account-unnamed", "account-unknown", "two-accounts"]),
+    (
+        errcode::ACCOUNT_UNCLEAR,
+        &["account-unnamed", "account-unknown", "agent-unclear", "two-accounts"],
+    ),
     (errcode::REAL_TOKEN, &["real-token"]),
     (errcode::TOO_MANY_CALLS, &["too-fast", "too-many-at-once"]),
     (errcode::DAY_SPENT, &["day-spent"]),
@@ -159,6 +163,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::Denied(Denied::Network),
         Refusal::Denied(Denied::Domain),
         Refusal::AccountUnknown,
+        Refusal::AgentUnclear,
         Refusal::TicketUnknown,
         Refusal::NoTickets,
         Refusal::PathUnknown,
@@ -169,6 +174,8 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::QueryUnreadable("NAME", documented()),
         Refusal::ParameterMissing(Parameter::AppId),
         Refusal::ParameterMissing(Parameter::Secret),
+        Refusal::ParameterMissing(Parameter::CorpId),
+        Refusal::ParameterMissing(Parameter::CorpSecret),
         Refusal::GrantType,
         Refusal::BodyWrong(Bilingual::fixed(WORDS, WORDS)),
         Refusal::KeyIdUnknown,
@@ -199,6 +206,7 @@ fn one_of_each() -> Vec<Refusal> {
         Barred::WrongKind,
         Barred::AccountUnnamed,
         Barred::TwoAccounts,
+        Barred::WrongHost,
         Barred::PathForbidden,
         Barred::TokenCall,
         Barred::GatewayOff,
@@ -324,7 +332,7 @@ mod tests {
         assert_eq!(names_in("x-lingpai-error: two-accounts errcode=990103"), ["two-accounts"]);
         assert_eq!(names_in(r#"{"error":{"code":"busy","message":"..."}}"#), ["busy"]);
         assert_eq!(names_in(r#"{"code":"LINGPAI_KEY_UNKNOWN"}"#), ["key-unknown"]);
-        assert_eq!(names_in("990102").len(), 9);
+        assert_eq!(names_in("990102").len(), 10);
     }
 
     #[test]

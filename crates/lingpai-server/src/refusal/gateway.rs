@@ -31,6 +31,8 @@ pub(crate) enum Barred {
     AccountUnnamed,
     /// The header, the path and the token name two accounts.
     TwoAccounts,
+    /// The account is an application of WeCom, and the call goes to another host.
+    WrongHost,
     /// Nobody may have this path called through the gateway, or the client's own bounds or the operator's leave it out.
     PathForbidden,
     /// A call for a token that is not answered here.
@@ -80,6 +82,7 @@ impl Barred {
             Self::WrongKind => "wrong-kind",
             Self::AccountUnnamed => "account-unnamed",
             Self::TwoAccounts => "two-accounts",
+            Self::WrongHost => "wrong-host",
             Self::PathForbidden => "path-forbidden",
             Self::TokenCall => "token-call",
             Self::GatewayOff => "gateway-off",
@@ -115,6 +118,10 @@ impl Barred {
                 "这个 API 密钥可用于多个账号，而调用没有指明是哪个",
             ),
             Self::TwoAccounts => either("the call names two accounts", "调用指明了两个不同的账号"),
+            Self::WrongHost => either(
+                "the account is an application of WeCom, whose token goes to no other host",
+                "这个账号是企业微信应用，它的 access_token 不会发往其他域名",
+            ),
             Self::PathForbidden => either(
                 "this path may not be called through the gateway by you",
                 "你不能通过网关调用这个路径",
@@ -156,8 +163,8 @@ impl Barred {
                 "让 SDK 从这个服务获取 access_token，或发送 `Authorization: Bearer 密钥` 和 `X-Lingpai-Account: APPID`",
             ),
             Self::VirtualTokenUnknown => either(
-                "Fetch a token again at /cgi-bin/token; if the key is at fault, that says so",
-                "请重新从 /cgi-bin/token 获取；如果是密钥的问题，那里会说明",
+                "Fetch a token again at /cgi-bin/token, of WeCom at /cgi-bin/gettoken; if the key is at fault, that says so",
+                "请重新从 /cgi-bin/token（企业微信是 /cgi-bin/gettoken）获取；如果是密钥的问题，那里会说明",
             ),
             Self::RealToken => either(
                 "Have the SDK fetch its token with a key that has the right `gateway` and not `token:read`; or ask the \
@@ -177,15 +184,16 @@ impl Barred {
                 "Name the account once: by the token, by `X-Lingpai-Account`, by the path or by `appid`",
                 "账号只指明一次：用 access_token、`X-Lingpai-Account`、路径或 `appid` 之一",
             ),
+            Self::WrongHost => either("Call the path below /qyapi", "请在 /qyapi 下调用"),
             Self::PathForbidden => either(
                 "Ask the one who runs this server for a key that may call it; docs/gateway.md says which paths need a \
                  right of their own",
                 "请向该服务的管理员索取可以调用它的密钥；哪些路径需要单独的权限，见 docs/zh/gateway.md",
             ),
             Self::TokenCall => either(
-                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, written like this. Tokens of WeCom are not \
-                 kept here",
-                "请从 /cgi-bin/token 或 /cgi-bin/stable_token 获取，路径要与此一致。这里不维护企业微信的 access_token",
+                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, of WeCom at /cgi-bin/gettoken, written like \
+                 this",
+                "请从 /cgi-bin/token 或 /cgi-bin/stable_token（企业微信是 /cgi-bin/gettoken）获取，路径要与此一致",
             ),
             Self::GatewayOff => either(
                 "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \
@@ -222,6 +230,7 @@ impl Barred {
             Self::TokenCall if reads == Reads::WeCom => errcode::WECOM_INVALID_SECRET,
             Self::PathForbidden
             | Self::WrongKind
+            | Self::WrongHost
             | Self::TokenCall
             | Self::PayOff
             | Self::CertificateNeeded => errcode::NOT_ALLOWED,
@@ -316,7 +325,7 @@ impl Refusal {
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Domain)
             | Self::SomeAccountsOnly
             | Self::NoTickets => errcode::NOT_ALLOWED,
-            Self::AccountUnknown => errcode::ACCOUNT_UNCLEAR,
+            Self::AccountUnknown | Self::AgentUnclear => errcode::ACCOUNT_UNCLEAR,
             Self::Pending => errcode::TOKEN_PENDING,
             Self::NoToken(_) | Self::Store(_) | Self::NotRotated(..) | Self::NoRandomness => {
                 errcode::NO_TOKEN

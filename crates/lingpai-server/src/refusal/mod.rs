@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     Denied(Denied),
     /// The account is not kept here.
     AccountUnknown,
+    /// The key is for several applications of the corp, and the call names the corp only.
+    AgentUnclear,
     /// There is no ticket of this name.
     TicketUnknown,
     /// The account has no tickets.
@@ -92,6 +94,8 @@ pub(crate) enum Refusal {
 pub(crate) enum Parameter {
     AppId,
     Secret,
+    CorpId,
+    CorpSecret,
 }
 
 impl Refusal {
@@ -107,6 +111,7 @@ impl Refusal {
             Self::Denied(Denied::Network) => "network-forbidden",
             Self::Denied(Denied::Domain) => "domain-forbidden",
             Self::AccountUnknown => "account-unknown",
+            Self::AgentUnclear => "agent-unclear",
             Self::TicketUnknown => "ticket-unknown",
             Self::NoTickets => "no-tickets",
             Self::PathUnknown => "path-unknown",
@@ -175,6 +180,8 @@ impl Parameter {
         match self {
             Self::AppId => "appid",
             Self::Secret => "secret",
+            Self::CorpId => "corpid",
+            Self::CorpSecret => "corpsecret",
         }
     }
 }

@@ -104,6 +104,7 @@ impl Refusal {
             | Self::BodyWrong(_)
             | Self::QueryUnreadable(..)
             | Self::ParameterMissing(_)
+            | Self::AgentUnclear
             | Self::GrantType => StatusCode::BAD_REQUEST,
             Self::AccountExists | Self::AccountConfigured(_) => StatusCode::CONFLICT,
             Self::SecretRefused(_) => StatusCode::UNPROCESSABLE_ENTITY,

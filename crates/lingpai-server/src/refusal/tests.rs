@@ -46,6 +46,7 @@ fn all() -> Vec<Refusal> {
         Refusal::Denied(Denied::Account),
         Refusal::Denied(Denied::Network),
         Refusal::Denied(Denied::Domain),
+        Refusal::AgentUnclear,
         Refusal::TicketUnknown,
         Refusal::NoTickets,
         Refusal::AccountUnknown,
@@ -60,6 +61,8 @@ fn all() -> Vec<Refusal> {
         Refusal::QueryUnreadable("limit", Bilingual::fixed("a whole number", "整数")),
         Refusal::ParameterMissing(Parameter::AppId),
         Refusal::ParameterMissing(Parameter::Secret),
+        Refusal::ParameterMissing(Parameter::CorpId),
+        Refusal::ParameterMissing(Parameter::CorpSecret),
         Refusal::GrantType,
         Refusal::BodyWrong(Bilingual::fixed("`accounts` is empty", "`accounts` 是空的")),
         Refusal::KeyIdUnknown,
@@ -104,6 +107,10 @@ async fn every_refusal_as_callers_read_it() {
         let (english, chinese) = (shown(english).await, shown(chinese).await);
         let wechat = shown(refusal.wechat()).await;
         writeln!(text, "---- {}\n{english}\n{chinese}\n{wechat}", refusal.code()).unwrap();
+        let wecom = shown(refusal.wecom()).await;
+        if wecom != wechat {
+            writeln!(text, "{wecom}").unwrap();
+        }
     }
     expect_file!["../../tests/snapshots/refusals.txt"].assert_eq(&text);
 }

@@ -24,7 +24,29 @@ pub(super) struct WeChatError<'a> {
 impl Refusal {
     /// The answer in WeChat's shape: HTTP 200 whatever happened, since most SDKs break on anything else.
     pub(crate) fn wechat(&self) -> Response<Body> {
-        let (errcode, errmsg) = self.errcode_and_errmsg();
+        self.answered(self.errcode_and_errmsg())
+    }
+
+    /// The same for an SDK of WeCom.
+    pub(crate) fn wecom(&self) -> Response<Body> {
+        let said = |errcode, words| (errcode, self.after(words));
+        self.answered(match self {
+            Self::KeyUnknown => (
+                errcode::WECOM_INVALID_SECRET,
+                "invalid secret, lingpai: the `corpsecret` is not an API key that is known here. Put the key in its place, \
+                 `lp_..._...`, not the Secret of the application"
+                    .into(),
+            ),
+            Self::Denied(_) | Self::AgentUnclear => {
+                said(errcode::WECOM_INVALID_SECRET, "invalid secret")
+            }
+            Self::AccountUnknown => said(errcode::INVALID_APPID, "invalid corpid"),
+            Self::MethodUnknown(_) => said(errcode::GET_REQUIRED, "require GET method"),
+            _ => self.errcode_and_errmsg(),
+        })
+    }
+
+    fn answered(&self, (errcode, errmsg): (i64, Cow<'_, str>)) -> Response<Body> {
         let mut response = answer::json(StatusCode::OK, &WeChatError { errcode, errmsg });
         response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.code()));
         if matches!(self, Self::BodyTooLarge(_) | Self::BodySlow) {
@@ -33,16 +55,15 @@ impl Refusal {
         response
     }
 
+    /// Lingpai's words after WeChat's own.
+    fn after(&self, words: &str) -> Cow<'_, str> {
+        let (message, remedy) = (self.message(Language::English), self.remedy(Language::English));
+        format!("{words}, lingpai: {message}. {remedy}").into()
+    }
+
     /// WeChat's words where it has some for this, and Lingpai's after them.
     pub(super) fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
-        let said = |errcode, words: &str| {
-            let text = format!(
-                "{words}, lingpai: {}. {}",
-                self.message(Language::English),
-                self.remedy(Language::English)
-            );
-            (errcode, Cow::Owned(text))
-        };
+        let said = |errcode, words| (errcode, self.after(words));
         match self {
             Self::KeyMissing | Self::ParameterMissing(Parameter::Secret) => {
                 let text = "appsecret missing, lingpai: send the API key as the parameter `secret`";
@@ -50,6 +71,12 @@ impl Refusal {
             }
             Self::ParameterMissing(Parameter::AppId) => {
                 said(errcode::APPID_MISSING, "appid missing")
+            }
+            Self::ParameterMissing(Parameter::CorpId) => {
+                said(errcode::APPID_MISSING, "corpid missing")
+            }
+            Self::ParameterMissing(Parameter::CorpSecret) => {
+                said(errcode::SECRET_MISSING, "corpsecret missing")
             }
             Self::GrantType => said(errcode::INVALID_GRANT_TYPE, "invalid grant_type"),
             Self::KeyUnknown => (
@@ -76,6 +103,7 @@ impl Refusal {
             Self::BodyWrong(_)
             | Self::KeyIdUnknown
             | Self::SomeAccountsOnly
+            | Self::AgentUnclear
             | Self::TicketUnknown
             | Self::NoTickets
             | Self::NoRandomness

@@ -22,12 +22,17 @@ impl Refusal {
             Self::AccountUnknown => {
                 either("no account of this name is kept here", "这里没有维护这个账号")
             }
+            Self::AgentUnclear => either(
+                "this API key is for several applications of this corp, and nothing says which is meant",
+                "这个 API 密钥可用于该企业的多个应用，而请求没有指明是哪一个",
+            ),
             Self::TicketUnknown => {
                 either("there is no ticket of this type", "没有这种类型的 ticket")
             }
             Self::NoTickets => either(
-                "this account has no tickets: Official Accounts do, Mini Programs and Mini Games do not",
-                "这个账号没有 ticket：公众号有，小程序和小游戏没有",
+                "this account has no such ticket: Official Accounts have `jsapi` and `wx_card`, applications of WeCom `jsapi` \
+                 and `agent_config`, Mini Programs and Mini Games none",
+                "这个账号没有这种 ticket：公众号有 `jsapi` 和 `wx_card`，企业微信应用有 `jsapi` 和 `agent_config`，小程序和小游戏没有",
             ),
             Self::PathUnknown => either("there is nothing at this path", "没有这个路径"),
             Self::MethodUnknown(known) => {
@@ -154,9 +159,16 @@ impl Refusal {
                 "Check the appid, and that the account is in the configuration of this server",
                 "请检查 appid 是否正确，以及这个账号是否已写入该服务的配置",
             ),
-            Self::TicketUnknown => {
-                either("Ask for `jsapi` or `wx_card`", "可用的类型是 `jsapi` 和 `wx_card`")
-            }
+            Self::AgentUnclear => either(
+                "Make a key for one application (`lingpai key create NAME --account CORPID:AGENT`), or name it in the base \
+                 URL, /gateway/CORPID:AGENT/qyapi",
+                "请为单个应用新建密钥（`lingpai key create NAME --account CORPID:AGENT`），或在基础地址中指明：\
+                 /gateway/CORPID:AGENT/qyapi",
+            ),
+            Self::TicketUnknown => either(
+                "Ask for `jsapi`, `wx_card` or `agent_config`",
+                "可用的类型是 `jsapi`、`wx_card` 和 `agent_config`",
+            ),
             Self::NoTickets => either(
                 "Check the account, and the `kind` that it has here",
                 "请检查账号，以及它在这里的 `kind`",

@@ -75,8 +75,14 @@ const ROUTES: [Route; 20] = [
 const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
 
 /// Routes in WeChat's shape, with the key among the parameters. Each needs [`Right::TokenRead`].
-const DROP_IN: [(&str, &str); 3] =
-    [("GET", "/cgi-bin/token"), ("POST", "/cgi-bin/token"), ("POST", "/cgi-bin/stable_token")];
+const DROP_IN: [(&str, &str); 4] = [
+    ("GET", "/cgi-bin/token"),
+    ("POST", "/cgi-bin/token"),
+    ("POST", "/cgi-bin/stable_token"),
+    ("GET", GETTOKEN),
+];
+/// The one of WeCom, which names a corp.
+const GETTOKEN: &str = "/cgi-bin/gettoken";
 
 /// A way in which a key is no good: the name of the refusal, and what of the key is otherwise.
 struct Fault {
@@ -164,9 +170,17 @@ async fn no_route_is_open_to_a_key_that_is_not_good_for_it() {
 #[tokio::test]
 async fn no_drop_in_path_is_open_to_a_key_that_is_not_good_for_it() {
     let house = House::open().await;
+    house.keeps("ww1:1");
     for (method, path) in DROP_IN {
+        let (kept, another, named, wrong) = match path {
+            GETTOKEN => ("ww1:1", "ww2", "ww1", 40091),
+            _ => (KEPT, OTHER, KEPT, 40125),
+        };
         let ask = |key: String, account: &'static str| {
-            let parameters = format!("grant_type=client_credential&appid={account}&secret={key}");
+            let parameters = match path {
+                GETTOKEN => format!("corpid={account}&corpsecret={key}"),
+                _ => format!("grant_type=client_credential&appid={account}&secret={key}"),
+            };
             let house = &house;
             async move { house.ask(method, &format!("{path}?{parameters}"), &[], "").await }
         };
@@ -175,17 +189,17 @@ async fn no_drop_in_path_is_open_to_a_key_that_is_not_good_for_it() {
             assert_eq!(reply.errcode(), errcode, "{method} {path} {code}");
             assert_eq!(reply.header("x-lingpai-error"), Some(code), "{method} {path}");
         };
-        refused(String::new(), KEPT, 41004, "parameter-missing").await;
-        refused("lp_wrong".to_owned(), KEPT, 40125, "key-unknown").await;
+        refused(String::new(), named, 41004, "parameter-missing").await;
+        refused("lp_wrong".to_owned(), named, wrong, "key-unknown").await;
         for Fault { code, rights, change } in faults(Right::TokenRead) {
             // Whoever may use the gateway is given something in any case.
             let rights: Vec<_> =
                 rights.into_iter().filter(|right| *right != Right::Gateway).collect();
             let key = house.key_with(&rights, Accounts::All, change).await;
-            refused(key, KEPT, 40125, code).await;
+            refused(key, named, wrong, code).await;
         }
-        let key = house.key_with(&[Right::TokenRead], only(KEPT), |_| {}).await;
-        refused(key, OTHER, 40125, "account-forbidden").await;
+        let key = house.key_with(&[Right::TokenRead], only(kept), |_| {}).await;
+        refused(key, another, wrong, "account-forbidden").await;
     }
     assert_eq!(house.upstream.calls() + house.upstream.trials(), 0);
 }
@@ -205,7 +219,8 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
             }
             let reply = house.call(&house.key, method, &real, "").await;
             if path.starts_with("/cgi-bin/") {
-                assert_eq!(reply.errcode(), 43002, "{method} {path}");
+                let expected = if path == GETTOKEN { 43001 } else { 43002 };
+                assert_eq!(reply.errcode(), expected, "{method} {path}");
                 continue;
             }
             assert_eq!((reply.status, reply.error()), (405, "method-unknown"), "{method} {path}");

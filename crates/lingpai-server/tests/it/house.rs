@@ -104,6 +104,13 @@ impl House {
         Self { addr, addresses, upstream, directory, registry, clock, key, gateway, stop, running }
     }
 
+    /// Keeps another account.
+    pub(crate) fn keeps(&self, account: &str) {
+        let policy = Policy { refresh: Refresh::OnDemand, ..Policy::default() };
+        let issuer: Arc<dyn Issuer> = Arc::clone(&self.upstream) as _;
+        self.registry.manage(credential(account), issuer, Arc::new(policy));
+    }
+
     /// Keeps another account, which has no tickets.
     pub(crate) fn without_tickets(&self, account: &str) {
         let token = self.registry.parent(&credential(account));

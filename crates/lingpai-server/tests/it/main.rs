@@ -31,3 +31,4 @@ mod tickets;
 mod tls;
 mod upstream;
 mod virtual_tokens;
+mod wecom;

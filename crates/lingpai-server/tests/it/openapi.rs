@@ -83,7 +83,9 @@ async fn every_answer_of_every_operation_is_as_described() {
     let new_key = new_key.to_string();
     let call = format!("grant_type=client_credential&appid={KEPT}&secret={admin}");
     let query = format!("?{call}");
-    let calls: [(&str, &str, &str, &str, &str); 38] = [
+    house.keeps("ww1:1");
+    let of_corp = format!("?corpid=ww1&corpsecret={admin}");
+    let calls: [(&str, &str, &str, &str, &str); 40] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -122,6 +124,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("get", "/cgi-bin/token", "", &query, ""),
         ("post", "/cgi-bin/token", "", "", &call),
         ("post", "/cgi-bin/stable_token", "", "", "{"),
+        ("get", "/cgi-bin/gettoken", "", &of_corp, ""),
+        ("get", "/cgi-bin/gettoken", "", "", ""),
     ];
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
@@ -154,7 +158,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let id = keys.json["keys"].as_array().unwrap().iter().find(|key| key["name"] == "a").unwrap();
     let path = format!("/v1/keys/{}", id["id"].as_str().unwrap());
     description.check("delete", "/v1/keys/{id}", &house.call(&admin, "DELETE", &path, "").await);
-    for account in [KEPT, OTHER] {
+    for account in [KEPT, OTHER, "ww1:1"] {
         house.registry.forget(&crate::house::credential(account));
     }
     house.clock.advance(Duration::from_secs(1));

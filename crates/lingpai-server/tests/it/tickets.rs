@@ -44,7 +44,7 @@ async fn a_ticket_is_fetched_when_somebody_asks_and_shown_by_its_kind() {
         .iter()
         .map(|one| one["kind"].clone())
         .collect();
-    assert_eq!(kinds, ["access_token", "jsapi_ticket", "wx_card_ticket"]);
+    assert_eq!(kinds, ["access_token", "agent_config_ticket", "jsapi_ticket", "wx_card_ticket"]);
 }
 
 #[tokio::test]

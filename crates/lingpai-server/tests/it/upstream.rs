@@ -131,7 +131,8 @@ pub(crate) fn fake_ticket(kind: &Kind) -> String {
 #[async_trait]
 impl Issuer for FakeUpstream {
     fn dependents(&self) -> &'static [Kind] {
-        const KINDS: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
+        const KINDS: &[Kind] =
+            &[Ticket::Jsapi.kind(), Ticket::WxCard.kind(), Ticket::AgentConfig.kind()];
         KINDS
     }
 

@@ -203,7 +203,7 @@ fn an_errmsg_that_repeats_the_secret_is_masked() {
 
 #[test]
 fn a_trial_is_passed_only_by_an_answer_that_says_so() {
-    let tried = |body: &str| tried(StatusCode::OK, body.as_bytes(), &[]);
+    let tried = |body: &str| tried(StatusCode::OK, body.as_bytes(), Scope::Api, &[]);
     assert!(tried(r#"{"ip_list":["101.226.103.0/25"]}"#).is_ok());
     assert!(tried(r#"{"errcode":0,"errmsg":"ok"}"#).is_ok());
     assert!(tried("{}").is_err());
@@ -213,10 +213,10 @@ fn a_trial_is_passed_only_by_an_answer_that_says_so() {
 #[test]
 fn only_the_codes_of_a_bad_token_blame_the_token() {
     for code in [40001, 40014, 42001] {
-        assert!(blames_token(&catalogue::failure(code, Scope::Api, "")), "{code}");
+        assert!(blames_token(&catalogue::failure(code, Scope::Api, ""), Scope::Api), "{code}");
     }
     for code in [-1, 40013, 40164, 45009, 45011, 48001, 41001, 42007, 89503, 12345] {
-        assert!(!blames_token(&catalogue::failure(code, Scope::Api, "")), "{code}");
+        assert!(!blames_token(&catalogue::failure(code, Scope::Api, ""), Scope::Api), "{code}");
     }
 }
 
@@ -227,7 +227,7 @@ proptest! {
         body in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         let tried_as = StatusCode::from_u16(status).unwrap();
-        let _ = tried(tried_as, &body, &[&Secret::from(SECRET)]);
+        let _ = tried(tried_as, &body, Scope::Api, &[&Secret::from(SECRET)]);
         let _ = of_status(status, body);
     }
 

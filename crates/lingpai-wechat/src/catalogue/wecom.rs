@@ -17,8 +17,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             ],
             advice: &["Copy the Secret of the very application from work.weixin.qq.com, 应用管理."],
             lingpai: "\
-                It only explains this code: this version keeps no WeCom credentials. Retrying \
-                fast would make it worse: over 2,000 failed calls an hour block gettoken.",
+                It tries again after 15 s and then ever less often, up to 12 minutes, until the \
+                secret is mended: over 2,000 failed calls an hour block gettoken. The current \
+                token is served until it expires. On other calls it replaces no token because of \
+                this code.",
         },
         zh: Text {
             meaning: "在企业微信，40001 表示 Secret 错误，而不是 access_token 无效。",
@@ -29,8 +31,9 @@ pub(super) const ENTRIES: &[Entry] = &[
             advice: &["在企业微信管理后台（work.weixin.qq.com）的“应用管理”中，复制该应用自己的 \
                  Secret。"],
             lingpai: "\
-                Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。快速重试只会更糟：一小时\
-                内失败超过 2000 次，gettoken 会被封禁。",
+                Lingpai 在 15 秒后重试，间隔逐步加长到 12 分钟，直到 Secret 改正为止：一小时内失败超过 \
+                2000 次，gettoken 会被封禁。现有凭据继续提供到过期为止。其他调用遇到此错误码时，不会因此\
+                更换凭据。",
         },
     },
     Entry {
@@ -44,13 +47,16 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "It is misspelt, or the AppID of another product. A corpid begins with ww or wx.",
             ],
             advice: &["Copy the corpid (企业ID) from work.weixin.qq.com, 我的企业."],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It tries again ever less often, up to every 12 minutes, and serves the current token until \
+                it expires.",
         },
         zh: Text {
             meaning: "企业微信不认识此 corpid。",
             causes: &["填写有误，或误填了其他产品的 AppID。企业 ID 以 ww 或 wx 开头。"],
             advice: &["在企业微信管理后台（work.weixin.qq.com）的“我的企业”中复制企业 ID。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                Lingpai 重试的间隔逐步加长到 12 分钟，现有凭据继续提供到过期为止。",
         },
     },
     Entry {
@@ -68,7 +74,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "Fetch the token of the application that the call is for, and pass it as it \
                  came.",
             ],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It tries the token with a cheap call. Refused there too, the token is replaced, and a call \
+                through the gateway is sent once more.",
         },
         zh: Text {
             meaning: "在企业微信，此错误码表示 access_token 无效。",
@@ -77,7 +85,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "被企业微信提前作废，或在传输中损坏。",
             ],
             advice: &["重新获取该应用的 access_token，并原样传递。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                Lingpai 用一个开销很小的接口试用该凭据；如果同样被拒绝，就换新凭据，经网关的调用会\
+                重发一次。",
         },
     },
     Entry {
@@ -94,13 +104,15 @@ pub(super) const ENTRIES: &[Entry] = &[
             advice: &[
                 "Compare the parameter that the text names with the documentation of the API.",
             ],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It passes the answer on unchanged.",
         },
         zh: Text {
             meaning: "参数不合法。",
             causes: &["参数缺失、过长或类型不对；错误文本一般会指出具体字段。"],
             advice: &["按错误文本指出的字段，对照接口文档检查。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                Lingpai 原样返回此错误。",
         },
     },
     Entry {
@@ -112,14 +124,19 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The Secret is not valid.",
             causes: &["It was reset, or belongs to another application or provider."],
             advice: &["Copy the Secret of the very application from work.weixin.qq.com, 应用管理."],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It tries again ever less often, up to every 12 minutes, and serves the current token until \
+                it expires. Lingpai itself answers this code to a wrong API key at \
+                /cgi-bin/gettoken.",
         },
         zh: Text {
             meaning: "Secret 无效。",
             causes: &["已被重置，或属于另一个应用、服务商。"],
             advice: &["在企业微信管理后台（work.weixin.qq.com）的“应用管理”中，复制该应用自己的 \
                  Secret。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                Lingpai 重试的间隔逐步加长到 12 分钟，现有凭据继续提供到过期为止。在 /cgi-bin/gettoken 使用了\
+                错误的 API 密钥时，Lingpai 自己也返回此错误码。",
         },
     },
     Entry {
@@ -134,13 +151,17 @@ pub(super) const ENTRIES: &[Entry] = &[
                  prolong it.",
             ],
             advice: &["Fetch a new one with gettoken."],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It fetches a new token as soon as the old one expires, and holds calls through the gateway \
+                meanwhile. If WeCom says it sooner, it does as with 40014.",
         },
         zh: Text {
             meaning: "应用的 access_token 已过期。",
             causes: &["保存时间超过 expires_in。有效期内重复获取不会延长它。"],
             advice: &["调用 gettoken 重新获取。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                旧凭据一过期，Lingpai 就获取新凭据，其间经网关的调用会等待。如果企业微信提前返回此错误码，\
+                处理方式与 40014 相同。",
         },
     },
     Entry {
@@ -160,7 +181,9 @@ pub(super) const ENTRIES: &[Entry] = &[
             advice: &[
                 "Wait for a minute, or an hour if it was the hourly limit, and call less often.",
             ],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                Where a token or a ticket is fetched, it waits for a minute. On other calls it passes the \
+                answer on.",
         },
         zh: Text {
             meaning: "调用企业微信过于频繁。与微信按天计的额度不同，这里的限制按分钟和小时计。",
@@ -170,7 +193,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "程序不加间隔地重试，或每次调用都重新获取凭据。",
             ],
             advice: &["等待一分钟（超过小时限制则等待一小时），并降低调用频率。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                获取凭据或 ticket 时，Lingpai 等待一分钟再试；其他调用原样返回此错误。",
         },
     },
     Entry {
@@ -182,13 +206,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "Too many calls of this API run at the same time.",
             causes: &["A burst of parallel calls, or several services that share one application."],
             advice: &["Run fewer calls in parallel and spread bursts."],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                Where a token or a ticket is fetched, it waits for a minute. On other calls it passes the \
+                answer on.",
         },
         zh: Text {
             meaning: "该接口的并发调用数超过限制。",
             causes: &["突发的并行调用，或多个服务共用一个应用。"],
             advice: &["降低并发，把突发调用错开。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                获取凭据或 ticket 时，Lingpai 等待一分钟再试；其他调用原样返回此错误。",
         },
     },
     Entry {
@@ -200,13 +227,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The application is disabled.",
             causes: &["An administrator of the corp disabled it."],
             advice: &["Enable it at work.weixin.qq.com, 应用管理."],
-            lingpai: "It only explains this code: this version keeps no WeCom credentials.",
+            lingpai: "\
+                It tries again ever less often, up to every 12 minutes. On other calls it passes the answer \
+                on.",
         },
         zh: Text {
             meaning: "应用已停用。",
             causes: &["企业管理员停用了该应用。"],
             advice: &["在企业微信管理后台（work.weixin.qq.com）的“应用管理”中启用。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。",
+            lingpai: "\
+                Lingpai 重试的间隔逐步加长到 12 分钟；其他调用原样返回此错误。",
         },
     },
     Entry {
@@ -229,8 +259,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                  about a minute.",
             ],
             lingpai: "\
-                It only explains this code: this version keeps no WeCom credentials. The token \
-                may be good.",
+                It replaces no token because of this: the token may be good. It passes the answer on.",
         },
         zh: Text {
             meaning: "企业微信拒绝了调用方的 IP：它不是该应用的可信 IP。",
@@ -243,7 +272,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                  可信IP”。",
                 "设置前需要先配置可信域名或接收消息的 URL；修改约一分钟后生效。",
             ],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理企业微信的凭据。凭据本身可能是好的。",
+            lingpai: "\
+                Lingpai 不会因此更换凭据，因为凭据本身可能是好的；错误原样返回。",
         },
     },
 ];

@@ -11,8 +11,9 @@ use lingpai_core::{
 };
 use serde_json::json;
 
-use super::{percent_encoded, ticket, unanswered};
+use super::{percent_encoded, ticket, try_token, unanswered};
 use crate::answer::{self, Expected};
+use crate::catalogue::Scope;
 use crate::protocol;
 use crate::wire::{Call, Upstream};
 
@@ -107,21 +108,7 @@ impl Issuer for AccessToken {
     }
 
     async fn check(&self, token: &Token) -> Verdict {
-        let secrets = [&token.value, &self.secret];
-        let call = Call {
-            path: protocol::CALLBACK_IP_PATH,
-            query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
-            body: None,
-        };
-        let outcome = match self.upstream.send(call).await {
-            Ok(answer) => answer::tried(answer.status(), answer.body(), &secrets),
-            Err(error) => Err(unanswered(&error, &secrets)),
-        };
-        match outcome {
-            Ok(()) => Verdict::Accepted,
-            Err(failure) if answer::blames_token(&failure) => Verdict::Refused(failure),
-            Err(failure) => Verdict::Inconclusive(failure),
-        }
+        try_token(&self.upstream, token, Scope::Api, &self.secret).await
     }
 
     fn proxy(&self) -> Option<Arc<Proxy>> {

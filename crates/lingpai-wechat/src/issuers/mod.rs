@@ -4,16 +4,21 @@
 
 mod access_token;
 pub(crate) mod ticket;
+mod wecom;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use lingpai_core::{Account, Class, Failure, Issuer, Mode, Proxy, Secret, Verdict, Way};
+use lingpai_core::{
+    Account, AccountKind, Class, Failure, Issuer, Mode, Proxy, Secret, Token, Verdict, Way,
+};
 
 use self::access_token::AccessToken;
+use self::wecom::Gettoken;
+use crate::catalogue::Scope;
 use crate::clean::clean;
-use crate::wire::{TransportError, TransportErrorKind, Upstream};
-use crate::{answer, remedy};
+use crate::wire::{Call, TransportError, TransportErrorKind, Upstream};
+use crate::{answer, protocol, remedy};
 
 /// WeChat, as the engine sees it: an issuer for each account.
 ///
@@ -31,6 +36,13 @@ use crate::{answer, remedy};
 /// ```
 #[derive(Clone, Debug)]
 pub struct WeChat {
+    api: Party,
+    wecom: Party,
+}
+
+/// One of the parties that WeChat is: they have hosts of their own.
+#[derive(Clone, Debug)]
+struct Party {
     upstream: Arc<Upstream>,
     /// The same through the proxies of accounts, for as long as an issuer uses them.
     proxied: Arc<Mutex<HashMap<Proxy, Weak<Upstream>>>>,
@@ -40,19 +52,24 @@ impl WeChat {
     /// All issuers share this upstream: its connections, and what it knows about its hosts. Those of
     /// accounts with a proxy of their own share that with all whose proxy is the same.
     pub fn new(upstream: Upstream) -> Self {
-        Self { upstream: Arc::new(upstream), proxied: Arc::default() }
+        let wecom = Party::new(upstream.to_wecom());
+        Self { api: Party::new(upstream), wecom }
     }
 
     /// The issuer of the account's access_token, in the family that its mode names. It keeps the
     /// secret and the proxy that the account has now: a changed account needs another. Through it the
     /// engine finds what else the account has ([`Issuer::dependents`]).
     pub fn issuer(&self, account: &Account) -> Arc<dyn Issuer> {
-        Arc::new(AccessToken::new(self.upstream_through(account.proxy.as_ref()), account))
+        let proxy = account.proxy.as_ref();
+        match account.kind {
+            AccountKind::WeCom => Arc::new(Gettoken::new(self.wecom.through(proxy), account)),
+            _ => Arc::new(AccessToken::new(self.api.through(proxy), account)),
+        }
     }
 
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
     /// it is of the stable family, which repeats its token until the last five minutes and is isolated from the classic
-    /// one. Whatever token it brings is dropped; the engine is given the same one when it asks.
+    /// one; WeCom repeats its only one. Whatever token it brings is dropped; the engine is given the same one when it asks.
     ///
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
@@ -63,8 +80,14 @@ impl WeChat {
             Err(failure) => Verdict::Inconclusive(failure),
         }
     }
+}
 
-    fn upstream_through(&self, proxy: Option<&Proxy>) -> Arc<Upstream> {
+impl Party {
+    fn new(upstream: Upstream) -> Self {
+        Self { upstream: Arc::new(upstream), proxied: Arc::default() }
+    }
+
+    fn through(&self, proxy: Option<&Proxy>) -> Arc<Upstream> {
         let Some(proxy) = proxy else { return Arc::clone(&self.upstream) };
         let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(upstream) = proxied.get(proxy).and_then(Weak::upgrade) {
@@ -74,6 +97,25 @@ impl WeChat {
         proxied.retain(|_, upstream| upstream.strong_count() > 0);
         proxied.insert(proxy.clone(), Arc::downgrade(&upstream));
         upstream
+    }
+}
+
+/// Tries a token with the cheapest call that checks it and asks for nothing else. WeChat and WeCom have the same one.
+async fn try_token(upstream: &Upstream, token: &Token, scope: Scope, secret: &Secret) -> Verdict {
+    let secrets = [&token.value, secret];
+    let call = Call {
+        path: protocol::CALLBACK_IP_PATH,
+        query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+        body: None,
+    };
+    let outcome = match upstream.send(call).await {
+        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, &secrets),
+        Err(error) => Err(unanswered(&error, &secrets)),
+    };
+    match outcome {
+        Ok(()) => Verdict::Accepted,
+        Err(failure) if answer::blames_token(&failure, scope) => Verdict::Refused(failure),
+        Err(failure) => Verdict::Inconclusive(failure),
     }
 }
 

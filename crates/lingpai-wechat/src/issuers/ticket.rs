@@ -1,7 +1,7 @@
-//! The tickets of an Official Account, with which pages are signed (`jsapi`) and cards (`wx_card`).
+//! Tickets, with which pages are signed (`jsapi`, and WeCom's `agent_config`) and cards (`wx_card`).
 //!
-//! Both come from one endpoint, which takes the account's access_token. WeChat gives a new one about every two hours, repeats
-//! it in between, and ends none before its time.
+//! They are asked for with the account's access_token. WeChat gives a new one about every two hours, repeats it in between,
+//! and ends none before its time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::{percent_encoded, unanswered};
 use crate::answer::{self, Expected};
+use crate::catalogue::Scope;
 use crate::protocol;
 use crate::wire::{Call, Upstream};
 
@@ -27,17 +28,20 @@ pub enum Ticket {
     Jsapi,
     /// Signs cards and coupons (微信卡券).
     WxCard,
+    /// Signs pages that act for one application of WeCom (`wx.agentConfig`).
+    AgentConfig,
 }
 
 impl Ticket {
     /// All tickets.
-    pub const ALL: [Self; 2] = [Self::Jsapi, Self::WxCard];
+    pub const ALL: [Self; 3] = [Self::Jsapi, Self::WxCard, Self::AgentConfig];
 
     /// WeChat's name for it: the `type` of the call.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jsapi => "jsapi",
             Self::WxCard => "wx_card",
+            Self::AgentConfig => "agent_config",
         }
     }
 
@@ -46,6 +50,7 @@ impl Ticket {
         match self {
             Self::Jsapi => Kind::named("jsapi_ticket"),
             Self::WxCard => Kind::named("wx_card_ticket"),
+            Self::AgentConfig => Kind::named("agent_config_ticket"),
         }
     }
 }
@@ -66,14 +71,16 @@ impl fmt::Display for Ticket {
 
 /// A name that no ticket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("there is no such ticket: write `jsapi` or `wx_card`")]
+#[error("there is no such ticket: write `jsapi`, `wx_card` or `agent_config`")]
 pub struct UnknownTicket;
 
 /// What an account of this kind has of them: Mini Programs and Mini Games have none.
 pub(super) fn kinds(account: AccountKind) -> &'static [Kind] {
-    const KINDS: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
+    const OFFICIAL: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
+    const WECOM: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::AgentConfig.kind()];
     match account {
-        AccountKind::OfficialAccount => KINDS,
+        AccountKind::OfficialAccount => OFFICIAL,
+        AccountKind::WeCom => WECOM,
         _ => &[],
     }
 }
@@ -86,28 +93,49 @@ pub(super) fn issuer(
     token: Arc<dyn Parent>,
 ) -> Option<Arc<dyn Issuer>> {
     let ticket = Ticket::ALL.into_iter().find(|ticket| ticket.kind() == *kind)?;
+    let endpoint = Endpoint::of(ticket, account);
     let upstream = Arc::clone(upstream);
-    kinds(account).contains(kind).then(|| Arc::new(Getticket { ticket, upstream, token }) as _)
+    kinds(account).contains(kind).then(|| Arc::new(Getticket { endpoint, upstream, token }) as _)
 }
 
-/// `GET /cgi-bin/ticket/getticket`.
+/// Where a ticket comes from.
+#[derive(Clone, Copy, Debug)]
+struct Endpoint {
+    path: &'static str,
+    of_type: Option<&'static str>,
+    scope: Scope,
+}
+
+impl Endpoint {
+    fn of(ticket: Ticket, account: AccountKind) -> Self {
+        let of_type = Some(ticket.as_str());
+        match (account, ticket) {
+            (AccountKind::WeCom, Ticket::Jsapi) => {
+                Self { path: protocol::CORP_TICKET_PATH, of_type: None, scope: Scope::WeCom }
+            }
+            (AccountKind::WeCom, _) => {
+                Self { path: protocol::AGENT_TICKET_PATH, of_type, scope: Scope::WeCom }
+            }
+            _ => Self { path: protocol::TICKET_PATH, of_type, scope: Scope::Api },
+        }
+    }
+}
+
+/// A `GET` with the access_token.
 #[derive(Debug)]
 struct Getticket {
-    ticket: Ticket,
+    endpoint: Endpoint,
     upstream: Arc<Upstream>,
     token: Arc<dyn Parent>,
 }
 
 impl Getticket {
     async fn ask(&self, token: &Secret) -> Result<Issued, Failure> {
-        let (token_in_query, of_type) = (percent_encoded(token.expose()), self.ticket);
-        let call = Call {
-            path: protocol::TICKET_PATH,
-            query: Some(format!("access_token={token_in_query}&type={of_type}")),
-            body: None,
-        };
-        match self.upstream.send(call).await {
-            Ok(answer) => answer::issued(&answer, Expected::TICKET, &[token]),
+        let Endpoint { path, of_type, scope } = self.endpoint;
+        let of_type = of_type.map(|of| format!("&type={of}")).unwrap_or_default();
+        let query = Some(format!("access_token={}{of_type}", percent_encoded(token.expose())));
+        match self.upstream.send(Call { path, query, body: None }).await {
+            Ok(answer) => answer::issued(&answer, Expected::ticket(scope), &[token]),
             Err(error) => Err(unanswered(&error, &[token])),
         }
     }
@@ -132,7 +160,7 @@ impl Issuer for Getticket {
     async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
         let token = self.token.value().await?;
         match self.ask(&token).await {
-            Err(refused) if answer::blames_token(&refused) => {
+            Err(refused) if answer::blames_token(&refused, self.endpoint.scope) => {
                 let better = self.token.instead_of(&token).await?;
                 // A token that is good after all is not why the call was refused.
                 if better == token { Err(refused) } else { self.ask(&better).await }

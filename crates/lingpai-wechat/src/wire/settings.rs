@@ -9,13 +9,14 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use lingpai_core::{Network, Proxy};
 
 use super::{Exemption, ExtraAuthorities};
-use crate::Error;
+use crate::{Error, protocol};
 
 /// How WeChat is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies.
-    /// Empty: [`HOSTS`](crate::protocol::HOSTS).
+    /// Instead of WeChat's own hosts, in the order in which they are tried: a sandbox or proxies. The first has WeCom too,
+    /// below [`WECOM_PREFIX`](crate::protocol::WECOM_PREFIX). Empty: [`HOSTS`](crate::protocol::HOSTS), and
+    /// [`WECOM_HOST`](crate::protocol::WECOM_HOST).
     pub hosts: Vec<BaseUrl>,
     /// How long is waited.
     pub deadlines: Deadlines,
@@ -27,6 +28,16 @@ pub struct Settings {
     pub private_networks: Vec<Network>,
     /// Who is trusted to issue certificates beside those whom the machine trusts.
     pub extra_authorities: ExtraAuthorities,
+}
+
+impl Settings {
+    /// Where WeCom is: its own host, or below the first of those that stand in for WeChat's.
+    pub(super) fn wecom(&self) -> BaseUrl {
+        match self.hosts.first() {
+            Some(first) => first.below(protocol::WECOM_PREFIX),
+            None => BaseUrl::official(protocol::WECOM_HOST),
+        }
+    }
 }
 
 /// How long is waited.
@@ -65,6 +76,11 @@ pub struct BaseUrl {
 impl BaseUrl {
     pub(super) fn official(host: &'static str) -> Self {
         Self { scheme: Scheme::HTTPS, authority: Authority::from_static(host), prefix: "".into() }
+    }
+
+    /// The same with this path before every other too.
+    fn below(&self, path: &str) -> Self {
+        Self { prefix: format!("{}{path}", self.prefix).into(), ..self.clone() }
     }
 
     /// `https`, or `http` for a sandbox or a proxy that is reached in clear.

@@ -24,6 +24,8 @@ const USER_AGENT: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub struct Upstream {
     hosts: Box<[BaseUrl]>,
+    /// Where WeCom is.
+    wecom: BaseUrl,
     deadlines: Deadlines,
     /// That of the accounts that reach it in this way, if it is their own.
     proxy: Option<Arc<Proxy>>,
@@ -43,13 +45,26 @@ impl Upstream {
 
     /// Over a transport of one's own. The deadline of a connection is then the transport's to keep.
     pub fn over(transport: Arc<dyn Transport>, settings: Settings) -> Self {
+        let wecom = settings.wecom();
         let hosts = if settings.hosts.is_empty() {
             protocol::HOSTS.into_iter().map(BaseUrl::official).collect()
         } else {
             settings.hosts.into()
         };
         let (deadlines, preferred) = (settings.deadlines, Mutex::default());
-        Self { hosts, deadlines, proxy: None, transport, preferred }
+        Self { hosts, wecom, deadlines, proxy: None, transport, preferred }
+    }
+
+    /// The same for calls to WeCom.
+    pub(crate) fn to_wecom(&self) -> Self {
+        Self {
+            hosts: [self.wecom.clone()].into(),
+            wecom: self.wecom.clone(),
+            deadlines: self.deadlines,
+            proxy: self.proxy.clone(),
+            transport: Arc::clone(&self.transport),
+            preferred: Mutex::default(),
+        }
     }
 
     /// The same through this proxy. What is known about the hosts is not shared: they may be reached
@@ -58,6 +73,7 @@ impl Upstream {
         let transport = self.transport.through(proxy);
         Self {
             hosts: self.hosts.clone(),
+            wecom: self.wecom.clone(),
             deadlines: self.deadlines,
             proxy: Some(Arc::new(proxy.clone())),
             transport: transport.unwrap_or_else(|| Arc::clone(&self.transport)),

@@ -12,3 +12,4 @@ mod support;
 mod tickets;
 mod trust;
 mod verdicts;
+mod wecom;

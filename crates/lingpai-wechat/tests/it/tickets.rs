@@ -18,9 +18,9 @@ const REFUSED: &str = r#"{"errcode":40001,"errmsg":"invalid credential"}"#;
 
 /// A token, and the one that takes its place when it is reported.
 #[derive(Debug)]
-struct Tokens {
+pub(crate) struct Tokens {
     better: &'static str,
-    reported: Mutex<Vec<String>>,
+    pub(crate) reported: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -35,7 +35,7 @@ impl Parent for Tokens {
     }
 }
 
-fn tokens(better: &'static str) -> Arc<Tokens> {
+pub(crate) fn tokens(better: &'static str) -> Arc<Tokens> {
     Arc::new(Tokens { better, reported: Mutex::default() })
 }
 
@@ -117,18 +117,18 @@ async fn refusals_have_their_class_and_tell_no_token() {
 }
 
 #[test]
-fn only_official_accounts_have_tickets() {
+fn each_kind_of_account_has_its_own_tickets_and_no_others() {
     let wechat = InProcess::answering("").wechat();
     let kinds = |kind| {
         let account = Account { kind, ..account(Mode::Classic) };
         let issuer = wechat.issuer(&account);
         let has = |of: &Kind| issuer.dependent(of, tokens("unused")).is_some();
-        assert_eq!(
-            Ticket::ALL.map(|ticket| has(&ticket.kind())),
-            [!issuer.dependents().is_empty(); 2]
-        );
+        for ticket in Ticket::ALL.map(Ticket::kind) {
+            assert_eq!(has(&ticket), issuer.dependents().contains(&ticket), "{ticket}");
+        }
         issuer.dependents().iter().map(Kind::to_string).collect::<Vec<_>>()
     };
     assert_eq!(kinds(AccountKind::OfficialAccount), ["jsapi_ticket", "wx_card_ticket"]);
+    assert_eq!(kinds(AccountKind::WeCom), ["jsapi_ticket", "agent_config_ticket"]);
     assert!(kinds(AccountKind::MiniProgram).is_empty() && kinds(AccountKind::MiniGame).is_empty());
 }

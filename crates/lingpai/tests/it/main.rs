@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use lingpai::{Error, KeySource, MemoryStore, Outcome, Store, TokenSource};
-use lingpai_sandbox::{DEMO_APPID, DEMO_SECRET, Family, Revocation, Server, Settings, SharedWorld};
+use lingpai::{Error, KeySource, MemoryStore, Outcome, Store, Ticket, TokenSource};
+use lingpai_sandbox::{
+    DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_APPID, DEMO_CORPID, DEMO_SECRET, Family, Revocation,
+    Server, Settings, SharedWorld,
+};
 
 /// A sandbox on a free port: its URL, and its world.
 async fn sandbox() -> (String, SharedWorld) {
@@ -47,6 +50,19 @@ async fn a_revoked_token_that_is_reported_is_replaced_and_the_change_is_seen() {
     let second = changes.next().await.value.expose().to_owned();
     assert_ne!(first, second);
     assert_eq!(reported.token.value.expose(), second);
+}
+
+#[tokio::test]
+async fn an_application_of_wecom_has_its_token_and_tickets() {
+    let (url, world) = sandbox().await;
+    let source = TokenSource::wecom(DEMO_CORPID, DEMO_AGENT, DEMO_AGENT_SECRET);
+    let source = source.upstream(&url).build().await.unwrap();
+    for ticket in [Ticket::Jsapi, Ticket::AgentConfig] {
+        source.ticket(ticket).await.unwrap();
+    }
+    assert!(source.ticket(Ticket::WxCard).await.is_err());
+    let app = world.counters().app(&format!("{DEMO_CORPID}:{DEMO_AGENT}"));
+    assert_eq!((app.minted.wecom, app.repeated), (1, 0));
 }
 
 #[tokio::test]

@@ -17,7 +17,17 @@ pub(super) fn take(account: &AccountId, from: &AppSecret) -> Result<Secret, Erro
     let file = from.file.as_deref();
     let (text, origin) = Asking { what, prompt: &prompt, option: "--secret-file", file }.text()?;
     let secret = bare(&text, &origin).map_err(Error::said)?;
-    if !looks_like_one(secret.expose()) {
+    let text = secret.expose();
+    if account.corp_and_agent().is_some() {
+        if !looks_like_wecoms(text) {
+            output::tell(either(
+                "warning: this does not look like the Secret of an application of WeCom, which is 43 letters, digits, `-` and \
+                 `_`. It is taken all the same; if WeCom refuses it (40001), copy it again from the application's page",
+                "警告：这不像企业微信应用的 Secret，它应是 43 位字母、数字、`-` 和 `_`。仍然采用；如果企业微信拒绝（40001），请到该应用\
+                 的页面重新复制",
+            ));
+        }
+    } else if !looks_like_one(text) {
         output::tell(either(
             "warning: this does not look like an AppSecret, which is 32 digits and letters a to f. It is taken all the \
              same; if WeChat refuses it (40125), copy it again from the console of the account",
@@ -25,6 +35,11 @@ pub(super) fn take(account: &AccountId, from: &AppSecret) -> Result<Secret, Erro
         ));
     }
     Ok(secret)
+}
+
+fn looks_like_wecoms(secret: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    secret.len() == 43 && secret.bytes().all(fits)
 }
 
 fn looks_like_one(secret: &str) -> bool {
