@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::stand_in::{Plan, StandIn};
 use super::{Answer, Forwarding, OK};
 use crate::house::PATIENCE;
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, and nobody will for as long as this process lives.
 fn nowhere() -> lingpai_wechat::wire::BaseUrl {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    format!("http://{address}").parse().unwrap()
 }
 
 #[tokio::test]
