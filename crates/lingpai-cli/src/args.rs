@@ -3,6 +3,7 @@
 mod help;
 mod key;
 mod mistake;
+mod push;
 mod store;
 mod values;
 
@@ -15,6 +16,7 @@ use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
+pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
+    /// See to pushes of WeChat that a business has not taken
+    #[command(subcommand)]
+    Pushes(Pushes),
     /// Look after the store
     #[command(subcommand)]
     Store(Store),
@@ -402,6 +407,7 @@ impl Account {
         match self {
             Self::Add { elsewhere, .. }
             | Self::SetSecret { elsewhere, .. }
+            | Self::SetPush { elsewhere, .. }
             | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
@@ -434,6 +440,15 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         secret: AppSecret,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// Say how an account in the store receives what WeChat pushes
+    SetPush {
+        /// The appid
+        account: AccountId,
+        #[command(flatten)]
+        push: WantedPush,
         #[command(flatten)]
         elsewhere: Elsewhere,
     },

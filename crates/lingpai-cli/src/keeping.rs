@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Policy, Registry, Store,
-    StoreError, SystemClock, Timestamp,
+    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Outbox, Policy, Registry,
+    Store, StoreError, SystemClock, Timestamp,
 };
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
@@ -63,6 +63,15 @@ impl OpenStore {
 
     /// What people manage in it.
     pub(crate) fn directory(&self) -> Arc<dyn Directory> {
+        match self {
+            Self::Memory(store) => Arc::<MemoryStore>::clone(store),
+            Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
+            Self::Redis(store) => Arc::<RedisStore>::clone(store),
+        }
+    }
+
+    /// Where pushes wait in it.
+    pub(crate) fn outbox(&self) -> Arc<dyn Outbox> {
         match self {
             Self::Memory(store) => Arc::<MemoryStore>::clone(store),
             Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),

@@ -26,8 +26,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, rotate, sandbox, serve, settings, shell, status,
-    store, ticket, token,
+    account, call, check, explain, init, key, pushes, rotate, sandbox, serve, settings, shell,
+    status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -99,6 +99,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
+        Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;
             quiet(&config);

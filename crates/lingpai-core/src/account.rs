@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::id::AccountId;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
+use crate::push::PushSettings;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
-/// One account as the store keeps it. The secret and the proxy, which may have a password, are sealed
+/// One account as the store keeps it. The secret, the push settings and the proxy, which may have a password, are sealed
 /// at rest; everything else is in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -22,6 +23,8 @@ pub struct Account {
     pub mode: Mode,
     /// What upstream is reached through for this account, in place of the way that others take.
     pub proxy: Option<Proxy>,
+    /// How it receives what WeChat pushes, if it does so here.
+    pub push: Option<PushSettings>,
     /// How its credentials are kept.
     pub policy: Policy,
     /// When it was added.
@@ -39,6 +42,7 @@ impl Account {
             secret,
             mode: Mode::default(),
             proxy: None,
+            push: None,
             policy: Policy::default(),
             created_at: at,
             updated_at: at,

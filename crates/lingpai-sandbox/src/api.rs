@@ -14,7 +14,7 @@ pub use self::tickets::{TicketType, TicketVerdict};
 pub(crate) use self::{
     bulk::{Meter, UPLOAD_PATH as BULK_UPLOAD},
     business::{FOLLOWERS, Media, media_upload as upload},
-    tickets::{Kept as KeptTickets, Tickets, hand_out as hand_out_ticket},
+    tickets::{Kept as KeptTickets, Tickets, hand_out as hand_out_ticket, sha1},
 };
 use crate::{
     World,

@@ -25,6 +25,7 @@ mod operate;
 mod outcome;
 mod params;
 mod people;
+mod push;
 mod quota;
 mod random;
 mod refusal;

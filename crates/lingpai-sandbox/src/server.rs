@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
@@ -28,6 +28,10 @@ use tokio::{
 use crate::{
     Act, Error, Settings, SharedWorld,
     api::{BULK_UPLOAD, Meter},
+    outcome::response,
+    push,
+    random::Random,
+    state::wall,
 };
 
 /// The largest body that is read, but for the one call that only measures it. WeChat's largest
@@ -178,6 +182,19 @@ async fn answer(
         Err(NotReceived::TooLarge) => return Ok(too_large()),
         Err(NotReceived::BrokenOff) => return Err(Cut),
     };
+    if request.uri().path() == push::PATH && request.method() == Method::POST {
+        let mut random = world.with(|world, _| Random::seeded(world.random.next()));
+        // Now and not the world's time, which may run fast: whoever is pushed to goes by his own clock.
+        let now = i64::try_from(wall().as_secs()).unwrap_or(i64::MAX);
+        let sending = push::answer(request.body(), now, &mut random);
+        return tokio::select! {
+            (status, told) = sending => {
+                let body = Bytes::from(format!("{told:#}\n"));
+                Ok(response(status, "application/json", body).map(WireBody::whole))
+            }
+            _ = stopping.changed() => Err(Cut),
+        };
+    }
     let reply = world.handle(peer, &request).await;
     let wire = async {
         if !reply.delay.is_zero() {

@@ -46,6 +46,14 @@ pub enum Error {
     /// WeChat could not be reached by the gateway's settings.
     #[error("calls could not be forwarded by these settings. See the message below for what to do")]
     Gateway(#[source] lingpai_wechat::Error),
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes. Check /dev/urandom")]
+    NoRandomness,
+    /// Businesses could not be reached by the settings for pushes.
+    #[error(
+        "pushes could not be passed on by these settings. See the message below for what to do"
+    )]
+    Pushes(#[source] lingpai_wechat::Error),
 }
 
 impl Error {

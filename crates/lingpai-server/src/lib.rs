@@ -12,6 +12,8 @@
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
+//! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
+//!   lives on pushes.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
@@ -43,6 +45,7 @@ mod object;
 mod openapi;
 mod params;
 mod proxies;
+pub mod push;
 mod query;
 mod refusal;
 mod routes;

@@ -112,6 +112,9 @@ async fn carry_out(
     let account = change.account().clone();
     let changed = timeout(PATIENCE, change::ask(desk, change)).await;
     let changed = changed.ok().flatten().ok_or(Refusal::ChangePending)??;
+    if let Some(pushes) = &serving.pushes {
+        pushes.changed(&account);
+    }
     let key = serving.keys.id_of(key);
     let credential = CredentialId::access_token(account);
     serving.registry.tell(Some(credential), What::AccountChanged { change: what, key });

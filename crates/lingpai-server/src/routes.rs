@@ -20,7 +20,9 @@ use crate::proxies::Origin;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
-use crate::{accounts, events, keys, language, manage, monitor, native, nodes, openapi, tickets};
+use crate::{
+    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, tickets,
+};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,14 @@ pub(crate) enum Route<'a> {
     Rotate(&'a str),
     /// Give the account another AppSecret.
     Secret(&'a str),
+    /// What WeChat pushes to the account of this name.
+    Push(&'a str),
+    /// The pushes that wait for the account's business.
+    Pushes(&'a str),
+    /// One of them, by its id.
+    PushOf(&'a str, &'a str),
+    /// The same once more.
+    PushRetry(&'a str, &'a str),
     /// The nodes that share the store.
     Nodes,
     /// Events as they happen.
@@ -165,6 +175,14 @@ async fn rare(
         Route::Secret(account) => {
             manage::replace_secret(serving, &decoded(account), head, body, peer).await
         }
+        Route::Push(account) => push::answer(serving, &decoded(account), head, body).await,
+        Route::Pushes(account) => push::list(serving, &decoded(account), head, peer).await,
+        Route::PushOf(account, id) => {
+            push::remove(serving, &decoded(account), id, head, peer).await
+        }
+        Route::PushRetry(account, id) => {
+            push::retry(serving, &decoded(account), id, head, peer).await
+        }
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -204,13 +222,15 @@ impl<'a> Route<'a> {
                 Some((account, "secret")) => Self::Secret(account),
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
-                Some((account, more)) => match more.strip_prefix("tickets/") {
-                    Some(of) if !of.is_empty() && !of.contains('/') => Self::Ticket(account, of),
-                    _ => Self::Unknown,
-                },
+                Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, more)) => Self::of_account(account, more),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
+        }
+        if let Some(account) = path.strip_prefix("/push/") {
+            let is_one = !account.is_empty() && !account.contains('/');
+            return if is_one { Self::Push(account) } else { Self::Unknown };
         }
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
@@ -233,10 +253,26 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// What stands below an account and has a name or an id of its own.
+    fn of_account(account: &'a str, more: &'a str) -> Self {
+        let is_one = |part: &str| !part.is_empty() && !part.contains('/');
+        match more.split_once('/') {
+            Some(("tickets", of)) if is_one(of) => Self::Ticket(account, of),
+            Some(("pushes", id)) if is_one(id) => Self::PushOf(account, id),
+            Some(("pushes", more)) => match more.split_once('/') {
+                Some((id, "retry")) if is_one(id) => Self::PushRetry(account, id),
+                _ => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+
     /// Whether it is hidden on a [`Surface::Clients`].
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
+            Self::Push(_) => false,
+            Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
@@ -258,7 +294,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 23] = [
+    pub(crate) const NAMES: [&'static str; 27] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -280,6 +316,10 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/tickets/{type}",
         "/v1/accounts/{account}/js-config",
         "/v1/accounts/{account}/card-signature",
+        "/push/{account}",
+        "/v1/accounts/{account}/pushes",
+        "/v1/accounts/{account}/pushes/{id}",
+        "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
     ];
@@ -308,8 +348,12 @@ impl<'a> Route<'a> {
             Self::Ticket(..) => 18,
             Self::JsConfig(_) => 19,
             Self::CardSignature(_) => 20,
-            Self::Nodes => 21,
-            Self::DropIn(Call::Gettoken) => 22,
+            Self::Push(_) => 21,
+            Self::Pushes(_) => 22,
+            Self::PushOf(..) => 23,
+            Self::PushRetry(..) => 24,
+            Self::Nodes => 25,
+            Self::DropIn(Call::Gettoken) => 26,
         }
     }
 

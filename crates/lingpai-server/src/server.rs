@@ -24,6 +24,7 @@ use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::proxies::Proxies;
+use crate::push::{self, Pushes};
 use crate::serving::Serving;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -40,6 +41,7 @@ pub struct Server {
     logs_access: bool,
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
+    pushes: Option<push::Settings>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -54,8 +56,8 @@ impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
         let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway) = (None, None);
-        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway }
+        let (changes, gateway, pushes) = (None, None, None);
+        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway, pushes }
     }
 
     /// The same with other limits.
@@ -89,6 +91,12 @@ impl Server {
         self
     }
 
+    /// The same, and what WeChat pushes is received.
+    pub fn receiving_pushes(mut self, pushes: push::Settings) -> Self {
+        self.pushes = Some(pushes);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -108,6 +116,10 @@ impl Server {
         let directory = Arc::clone(&self.directory);
         let gateway = self.gateway.map(|settings| Gateway::new(settings, directory)).transpose();
         let gateway = gateway.map_err(Error::Gateway)?;
+        let directory = Arc::clone(&self.directory);
+        let pushes =
+            self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
+        let pushes = pushes.transpose()?.map(Arc::new);
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;
@@ -121,6 +133,7 @@ impl Server {
             keys,
             given: Given::new(),
             gateway,
+            pushes,
             tape: Tape::new(now),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
@@ -178,6 +191,7 @@ impl Bound {
             () = serving.keys.keep_current() => {}
             () = serving.tape.run(events, |event| serving.noticed(event)) => {}
             () = serving.keep_storing() => {}
+            never = serving.deliver_pushes() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

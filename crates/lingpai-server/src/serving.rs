@@ -1,6 +1,7 @@
 //! What both surfaces do: let the caller in, and find the token. A token that is there is found without a lock and
 //! without waiting; a token that is not is waited for, but never longer than an SDK waits.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,6 +25,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::proxies::Proxies;
+use crate::push::Pushes;
 use crate::refusal::Refusal;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -35,6 +37,8 @@ pub(crate) struct Serving {
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
+    /// What receives pushes, if the operator wants that.
+    pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
     pub(crate) monitor: Monitor,
     pub(crate) metrics: Metrics,
@@ -180,13 +184,25 @@ impl Serving {
         Served { token, left }
     }
 
+    /// Delivers the pushes that wait, for ever.
+    pub(crate) async fn deliver_pushes(&self) -> Infallible {
+        match &self.pushes {
+            Some(pushes) => pushes.deliver().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Reads a body within the limits on its size and its time.
     pub(crate) async fn body(&self, body: Incoming) -> Result<Bytes, Refusal> {
+        self.body_within(body, self.limits.body_bytes).await
+    }
+
+    /// The same with another limit on its size.
+    pub(crate) async fn body_within(&self, body: Incoming, most: usize) -> Result<Bytes, Refusal> {
         const BODY: Bilingual = Bilingual::fixed(
             "a body as long as Content-Length states",
             "与 Content-Length 等长的请求体",
         );
-        let most = self.limits.body_bytes;
         // A body that states to be too large is refused before it is sent.
         if body.size_hint().lower() > most as u64 {
             return Err(Refusal::BodyTooLarge(most));

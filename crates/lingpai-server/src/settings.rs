@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lingpai_core::proxy::Login;
+use lingpai_core::push::{InvalidPush, PushMode, Relay, RelayForm};
 use lingpai_core::{
-    Account, AccountId, AccountKind, Mode, Policy, Proxy, Refresh, Secret, Timestamp,
+    Account, AccountId, AccountKind, Mode, Policy, Proxy, PushSettings, Refresh, Secret, Timestamp,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -50,10 +51,41 @@ pub(crate) struct Wanted {
     alone: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     fetch_deadline: Option<u64>,
+    /// All of it anew; `null` is none.
+    #[serde(default, deserialize_with = "given")]
+    push: Option<Option<PushWanted>>,
     /// `null` is none of its own.
     #[serde(default, deserialize_with = "given")]
     proxy: Option<Option<ProxyUrl>>,
     proxy_password: Option<Secret>,
+}
+
+/// How pushes are to be received.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PushWanted {
+    token: Secret,
+    encoding_aes_key: Option<Secret>,
+    previous_encoding_aes_key: Option<Secret>,
+    #[serde(default)]
+    mode: PushMode,
+    relay: Option<RelayWanted>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayWanted {
+    url: Secret,
+    #[serde(default)]
+    form: RelayForm,
+}
+
+/// How pushes are received: neither the secrets nor the URL, which may hold one.
+#[derive(Serialize)]
+struct PushAnswer {
+    mode: PushMode,
+    previous_encoding_aes_key: bool,
+    relay: Option<RelayForm>,
 }
 
 /// The URL of a proxy, without a password in it.
@@ -72,6 +104,7 @@ pub(crate) struct SettingsAnswer {
     fallback: bool,
     alone: bool,
     fetch_deadline: u64,
+    push: Option<PushAnswer>,
     /// Without user and password.
     proxy: Option<String>,
     #[serde(serialize_with = "answer::rfc_3339")]
@@ -155,6 +188,10 @@ impl Wanted {
         if let Some(Refreshing::IdleAfter(time)) = self.refresh {
             within("idle_after", Some(time), &Policy::IDLE_TIMES)?;
         }
+        if let Some(Some(push)) = &self.push {
+            let push = push.settings();
+            push.check().map_err(|why| Refusal::BodyWrong(wrong_with_push(&why)))?;
+        }
         if self.daily_budget == Some(Some(0)) {
             return Err(wrong(
                 "`daily_budget` must be a number from 1 on, or null for the default",
@@ -168,6 +205,9 @@ impl Wanted {
     fn edit(self, account: &mut Account) -> Result<(), Bilingual> {
         let seconds = Duration::from_secs;
         let policy = &mut account.policy;
+        if let Some(push) = self.push {
+            account.push = push.map(|push| push.settings());
+        }
         account.kind = self.kind.unwrap_or(account.kind);
         account.mode = self.mode.unwrap_or(account.mode);
         policy.refresh = self.refresh.map_or(policy.refresh, Refreshing::into);
@@ -201,6 +241,29 @@ impl<'de> Deserialize<'de> for ProxyUrl {
             return Err(Error::custom("`proxy` is without a password: that is `proxy_password`"));
         }
         Ok(Self(proxy))
+    }
+}
+
+impl PushWanted {
+    fn settings(&self) -> PushSettings {
+        let relay = |relay: &RelayWanted| Relay { url: relay.url.clone(), form: relay.form };
+        PushSettings {
+            token: self.token.clone(),
+            aes_key: self.encoding_aes_key.clone(),
+            previous_aes_key: self.previous_encoding_aes_key.clone(),
+            mode: self.mode,
+            relay: self.relay.as_ref().map(relay),
+        }
+    }
+}
+
+impl From<PushSettings> for PushAnswer {
+    fn from(push: PushSettings) -> Self {
+        Self {
+            mode: push.mode,
+            previous_encoding_aes_key: push.previous_aes_key.is_some(),
+            relay: push.relay.map(|relay| relay.form),
+        }
     }
 }
 
@@ -238,6 +301,7 @@ impl SettingsAnswer {
             fallback: policy.fallback,
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
+            push: account.push.map(PushAnswer::from),
             proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,
             updated_at: account.updated_at,
@@ -248,6 +312,17 @@ impl SettingsAnswer {
 
 fn wrong(english: &'static str, chinese: &'static str) -> Refusal {
     Refusal::BodyWrong(Bilingual::fixed(english, chinese))
+}
+
+fn wrong_with_push(why: &InvalidPush) -> Bilingual {
+    let chinese = match why {
+        InvalidPush::Unreadable => "无法读取",
+        InvalidPush::Token => "Token 由 3 到 32 位字母和数字组成",
+        InvalidPush::KeyMissing => "除明文模式外必须提供 EncodingAESKey",
+        InvalidPush::Key => "EncodingAESKey 由 43 位字母和数字组成",
+        InvalidPush::Url => "转发 URL 以 https:// 或 http:// 开头，包含主机，不含用户名与密码",
+    };
+    Bilingual::made(format!("`push`: {why}"), format!("`push`：{chinese}"))
 }
 
 fn within(

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use lingpai_core::store::{Ledger, Record};
-use lingpai_core::{AccountId, Day, Directory, Fence, Store, StoreError, Timestamp};
+use lingpai_core::{AccountId, Day, Directory, Fence, Outbox, Store, StoreError, Timestamp};
 
 /// A store that can be copied, and copied into. What must never go back does not: generations and fencing numbers.
 #[async_trait]
-pub trait Archive: Store + Directory {
+pub trait Archive: Store + Directory + Outbox {
     /// What people call it.
     fn called(&self) -> String;
 
@@ -39,6 +39,9 @@ pub trait Archive: Store + Directory {
         day: Day,
         ledger: &Ledger,
     ) -> Result<(), StoreError>;
+
+    /// The accounts that have parcels, and how many each, with those that cannot be read.
+    async fn outboxes(&self) -> Result<Vec<(AccountId, usize)>, StoreError>;
 }
 
 /// A credential as an archive keeps it.

@@ -20,6 +20,7 @@
 )]
 
 mod events;
+mod outbox;
 mod people;
 mod rotation;
 mod server;
@@ -28,13 +29,14 @@ use std::time::Duration;
 
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease, Usage};
 use lingpai_core::{
-    AccountId, Class, CredentialId, Directory, Failure, Fence, Generation, NodeId, Secret, Store,
-    Timestamp, Token, Way,
+    AccountId, Class, CredentialId, Directory, Failure, Fence, Generation, NodeId, Outbox, Secret,
+    Store, Timestamp, Token, Way,
 };
 
 use crate::EventBounds;
 
 pub use self::events::*;
+pub use self::outbox::*;
 pub use self::people::*;
 pub use self::rotation::*;
 pub use self::server::RedisServer;
@@ -43,9 +45,9 @@ pub use self::server::RedisServer;
 pub const BOUNDS: EventBounds = EventBounds { count: 10, age: Duration::from_hours(24) };
 
 /// What a rule needs of a store.
-pub trait Subject: Store + Directory {}
+pub trait Subject: Store + Directory + Outbox {}
 
-impl<S: Store + Directory> Subject for S {}
+impl<S: Store + Directory + Outbox> Subject for S {}
 
 /// A test of each rule. See [`conformance`](crate::conformance).
 #[macro_export]
@@ -102,6 +104,15 @@ macro_rules! conformance_tests {
             events_can_be_had_of_one_account,
             the_oldest_events_make_room_for_new_ones,
             events_past_their_age_are_forgotten,
+            // outbox.rs
+            parcels_come_back_in_their_order,
+            a_parcel_of_the_same_id_is_kept_once,
+            of_each_account_the_first_parcel_is_taken_when_it_is_due,
+            a_parcel_that_was_taken_is_not_taken_again_before_its_time,
+            a_dead_parcel_lets_those_behind_it_pass_and_can_come_back,
+            of_the_dead_the_oldest_make_room,
+            a_full_outbox_takes_no_more,
+            a_removed_account_takes_its_parcels_along,
         }
     };
     ($open:path: $($rule:ident),* $(,)?) => {$(
@@ -206,6 +217,7 @@ mod tests {
             include_str!("conformance/rotation.rs"),
             include_str!("conformance/people.rs"),
             include_str!("conformance/events.rs"),
+            include_str!("conformance/outbox.rs"),
         ];
         for line in rules.iter().flat_map(|text| text.lines()) {
             if let Some(rest) = line.strip_prefix("pub async fn ") {

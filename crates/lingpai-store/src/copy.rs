@@ -6,10 +6,11 @@
 
 mod settle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use lingpai_core::client::ApiKey;
+use lingpai_core::outbox::{Parcel, Put};
 use lingpai_core::store::Ledger;
 use lingpai_core::{Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp};
 use tokio::task::JoinSet;
@@ -45,6 +46,8 @@ pub enum Section {
     Credentials,
     /// What was counted by day.
     Ledgers,
+    /// Pushes that wait for a business, and those that were given up; by account.
+    Pushes,
     /// What happened, with the fingerprints of issued tokens.
     Events,
     /// Both stores once more, to be compared.
@@ -82,6 +85,8 @@ pub struct Copied {
     pub credentials: Written,
     /// Days of accounts on which something was counted.
     pub ledgers: Written,
+    /// Pushes that the businesses have not taken.
+    pub pushes: Written,
     /// Events.
     pub events: Written,
 }
@@ -145,6 +150,7 @@ pub async fn copy(
         store.raise_ledger(&id, day, &lines).await
     })
     .await?;
+    copied.pushes = pushes(&**from, &**to, how, tell).await?;
     copied.events = events(&**from, &**to, tell).await?;
     compare(from, to, how, tell).await?;
     Ok(copied)
@@ -266,6 +272,62 @@ async fn ledgers(from: &dyn Archive, to: &dyn Archive, today: Day) -> Result<Led
     Ok(Ledgers { there, steps })
 }
 
+async fn pushes(
+    from: &dyn Archive,
+    to: &dyn Archive,
+    how: Copying,
+    tell: &mut (dyn FnMut(Far) + Send),
+) -> Result<Written, StoreError> {
+    let (section, outboxes) = (Section::Pushes, from.outboxes().await?);
+    let (mut written, total) = (Written::default(), outboxes.len());
+    tell(Far { section, done: 0, total });
+    for (number, (id, count)) in outboxes.into_iter().enumerate() {
+        written.there += count;
+        // One after the other: they are to wait in the target in the same order.
+        for parcel in missing_pushes(from, to, &id, count, how).await? {
+            match to.put_parcel(&parcel).await? {
+                Put::Kept => written.written += 1,
+                Put::Known => {}
+                Put::Full => {
+                    return Err(invalid(&format!(
+                        "the store {} has no room for more pushes of {id}. Have its business take some of them first",
+                        to.called()
+                    )));
+                }
+            }
+        }
+        tell(Far { section, done: number + 1, total });
+    }
+    Ok(written)
+}
+
+/// The parcels of an account, `count` in all, that are not in the target.
+async fn missing_pushes(
+    from: &dyn Archive,
+    to: &dyn Archive,
+    id: &AccountId,
+    count: usize,
+    how: Copying,
+) -> Result<Vec<Parcel>, StoreError> {
+    let mut parcels = from.parcels(id, usize::MAX).await?;
+    // While others use it, some may just have been delivered.
+    if parcels.len() < count && !how.while_running {
+        return Err(StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!(
+                "{} push(es) of {id} in the store {} cannot be read; the log says why. Remove them (lingpai pushes remove), and \
+                 run it again: it goes on from here",
+                count - parcels.len(),
+                from.called()
+            ),
+        ));
+    }
+    let stands: HashSet<String> =
+        to.parcels(id, usize::MAX).await?.into_iter().map(|parcel| parcel.id).collect();
+    parcels.retain(|parcel| !stands.contains(&parcel.id));
+    Ok(parcels)
+}
+
 async fn events(
     from: &dyn Archive,
     to: &dyn Archive,
@@ -291,17 +353,22 @@ async fn compare(
     tell: &mut (dyn FnMut(Far) + Send),
 ) -> Result<(), StoreError> {
     let section = Section::Comparing;
-    tell(Far { section, done: 0, total: 3 });
+    tell(Far { section, done: 0, total: 4 });
     let (source, target) = (State::read(&**from).await?, State::read(&**to).await?);
     let left = Steps::between(&source, &target, &**to);
-    tell(Far { section, done: 1, total: 3 });
+    tell(Far { section, done: 1, total: 4 });
     let ledgers = ledgers(&**from, &**to, how.today).await?.steps.len();
-    tell(Far { section, done: 2, total: 3 });
+    tell(Far { section, done: 2, total: 4 });
+    let mut pushes = 0;
+    for (id, count) in from.outboxes().await? {
+        pushes += missing_pushes(&**from, &**to, &id, count, how).await?.len();
+    }
+    tell(Far { section, done: 3, total: 4 });
     let stands = to.events(None, usize::MAX).await?;
     let events = settle::events(from.events(None, usize::MAX).await?, &stands).len();
-    tell(Far { section, done: 3, total: 3 });
+    tell(Far { section, done: 4, total: 4 });
     let (accounts, keys, kept) = (left.accounts.len(), left.keys.len(), left.kept.len());
-    if accounts + keys + kept + ledgers + events == 0 {
+    if accounts + keys + kept + ledgers + pushes + events == 0 {
         return Ok(());
     }
     let why = match how.while_running {
@@ -316,7 +383,7 @@ async fn compare(
         StoreErrorKind::Corrupt,
         format!(
             "after the copy {} and {} differ in {accounts} account(s), {keys} API key(s), {kept} token(s), {ledgers} day(s) \
-             of the ledger and {events} event(s). {why}",
+             of the ledger, {pushes} push(es) and {events} event(s). {why}",
             from.called(),
             to.called()
         ),

@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
+use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, Fence, Store, StoreError, Token,
+    Account, AccountId, CredentialId, Day, Directory, Failure, Fence, Outbox, Store, StoreError,
+    Timestamp, Token,
 };
 
 use crate::EventBounds;
@@ -151,6 +153,7 @@ impl Directory for MemoryStore {
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
         let mut contents = self.contents();
         contents.credentials.retain(|credential, _| credential.account != *account);
+        contents.outbox.remove(account);
         Ok(contents.accounts.remove(account).is_some())
     }
 
@@ -164,6 +167,70 @@ impl Directory for MemoryStore {
     }
 }
 
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+        let mut contents = self.contents();
+        let parcels = contents.outbox.entry(parcel.account.clone()).or_default();
+        if parcels.iter().any(|kept| kept.id == parcel.id) {
+            return Ok(Put::Known);
+        }
+        if parcels.len() >= MOST_PARCELS {
+            return Ok(Put::Full);
+        }
+        parcels.push(parcel.clone());
+        Ok(Put::Kept)
+    }
+
+    async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {
+        let mut taken = Vec::new();
+        for parcels in self.contents().outbox.values_mut() {
+            let mut alive = parcels.iter_mut().filter(|parcel| parcel.delivery.due_at.is_some());
+            if let Some(first) = alive.next()
+                && first.delivery.due_at.is_some_and(|due_at| due_at <= now)
+            {
+                first.delivery.due_at = Some(until);
+                taken.push(first.clone());
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: &str,
+        delivery: &Delivery,
+    ) -> Result<bool, StoreError> {
+        let mut contents = self.contents();
+        let Some(parcels) = contents.outbox.get_mut(account) else { return Ok(false) };
+        let Some(parcel) = parcels.iter_mut().find(|kept| kept.id == id) else { return Ok(false) };
+        parcel.delivery = delivery.clone();
+        let is_dead = |parcel: &Parcel| parcel.delivery.due_at.is_none();
+        let dead = parcels.iter().filter(|parcel| is_dead(parcel)).count();
+        let mut too_many = dead.saturating_sub(MOST_DEAD);
+        parcels.retain(|parcel| {
+            let goes = is_dead(parcel) && too_many > 0;
+            too_many -= usize::from(goes);
+            !goes
+        });
+        Ok(true)
+    }
+
+    async fn remove_parcel(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        let mut contents = self.contents();
+        let Some(parcels) = contents.outbox.get_mut(account) else { return Ok(false) };
+        let before = parcels.len();
+        parcels.retain(|parcel| parcel.id != id);
+        Ok(parcels.len() < before)
+    }
+
+    async fn parcels(&self, account: &AccountId, limit: usize) -> Result<Vec<Parcel>, StoreError> {
+        let contents = self.contents();
+        Ok(contents.outbox.get(account).into_iter().flatten().take(limit).cloned().collect())
+    }
+}
+
 #[derive(Debug, Default)]
 struct Contents {
     credentials: HashMap<CredentialId, Kept>,
@@ -173,6 +240,7 @@ struct Contents {
     events: VecDeque<Event>,
     accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<String, ApiKey>,
+    outbox: BTreeMap<AccountId, Vec<Parcel>>,
 }
 
 impl Contents {

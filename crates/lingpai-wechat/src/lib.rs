@@ -12,15 +12,19 @@
 //!   [`Transport`](wire::Transport) seam for tests.
 //! - [`catalogue`]: every error code, what it means to the engine and to a person, in English and
 //!   Chinese.
+//! - [`push`]: what WeChat sends by itself: signatures, encryption, envelopes, and the notices about credentials.
+//! - [`api_security`]: calls and answers that are signed and encrypted (API 安全).
 //! - [`protocol`]: paths, hosts and times, as WeChat documents them.
 
 mod answer;
+pub mod api_security;
 pub mod catalogue;
 mod clean;
 mod error;
 mod issuers;
 pub mod page;
 pub mod protocol;
+pub mod push;
 mod remedy;
 pub mod sign;
 pub mod wire;

@@ -12,7 +12,7 @@ pub struct PageUrl {
 }
 
 impl PageUrl {
-    /// How long a URL may be, in bytes.
+    /// How long a URL may be, in bytes, with its fragment.
     pub const MOST: usize = 8192;
 
     /// Reads a URL, and leaves its fragment off.
@@ -20,10 +20,11 @@ impl PageUrl {
     /// # Errors
     /// What no browser shows for a page on the web, or what could be read as one host here and as another there.
     pub fn parse(url: &str) -> Result<Self, InvalidPage> {
-        let url = url.split('#').next().unwrap_or_default();
+        // As it was sent: what the API's description says of its length is said of the whole.
         if url.len() > Self::MOST {
             return Err(InvalidPage::Long);
         }
+        let url = url.split('#').next().unwrap_or_default();
         // A backslash is a slash to browsers, and no browser shows one.
         if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(InvalidPage::Unencoded);
@@ -102,6 +103,7 @@ mod tests {
     fn what_could_be_read_as_another_host_is_refused() {
         use InvalidPage::{Host, Long, Scheme, Unencoded};
         let long = format!("https://a.cn/{}", "x".repeat(PageUrl::MOST));
+        let long_fragment = format!("https://a.cn/#{}", "x".repeat(PageUrl::MOST));
         for (url, why) in [
             ("", Scheme),
             ("shop.example.com/a", Scheme),
@@ -118,6 +120,7 @@ mod tests {
             ("https://a.cn/\n", Unencoded),
             ("https://例.cn/", Unencoded),
             (&long, Long),
+            (&long_fragment, Long),
         ] {
             assert_eq!(PageUrl::parse(url), Err(why), "{url}");
         }

@@ -30,7 +30,8 @@ pub fn card(wx_card_ticket: &Secret, stamp: Stamp<'_>, values: &[String]) -> Str
     sha1(all)
 }
 
-fn sha1<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+/// The SHA-1 of parts one after the other, in hexadecimal digits.
+pub(crate) fn sha1<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha1::new();
     parts.into_iter().for_each(|part| hash.update(part));
     hash.finalize().iter().fold(String::with_capacity(40), |mut text, byte| {

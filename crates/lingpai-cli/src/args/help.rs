@@ -75,6 +75,11 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account" => "添加、列出、修改、移除存储中的账号",
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
         "account set-secret" => "更换存储中账号的 AppSecret",
+        "account set-push" => "设置存储中账号如何接收微信的消息推送",
+        "pushes" => "处理业务方没有收下的推送",
+        "pushes list" => "列出等待转发与已放弃的推送",
+        "pushes retry" => "立即重新转发一条",
+        "pushes remove" => "丢弃一条，业务方将收不到它",
         "account set-proxy" => "为存储中的账号设置访问微信的代理，或取消",
         "account list" => "列出所有账号及其状况",
         "account show" => "查看一个账号",
@@ -82,7 +87,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "store" => "管理存储",
         "store rekey" => "更换存储的主密钥。SQLite 请先停止服务；Redis 的节点可以继续运行",
         "store copy" => {
-            "把一个存储的全部内容复制到另一个：账号、密钥、凭据、计数与事件。请先停止使用它们的服务"
+            "把一个存储的全部内容复制到另一个：账号、密钥、凭据、计数、推送与事件。请先停止使用它们的服务"
         }
         "config" => "管理配置",
         "config check" => "读取配置并列出全部错误。不启动任何东西",
@@ -100,7 +105,8 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
         (_, "account") => "appid",
         (
-            "account add" | "account set-secret" | "account set-proxy" | "account remove",
+            "account add" | "account set-secret" | "account set-proxy" | "account set-push"
+            | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
@@ -175,6 +181,20 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }
+        ("account set-push", "mode") => {
+            "safe（安全模式）、compatible（兼容模式）或 plain（明文模式），与微信后台一致"
+        }
+        ("account set-push", "relay") => "业务方的 URL：不由 Lingpai 自己处理的推送转发到这里",
+        ("account set-push", "relay_form") => {
+            "raw：按微信发来的原样转发。plain：解密后转发，业务方的回复在返回途中加密"
+        }
+        ("account set-push", "token_file") => "存放令牌（Token）的文件",
+        ("account set-push", "aes_key_file") => "存放 EncodingAESKey 的文件",
+        ("account set-push", "previous_aes_key_file") => {
+            "更换期间，存放上一个 EncodingAESKey 的文件"
+        }
+        ("account set-push", "remove") => "不再接收推送",
+        ("pushes retry" | "pushes remove", "id") => "列表中的编号",
         ("account add", "url") => {
             "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
         }

@@ -14,7 +14,7 @@ pub(crate) enum Store {
         #[arg(long, value_name = "FILE")]
         new_key_file: Option<PathBuf>,
     },
-    /// Copy all of one store into another: accounts, keys, tokens, counts and events. Stop the servers that use them first
+    /// Copy all of one store into another: accounts, keys, tokens, counts, pushes and events. Stop the servers that use them first
     Copy(StoreCopy),
 }
 

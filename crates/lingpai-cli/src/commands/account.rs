@@ -3,6 +3,7 @@
 mod app_secret;
 pub(crate) mod elsewhere;
 mod own_proxy;
+mod push;
 mod typed;
 
 use std::path::Path;
@@ -77,6 +78,15 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             ));
             Ok(())
         }
+        args::Account::SetPush { account: id, push: wanted, .. } => {
+            refuse_configured(&id, config)?;
+            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            let push = push::take(&wanted)?;
+            let account = renewed(Some(&stored), Account { push, ..stored.clone() }, now);
+            store.directory().put_account(&account).await?;
+            output::tell(&push_told(&account));
+            Ok(())
+        }
         args::Account::SetProxy { account: id, url, password_file, .. } => {
             refuse_configured(&id, config)?;
             let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
@@ -130,6 +140,19 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             ));
             Ok(())
         }
+    }
+}
+
+/// What has become of the pushes of an account.
+fn push_told(account: &Account) -> String {
+    let id = &account.id;
+    match &account.push {
+        Some(_) => say!(
+            "The account {id} receives pushes at /push/{id}: put this path of the server's address into WeChat's console. \
+             Running servers know it within seconds.",
+            "账号 {id} 在 /push/{id} 接收推送：请在微信后台填写服务器地址加此路径。运行中的服务几秒内生效。"
+        ),
+        None => say!("The account {id} receives no pushes any more.", "账号 {id} 不再接收推送。"),
     }
 }
 

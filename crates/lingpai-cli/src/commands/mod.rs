@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod pushes;
 pub(crate) mod rotate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;

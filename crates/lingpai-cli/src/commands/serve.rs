@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_server::{Limits, Listeners, Server, Tls};
+use lingpai_server::{Limits, Listeners, Server, Tls, push};
 use tokio::time::{Instant, sleep};
 
 use crate::commands::key;
@@ -99,7 +99,12 @@ async fn serve(
         Some(gateway) => server.with_gateway(gateway),
         None => server,
     };
-    let (server, changes) = server.taking_changes();
+    let pushes = push::Settings {
+        upstream: config.upstream.clone(),
+        outbox: keeping.store.outbox(),
+        notices: None,
+    };
+    let (server, changes) = server.receiving_pushes(pushes).taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();

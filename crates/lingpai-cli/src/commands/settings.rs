@@ -2,7 +2,7 @@
 
 use lingpai_wechat::catalogue::Language;
 
-use crate::config::described::{OF_ACCOUNT, SETTINGS, Setting};
+use crate::config::described::{OF_ACCOUNT, OF_PUSH, SETTINGS, Setting};
 use crate::config::{suggestion, variable_of};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -10,6 +10,8 @@ use crate::output;
 
 /// What the settings of an account stand in.
 const ACCOUNT: &str = "account";
+/// And, in there, those of how it receives pushes.
+const PUSH: &str = "push";
 
 /// Explains one setting, those of a table, or all.
 pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
@@ -21,29 +23,37 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
     let of_account = key.strip_prefix("account.").unwrap_or(key);
     let is_meant_of_account =
         |setting: &&Setting| key.is_empty() || key == ACCOUNT || setting.key == of_account;
-    let outside = SETTINGS.iter().filter(is_meant);
-    let outside = outside.map(|setting| told(setting, Some(&variable_of(setting.key))));
-    let inside = OF_ACCOUNT.iter().filter(is_meant_of_account).map(|setting| told(setting, None));
-    let told: Vec<String> = outside.chain(inside).collect();
+    let of_push = of_account.strip_prefix("push.").unwrap_or(of_account);
+    let is_meant_of_push = |setting: &&Setting| {
+        key.is_empty() || key == ACCOUNT || of_account == PUSH || setting.key == of_push
+    };
+    let outside = SETTINGS.iter().filter(is_meant).map(|setting| told(setting, None));
+    let inside = OF_ACCOUNT.iter().filter(is_meant_of_account);
+    let inside = inside.map(|setting| told(setting, Some("[[account]]")));
+    let pushes = OF_PUSH.iter().filter(is_meant_of_push);
+    let pushes = pushes.map(|setting| told(setting, Some("[account.push]")));
+    let told: Vec<String> = outside.chain(inside).chain(pushes).collect();
     if told.is_empty() {
         return Err(unknown(key));
     }
     output::print(&told.join("\n"))
 }
 
-fn told(setting: &Setting, variable: Option<&str>) -> String {
+/// With the table that it stands in, or the variable that overrides it.
+fn told(setting: &Setting, table: Option<&str>) -> String {
     let Setting { key, default, meaning } = setting;
     let language = language::current();
     let (default, meaning) = (plain(pick(default, language)), plain(pick(meaning, language)));
     let default = default.replace('`', "");
-    match variable {
-        Some(variable) => say!(
-            "{key}\n  {meaning}\n  default: {default}; overridden by {variable}\n",
-            "{key}\n  {meaning}\n  默认值：{default}；可用 {variable} 覆盖\n"
-        ),
+    match table {
         None => say!(
-            "{key} ([[account]])\n  {meaning}\n  default: {default}\n",
-            "{key}（[[account]]）\n  {meaning}\n  默认值：{default}\n"
+            "{key}\n  {meaning}\n  default: {default}; overridden by {variable}\n",
+            "{key}\n  {meaning}\n  默认值：{default}；可用 {variable} 覆盖\n",
+            variable = variable_of(key)
+        ),
+        Some(table) => say!(
+            "{key} ({table})\n  {meaning}\n  default: {default}\n",
+            "{key}（{table}）\n  {meaning}\n  默认值：{default}\n"
         ),
     }
 }
@@ -80,7 +90,8 @@ fn plain(text: &str) -> String {
 }
 
 fn unknown(key: &str) -> Error {
-    let known: Vec<_> = SETTINGS.iter().chain(OF_ACCOUNT).map(|setting| setting.key).collect();
+    let known: Vec<_> =
+        SETTINGS.iter().chain(OF_ACCOUNT).chain(OF_PUSH).map(|setting| setting.key).collect();
     let advice = match suggestion(key, &known) {
         Some(meant) => say!("Did you mean `{meant}`?", "是不是想写 `{meant}`？"),
         None => either(

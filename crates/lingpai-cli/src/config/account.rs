@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::Place;
+use super::push;
 use super::secret::Reference;
 use super::section::{Section, meaning, name_of, one_of};
 use super::settings::duration_within;
@@ -45,6 +46,7 @@ pub(super) fn read(
     let mode = section.text("mode", |text| one_of(&MODES, text));
     let policy = policy(section, upstream.deadlines.call);
     let proxy = of_account(section, base, upstream);
+    let push = push::read(section, base);
     if let (Some(id), Some(kind)) = (&id, &kind)
         && !kind.value.takes(&id.value)
     {
@@ -55,6 +57,7 @@ pub(super) fn read(
     account.kind = kind.map_or(account.kind, |said| said.value);
     account.mode = mode.map_or(account.mode, |said| said.value);
     account.proxy = proxy;
+    account.push = push;
     account.policy = policy;
     Some((account, id.place))
 }

@@ -404,6 +404,14 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
         meaning: ["The password for `proxy`, as above.", "代理的密码。"],
     },
     Setting {
+        key: "push",
+        default: ["none", "无"],
+        meaning: [
+            "How it [receives what WeChat pushes](push.md), a table: `[account.push]`.",
+            "如何[接收消息推送](push.md)，写成一个表：`[account.push]`。",
+        ],
+    },
+    Setting {
         key: "refresh",
         default: ["`\"eager\"`", "`\"eager\"`"],
         meaning: [
@@ -460,6 +468,58 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
         meaning: [
             "How long one fetch may take. Longer than `call-deadline`.",
             "一次获取的时限，须大于 `call-deadline`。",
+        ],
+    },
+];
+
+/// The settings of an `[account.push]`.
+pub(crate) const OF_PUSH: &[Setting] = &[
+    Setting {
+        key: "token",
+        default: ["needed", "必填"],
+        meaning: [
+            "The Token (令牌), 3 to 32 letters and digits. By reference, as every secret.",
+            "令牌（Token），3 到 32 位字母和数字。与其他密钥一样写引用。",
+        ],
+    },
+    Setting {
+        key: "encoding-aes-key",
+        default: ["needed unless `plain`", "除 `plain` 外必填"],
+        meaning: [
+            "The EncodingAESKey (消息加解密密钥), 43 letters and digits.",
+            "消息加解密密钥（EncodingAESKey），43 位字母和数字。",
+        ],
+    },
+    Setting {
+        key: "previous-encoding-aes-key",
+        default: ["none", "无"],
+        meaning: [
+            "The EncodingAESKey before it, while that is being replaced.",
+            "更换期间的上一个 EncodingAESKey。",
+        ],
+    },
+    Setting {
+        key: "mode",
+        default: ["`\"safe\"`", "`\"safe\"`"],
+        meaning: [
+            "`safe` (安全模式), `compatible` (兼容模式) or `plain` (明文模式), as in the console.",
+            "`safe`（安全模式）、`compatible`（兼容模式）或 `plain`（明文模式），与后台一致。",
+        ],
+    },
+    Setting {
+        key: "relay",
+        default: ["none", "无"],
+        meaning: [
+            "The business's URL. Without one, messages are acknowledged and dropped.",
+            "业务方的 URL。不写则应答后丢弃。",
+        ],
+    },
+    Setting {
+        key: "relay-form",
+        default: ["`\"raw\"`", "`\"raw\"`"],
+        meaning: [
+            "What the business is sent, see [below](#what-the-business-is-sent).",
+            "转发给业务方的形式，见[下文](#业务方收到什么)。",
         ],
     },
 ];

@@ -10,6 +10,7 @@ mod duration;
 mod gateway;
 mod listen;
 mod mistake;
+pub(crate) mod push;
 #[cfg(test)]
 mod reference;
 pub(crate) mod secret;

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::described::{OF_ACCOUNT, SETTINGS, Setting};
+use super::described::{OF_ACCOUNT, OF_PUSH, SETTINGS, Setting};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
 
 const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
+const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
+const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 
 /// The tables of settings outside the accounts.
 const TABLES: [&str; 3] = ["tls", "gateway", "log"];
@@ -55,7 +57,10 @@ fn marked<'a>(page: &'a str, name: &str) -> &'a str {
 #[test]
 fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let (settings, of_an_account) = all_known();
-    for (described, known) in [(SETTINGS, settings), (OF_ACCOUNT, of_an_account)] {
+    let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
+    for (described, known) in
+        [(SETTINGS, settings), (OF_ACCOUNT, of_an_account), (OF_PUSH, of_pushes)]
+    {
         let keys: BTreeSet<_> = described.iter().map(|setting| setting.key.to_owned()).collect();
         assert_eq!((&keys, described.len()), (&known, known.len()));
     }
@@ -65,11 +70,16 @@ fn every_setting_that_the_parser_knows_is_described_and_no_other() {
 #[test]
 fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
-    for (language, (page, file)) in
-        [(ENGLISH, "configuration.md"), (CHINESE, "zh/configuration.md")].into_iter().enumerate()
-    {
+    let all = [("settings", SETTINGS), ("account", OF_ACCOUNT)];
+    let of_push = [("push", OF_PUSH)];
+    for (page, file, language, tables) in [
+        (ENGLISH, "configuration.md", 0, &all[..]),
+        (CHINESE, "zh/configuration.md", 1, &all),
+        (PUSH_ENGLISH, "push.md", 0, &of_push),
+        (PUSH_CHINESE, "zh/push.md", 1, &of_push),
+    ] {
         let mut renewed = page.to_owned();
-        for (name, settings) in [("settings", SETTINGS), ("account", OF_ACCOUNT)] {
+        for (name, settings) in tables {
             renewed = renewed.replace(marked(page, name), &table(settings, language));
         }
         if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -122,6 +132,9 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
             format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
+        let (before, push) = mended.split_once("\npush = ").unwrap();
+        let (_, after) = push.split_once('\n').unwrap();
+        mended = format!("{before}\n{after}");
         for file in [
             "orders.secret",
             "redis.password",

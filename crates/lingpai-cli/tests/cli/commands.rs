@@ -357,14 +357,14 @@ fn bash_completes_commands_and_their_options() {
     let folder = tempfile::tempdir().unwrap();
     let script = run(lingpai(folder.path(), &["completions", "bash"])).out;
     std::fs::write(folder.path().join("completions"), script).unwrap();
-    let complete = "source ./completions; COMP_WORDS=(lingpai account set); COMP_CWORD=2; _lingpai lingpai set account; \
+    let complete = "source ./completions; COMP_WORDS=(lingpai account set-); COMP_CWORD=2; _lingpai lingpai set- account; \
                     echo \"${COMPREPLY[@]}\"";
     let output = std::process::Command::new("bash")
         .current_dir(folder.path())
         .args(["-c", complete])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-proxy");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-push set-proxy");
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod node;
 mod nodes;
 mod openapi;
 mod proxy;
+mod pushes;
 mod reload;
 mod restart;
 mod revoked;

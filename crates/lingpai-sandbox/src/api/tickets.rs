@@ -198,7 +198,8 @@ impl World {
     }
 }
 
-fn sha1(text: &str) -> String {
+/// In hexadecimal digits.
+pub(crate) fn sha1(text: &str) -> String {
     let mut hex = String::with_capacity(40);
     for byte in Sha1::digest(text) {
         // Writing into a string cannot fail.

@@ -195,6 +195,14 @@ pub(super) const ROUTES: &[Route] = &[
         "limited (50002), token-forbidden (50004), account-frozen (50007), component-only (61024)",
         r#"{"punishment":"token-forbidden"}"#,
     ),
+    (
+        "POST",
+        "/push",
+        "push a message to a URL, signed and encrypted; mode is safe, compatible or plain, message XML or JSON; fault is \
+         replay, late, corrupt, truncate, wrong-token, wrong-key, wrong-receiver, wrong-padding or bomb; with an echostr \
+         the URL is checked instead",
+        r#"{"url":"http://127.0.0.1:8700/push/APPID","appid":"APPID","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+    ),
     ("POST", "/apps/APPID/pardon", "end the punishment", ""),
     (
         "POST",

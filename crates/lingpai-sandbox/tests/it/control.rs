@@ -21,6 +21,9 @@ fn every_route_of_the_index_works_as_its_example_says() {
         sky.world.require_confirmation(DEMO_APPID, [198, 51, 100, 1].into()).unwrap();
         sky.classic();
         let (method, path) = route["route"].as_str().unwrap().split_once(' ').unwrap();
+        if path == "/__sandbox/push" {
+            continue; // It takes a network, which only the server has: `push.rs`.
+        }
         let curl = route["example"].as_str().unwrap();
         let body = curl.split_once(" -d '").map_or("", |(_, body)| body.trim_end_matches('\''));
         let answer = sky.answer(&request(method, path, body));

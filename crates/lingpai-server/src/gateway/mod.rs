@@ -86,16 +86,17 @@ pub(crate) struct Gateway {
     repairs: Repairs,
 }
 
-/// What can be changed of the gateway of a running server.
+/// What can be changed of a running server that reaches others.
 #[derive(Clone)]
 pub struct Control(pub(crate) Arc<Serving>);
 
 impl Control {
-    /// Has it reach WeChat in another way from the next call on. Does nothing if nothing is forwarded.
+    /// Has it reach WeChat, and the businesses that are given pushes, in another way from the next call on.
     ///
     /// # Errors
     /// If the machine has no certificates to trust and they are needed; then the way is as before.
     pub fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
+        self.0.pushes.as_ref().map_or(Ok(()), |pushes| pushes.reach(upstream))?;
         self.0.gateway.as_ref().map_or(Ok(()), |gateway| gateway.reach(upstream))
     }
 }

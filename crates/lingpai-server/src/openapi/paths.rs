@@ -23,6 +23,11 @@ pub(super) fn paths() -> Value {
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
     let name = account_name();
+    let pushed = || {
+        let text = json!({"type": "string"});
+        let names = ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"];
+        names.map(|name| in_query(name, &text, "As WeChat signs.")).to_vec()
+    };
     let mut ticket = in_path("type", "As WeChat calls it.");
     ticket["schema"]["enum"] = json!(Ticket::ALL.map(Ticket::as_str));
     json!({
@@ -110,6 +115,40 @@ pub(super) fn paths() -> Value {
                 .takes(account())
                 .reads("NewSecret")
                 .answers(200, &reference("Settings"))
+                .done(),
+        },
+        "/v1/accounts/{account}/pushes": {
+            "get": Operation::with("The pushes that the business has not taken, in their order.", Right::StatusRead)
+                .takes(account())
+                .takes(vec![in_query("limit", &limit, "So many at most.")])
+                .answers(200, &reference("Pushes"))
+                .done(),
+        },
+        "/v1/accounts/{account}/pushes/{id}": {
+            "delete": Operation::with("Drops a push: the business misses it.", Right::Admin)
+                .takes(account())
+                .takes(vec![in_path("id", "As the list has it.")])
+                .answers_nothing(204, "It is dropped.")
+                .done(),
+        },
+        "/v1/accounts/{account}/pushes/{id}/retry": {
+            "post": Operation::with("Has a push tried again at once, a dead one too.", Right::Admin)
+                .takes(account())
+                .takes(vec![in_path("id", "As the list has it.")])
+                .answers_nothing(204, "It is tried.")
+                .done(),
+        },
+        "/push/{account}": {
+            "get": Operation::open("WeChat checks the URL: `echostr` comes back if the signature is right.")
+                .takes(account())
+                .takes(pushed())
+                .takes(vec![in_query("echostr", &json!({"type": "string"}), "What comes back, perhaps decrypted.")])
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
+                .done(),
+            "post": Operation::open("WeChat pushes a message, an event or a ticket, in XML or JSON.")
+                .takes(account())
+                .takes(pushed())
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
                 .done(),
         },
         "/v1/nodes": {

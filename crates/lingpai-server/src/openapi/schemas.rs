@@ -131,6 +131,19 @@ pub(super) fn schemas() -> Value {
             },
         }),
     );
+    add(
+        "Pushes",
+        &["account", "pushes"],
+        json!({"account": text(), "pushes": list(reference("Push"))}),
+    );
+    add(
+        "Push",
+        &["id", "state", "received_at", "attempts"],
+        json!({
+            "id": text(), "state": one_of(&["waiting", "dead"]), "received_at": time(),
+            "attempts": number(), "next_at": time(), "failure": text(),
+        }),
+    );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
@@ -318,6 +331,30 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
         "proxy": {"type": ["string", "null"], "description": "Without a password; null is none of its own."},
     });
+    // Secrets go in and never come out.
+    let token = json!({"type": "string", "pattern": "^[0-9A-Za-z]{3,32}$"});
+    let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
+    let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
+    let form = json!({"type": "string", "enum": ["raw", "plain"]});
+    let push_wanted = json!({
+        "type": "object", "required": ["token"], "additionalProperties": false,
+        "properties": {
+            "token": token, "encoding_aes_key": aes_key, "previous_encoding_aes_key": aes_key, "mode": mode,
+            "relay": {
+                "type": "object", "required": ["url"], "additionalProperties": false,
+                "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
+            },
+        },
+    });
+    let push = json!({
+        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay"],
+        "properties": {
+            "mode": mode, "previous_encoding_aes_key": {"type": "boolean"},
+            "relay": {"type": ["string", "null"], "enum": ["raw", "plain", null]},
+        },
+    });
+    let [push_wanted, push] =
+        [push_wanted, push].map(|it| json!({"anyOf": [it, {"type": "null"}]}));
     let password = json!({"type": "string"});
     let secrets: [(&str, &Value); 2] = [("secret", &secret), ("proxy_password", &password)];
     let with = |more: &[(&str, &Value)]| {
@@ -327,16 +364,22 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         }
         members
     };
-    add("NewAccount", &["account", "secret"], with(&[("account", &name), secrets[0], secrets[1]]));
-    add("ChangedAccount", &[], with(&secrets[1..]));
+    let push_wanted = ("push", &push_wanted);
+    add(
+        "NewAccount",
+        &["account", "secret"],
+        with(&[("account", &name), secrets[0], secrets[1], push_wanted]),
+    );
+    add("ChangedAccount", &[], with(&[secrets[1], push_wanted]));
     add("NewSecret", &["secret"], json!({"secret": secret}));
     let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    let times = ["created_at", "updated_at"];
+    let others = ["push", "created_at", "updated_at"];
     let required: Vec<_> =
-        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(times).collect();
+        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(others).collect();
     let warning = json!({"type": "string", "description": "What to know of a change that was made all the same."});
     let answered = with(&[
         ("account", &name),
+        ("push", &push),
         ("created_at", &time),
         ("updated_at", &time),
         ("warning", &warning),

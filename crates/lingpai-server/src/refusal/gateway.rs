@@ -344,7 +344,10 @@ impl Refusal {
             | Self::AccountConfigured(_)
             | Self::AccountsFixed
             | Self::SecretRefused(_)
-            | Self::ChangePending => errcode::NOT_FORWARDABLE,
+            | Self::ChangePending
+            | Self::PushRefused
+            | Self::PushNotTaken
+            | Self::PushUnknown => errcode::NOT_FORWARDABLE,
         }
     }
 }

@@ -83,6 +83,12 @@ pub(crate) enum Refusal {
     NoToken(Box<Unavailable>),
     /// One is being fetched or tried, and the caller has waited long enough.
     Pending,
+    /// A push is not WeChat's, or comes too late. Why is not said.
+    PushRefused,
+    /// A push could neither be passed on nor kept.
+    PushNotTaken,
+    /// No push of this id waits.
+    PushUnknown,
     /// The gateway does not let the caller through.
     Barred(Barred),
     /// A call could not be forwarded, or brought no answer.
@@ -138,6 +144,9 @@ impl Refusal {
             },
             Self::NoToken(_) => "no-token",
             Self::Pending => "token-pending",
+            Self::PushRefused => "push-refused",
+            Self::PushNotTaken => "push-not-taken",
+            Self::PushUnknown => "push-unknown",
             Self::Barred(why) => why.code(),
             Self::Forwarding(trouble) => trouble.code(),
         }

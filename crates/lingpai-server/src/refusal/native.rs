@@ -91,10 +91,12 @@ impl Refusal {
             | Self::KeyUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network | Denied::Domain)
-            | Self::SomeAccountsOnly => StatusCode::FORBIDDEN,
+            | Self::SomeAccountsOnly
+            | Self::PushRefused => StatusCode::FORBIDDEN,
             Self::AccountUnknown
             | Self::PathUnknown
             | Self::KeyIdUnknown
+            | Self::PushUnknown
             | Self::TicketUnknown
             | Self::NoTickets => StatusCode::NOT_FOUND,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -114,9 +116,11 @@ impl Refusal {
                 RotateError::Denied(_) => StatusCode::CONFLICT,
                 RotateError::Failed(_) => StatusCode::BAD_GATEWAY,
             },
-            Self::NoToken(_) | Self::Pending | Self::ChangePending | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoToken(_)
+            | Self::Pending
+            | Self::ChangePending
+            | Self::PushNotTaken
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             // The gateway answers in WeChat's shape.
             Self::Barred(_) | Self::Forwarding(_) => StatusCode::BAD_GATEWAY,
         }

@@ -81,6 +81,9 @@ fn all() -> Vec<Refusal> {
         no_token(wrong_secret()),
         no_token(lost()),
         Refusal::Pending,
+        Refusal::PushRefused,
+        Refusal::PushNotTaken,
+        Refusal::PushUnknown,
     ]
 }
 

@@ -112,6 +112,9 @@ impl Refusal {
             | Self::SecretRefused(_)
             | Self::AccountsFixed
             | Self::ChangePending
+            | Self::PushRefused
+            | Self::PushNotTaken
+            | Self::PushUnknown
             | Self::Store(_)
             | Self::NotRotated(..)
             | Self::Barred(_)

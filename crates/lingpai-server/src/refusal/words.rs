@@ -136,6 +136,15 @@ impl Refusal {
             )
             .into(),
             Self::Pending => either("upstream has not answered yet", "微信还没有应答"),
+            Self::PushRefused => either(
+                "the push is not signed and encrypted with the keys of this URL, or not now",
+                "这条推送的签名或加密与此 URL 的密钥不符，或时间不符",
+            ),
+            Self::PushNotTaken => either(
+                "the push could neither be passed on nor kept",
+                "这条推送既未能转发，也未能保存",
+            ),
+            Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
             Self::Barred(why) => why.message(language).into(),
             Self::Forwarding(trouble) => trouble.message(language),
         }
@@ -260,6 +269,19 @@ impl Refusal {
             Self::Pending => either(
                 "Ask again in a second; the fetch goes on meanwhile",
                 "请一秒后再试，其间获取仍在进行",
+            ),
+            Self::PushRefused => either(
+                "If WeChat sends it: compare token, EncodingAESKey and mode of the account with the page of WeChat's console, \
+                 and see that the clock of the server is right",
+                "如果确由微信发来：请对照微信后台的消息推送配置，检查该账号的 Token、EncodingAESKey 与加解密方式，并确认服务器\
+                 时钟准确",
+            ),
+            Self::PushNotTaken => {
+                either("See to the store; WeChat sends it again", "请检查存储；微信会再次发送")
+            }
+            Self::PushUnknown => either(
+                "`GET /v1/accounts/{account}/pushes` lists those that wait",
+                "`GET /v1/accounts/{account}/pushes` 列出等待转发的推送",
             ),
             Self::Barred(why) => why.remedy(language).into(),
             Self::Forwarding(trouble) => trouble.remedy(language).into(),

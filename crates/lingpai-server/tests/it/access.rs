@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 20] = [
+const ROUTES: [Route; 23] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -65,11 +65,17 @@ const ROUTES: [Route; 20] = [
     route("GET", "/v1/events", Right::StatusRead, About::Some),
     route("GET", "/v1/events?account={account}", Right::StatusRead, About::Account),
     route("GET", "/v1/events/history?account={account}", Right::StatusRead, About::Account),
+    route("GET", "/v1/accounts/{account}/pushes", Right::StatusRead, About::Account),
+    route("DELETE", "/v1/accounts/{account}/pushes/{id}", Right::Admin, About::Account),
+    route("POST", "/v1/accounts/{account}/pushes/{id}/retry", Right::Admin, About::Account),
     route("GET", "/metrics", Right::StatusRead, About::All),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),
 ];
+
+/// Routes for WeChat, who signs.
+const SIGNED: [(&str, &str); 2] = [("GET", "/push/{account}"), ("POST", "/push/{account}")];
 
 /// Routes for anybody.
 const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
@@ -137,7 +143,7 @@ async fn the_tables_have_every_route_there_is() {
         }
     }
     let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
-    let tables = keyed.chain(OPEN).chain(DROP_IN);
+    let tables = keyed.chain(OPEN).chain(SIGNED).chain(DROP_IN);
     let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(there_are, tables);
 }

@@ -16,8 +16,9 @@ use lingpai_core::{
     Policy, Refresh, Registry, Secret, StoreError, StoreErrorKind, SystemClock, Timestamp, Token,
     Way,
 };
-use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway};
+use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway, push};
 use lingpai_store::MemoryStore;
+use lingpai_wechat::wire;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -42,6 +43,8 @@ pub(crate) struct House {
     pub(crate) directory: Arc<ShakyDirectory>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Arc<HouseClock>,
+    /// Where pushes wait.
+    pub(crate) outbox: Arc<MemoryStore>,
     /// May read and report [`KEPT`].
     pub(crate) key: String,
     pub(crate) gateway: gateway::Control,
@@ -89,6 +92,13 @@ impl House {
         let (server, changes) = server.taking_changes();
         let office = Office::new(&directory, &registry, &upstream);
         tokio::spawn(office.make_all(changes));
+        let outbox = Arc::new(MemoryStore::new());
+        let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let server = server.receiving_pushes(push::Settings {
+            upstream: wire::Settings { private_networks, ..wire::Settings::default() },
+            outbox: Arc::clone(&outbox) as _,
+            notices: None,
+        });
         let mut listeners = Listeners::new(tls);
         for (address, surface) in addresses {
             listeners.open(address, *surface).await.unwrap();
@@ -101,7 +111,19 @@ impl House {
             let _ = stopped.await;
         }));
         let stop = Some(stop);
-        Self { addr, addresses, upstream, directory, registry, clock, key, gateway, stop, running }
+        Self {
+            addr,
+            addresses,
+            upstream,
+            directory,
+            registry,
+            clock,
+            outbox,
+            key,
+            gateway,
+            stop,
+            running,
+        }
     }
 
     /// Keeps another account.

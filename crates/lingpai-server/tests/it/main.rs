@@ -24,6 +24,7 @@ mod native;
 mod office;
 mod openapi;
 mod origins;
+mod push;
 mod schema;
 mod sockets;
 mod stream;

@@ -71,6 +71,9 @@ async fn every_answer_of_every_operation_is_as_described() {
     let token = "/v1/accounts/{account}/token";
     let report = "/v1/accounts/{account}/token/report-invalid";
     let rotate = "/v1/accounts/{account}/token/rotate";
+    let pushes = "/v1/accounts/{account}/pushes";
+    let push_of = "/v1/accounts/{account}/pushes/{id}";
+    let retry = "/v1/accounts/{account}/pushes/{id}/retry";
     let ticket = "/v1/accounts/{account}/tickets/{type}";
     let js_config = "/v1/accounts/{account}/js-config";
     let card = "/v1/accounts/{account}/card-signature";
@@ -85,7 +88,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 40] = [
+    let calls: [(&str, &str, &str, &str, &str); 45] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -121,6 +124,11 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/v1/keys", "", "", "[]"),
         ("get", "/v1/keys", "", "", ""),
         ("delete", "/v1/keys/{id}", "lp_nobody", "", ""),
+        ("get", pushes, KEPT, "?limit=0", ""),
+        ("delete", push_of, KEPT, "", ""),
+        ("post", retry, KEPT, "", ""),
+        ("get", "/push/{account}", KEPT, "?echostr=1", ""),
+        ("post", "/push/{account}", KEPT, "", "<xml/>"),
         ("get", "/cgi-bin/token", "", &query, ""),
         ("post", "/cgi-bin/token", "", "", &call),
         ("post", "/cgi-bin/stable_token", "", "", "{"),
@@ -167,6 +175,11 @@ async fn every_answer_of_every_operation_is_as_described() {
     for path in ["/v1/keys", "/metrics", "/v1/nodes"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
+    // Pushes that wait, and one that is taken; `push.rs` proves the rest.
+    crate::push::listed_as_described(&house, &admin, |method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
     // A stream does not end by itself; `stream.rs` reads some.
     description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
     let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();

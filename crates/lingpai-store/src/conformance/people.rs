@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
-use lingpai_core::{Account, AccountKind, Kind, Mode, Policy, Refresh};
+use lingpai_core::push::{PushMode, Relay, RelayForm};
+use lingpai_core::{Account, AccountKind, Kind, Mode, Policy, PushSettings, Refresh};
 
 use super::*;
 
@@ -19,6 +20,13 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     let unusual = Account {
         kind: AccountKind::MiniGame,
         mode: Mode::Classic,
+        push: Some(PushSettings {
+            token: Secret::from("AAAAA"),
+            aes_key: Some(Secret::from("A".repeat(43))),
+            previous_aes_key: Some(Secret::from("B".repeat(43))),
+            mode: PushMode::Compatible,
+            relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
+        }),
         proxy: Some("socks5://lingpai:hunter2@proxy.example.com".parse().unwrap()),
         policy: Policy {
             refresh: Refresh::IdleAfter(Duration::from_hours(6)),

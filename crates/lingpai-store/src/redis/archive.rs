@@ -72,11 +72,7 @@ impl Archive for RedisStore {
     }
 
     async fn ledgers(&self, today: Day) -> Result<Vec<(AccountId, Day)>, StoreError> {
-        let mut ids: BTreeSet<AccountId> = self.account_ids().await?.into_iter().collect();
-        let credentials = self.members(self.layout.credentials()).await?;
-        ids.extend(
-            credentials.iter().filter_map(|name| credentials::parse(name)).map(|id| id.account),
-        );
+        let mut ids = self.known_ids().await?;
         // Clients have one too, under the ids of their keys.
         let keys = self.keys().await?;
         ids.extend(keys.iter().filter_map(|key| key.id.parse::<AccountId>().ok()));
@@ -109,9 +105,32 @@ impl Archive for RedisStore {
         }
         self.link.call::<i64>(&call, Repeat::Harmless).await.map(drop)
     }
+
+    async fn outboxes(&self) -> Result<Vec<(AccountId, usize)>, StoreError> {
+        let mut ids = self.known_ids().await?;
+        // Only those with parcels that wait are listed there, and the others need not have a credential.
+        let listed = self.members(self.layout.outboxes()).await?;
+        ids.extend(listed.iter().filter_map(|name| name.parse::<AccountId>().ok()));
+        let sets = ids.iter().flat_map(|id| {
+            let [_, waiting, dead] = self.layout.outbox(id);
+            [waiting, dead]
+        });
+        let counts: Vec<usize> = self.link.run_all(sets.map(Cmd::zcard).collect()).await?;
+        let counts = counts.chunks(2).map(|of_one| of_one.iter().sum());
+        Ok(ids.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect())
+    }
 }
 
 impl RedisStore {
+    /// The accounts, removed ones too, and whoever has a credential.
+    async fn known_ids(&self) -> Result<BTreeSet<AccountId>, StoreError> {
+        let mut ids: BTreeSet<AccountId> = self.account_ids().await?.into_iter().collect();
+        let credentials = self.members(self.layout.credentials()).await?;
+        let credentials = credentials.iter().filter_map(|name| credentials::parse(name));
+        ids.extend(credentials.map(|id| id.account));
+        Ok(ids)
+    }
+
     /// The names of all accounts, removed ones too.
     async fn account_ids(&self) -> Result<Vec<AccountId>, StoreError> {
         let names = self.members(self.layout.accounts()).await?;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::proxy::InvalidProxy;
+use lingpai_core::push::InvalidPush;
 use lingpai_core::{Account, AccountId, Secret, StoreError, StoreErrorKind};
 use redis::{Cmd, cmd};
 
@@ -21,6 +22,7 @@ const TABLE: &str = "accounts";
 /// The fields that are sealed.
 pub(super) const SECRET: &str = "secret";
 pub(super) const PROXY: &str = "proxy";
+pub(super) const PUSH: &str = "push";
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) async fn accounts(
@@ -43,7 +45,7 @@ pub(super) async fn accounts_of(
     let found: Vec<HashMap<String, Vec<u8>>> =
         store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
     let sealed =
-        [SECRET, PROXY].iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
+        [SECRET, PROXY, PUSH].iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
     if !store.whole.knows(sealed.map(Vec::as_slice)) {
         store.whole.look_for_keys().await?;
     }
@@ -99,6 +101,9 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     if let Some(proxy) = &account.proxy {
         call = call.arg(PROXY).arg(sealed(PROXY, &proxy.to_url())?);
     }
+    if let Some(push) = &account.push {
+        call = call.arg(PUSH).arg(sealed(PUSH, &push.to_text())?);
+    }
     // Listed first: one that is listed and not there does no harm.
     let mut list = cmd("SADD");
     list.arg(store.layout.accounts()).arg(id.as_str());
@@ -118,7 +123,9 @@ pub(super) async fn remove_account(
         let mut members = cmd("SMEMBERS");
         members.arg(&set);
         let kinds: Vec<String> = store.link.run(&members, Repeat::Harmless).await?;
-        let mut call = script::remove([layout.account(account), set.clone()]);
+        let [parcels, waiting, dead] = layout.outbox(account);
+        let keys = [layout.account(account), set.clone(), parcels, waiting, dead];
+        let mut call = script::remove(keys);
         for kind in kinds {
             call = call.key(layout.credential_of(account, &kind)).arg(kind);
         }
@@ -198,12 +205,14 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
     };
     let (secret, proxy) = (fields.needed(SECRET, opened(SECRET)?)?, opened(PROXY)?);
     let proxy = proxy.map(|url| url.expose().parse()).transpose();
+    let push = opened(PUSH)?.map(|text| text.expose().parse()).transpose();
     let time = |name| fields.needed(name, fields.time(name)?);
     Ok(Account {
         kind: fields.needed("kind", fields.json("kind")?)?,
         secret,
         mode: fields.needed("mode", fields.json("mode")?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
+        push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
         policy: fields.needed("policy", fields.json("policy")?)?,
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,

@@ -53,6 +53,11 @@ impl Layout {
         self.of_all("events")
     }
 
+    /// A set: the accounts for which pushes wait.
+    pub(super) fn outboxes(&self) -> String {
+        self.of_all("outboxes")
+    }
+
     /// A hash: the nodes, and when each was last seen.
     pub(super) fn nodes(&self) -> String {
         self.of_all("nodes")
@@ -83,6 +88,12 @@ impl Layout {
         self.of_account(account, &format!("ledger:{}", day.0))
     }
 
+    /// A hash: the pushes of an account that its business was not given yet; sorted sets: the order of those that wait, and of
+    /// the dead.
+    pub(super) fn outbox(&self, account: &AccountId) -> [String; 3] {
+        ["outbox", "outbox:waiting", "outbox:dead"].map(|name| self.of_account(account, name))
+    }
+
     /// A hash: one credential.
     pub(super) fn credential(&self, credential: &CredentialId) -> String {
         self.credential_of(&credential.account, credential.kind.as_str())
@@ -105,7 +116,7 @@ impl Layout {
     }
 
     /// The keys of the whole store, and what type each is.
-    pub(super) fn types(&self) -> [(String, &'static str); 7] {
+    pub(super) fn types(&self) -> [(String, &'static str); 8] {
         [
             (self.meta(), "hash"),
             (self.accounts(), "set"),
@@ -113,6 +124,7 @@ impl Layout {
             (self.revision(), "string"),
             (self.keys(), "hash"),
             (self.events(), "stream"),
+            (self.outboxes(), "set"),
             (self.nodes(), "hash"),
         ]
     }

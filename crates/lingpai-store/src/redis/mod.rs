@@ -16,6 +16,7 @@ mod keepsake;
 mod layout;
 mod link;
 mod open;
+mod outbox;
 mod presence;
 mod rekey;
 mod ring;
@@ -32,11 +33,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
+use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{
     Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Peer, Presence, Record,
 };
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, Generation, NodeId, Store,
+    Account, AccountId, CredentialId, Day, Directory, Failure, Generation, NodeId, Outbox, Store,
     StoreError, Timestamp,
 };
 use redis::cmd;
@@ -408,6 +410,34 @@ impl Directory for RedisStore {
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         directory::put_key(self, key).await
+    }
+}
+
+#[async_trait]
+impl Outbox for RedisStore {
+    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+        outbox::put(self, parcel).await
+    }
+
+    async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {
+        outbox::take_due(self, now, until).await
+    }
+
+    async fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: &str,
+        delivery: &Delivery,
+    ) -> Result<bool, StoreError> {
+        outbox::set_delivery(self, account, id, delivery).await
+    }
+
+    async fn remove_parcel(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        outbox::remove(self, account, id).await
+    }
+
+    async fn parcels(&self, account: &AccountId, limit: usize) -> Result<Vec<Parcel>, StoreError> {
+        outbox::parcels(self, account, limit).await
     }
 }
 

@@ -4,14 +4,13 @@
 //! sealed. Then the data key is sealed with the new master key, in one step. A value that a node replaces in this moment is left
 //! to it: whatever nodes seal, they seal with the data key of today.
 
-use std::collections::HashMap;
-
 use lingpai_core::{StoreError, StoreErrorKind};
 use redis::Cmd;
 
-use super::directory::{self, PROXY, SECRET};
+use super::directory::{self, PROXY, PUSH, SECRET};
 use super::link::Repeat;
-use super::{RedisStore, credentials, script};
+use super::{RedisStore, credentials, outbox, script};
+use crate::archive::Archive;
 use crate::keys;
 use crate::seal::Place;
 use crate::{KeySource, MasterKey};
@@ -52,11 +51,11 @@ async fn reseal_all(store: &RedisStore) -> Result<usize, StoreError> {
     let accounts = store.members(store.layout.accounts()).await?;
     for id in accounts.iter().filter_map(|name| name.parse().ok()) {
         let key = store.layout.account(&id);
-        for column in [SECRET, PROXY] {
+        for column in [SECRET, PROXY, PUSH] {
             let place = directory::place_of(id.as_str(), column);
             count += reseal(
                 store,
-                &key,
+                (&key, column),
                 place,
                 "add the account again with its AppSecret, or remove it",
             )
@@ -67,7 +66,16 @@ async fn reseal_all(store: &RedisStore) -> Result<usize, StoreError> {
     for credential in names.iter().filter_map(|name| credentials::parse(name)) {
         let key = store.layout.credential(&credential);
         let name = credential.to_string();
-        count += reseal(store, &key, credentials::place(&name), "let it be fetched anew").await?;
+        let place = credentials::place(&name);
+        count += reseal(store, (&key, place.column), place, "let it be fetched anew").await?;
+    }
+    for (account, _) in store.outboxes().await? {
+        for id in outbox::ids(store, &account).await? {
+            let (key, field) = outbox::content(store, &account, &id);
+            let record = format!("{account}/{id}");
+            let place = outbox::place_of(&record);
+            count += reseal(store, (&key, &field), place, "remove this push").await?;
+        }
     }
     Ok(count)
 }
@@ -75,18 +83,17 @@ async fn reseal_all(store: &RedisStore) -> Result<usize, StoreError> {
 /// Seals a value anew unless the data key of today has sealed it. How many values that were.
 async fn reseal(
     store: &RedisStore,
-    key: &str,
+    (key, field): (&str, &str),
     place: Place<'_>,
     advice: &str,
 ) -> Result<usize, StoreError> {
-    let fields: HashMap<String, Vec<u8>> =
-        store.link.run(&Cmd::hgetall(key), Repeat::Harmless).await?;
-    let Some(sealed) = fields.get(place.column) else { return Ok(0) };
+    let sealed: Option<Vec<u8>> = store.link.run(&Cmd::hget(key, field), Repeat::Harmless).await?;
+    let Some(sealed) = sealed else { return Ok(0) };
     let ring = &store.whole.foundation().ring;
-    if ring.is_sealed_now(sealed) {
+    if ring.is_sealed_now(&sealed) {
         return Ok(0);
     }
-    let value = ring.open(place, sealed).map_err(|why| {
+    let value = ring.open(place, &sealed).map_err(|why| {
         StoreError::new(
             StoreErrorKind::Sealed,
             format!(
@@ -96,7 +103,7 @@ async fn reseal(
         )
     })?;
     let call = script::reseal([key.to_owned()])
-        .arg(place.column)
+        .arg(field)
         .arg(sealed.as_slice())
         .arg(ring.seal(place, value.expose())?);
     let done: i64 = store.link.call(&call, Repeat::Harmless).await?;

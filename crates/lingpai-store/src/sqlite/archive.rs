@@ -5,7 +5,7 @@ use lingpai_core::store::Ledger;
 use lingpai_core::{AccountId, Day, Directory, StoreError, Timestamp};
 
 use super::trouble::Trouble;
-use super::{Database, SqliteStore, credentials, stream};
+use super::{Database, SqliteStore, credentials, outbox, stream};
 use crate::archive::{Archive, Kept};
 
 #[async_trait]
@@ -57,5 +57,9 @@ impl Archive for SqliteStore {
             stream::raise_ledger(database, &account, day, &ledger)
         };
         self.writer.ask(raise).await
+    }
+
+    async fn outboxes(&self) -> Result<Vec<(AccountId, usize)>, StoreError> {
+        self.reader.ask(outbox::counts).await
     }
 }

@@ -2,11 +2,13 @@
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::store::Damage;
-use lingpai_core::{Account, AccountId, Proxy, Secret, StoreError, StoreErrorKind, Timestamp};
+use lingpai_core::{
+    Account, AccountId, Proxy, PushSettings, Secret, StoreError, StoreErrorKind, Timestamp,
+};
 use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
-use super::{Database, credentials, sealed_shut};
+use super::{Database, credentials, outbox, sealed_shut};
 use crate::damage::KEYS;
 use crate::seal::{Place, Sealer};
 
@@ -15,6 +17,7 @@ const TABLE: &str = "accounts";
 /// The columns that are sealed.
 const SECRET: &str = "secret";
 const PROXY: &str = "proxy";
+const PUSH: &str = "push";
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
@@ -37,7 +40,8 @@ fn select(
     parameters: impl Params,
 ) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
     let sql = format!(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy FROM accounts {which}"
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy, push
+         FROM accounts {which}"
     );
     let mut select = database.connection.prepare_cached(&sql)?;
     let mut rows = select.query(parameters)?;
@@ -71,10 +75,10 @@ pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
 
 pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
     let mut upsert = database.connection.prepare_cached(
-        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy, push)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT DO UPDATE SET kind = ?2, mode = ?3, secret = ?4, policy = ?5,
-             created_at = ?6, updated_at = ?7, proxy = ?8",
+             created_at = ?6, updated_at = ?7, proxy = ?8, push = ?9",
     )?;
     let sealed = |column, value: &Secret| {
         database.sealer.seal(place_of(account.id.as_str(), column), value.expose())
@@ -91,12 +95,14 @@ pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), 
         account.created_at.as_millis(),
         account.updated_at.as_millis(),
         account.proxy.as_ref().map(|proxy| sealed(PROXY, &proxy.to_url())).transpose()?,
+        account.push.as_ref().map(|push| sealed(PUSH, &push.to_text())).transpose()?,
     ))?;
     Ok(())
 }
 
 pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result<bool, Trouble> {
     credentials::remove_of_account(database, account.as_str())?;
+    outbox::remove_of_account(database, account)?;
     let mut delete = database.connection.prepare_cached("DELETE FROM accounts WHERE id = ?1")?;
     Ok(delete.execute([account.as_str()])? > 0)
 }
@@ -148,7 +154,7 @@ pub(super) fn put_key(database: &Database, key: &ApiKey) -> Result<(), Trouble> 
 
 /// Opens everything that is sealed and seals it again with the key of `to`. How many values there were.
 pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
-    Ok(reseal_column(database, to, SECRET)? + reseal_column(database, to, PROXY)?)
+    [SECRET, PROXY, PUSH].iter().map(|column| reseal_column(database, to, column)).sum()
 }
 
 fn reseal_column(database: &Database, to: &Sealer, column: &'static str) -> Result<usize, Trouble> {
@@ -184,12 +190,14 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
         opened.transpose().map_err(|why| format!("its {column} cannot be opened: {why}"))
     };
     let proxy = opened(7, PROXY)?.map(|url| url.expose().parse::<Proxy>());
+    let push = opened(8, PUSH)?.map(|text| text.expose().parse::<PushSettings>());
     Ok(Account {
         id: id.parse().map_err(|error| wrong("name", &error))?,
         kind: serde_json::from_str(text(1)).map_err(|error| wrong("kind", &error))?,
         secret: opened(3, SECRET)?.ok_or_else(|| wrong(SECRET, &"it is missing"))?,
         mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
+        push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
         policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,
         updated_at: time(6).map_err(|error| wrong("time", &error))?,

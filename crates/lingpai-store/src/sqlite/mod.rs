@@ -10,6 +10,7 @@ mod directory;
 mod lane;
 mod node;
 mod open;
+mod outbox;
 mod schema;
 mod stream;
 mod trouble;
@@ -21,10 +22,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::event::Event;
+use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Store, StoreError,
-    StoreErrorKind,
+    Account, AccountId, CredentialId, Day, Directory, Failure, NodeId, Outbox, Store, StoreError,
+    StoreErrorKind, Timestamp,
 };
 use rusqlite::Connection;
 
@@ -271,6 +273,43 @@ impl Directory for SqliteStore {
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let key = key.clone();
         self.writer.ask(move |database| directory::put_key(database, &key)).await
+    }
+}
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+        let parcel = parcel.clone();
+        self.writer.ask(move |database| outbox::put(database, &parcel)).await
+    }
+
+    async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {
+        if !self.reader.ask(move |database| outbox::is_any_due(database, now)).await? {
+            return Ok(Vec::new());
+        }
+        self.writer.ask(move |database| outbox::take_due(database, now, until)).await
+    }
+
+    async fn set_delivery(
+        &self,
+        account: &AccountId,
+        id: &str,
+        delivery: &Delivery,
+    ) -> Result<bool, StoreError> {
+        let (account, id, delivery) = (account.clone(), id.to_owned(), delivery.clone());
+        let set =
+            move |database: &Database| outbox::set_delivery(database, &account, &id, &delivery);
+        self.writer.ask(set).await
+    }
+
+    async fn remove_parcel(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        let (account, id) = (account.clone(), id.to_owned());
+        self.writer.ask(move |database| outbox::remove(database, &account, &id)).await
+    }
+
+    async fn parcels(&self, account: &AccountId, limit: usize) -> Result<Vec<Parcel>, StoreError> {
+        let account = account.clone();
+        self.reader.ask(move |database| outbox::parcels(database, &account, limit)).await
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use super::lane::{Lane, Use};
 use super::node::Node;
 use super::trouble::Trouble;
-use super::{Database, SqliteOptions, SqliteStore, credentials, directory, schema};
+use super::{Database, SqliteOptions, SqliteStore, credentials, directory, outbox, schema};
 use crate::damage::Damaged;
 use crate::keys::{self, KeySource, MasterKey};
 use crate::seal::{Place, Sealer, Unopened};
@@ -74,7 +74,9 @@ pub(super) fn rekey(
         .into());
     }
     let sealer = Sealer::new(new);
-    let sealed = directory::reseal(database, &sealer)? + credentials::reseal(database, &sealer)?;
+    let sealed = directory::reseal(database, &sealer)?
+        + credentials::reseal(database, &sealer)?
+        + outbox::reseal(database, &sealer)?;
     write_key_check(&database.connection, &sealer)?;
     if let Some(file) = file {
         keys::stage(file, new)?;

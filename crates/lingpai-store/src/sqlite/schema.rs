@@ -69,6 +69,23 @@ const STEPS: &[&str] = &["
 ", "
     -- The URL of the account's own proxy, if it has one. It may hold a password: sealed.
     ALTER TABLE accounts ADD COLUMN proxy BLOB;
+", "
+    -- How an account receives pushes, if it does: JSON, sealed.
+    ALTER TABLE accounts ADD COLUMN push BLOB;
+
+    -- Pushes that the business was not given yet, in their order.
+    CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL,
+        id TEXT NOT NULL,
+        content BLOB NOT NULL,          -- sealed
+        received_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        due_at INTEGER,                 -- absent: dead
+        failure TEXT,
+        UNIQUE (account, id)
+    ) STRICT;
+    CREATE INDEX outbox_waiting ON outbox (account, seq) WHERE due_at IS NOT NULL;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::event::{Event, What};
+use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Entry};
 use lingpai_core::{Class, Day, Failure, Generation, NodeId, Secret, Store, StoreErrorKind, Way};
 use lingpai_store::conformance::RedisServer;
@@ -57,6 +58,15 @@ async fn fill(store: &dyn Archive) {
     for key in [some_key(1), ApiKey { revoked_at: Some(NOON), ..some_key(2) }] {
         store.put_key(&key).await.unwrap();
     }
+    // Pushes, not in the order of their names; and one that was given up.
+    for (name, id) in
+        [("wx4", "b"), ("wx4", "a"), ("wx4", "c"), ("wx5", "a"), ("wx6", "a"), ("wx7", "a")]
+    {
+        let parcel = Parcel { id: id.to_owned(), ..parcel(name) };
+        assert_eq!(store.put_parcel(&parcel).await.unwrap(), Put::Kept);
+    }
+    let dead = Delivery { attempts: 10, due_at: None, failure: Some("HTTP 500".to_owned()) };
+    assert!(store.set_delivery(&"wx4".parse().unwrap(), "a", &dead).await.unwrap());
     let id = "wx5".parse().unwrap();
     store
         .count(&id, Day::of(NOON), Entry::Trial(lingpai_core::Kind::ACCESS_TOKEN), 7)
@@ -77,6 +87,10 @@ async fn everything(store: &dyn Archive) -> String {
     accounts.sort_by(|one, other| one.id.cmp(&other.id));
     let secrets: Vec<_> =
         accounts.iter().map(|account| account.secret.expose().to_owned()).collect();
+    let pushes: Vec<_> = accounts
+        .iter()
+        .map(|account| account.push.as_ref().map(|push| push.to_text().expose().to_owned()))
+        .collect();
     let mut keys = store.keys().await.unwrap();
     keys.sort_by(|one, other| one.id.cmp(&other.id));
     let mut records = store.load().await.unwrap();
@@ -85,13 +99,18 @@ async fn everything(store: &dyn Archive) -> String {
         .iter()
         .map(|record| record.token.as_ref().map(|token| token.value.expose().to_owned()))
         .collect();
-    let mut ledgers = Vec::new();
+    let (mut ledgers, mut parcels) = (Vec::new(), Vec::new());
     for number in 0..20 {
         let id = format!("wx{number}").parse().unwrap();
         ledgers.push(store.ledger(&id, Day::of(NOON)).await.unwrap());
+        for parcel in store.parcels(&id, usize::MAX).await.unwrap() {
+            parcels.push(format!("{parcel:?} {}", parcel.content.expose()));
+        }
     }
     let events = store.events(None, usize::MAX).await.unwrap();
-    format!("{accounts:?}\n{secrets:?}\n{keys:?}\n{records:?}\n{tokens:?}\n{ledgers:?}\n{events:?}")
+    format!(
+        "{accounts:?}\n{secrets:?}\n{pushes:?}\n{keys:?}\n{records:?}\n{tokens:?}\n{ledgers:?}\n{parcels:?}\n{events:?}"
+    )
 }
 
 /// Shows where two long texts begin to differ.
@@ -121,16 +140,18 @@ async fn everything_goes_from_a_file_to_a_redis_and_back_and_on() {
     fill(&*first).await;
     let before = everything(&*first).await;
     assert!(before.contains("number 1199") && before.contains("secret-of-wx7"));
+    assert!(before.contains("token0of0wx7") && before.contains("push-of-wx7"));
     let (there, further, back) = (redis(&server).await, redis(&other).await, file(&two).await);
     for (from, to) in [(&first, &there), (&there, &further), (&further, &back)] {
         let told = copied(from, to).await;
         assert_eq!((told.keys.written, told.credentials.written), (2, 19));
+        assert_eq!((told.pushes.there, told.pushes.written), (6, 6));
         assert_eq!((told.events.there, told.events.written), (1200, 1200));
         assert_same(&everything(&**to).await, &before);
         // A second time there is nothing left to do.
         let again = copied(from, to).await;
         assert_eq!(again.accounts.written + again.keys.written + again.credentials.written, 0);
-        assert_eq!(again.ledgers.written + again.events.written, 0);
+        assert_eq!(again.ledgers.written + again.pushes.written + again.events.written, 0);
     }
     // Numbers go on above the highest, which a Redis counts far higher than a file.
     let highest = next_fence(&*further, "wx7").await;
@@ -144,7 +165,13 @@ async fn a_copy_that_was_broken_off_goes_on_where_it_ended() {
     let from = file(&one).await;
     fill(&*from).await;
     let to = redis(&server).await;
-    for section in [Section::Accounts, Section::Credentials, Section::Ledgers, Section::Events] {
+    for section in [
+        Section::Accounts,
+        Section::Credentials,
+        Section::Ledgers,
+        Section::Pushes,
+        Section::Events,
+    ] {
         // Ends the copy in the middle of this section.
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let mut tell = |far: Far| {
@@ -219,6 +246,20 @@ async fn an_account_that_was_removed_from_a_redis_is_removed_from_the_target_too
         assert!(target.account(&"wx19".parse().unwrap()).await.unwrap().is_none());
     }
     assert_eq!(to.removed().await.unwrap(), from.removed().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_push_that_cannot_be_read_is_not_left_out_in_silence() {
+    let (server, other) = (RedisServer::start(), RedisServer::start());
+    let (from, to) = (redis(&server).await, redis(&other).await);
+    fill(&*from).await;
+    server.cli(&["HSET", "lingpai:{wx5}:outbox", "a:content", "x"]);
+    let error = copy(&from, &to, HOW, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    assert!(error.to_string().contains("1 push(es) of wx5"), "{error}");
+    from.remove_parcel(&"wx5".parse().unwrap(), "a").await.unwrap();
+    copied(&from, &to).await;
+    assert_same(&everything(&*to).await, &everything(&*from).await);
 }
 
 #[tokio::test]

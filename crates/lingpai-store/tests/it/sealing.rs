@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use lingpai_core::{Directory, Generation, Store, StoreErrorKind};
+use lingpai_core::{Directory, Generation, Outbox, Store, StoreErrorKind};
 use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ async fn fill(store: &SqliteStore) {
     store.put_accounts(&["wx1", "wx2"].map(account)).await.unwrap();
     for name in ["wx1", "wx2"] {
         rotate(store, name, 1).await.unwrap();
+        store.put_parcel(&parcel(name)).await.unwrap();
     }
 }
 
@@ -29,6 +30,8 @@ async fn assert_whole(store: &SqliteStore) {
     for name in ["wx1", "wx2"] {
         let record = store.read(&credential(name)).await.unwrap().unwrap();
         assert_eq!(record.token, Some(token(name, 1)));
+        let parcels = store.parcels(&name.parse().unwrap(), 9).await.unwrap();
+        assert_eq!(parcels, [parcel(name)]);
     }
 }
 
@@ -62,7 +65,9 @@ async fn no_file_holds_a_secret_or_a_token_in_clear() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
-            for clear in ["secret-of-wx", "password-of-wx", "token-1-of-wx"] {
+            for clear in
+                ["secret-of-wx", "password-of-wx", "token-1-of-wx", "token0of0wx", "push-of-wx"]
+            {
                 let found = bytes.windows(clear.len()).any(|window| window == clear.as_bytes());
                 assert!(!found, "{clear} is in {} {when}", path.display());
             }
@@ -200,7 +205,7 @@ async fn a_tampered_key_check_is_named() {
 async fn after_a_rekey_only_the_new_key_opens_the_store() {
     let directory = sealed().await;
     let new = MasterKey::parse(&"02".repeat(32)).unwrap();
-    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 6);
+    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 10);
     assert_eq!(open(&directory).await.unwrap_err().kind, StoreErrorKind::Sealed);
     let options = SqliteOptions { key: key(2), ..options(&directory) };
     assert_whole(&SqliteStore::open(options).await.unwrap()).await;

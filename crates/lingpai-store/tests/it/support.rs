@@ -5,10 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
+use lingpai_core::outbox::{Delivery, Parcel};
+use lingpai_core::push::PushMode;
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Generation, NodeId, Secret, Store, StoreError, Timestamp,
-    Token, Way,
+    Account, AccountId, CredentialId, Generation, NodeId, PushSettings, Secret, Store, StoreError,
+    Timestamp, Token, Way,
 };
 use lingpai_store::conformance::RedisServer;
 use lingpai_store::{KeySource, MasterKey, RedisOptions, SqliteOptions, SqliteStore};
@@ -47,7 +49,25 @@ pub(crate) fn account(name: &str) -> Account {
     let proxy = format!("http://lingpai:password-of-{name}@proxy.example.com:3128");
     Account {
         proxy: Some(proxy.parse().unwrap()),
+        push: Some(PushSettings {
+            token: format!("token0of0{name}").into(),
+            aes_key: None,
+            previous_aes_key: None,
+            mode: PushMode::Plain,
+            relay: None,
+        }),
         ..Account::new(name.parse().unwrap(), Secret::from(format!("secret-of-{name}")), NOON)
+    }
+}
+
+/// A push that waits for the business of an account.
+pub(crate) fn parcel(name: &str) -> Parcel {
+    Parcel {
+        account: name.parse().unwrap(),
+        id: "a1".to_owned(),
+        content: Secret::from(format!("push-of-{name}")),
+        received_at: NOON,
+        delivery: Delivery { attempts: 0, due_at: Some(NOON), failure: None },
     }
 }
 

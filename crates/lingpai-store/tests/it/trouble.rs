@@ -65,12 +65,14 @@ async fn a_newer_store_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_store_from_before_accounts_had_proxies_is_brought_up_to_date() {
+async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_date() {
     let directory = directory();
-    let before = Account { proxy: None, ..account("wx1") };
+    let before = Account { proxy: None, push: None, ..account("wx1") };
     open(&directory).await.unwrap().put_account(&before).await.unwrap();
     let other = Connection::open(path(&directory)).unwrap();
-    other.execute_batch("ALTER TABLE accounts DROP COLUMN proxy; PRAGMA user_version = 1").unwrap();
+    let back = "ALTER TABLE accounts DROP COLUMN proxy; ALTER TABLE accounts DROP COLUMN push;
+                DROP TABLE outbox; PRAGMA user_version = 1";
+    other.execute_batch(back).unwrap();
     drop(other);
     let store = open(&directory).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [before]);

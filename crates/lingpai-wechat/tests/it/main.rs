@@ -6,6 +6,7 @@
 mod failover;
 mod proxies;
 mod proxy;
+mod push;
 mod requests;
 mod secrets;
 mod support;

@@ -1,9 +1,9 @@
-//! `lingpai account add`, `set-secret`, `set-proxy` and `remove` with `--server`: a running server does it, wherever it is.
+//! `lingpai account add`, `set-secret`, `set-proxy`, `set-push` and `remove` with `--server`: a running server does it, wherever it is.
 
 use lingpai_core::{AccountId, Proxy};
 use serde_json::{Value, json};
 
-use super::{app_secret, proxy_at_adding, proxy_to_set, told_of_proxy};
+use super::{app_secret, proxy_at_adding, proxy_to_set, push, told_of_proxy};
 use crate::args::{Account, Asked};
 use crate::client::Client;
 use crate::config::Environment;
@@ -41,6 +41,21 @@ pub(crate) async fn run(
             let wanted = json!({"secret": secret.expose()});
             let changed = client.put(&format!("{}/secret", at(&account)), &wanted).await?;
             told(&account, &changed);
+        }
+        Account::SetPush { account, push, .. } => {
+            let wanted = push::take(&push)?;
+            client.patch(&at(&account), &push::to_json(wanted.as_ref())).await?;
+            output::tell(&match wanted {
+                Some(_) => say!(
+                    "The account {account} receives pushes at /push/{account}: put this path of the server's address into \
+                     WeChat's console.",
+                    "账号 {account} 在 /push/{account} 接收推送：请在微信后台填写服务器地址加此路径。"
+                ),
+                None => say!(
+                    "The account {account} receives no pushes any more.",
+                    "账号 {account} 不再接收推送。"
+                ),
+            });
         }
         Account::SetProxy { account, url, password_file, .. } => {
             let proxy = proxy_to_set(&account, &url, password_file.as_deref())?;

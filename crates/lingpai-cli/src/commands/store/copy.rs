@@ -118,21 +118,22 @@ fn read(file: &Path) -> Result<Secret, Error> {
 }
 
 fn told(copied: &Copied) -> String {
-    let Copied { accounts, keys, credentials, ledgers, events } = copied;
+    let Copied { accounts, keys, credentials, ledgers, pushes, events } = copied;
     let of = |Written { there, written }: &Written| {
         say!("{written} of {there} written", "共 {there}，写入 {written}")
     };
     say!(
         "Both stores were read again and say the same:\n  accounts    {accounts}\n  API keys    {keys}\n  tokens      \
-         {credentials}\n  ledger      {ledgers} (days of accounts)\n  events      {events}\nNot copied: leases, which last \
+         {credentials}\n  ledger      {ledgers} (days of accounts)\n  pushes      {pushes} (not taken by the business)\n  events      {events}\nNot copied: leases, which last \
          seconds; the master key, since each store has its own; and the configuration, in which `store` is yours to change.",
         "两个存储已重新读取并比对一致：\n  账号        {accounts}\n  API 密钥    {keys}\n  凭据        {credentials}\n  \
-         每日计数    {ledgers}\n  事件        {events}\n没有复制：租约（只维持几秒）；主密钥（每个存储有自己的）；配置（其中的 \
+         每日计数    {ledgers}\n  推送        {pushes}（业务方没有收下的）\n  事件        {events}\n没有复制：租约（只维持几秒）；主密钥（每个存储有自己的）；配置（其中的 \
          `store` 请自行修改）。",
         accounts = of(accounts),
         keys = of(keys),
         credentials = of(credentials),
         ledgers = of(ledgers),
+        pushes = of(pushes),
         events = of(events)
     )
 }

@@ -57,6 +57,7 @@ fn line(Far { section, done, total }: Far) -> String {
         Section::Keys => either("API keys", "API 密钥"),
         Section::Credentials => either("tokens", "凭据"),
         Section::Ledgers => either("days of the ledger", "每日计数"),
+        Section::Pushes => either("accounts with pushes", "有推送的账号"),
         Section::Events => either("events", "事件"),
         Section::Comparing => {
             return say!("comparing, {done} of {total}", "比对，{done}/{total}");

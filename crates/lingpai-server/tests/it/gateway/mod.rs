@@ -9,7 +9,7 @@ mod proxies;
 mod repair;
 mod rules;
 mod secrets;
-mod stand_in;
+pub(crate) mod stand_in;
 mod trials;
 mod who;
 

@@ -1,8 +1,8 @@
--- Puts a tombstone in the place of an account, and removes the credentials that are named: Directory::remove_account. Answers
--- with 'again' if it has others by now.
-local account, kinds = KEYS[1], KEYS[2]
+-- Puts a tombstone in the place of an account, and removes its parcels and the credentials that are named:
+-- Directory::remove_account. Answers with 'again' if it has other credentials by now.
+local account, kinds = KEYS[1], KEYS[2] -- then three of parcels, then the credentials
 
-if redis.call('SCARD', kinds) ~= #KEYS - 2 then return 'again' end
+if redis.call('SCARD', kinds) ~= #KEYS - 5 then return 'again' end
 for i = 1, #ARGV do
   if redis.call('SISMEMBER', kinds, ARGV[i]) == 0 then return 'again' end
 end

@@ -1,10 +1,11 @@
 //! What replicas are to confirm.
 
 use lingpai_core::client::{Accounts, NewKey, Right};
-use lingpai_core::{Directory, Generation, StoreErrorKind};
+use lingpai_core::outbox::Put;
+use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
 
 use super::*;
-use crate::support::{NOON, account, credential};
+use crate::support::{NOON, account, credential, parcel};
 
 async fn open_with(server: &RedisServer, replicas: u32) -> RedisStore {
     open_at(&format!("{}?replicas={replicas}", server.url())).await.unwrap()
@@ -48,6 +49,30 @@ async fn what_too_few_replicas_confirm_is_stored_and_said_to_be_unconfirmed() {
     let key = "lingpai:{wx1}:credential:access_token";
     assert_eq!(replica.cli(&["HGET", key, "generation"]), "1");
     assert_eq!(replica.cli(&["EXISTS", "lingpai:{wx1}:account"]), "1");
+}
+
+#[tokio::test]
+async fn a_push_is_kept_when_the_replicas_have_it_and_one_that_was_unconfirmed_is_asked_for_again()
+{
+    let master = RedisServer::start();
+    let mut replica = master.start_replica();
+    let store = open_with(&master, 1).await;
+    assert_eq!(store.put_parcel(&parcel("wx1")).await.unwrap(), Put::Kept);
+    assert_eq!(replica.cli(&["HEXISTS", "lingpai:{wx1}:outbox", "a1:content"]), "1");
+    assert_eq!(replica.cli(&["SISMEMBER", "lingpai:outboxes", "wx1"]), "1");
+    replica.kill();
+    for _ in 0..2 {
+        let error = store.put_parcel(&parcel("wx2")).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Unconfirmed, "{error}");
+    }
+    replica.start_again();
+    soon(async { while store.put_parcel(&parcel("wx2")).await.ok() != Some(Put::Known) {} }).await;
+    assert_eq!(replica.cli(&["HEXISTS", "lingpai:{wx2}:outbox", "a1:content"]), "1");
+    store.remove_account(&"wx2".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        replica.cli(&["EXISTS", "lingpai:{wx2}:outbox", "lingpai:{wx2}:outbox:waiting"]),
+        "0"
+    );
 }
 
 #[tokio::test]

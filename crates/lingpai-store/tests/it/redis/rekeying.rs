@@ -1,10 +1,10 @@
 //! Another master key while nodes run; stores of the first layout.
 
-use lingpai_core::{Directory, Generation, StoreErrorKind};
+use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
 use lingpai_store::{KeySource, MasterKey};
 
 use super::*;
-use crate::support::{account, credential, key};
+use crate::support::{account, credential, key, parcel};
 
 fn master(byte: u8) -> MasterKey {
     MasterKey::parse(&format!("{byte:02x}").repeat(32)).unwrap()
@@ -94,6 +94,8 @@ async fn of_two_that_found_an_emptied_store_anew_each_understands_the_other() {
     server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     let new = open_with(&server, 1).await.unwrap();
     new.put_account(&account("wx1")).await.unwrap();
+    new.put_parcel(&parcel("wx1")).await.unwrap();
+    assert_eq!(old.parcels(&"wx1".parse().unwrap(), 9).await.unwrap(), [parcel("wx1")]);
     assert_eq!(old.accounts().await.unwrap(), [account("wx1")]);
     assert_understood(&new, &old, 2).await;
 }
@@ -123,6 +125,7 @@ async fn a_key_that_came_from_a_file_is_replaced_in_the_file() {
 async fn of_the_first_layout(server: &RedisServer) {
     let fill = async |store: &RedisStore| {
         store.put_account(&account("wx1")).await?;
+        store.put_parcel(&parcel("wx1")).await?;
         rotate(store, "wx1", 7).await
     };
     RedisStore::of_first_layout(options(server), &master(1), fill).await.unwrap();
@@ -151,11 +154,12 @@ async fn after_a_rekey_nothing_is_left_that_the_key_of_the_first_layout_opens() 
     of_the_first_layout(&server).await;
     let store = open_with(&server, 1).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
-    // The secret, the proxy and the token.
-    assert_eq!(store.rekey(&master(2)).await.unwrap(), 3);
+    // The secret, the proxy, how pushes are received, the token, and a push.
+    assert_eq!(store.rekey(&master(2)).await.unwrap(), 5);
     let keys = server.cli(&["HKEYS", "lingpai:meta"]);
     assert_eq!(keys.matches("key:").count(), 1, "{keys}");
     let fresh = open_with(&server, 2).await.unwrap();
     assert_eq!(fresh.accounts().await.unwrap(), [account("wx1")]);
+    assert_eq!(fresh.parcels(&"wx1".parse().unwrap(), 9).await.unwrap(), [parcel("wx1")]);
     assert_understood(&store, &fresh, 8).await;
 }

@@ -4,15 +4,16 @@ use std::fs;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::store::Damage;
-use lingpai_core::{Directory, Generation, StoreErrorKind};
+use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
 
 use super::*;
-use crate::support::{NOON, account, credential};
+use crate::support::{NOON, account, credential, parcel};
 
 async fn filled(server: &RedisServer) -> RedisStore {
     let store = open(server).await;
     for name in ["wx1", "wx2"] {
         store.put_account(&account(name)).await.unwrap();
+        store.put_parcel(&parcel(name)).await.unwrap();
         rotate(&store, name, 1).await.unwrap();
     }
     store
@@ -29,6 +30,7 @@ async fn neither_keys_nor_values_nor_messages_hold_a_secret_or_a_token_in_clear(
         let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         found |= has("lingpai:{wx1}:credential:access_token");
         assert!(!has("secret-of-wx") && !has("token-1-of-wx"));
+        assert!(!has("token0of0wx") && !has("push-of-wx"));
     }
     assert!(found, "nothing was written, so the search proves nothing");
 }
@@ -129,6 +131,11 @@ async fn a_removed_account_leaves_a_tombstone_and_nothing_of_its_own() {
     assert_eq!(store.accounts().await.unwrap(), [account("wx2")]);
     assert_eq!(server.cli(&["HKEYS", "lingpai:{wx1}:account"]), "removed_at");
     assert_eq!(server.cli(&["EXISTS", "lingpai:{wx1}:credential:access_token"]), "0");
+    assert_eq!(
+        server.cli(&["EXISTS", "lingpai:{wx1}:outbox", "lingpai:{wx1}:outbox:waiting"]),
+        "0"
+    );
+    assert_eq!(server.cli(&["EXISTS", "lingpai:{wx2}:outbox"]), "1");
     store.put_account(&account("wx1")).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), ["wx1", "wx2"].map(account));
 }

@@ -1,0 +1,90 @@
+//! Pushes (消息推送) as WeChat sends them: signed, encrypted, repeated, and wrong if that is asked for.
+//!
+//! Written from WeChat's page on the encryption of messages, and not from what receives them here: it is there to catch
+//! its errors.
+
+mod seal;
+mod send;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::send::answer;
+
+/// The path of the control API that sends a push.
+pub(crate) const PATH: &str = "/__sandbox/push";
+
+/// A push to be sent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    /// Where to: `http://`.
+    url: String,
+    /// For whom it is sealed: the appid.
+    appid: String,
+    token: String,
+    /// Needed unless the mode is plain.
+    #[serde(default)]
+    encoding_aes_key: String,
+    #[serde(default)]
+    mode: Mode,
+    /// XML or JSON; a text message from a follower if it is left out.
+    message: Option<String>,
+    #[serde(default)]
+    fault: Fault,
+    /// How long an answer is waited for, in seconds, before the push is sent again. WeChat waits 5.
+    #[serde(default = "five")]
+    patience: u64,
+    /// Check the URL with this text first, and send nothing.
+    echostr: Option<String>,
+}
+
+fn five() -> u64 {
+    5
+}
+
+/// How it is encrypted (消息加解密方式).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    Plain,
+    Compatible,
+    #[default]
+    Safe,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    /// The very same request twice, whatever is answered to the first.
+    Replay,
+    /// Sent ten minutes after it was signed.
+    Late,
+    /// A byte of the ciphertext differs; in plain mode, of the signature.
+    Corrupt,
+    /// The body ends in its middle.
+    Truncate,
+    /// Another token.
+    WrongToken,
+    /// Another EncodingAESKey, with a right signature.
+    WrongKey,
+    /// For another appid, with a right signature.
+    WrongReceiver,
+    /// A padding that cannot be, with a right signature.
+    WrongPadding,
+    /// A document type with entities in front of it.
+    Bomb,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Serialize)]
+struct Try {
+    /// None if there was no answer.
+    status: Option<u16>,
+    body: String,
+    /// What was in the body, if it was encrypted and is for us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decrypted: Option<String>,
+}

@@ -1,0 +1,135 @@
+//! The way to the businesses' URLs: guarded, without redirects, each within its deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method, Request, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lingpai_core::push::Relay;
+use lingpai_wechat::wire::{self, ConnectError, Connector};
+use lingpai_wechat::{Error, push};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a connection waits for its next push. Below the keep-alive of common servers.
+const IDLE: Duration = Duration::from_secs(15);
+const NAME: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
+
+/// All businesses.
+pub(super) struct Relays(ArcSwap<Client<Connector, Full<Bytes>>>);
+
+/// Why a business did not take a push. It names no URL: that may hold a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotTaken {
+    pub(super) why: String,
+    /// Whether it was the business that said so.
+    pub(super) was_answered: bool,
+}
+
+impl Relays {
+    pub(super) fn new(settings: &wire::Settings) -> Result<Self, Error> {
+        client(settings).map(|client| Self(ArcSwap::from_pointee(client)))
+    }
+
+    /// Reaches them by other settings from the next push on.
+    pub(super) fn reach(&self, settings: &wire::Settings) -> Result<(), Error> {
+        self.0.store(Arc::new(client(settings)?));
+        Ok(())
+    }
+
+    /// Sends a push, and answers with what the business says to it.
+    pub(super) async fn send(
+        &self,
+        relay: &Relay,
+        query: &str,
+        content_type: &'static str,
+        body: &str,
+        until: Instant,
+    ) -> Result<Bytes, NotTaken> {
+        let request = request(relay, query, content_type, body)
+            .ok_or_else(|| NotTaken::here("the relay URL is none"))?;
+        timeout_at(until, self.answered(request))
+            .await
+            .unwrap_or_else(|_| Err(NotTaken::here("the business did not answer in time")))
+    }
+
+    async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Bytes, NotTaken> {
+        let answer = self.0.load_full().request(request).await.map_err(|error| {
+            NotTaken::here(match ConnectError::within(&error) {
+                Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
+                None => "the connection to the business broke before its answer".to_owned(),
+            })
+        })?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, push::MAX_BYTES).collect().await;
+        if !head.status.is_success() {
+            let why = format!("the business answered HTTP {}", head.status.as_u16());
+            return Err(NotTaken { why, was_answered: true });
+        }
+        let body = body.map_err(|_| NotTaken {
+            why: "the answer of the business broke off or is too long".to_owned(),
+            was_answered: true,
+        });
+        Ok(body?.to_bytes())
+    }
+}
+
+impl NotTaken {
+    pub(super) fn here(why: impl Into<String>) -> Self {
+        Self { why: why.into(), was_answered: false }
+    }
+}
+
+fn client(settings: &wire::Settings) -> Result<Client<Connector, Full<Bytes>>, Error> {
+    let connector = Connector::new(settings)?.guarded();
+    let mut builder = Client::builder(TokioExecutor::new());
+    Ok(builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector))
+}
+
+fn request(
+    relay: &Relay,
+    query: &str,
+    content_type: &'static str,
+    body: &str,
+) -> Option<Request<Full<Bytes>>> {
+    let url = relay.url.expose();
+    let uri: Uri = match (query.is_empty(), url.contains('?')) {
+        (true, _) => url.parse(),
+        (false, true) => format!("{url}&{query}").parse(),
+        (false, false) => format!("{url}?{query}").parse(),
+    }
+    .ok()?;
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let length = body.len();
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, length.into());
+    Some(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use lingpai_core::push::RelayForm;
+
+    use super::*;
+
+    #[test]
+    fn the_query_joins_what_stands_in_the_url() {
+        let uri = |url: &str, query: &str| {
+            let relay = Relay { url: url.into(), form: RelayForm::Raw };
+            request(&relay, query, "text/xml", "").map(|request| request.uri().to_string())
+        };
+        assert_eq!(uri("http://a/b", "c=d").as_deref(), Some("http://a/b?c=d"));
+        assert_eq!(uri("http://a/b?k=1", "c=d").as_deref(), Some("http://a/b?k=1&c=d"));
+        assert_eq!(uri("http://a", "").as_deref(), Some("http://a/"));
+        assert_eq!(uri("http://a", "c= d"), None);
+    }
+}
