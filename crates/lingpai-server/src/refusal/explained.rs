@@ -191,6 +191,9 @@ fn one_of_each() -> Vec<Refusal> {
         not_rotated(RotateError::Denied(AskDenied::BudgetSpent { used: NUMBER, until })),
         not_rotated(RotateError::Failed(failure())),
         Refusal::Pending,
+        Refusal::PushRefused,
+        Refusal::PushNotTaken,
+        Refusal::PushUnknown,
     ];
     // A name that is good, so it is always there.
     if let Ok(account) = "wx".parse() {
