@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
-    /// Explain an error of WeChat, offline, in English or Chinese
+    /// Explain an error of WeChat or of Lingpai, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
     #[command(subcommand)]
@@ -333,7 +333,7 @@ pub(crate) struct Call {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code such as 40164, or the whole error text. - reads it from standard input
+    /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
     #[arg(required = true, allow_negative_numbers = true, value_name = "CODE|TEXT")]
     pub(crate) text: Vec<String>,
 

@@ -61,5 +61,5 @@ pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
-pub use refusal::errcode;
+pub use refusal::{Explained, Reason, errcode, explain};
 pub use server::{Bound, Server};

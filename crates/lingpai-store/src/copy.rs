@@ -16,6 +16,7 @@ use lingpai_core::{Account, AccountId, CredentialId, Day, StoreError, StoreError
 use tokio::task::JoinSet;
 
 use crate::archive::{Archive, Kept};
+use crate::damage::refuse_damaged_keys;
 
 /// How many writes are under way at once: a file flushes them together.
 const AT_ONCE: usize = 64;
@@ -182,6 +183,8 @@ impl State {
     async fn read(store: &dyn Archive) -> Result<Self, StoreError> {
         let accounts = store.accounts().await?.into_iter();
         let keys = store.keys().await?.into_iter();
+        // They are left out where they are read.
+        refuse_damaged_keys(&store.called(), &store.damage())?;
         let kept = store.kept().await?.into_iter();
         Ok(Self {
             accounts: accounts.map(|account| (account.id.clone(), account)).collect(),

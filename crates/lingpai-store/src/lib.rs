@@ -18,6 +18,7 @@ mod archive;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod copy;
+mod damage;
 mod keys;
 mod memory;
 #[cfg(feature = "redis")]

@@ -63,7 +63,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
-        "explain" => "离线解释微信错误，中文或英文",
+        "explain" => "离线解释微信或 Lingpai 的错误，中文或英文",
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
@@ -145,7 +145,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
         ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",
         ("js-config", "apis") => "放入 jsApiList 的接口，如 scanQRCode，可重复",
-        ("explain", "text") => "错误码（如 40164）或完整的错误文本。- 表示从标准输入读取",
+        ("explain", "text") => {
+            "错误码（如 40164、key-unknown）或完整的错误文本。- 表示从标准输入读取"
+        }
         ("key create", "name") => "供哪个人或业务服务使用",
         ("key create", "environment") => {
             "用于哪个环境：production、test 或 dev。test 与 dev 的密钥不能报告、更换、清零配额或做管理操作"

@@ -1,7 +1,8 @@
-//! `lingpai explain`: what an error of WeChat means.
+//! `lingpai explain`: what an error of WeChat means, or one of Lingpai's own.
 
 use std::io::Read;
 
+use lingpai_server::{Explained as Own, Reason};
 use lingpai_wechat::catalogue::{self, Explained, Language};
 use serde_json::{Value, json};
 
@@ -19,18 +20,43 @@ pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(),
         [dash] if dash == "-" => standard_input()?,
         words => words.join(" "),
     };
-    let explained = catalogue::explain(&text).ok_or_else(|| {
-        Error::said(either(
-            "no error of WeChat was found in this text. Give a code such as 40164, or the whole answer with its errcode \
-             and errmsg, in quotes",
-            "文本中没有找到微信错误。请给出错误码（如 40164），或用引号括起包含 errcode 与 errmsg 的完整返回内容",
-        ))
-    })?;
-    if options.json {
-        output::print_json(&to_json(&explained, language))
-    } else {
-        output::print(&explained.to_text(language))
+    let own = lingpai_server::explain(&text, language);
+    // An error of Lingpai's own may tell what WeChat said.
+    let rest = own
+        .as_ref()
+        .and_then(|own| own.errcode)
+        .map_or_else(|| text.clone(), |errcode| text.replace(&errcode.to_string(), ""));
+    let of_wechat = catalogue::explain(&rest).filter(|it| own.is_none() || it.is_known());
+    match (own, of_wechat) {
+        (None, None) => Err(Error::said(either(
+            "no error of WeChat or Lingpai was found in this text. Give a code such as 40164 or 990102, or the whole answer \
+             with its errcode and errmsg, in quotes",
+            "文本中没有找到微信或 Lingpai 的错误。请给出错误码（如 40164、990102），或用引号括起包含 errcode 与 errmsg 的完整\
+             返回内容",
+        ))),
+        (own, of_wechat) if options.json => {
+            let of_wechat = of_wechat.map(|explained| to_json(&explained, language));
+            output::print_json(&match own {
+                Some(own) => own_to_json(&own, of_wechat.as_ref(), language),
+                None => json!(of_wechat),
+            })
+        }
+        (own, of_wechat) => {
+            let own = own.as_ref().map(own_to_text);
+            let of_wechat = of_wechat.map(|explained| explained.to_text(language));
+            output::print(&own.into_iter().chain(of_wechat).collect::<Vec<_>>().join("\n"))
+        }
     }
+}
+
+/// An error of Lingpai's own, in the form of WeChat's.
+fn own_to_text(own: &Own) -> String {
+    let entries = own.reasons.iter().map(|Reason { name, message, remedy }| {
+        let code = own.errcode.map(|code| format!("{code}: ")).unwrap_or_default();
+        let heading = either("What to do", "处理办法");
+        format!("{code}{name}\n{message}\n\n{heading}\n  {remedy}\n")
+    });
+    entries.collect::<Vec<_>>().join("\n")
 }
 
 fn standard_input() -> Result<String, Error> {
@@ -39,6 +65,26 @@ fn standard_input() -> Result<String, Error> {
     let read = std::io::stdin().lock().take(MOST).read_to_end(&mut bytes);
     read.map_err(Error::standard_input)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn own_to_json(own: &Own, of_wechat: Option<&Value>, language: Language) -> Value {
+    let entries = own.reasons.iter().map(|Reason { name, message, remedy }| {
+        json!({"name": name, "meaning": message, "advice": [remedy]})
+    });
+    json!({
+        "code": own.errcode,
+        "known": true,
+        "language": code_of(language),
+        "entries": entries.collect::<Vec<_>>(),
+        "wechat": of_wechat,
+    })
+}
+
+const fn code_of(language: Language) -> &'static str {
+    match language {
+        Language::English => "en",
+        Language::Chinese => "zh",
+    }
 }
 
 fn to_json(explained: &Explained, language: Language) -> Value {
@@ -62,7 +108,7 @@ fn to_json(explained: &Explained, language: Language) -> Value {
     json!({
         "code": explained.code,
         "known": explained.is_known(),
-        "language": match language { Language::English => "en", Language::Chinese => "zh" },
+        "language": code_of(language),
         "entries": entries.collect::<Vec<_>>(),
         "rid": explained.request.as_ref().map(|request| &request.text),
         "at": explained.request.as_ref().and_then(|request| request.at).map(|at| at.to_string()),

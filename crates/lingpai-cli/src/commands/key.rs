@@ -129,9 +129,7 @@ fn rights_for(options: &KeyCreate) -> Result<BTreeSet<Right>, Error> {
 async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(), Error> {
     let mut keys = directory.keys().await?;
     keys.sort_by_key(|key| key.created_at);
-    for damage in directory.damage().iter().filter(|damage| is_key(damage)) {
-        output::tell(&told_of_damage(damage));
-    }
+    tell_of_damage(directory);
     if json {
         return output::print_json(&keys.iter().map(|key| to_json(key, now)).collect());
     }
@@ -172,6 +170,13 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
 
 fn is_key(damage: &Damage) -> bool {
     damage.table == "keys"
+}
+
+/// Names the keys that were left out when they were read just now.
+fn tell_of_damage(directory: &dyn Directory) {
+    for damage in directory.damage().iter().filter(|damage| is_key(damage)) {
+        output::tell(&told_of_damage(damage));
+    }
 }
 
 fn told_of_damage(Damage { record, what, .. }: &Damage) -> String {

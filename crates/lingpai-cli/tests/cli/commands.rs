@@ -67,12 +67,29 @@ fn an_error_may_be_a_negative_code_or_come_on_standard_input() {
 }
 
 #[test]
+fn an_error_of_lingpais_own_is_explained_with_what_wechat_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let off = run(lingpai(folder.path(), &["explain", "990109"])).out;
+    assert!(off.starts_with("990109: gateway-off\n") && off.contains("`gateway.enabled"), "{off}");
+    let unknown = run(lingpai(folder.path(), &["explain", "--lang", "zh", "key-unknown"])).out;
+    assert!(unknown.contains("这里没有这个 API 密钥") && unknown.contains("处理办法"), "{unknown}");
+    let answer = format!(
+        r#"{{"errcode":990001,"errmsg":"lingpai: there is no good token now: {WHITELIST}"}}"#
+    );
+    let both = run(lingpai(folder.path(), &["explain", &answer])).out;
+    assert!(both.contains("990001: no-token") && both.contains("40164: "), "{both}");
+    let both = run(lingpai(folder.path(), &["explain", "--json", &answer])).out;
+    let both: serde_json::Value = serde_json::from_str(&both).unwrap();
+    assert_eq!((&both["code"], &both["wechat"]["code"]), (&990_001.into(), &40164.into()));
+}
+
+#[test]
 fn a_text_without_an_error_is_said_to_have_none() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(lingpai(folder.path(), &["explain", "all", "is", "well"]));
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
     assert!(
-        said.err.starts_with("error: no error of WeChat was found in this text."),
+        said.err.starts_with("error: no error of WeChat or Lingpai was found in this text."),
         "{}",
         said.err
     );

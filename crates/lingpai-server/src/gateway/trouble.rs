@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use crate::language::{Language, either, say};
 use crate::refusal::{Refusal, errcode};
 
 /// Why a call was not forwarded, or brought no answer.
@@ -81,70 +82,105 @@ impl Trouble {
     }
 
     /// What happened, and why.
-    pub(crate) fn message(self) -> Cow<'static, str> {
+    pub(crate) fn message(self, language: Language) -> Cow<'static, str> {
+        let either = |english, chinese| either(language, english, chinese).into();
         match self {
-            Self::AbsoluteForm => {
-                "the request was sent as if Lingpai were an HTTP proxy, and it is none".into()
+            Self::AbsoluteForm => either(
+                "the request was sent as if Lingpai were an HTTP proxy, and it is none",
+                "请求把 Lingpai 当成了 HTTP 代理，而它不是",
+            ),
+            Self::PathUnclear => either(
+                "the path holds `..`, an escape, an empty part or a sign that no path of WeChat's API has",
+                "路径中有 `..`、转义、空的一段，或微信接口路径中没有的字符",
+            ),
+            Self::TokensDiffer => either(
+                "the query holds two different access_tokens",
+                "查询参数中有两个不同的 access_token",
+            ),
+            Self::BodyTooLarge(most) => say!(
+                language,
+                "the body does not state its length and is larger than {most} bytes",
+                "请求体没有声明长度，并且超过 {most} 字节"
+            )
+            .into(),
+            Self::BodySlow => either("the body did not arrive in time", "请求体没有及时到达"),
+            Self::BodyBroken => either("the body broke off", "请求体中途断开"),
+            Self::NoRoom => either(
+                "the body does not state its length, and there is no room to keep it until that is known",
+                "请求体没有声明长度，而在得知长度之前没有空间保存它",
+            ),
+            Self::Busy => {
+                either("too many calls to WeChat are under way", "同时进行的微信接口调用过多")
             }
-            Self::PathUnclear => {
-                "the path holds `..`, an escape, an empty part or a sign that no path of WeChat's API has".into()
-            }
-            Self::TokensDiffer => "the query holds two different access_tokens".into(),
-            Self::BodyTooLarge(most) => {
-                format!("the body does not state its length and is larger than {most} bytes").into()
-            }
-            Self::BodySlow => "the body did not arrive in time".into(),
-            Self::BodyBroken => "the body broke off".into(),
-            Self::NoRoom => {
-                "the body does not state its length, and there is no room to keep it until that is known".into()
-            }
-            Self::Busy => "too many calls to WeChat are under way".into(),
-            Self::Unreachable => "no connection to WeChat could be made; the call was not sent".into(),
-            Self::Lost => {
+            Self::Unreachable => either(
+                "no connection to WeChat could be made; the call was not sent",
+                "无法连接微信，调用没有发出",
+            ),
+            Self::Lost => either(
                 "the connection to WeChat broke after the call was sent: it may have been carried out, and was not \
-                 sent again"
-                    .into()
-            }
-            Self::Slow => {
-                "WeChat did not answer in time: the call may have been carried out, and was not sent again".into()
-            }
-            Self::Looping(code) => format!(
+                 sent again",
+                "调用发出后，与微信的连接断开：它可能已经执行，因此没有重发",
+            ),
+            Self::Slow => either(
+                "WeChat did not answer in time: the call may have been carried out, and was not sent again",
+                "微信没有及时应答：调用可能已经执行，因此没有重发",
+            ),
+            Self::Looping(code) => say!(
+                language,
                 "WeChat refused calls like this one again and again with errcode {code}, though the token is good; it \
-                 was not sent once more"
+                 was not sent once more",
+                "微信一再以 errcode {code} 拒绝同样的调用，而凭据是好的；因此没有再次发出"
             )
             .into(),
         }
     }
 
     /// What the caller, or the one who runs the server, can do.
-    pub(crate) fn remedy(self) -> &'static str {
+    pub(crate) fn remedy(self, language: Language) -> &'static str {
+        let either = |english, chinese| either(language, english, chinese);
         match self {
-            Self::AbsoluteForm => {
-                "Make Lingpai's address the base URL of your SDK (`http://lingpai:8700/cgi-bin/...`), not its proxy"
+            Self::AbsoluteForm => either(
+                "Make Lingpai's address the base URL of your SDK (`http://lingpai:8700/cgi-bin/...`), not its proxy",
+                "请把 Lingpai 的地址设为 SDK 的接口域名（`http://lingpai:8700/cgi-bin/...`），而不是代理",
+            ),
+            Self::PathUnclear => {
+                either("Send the path as WeChat's documentation has it", "请按微信文档中的路径发送")
             }
-            Self::PathUnclear => "Send the path as WeChat's documentation has it",
-            Self::TokensDiffer => "Send `access_token` once",
-            Self::BodyTooLarge(_) => {
-                "Send it with a Content-Length, or raise `gateway.unsized-body-limit`"
-            }
-            Self::BodySlow | Self::BodyBroken => {
-                "Check the connection, and that Content-Length is true"
-            }
-            Self::NoRoom => {
-                "Send it with a Content-Length; or see to the disk under `gateway.spool-dir` and to `gateway.spool-limit`"
-            }
-            Self::Busy => {
-                "Try again in a second, with fewer calls at once; or raise `gateway.connections`"
-            }
-            Self::Unreachable => "Try again; it is safe. Check the server's way to the internet",
-            Self::Lost => "Find out whether it was carried out before you send it again",
-            Self::Slow => {
-                "Find out whether it was carried out before you send it again; `gateway.deadline` says how long is waited"
-            }
-            Self::Looping(_) => {
+            Self::TokensDiffer => either("Send `access_token` once", "`access_token` 只发送一次"),
+            Self::BodyTooLarge(_) => either(
+                "Send it with a Content-Length, or raise `gateway.unsized-body-limit`",
+                "请带上 Content-Length 发送，或调高 `gateway.unsized-body-limit`",
+            ),
+            Self::BodySlow | Self::BodyBroken => either(
+                "Check the connection, and that Content-Length is true",
+                "请检查网络，以及 Content-Length 是否属实",
+            ),
+            Self::NoRoom => either(
+                "Send it with a Content-Length; or see to the disk under `gateway.spool-dir` and to `gateway.spool-limit`",
+                "请带上 Content-Length 发送；或检查 `gateway.spool-dir` 所在的磁盘和 `gateway.spool-limit`",
+            ),
+            Self::Busy => either(
+                "Try again in a second, with fewer calls at once; or raise `gateway.connections`",
+                "请一秒后重试，并减少同时进行的调用；或调高 `gateway.connections`",
+            ),
+            Self::Unreachable => either(
+                "Try again; it is safe. Check the server's way to the internet",
+                "可以放心重试。请检查服务器到互联网的网络",
+            ),
+            Self::Lost => either(
+                "Find out whether it was carried out before you send it again",
+                "请先查明是否已经执行，再决定是否重发",
+            ),
+            Self::Slow => either(
+                "Find out whether it was carried out before you send it again; `gateway.deadline` says how long is waited",
+                "请先查明是否已经执行，再决定是否重发；等待的时长由 `gateway.deadline` 设定",
+            ),
+            Self::Looping(_) => either(
                 "Stop repeating it: the API may not be open to this account, or wants another kind of token. The event \
-                 `calls-refused` names the likely cause. It is forwarded again after a minute"
-            }
+                 `calls-refused` names the likely cause. It is forwarded again after a minute",
+                "请停止重复：这个接口可能没有对该账号开放，或需要另一种凭据。事件 `calls-refused` 写明可能的原因。\
+                 一分钟后恢复转发",
+            ),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::wechat::{ERROR_HEADER, WeChatError};
 use super::{Refusal, errcode};
 use crate::answer::{self, Body};
 use crate::gateway::Trouble;
-use crate::language::Language;
+use crate::language::{Language, either};
 
 /// Why a caller is not let through. Only the gateway has these.
 #[derive(Debug)]
@@ -94,81 +94,128 @@ impl Barred {
         }
     }
 
-    pub(super) fn message(&self) -> &'static str {
+    pub(super) fn message(&self, language: Language) -> &'static str {
+        let either = |english, chinese| either(language, english, chinese);
         match self {
-            Self::CallerUnknown => "the call says neither by a key nor by a token who makes it",
-            Self::VirtualTokenUnknown => {
-                "this virtual token is not good: its key is unknown here, revoked or expired"
-            }
-            Self::RealToken => {
-                "the access_token is a real one, and the gateway takes virtual ones from you"
-            }
-            Self::WrongKind => "the access_token is an account's, and this call takes a user's",
-            Self::AccountUnnamed => "the API key is for several accounts, and the call names none",
-            Self::TwoAccounts => "the call names two accounts",
-            Self::WrongHost => {
-                "the account is an application of WeCom, whose token goes to no other host"
-            }
-            Self::PathForbidden => "this path may not be called through the gateway by you",
-            Self::TokenCall => "calls for tokens are not forwarded, and this path has none here",
-            Self::GatewayOff => "calls of WeChat's API are not forwarded by this server",
-            Self::PayOff => "calls of WeChat Pay are not forwarded by this server",
-            Self::CertificateNeeded => {
-                "WeChat Pay wants the merchant's certificate for this call, and Lingpai's connection cannot show it"
-            }
-            Self::TooFast(_) => "the client makes more calls a minute than it may",
-            Self::TooManyAtOnce => "too many calls of this client are under way",
-            Self::DaySpent(_) => "the calls of this day are spent",
+            Self::CallerUnknown => either(
+                "the call says neither by a key nor by a token who makes it",
+                "调用既没有携带 API 密钥，也没有携带 access_token，无法得知来自谁",
+            ),
+            Self::VirtualTokenUnknown => either(
+                "this virtual token is not good: its key is unknown here, revoked or expired",
+                "这个虚拟 token 不可用：它的 API 密钥在这里不存在、已吊销或已过期",
+            ),
+            Self::RealToken => either(
+                "the access_token is a real one, and the gateway takes virtual ones from you",
+                "这是真实的 access_token，而网关只接受你的虚拟 token",
+            ),
+            Self::WrongKind => either(
+                "the access_token is an account's, and this call takes a user's",
+                "这是账号的 access_token，而这个接口要用户的网页授权 access_token",
+            ),
+            Self::AccountUnnamed => either(
+                "the API key is for several accounts, and the call names none",
+                "这个 API 密钥可用于多个账号，而调用没有指明是哪个",
+            ),
+            Self::TwoAccounts => either("the call names two accounts", "调用指明了两个不同的账号"),
+            Self::WrongHost => either(
+                "the account is an application of WeCom, whose token goes to no other host",
+                "这个账号是企业微信应用，它的 access_token 不会发往其他域名",
+            ),
+            Self::PathForbidden => either(
+                "this path may not be called through the gateway by you",
+                "你不能通过网关调用这个路径",
+            ),
+            Self::TokenCall => either(
+                "calls for tokens are not forwarded, and this path has none here",
+                "获取凭据的调用不会转发，而这个路径在这里没有凭据",
+            ),
+            Self::GatewayOff => either(
+                "calls of WeChat's API are not forwarded by this server",
+                "这个服务不转发微信接口调用",
+            ),
+            Self::PayOff => either(
+                "calls of WeChat Pay are not forwarded by this server",
+                "这个服务不转发微信支付的调用",
+            ),
+            Self::CertificateNeeded => either(
+                "WeChat Pay wants the merchant's certificate for this call, and Lingpai's connection cannot show it",
+                "微信支付的这个接口要求商户 API 证书，而 Lingpai 的连接无法出示证书",
+            ),
+            Self::TooFast(_) => either(
+                "the client makes more calls a minute than it may",
+                "客户端每分钟的调用次数超过上限",
+            ),
+            Self::TooManyAtOnce => either(
+                "too many calls of this client are under way",
+                "这个客户端同时进行的调用过多",
+            ),
+            Self::DaySpent(_) => either("the calls of this day are spent", "当天的调用次数已用完"),
         }
     }
 
-    pub(super) fn remedy(&self) -> &'static str {
+    pub(super) fn remedy(&self, language: Language) -> &'static str {
+        let either = |english, chinese| either(language, english, chinese);
         match self {
-            Self::CallerUnknown => {
+            Self::CallerUnknown => either(
                 "Have the SDK fetch its token from this server, or send `Authorization: Bearer KEY` and \
-                 `X-Lingpai-Account: APPID`"
-            }
-            Self::VirtualTokenUnknown => {
-                "Fetch a token again at /cgi-bin/token, of WeCom at /cgi-bin/gettoken; if the key is at fault, that says so"
-            }
-            Self::RealToken => {
+                 `X-Lingpai-Account: APPID`",
+                "让 SDK 从这个服务获取 access_token，或发送 `Authorization: Bearer 密钥` 和 `X-Lingpai-Account: APPID`",
+            ),
+            Self::VirtualTokenUnknown => either(
+                "Fetch a token again at /cgi-bin/token, of WeCom at /cgi-bin/gettoken; if the key is at fault, that says so",
+                "请重新从 /cgi-bin/token（企业微信是 /cgi-bin/gettoken）获取；如果是密钥的问题，那里会说明",
+            ),
+            Self::RealToken => either(
                 "Have the SDK fetch its token with a key that has the right `gateway` and not `token:read`; or ask the \
-                 one who runs this server to accept real tokens from your network (docs/gateway.md)"
-            }
-            Self::WrongKind => {
-                "Send the access_token that /sns/oauth2/access_token gave for this user"
-            }
-            Self::AccountUnnamed => {
-                "Send `X-Lingpai-Account: APPID`, or call /gateway/APPID/... instead"
-            }
-            Self::TwoAccounts => {
-                "Name the account once: by the token, by `X-Lingpai-Account`, by the path or by `appid`"
-            }
-            Self::WrongHost => "Call the path below /qyapi",
-            Self::PathForbidden => {
+                 one who runs this server to accept real tokens from your network (docs/gateway.md)",
+                "让 SDK 用有 `gateway` 权限而没有 `token:read` 权限的密钥获取 access_token；或请该服务的管理员允许你所在的网段\
+                 使用真实的 access_token（docs/zh/gateway.md）",
+            ),
+            Self::WrongKind => either(
+                "Send the access_token that /sns/oauth2/access_token gave for this user",
+                "请发送 /sns/oauth2/access_token 为该用户返回的 access_token",
+            ),
+            Self::AccountUnnamed => either(
+                "Send `X-Lingpai-Account: APPID`, or call /gateway/APPID/... instead",
+                "请发送 `X-Lingpai-Account: APPID`，或改为调用 /gateway/APPID/...",
+            ),
+            Self::TwoAccounts => either(
+                "Name the account once: by the token, by `X-Lingpai-Account`, by the path or by `appid`",
+                "账号只指明一次：用 access_token、`X-Lingpai-Account`、路径或 `appid` 之一",
+            ),
+            Self::WrongHost => either("Call the path below /qyapi", "请在 /qyapi 下调用"),
+            Self::PathForbidden => either(
                 "Ask the one who runs this server for a key that may call it; docs/gateway.md says which paths need a \
-                 right of their own"
-            }
-            Self::TokenCall => {
+                 right of their own",
+                "请向该服务的管理员索取可以调用它的密钥；哪些路径需要单独的权限，见 docs/zh/gateway.md",
+            ),
+            Self::TokenCall => either(
                 "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, of WeCom at /cgi-bin/gettoken, written like \
-                 this"
-            }
-            Self::GatewayOff => {
+                 this",
+                "请从 /cgi-bin/token 或 /cgi-bin/stable_token（企业微信是 /cgi-bin/gettoken）获取，路径要与此一致",
+            ),
+            Self::GatewayOff => either(
                 "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \
-                 to set `gateway.enabled = true`"
-            }
-            Self::PayOff => {
-                "Have the SDK call api.mch.weixin.qq.com; or ask the one who runs this server to set `gateway.pay = true`"
-            }
-            Self::CertificateNeeded => {
-                "Call api.mch.weixin.qq.com directly, or use version 3 of its API, which needs no such certificate"
-            }
-            Self::TooFast(_) | Self::TooManyAtOnce => {
-                "Wait, and call less often; or ask for a key with wider bounds"
-            }
-            Self::DaySpent(_) => {
-                "Wait for the day to end in China, or ask for a key with wider bounds"
-            }
+                 to set `gateway.enabled = true`",
+                "让 SDK 直接调用 api.weixin.qq.com，只从这里获取 access_token；或请该服务的管理员设置 `gateway.enabled = true`",
+            ),
+            Self::PayOff => either(
+                "Have the SDK call api.mch.weixin.qq.com; or ask the one who runs this server to set `gateway.pay = true`",
+                "让 SDK 直接调用 api.mch.weixin.qq.com；或请该服务的管理员设置 `gateway.pay = true`",
+            ),
+            Self::CertificateNeeded => either(
+                "Call api.mch.weixin.qq.com directly, or use version 3 of its API, which needs no such certificate",
+                "请直接调用 api.mch.weixin.qq.com，或改用不需要该证书的 APIv3",
+            ),
+            Self::TooFast(_) | Self::TooManyAtOnce => either(
+                "Wait, and call less often; or ask for a key with wider bounds",
+                "请稍候并降低调用频率；或索取上限更高的密钥",
+            ),
+            Self::DaySpent(_) => either(
+                "Wait for the day to end in China, or ask for a key with wider bounds",
+                "请等到北京时间次日，或索取上限更高的密钥",
+            ),
         }
     }
 
@@ -260,7 +307,7 @@ impl Refusal {
         }
     }
 
-    fn gateway_errcode(&self, reads: Reads) -> i64 {
+    pub(super) fn gateway_errcode(&self, reads: Reads) -> i64 {
         match self {
             Self::Barred(why) => why.errcode(reads),
             Self::Forwarding(trouble) => trouble.errcode(),

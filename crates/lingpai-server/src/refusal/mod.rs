@@ -2,9 +2,10 @@
 //!
 //! A [`Refusal`] is turned into an answer in three places only: [`Refusal::native`] for people and programs that know
 //! Lingpai, [`Refusal::wechat`] for SDKs that fetch a token, [`Refusal::gateway`] for SDKs that make any other call. The
-//! words are in `words.rs`.
+//! words are in `words.rs`. [`explain`] says them to one who has only met the error's name.
 
 pub mod errcode;
+mod explained;
 mod gateway;
 mod native;
 mod wechat;
@@ -18,6 +19,7 @@ use lingpai_core::{Failure, StoreError};
 
 use crate::change::Unchanged;
 use crate::language::Bilingual;
+pub use explained::{Explained, Reason, explain};
 pub(crate) use gateway::{Barred, Reads};
 
 use crate::gateway::Trouble;

@@ -62,7 +62,7 @@ impl Refusal {
     }
 
     /// WeChat's words where it has some for this, and Lingpai's after them.
-    fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
+    pub(super) fn errcode_and_errmsg(&self) -> (i64, Cow<'_, str>) {
         let said = |errcode, words| (errcode, self.after(words));
         match self {
             Self::KeyMissing | Self::ParameterMissing(Parameter::Secret) => {

@@ -145,9 +145,8 @@ impl Refusal {
                 "这条推送既未能转发，也未能保存",
             ),
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
-            // Only the gateway has these, which answers SDKs.
-            Self::Barred(why) => why.message().into(),
-            Self::Forwarding(trouble) => trouble.message(),
+            Self::Barred(why) => why.message(language).into(),
+            Self::Forwarding(trouble) => trouble.message(language),
         }
     }
 
@@ -284,8 +283,8 @@ impl Refusal {
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",
                 "`GET /v1/accounts/{account}/pushes` 列出等待转发的推送",
             ),
-            Self::Barred(why) => why.remedy().into(),
-            Self::Forwarding(trouble) => trouble.remedy().into(),
+            Self::Barred(why) => why.remedy(language).into(),
+            Self::Forwarding(trouble) => trouble.remedy(language).into(),
         }
     }
 }

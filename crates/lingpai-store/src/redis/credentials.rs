@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lingpai_core::store::{
-    Begun, Claim, Commit, Committed, Intent, Lease, Previous, Record, Usage,
+    Begun, Claim, Commit, Committed, Damage, Intent, Lease, Previous, Record, Usage,
 };
 use lingpai_core::{
     AccountId, Class, CredentialId, Day, Failure, Fence, Generation, NodeId, Reached, StoreError,
@@ -21,14 +21,18 @@ use crate::keys::random;
 use crate::rules;
 use crate::seal::{Place, Unopened};
 
-/// Every credential that can be read; of the others the log tells.
+const TABLE: &str = "credentials";
+
+/// Every credential that can be read, and takes note of the others.
 pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> {
     let names = store.members(store.layout.credentials()).await?;
-    let mut credentials = Vec::with_capacity(names.len());
+    let (mut credentials, mut damaged) = (Vec::with_capacity(names.len()), Vec::new());
     for name in &names {
-        match parse(name) {
-            Some(credential) => credentials.push(credential),
-            None => tracing::error!(name, "the store lists a credential whose name makes no sense"),
+        if let Some(credential) = parse(name) {
+            credentials.push(credential);
+        } else {
+            let what = "its name makes no sense".to_owned();
+            damaged.push(Damage { table: TABLE, record: name.clone(), what });
         }
     }
     store.note_listed(&credentials);
@@ -45,9 +49,13 @@ pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> 
         match record(store, credential, &fields) {
             _ if fields.is_empty() => {}
             Ok(record) => records.push(record),
-            Err(error) => tracing::error!(%credential, "{error}"),
+            Err(error) => {
+                let (record, what) = (credential.to_string(), error.to_string());
+                damaged.push(Damage { table: TABLE, record, what });
+            }
         }
     }
+    store.damaged.found(TABLE, damaged);
     Ok(records)
 }
 

@@ -14,6 +14,7 @@ use super::fields::Fields;
 use super::link::Repeat;
 use super::{RedisStore, keepsake, script};
 use crate::Damage;
+use crate::damage::KEYS;
 use crate::seal::Place;
 
 const TABLE: &str = "accounts";
@@ -30,7 +31,9 @@ pub(super) async fn accounts(
     let names = store.members(store.layout.accounts()).await?;
     let mut ids: Vec<AccountId> = names.iter().filter_map(|name| name.parse().ok()).collect();
     ids.extend(keepsake::unlisted(store, &ids));
-    accounts_of(store, ids).await
+    let (whole, damaged) = accounts_of(store, ids).await?;
+    store.damaged.found(TABLE, damaged.clone());
+    Ok((whole, damaged))
 }
 
 /// Those of these accounts that are there and whole, and what is wrong with the others.
@@ -143,13 +146,24 @@ pub(super) async fn revision(store: &RedisStore) -> Result<i64, StoreError> {
     Ok(revision.unwrap_or(0))
 }
 
+/// Every key that is whole.
 pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> {
-    let key = store.layout.keys();
-    let bodies = store.link.run(&Cmd::hgetall(&key), Repeat::Harmless).await?;
-    let fields = Fields::new(&key, bodies);
-    let mut keys: Vec<ApiKey> =
-        fields.names().map(|id| fields.needed(id, fields.json(id)?)).collect::<Result<_, _>>()?;
-    let lost = keepsake::lost_keys(store, &keys);
+    let all = Cmd::hgetall(store.layout.keys());
+    let found: Vec<(Vec<u8>, Vec<u8>)> = store.link.run(&all, Repeat::Harmless).await?;
+    let (mut keys, mut damaged) = (Vec::new(), Vec::new());
+    for (id, body) in found {
+        match serde_json::from_slice(&body) {
+            Ok(key) => keys.push(key),
+            Err(error) => {
+                let record = String::from_utf8_lossy(&id).into_owned();
+                damaged.push(Damage { table: KEYS, record, what: error.to_string() });
+            }
+        }
+    }
+    // Redis has no order.
+    damaged.sort_by(|one, other| one.record.cmp(&other.record));
+    let lost = keepsake::lost_keys(store, &keys, &damaged);
+    store.damaged.found(KEYS, damaged);
     for key in &lost {
         put_key(store, key).await?;
         tracing::warn!(

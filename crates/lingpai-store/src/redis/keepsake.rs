@@ -14,6 +14,7 @@ use redis::cmd;
 use super::fields::Fields;
 use super::link::Repeat;
 use super::{RedisStore, script};
+use crate::Damage;
 
 /// What was seen last.
 #[derive(Default)]
@@ -78,8 +79,9 @@ pub(super) async fn put_back(
     Ok(())
 }
 
-/// The keys that were seen otherwise than they are: missing, or no longer revoked. The others are noted.
-pub(super) fn lost_keys(store: &RedisStore, found: &[ApiKey]) -> Vec<ApiKey> {
+/// The keys that were seen otherwise than they are: missing, or no longer revoked. The others are noted. One that is damaged
+/// is not lost: it may say something that is newer than what was seen, so it is left for a person.
+pub(super) fn lost_keys(store: &RedisStore, found: &[ApiKey], damaged: &[Damage]) -> Vec<ApiKey> {
     let mut seen = std::mem::take(&mut store.keepsake().keys);
     let mut lost = Vec::new();
     let mut now = HashMap::with_capacity(found.len());
@@ -89,7 +91,13 @@ pub(super) fn lost_keys(store: &RedisStore, found: &[ApiKey]) -> Vec<ApiKey> {
             _ => drop(now.insert(key.id.clone(), key.clone())),
         }
     }
-    lost.extend(seen.into_values());
+    for (id, key) in seen {
+        if damaged.iter().any(|damage| damage.record == id) {
+            now.insert(id, key);
+        } else {
+            lost.push(key);
+        }
+    }
     now.extend(lost.iter().map(|key| (key.id.clone(), key.clone())));
     store.keepsake().keys = now;
     lost

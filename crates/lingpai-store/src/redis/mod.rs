@@ -52,6 +52,7 @@ use self::layout::Layout;
 use self::link::{Link, Repeat};
 use self::presence::Ahead;
 use self::whole::Whole;
+use crate::damage::Damaged;
 use crate::rules::LEDGER_DAYS;
 use crate::{Damage, EventBounds, KeySource, MasterKey};
 
@@ -126,6 +127,7 @@ pub struct RedisStore {
     /// The highest fencing number that was given out or seen here.
     highest_fence: AtomicU64,
     keepsake: Mutex<Keepsake>,
+    damaged: Damaged,
     ahead: Arc<Ahead>,
     changes: tokio::sync::Mutex<mpsc::Receiver<Change>>,
     listener: Option<JoinHandle<()>>,
@@ -172,6 +174,7 @@ impl RedisStore {
             wanting,
             highest_fence: AtomicU64::new(0),
             keepsake: Mutex::default(),
+            damaged: Damaged::default(),
             ahead,
             changes: tokio::sync::Mutex::new(changes),
             listener,
@@ -399,6 +402,10 @@ impl Directory for RedisStore {
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         directory::keys(self).await
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.damaged.all()
     }
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {

@@ -9,10 +9,10 @@ use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
 use super::{Database, credentials, outbox, sealed_shut};
+use crate::damage::KEYS;
 use crate::seal::{Place, Sealer};
 
 const TABLE: &str = "accounts";
-const KEYS: &str = "keys";
 
 /// The columns that are sealed.
 const SECRET: &str = "secret";

@@ -6,7 +6,6 @@
 
 mod archive;
 mod credentials;
-mod damage;
 mod directory;
 mod lane;
 mod node;
@@ -33,11 +32,11 @@ use rusqlite::Connection;
 
 pub use lingpai_core::store::Damage;
 
-use self::damage::Damaged;
 #[cfg(feature = "redis")]
 pub(crate) use self::directory::refuse_damage;
 use self::lane::{Lane, Use};
 use self::node::Node;
+use crate::damage::Damaged;
 use crate::seal::{Place, Sealer, Unopened};
 use crate::{EventBounds, KeySource, MasterKey};
 

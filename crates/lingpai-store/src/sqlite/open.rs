@@ -8,11 +8,11 @@ use std::sync::Arc;
 use lingpai_core::{NodeId, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
-use super::damage::Damaged;
 use super::lane::{Lane, Use};
 use super::node::Node;
 use super::trouble::Trouble;
 use super::{Database, SqliteOptions, SqliteStore, credentials, directory, outbox, schema};
+use crate::damage::Damaged;
 use crate::keys::{self, KeySource, MasterKey};
 use crate::seal::{Place, Sealer, Unopened};
 

@@ -269,3 +269,15 @@ async fn a_store_is_not_copied_into_itself() {
     let error = copy(&from, &to, HOW, &mut |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("are the same store"), "{error}");
 }
+
+#[tokio::test]
+async fn a_store_with_a_damaged_key_is_not_copied_without_it() {
+    let (server, one) = (RedisServer::start(), directory());
+    let (from, to) = (redis(&server).await, file(&one).await);
+    from.put_key(&some_key(1)).await.unwrap();
+    server.cli(&["HSET", "lingpai:keys", "lp_damaged", "{"]);
+    let error = copy(&from, &to, HOW, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    assert!(error.to_string().contains("the API key lp_damaged"), "{error}");
+    assert_eq!(to.keys().await.unwrap(), []);
+}

@@ -18,6 +18,7 @@ use crate::output;
 /// Prints every key, a line each.
 pub(super) async fn export(directory: &dyn Directory) -> Result<(), Error> {
     let mut keys = directory.keys().await?;
+    super::tell_of_damage(directory);
     keys.sort_by(|one, other| one.id.cmp(&other.id));
     let lines: Result<Vec<_>, _> = keys.iter().map(serde_json::to_string).collect();
     output::print(&lines.map_err(io::Error::from)?.join("\n"))

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
+use lingpai_core::store::Damage;
 use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
 
 use super::*;
-use crate::support::{account, credential, parcel};
+use crate::support::{NOON, account, credential, parcel};
 
 async fn filled(server: &RedisServer) -> RedisStore {
     let store = open(server).await;
@@ -59,6 +61,7 @@ async fn a_sealed_value_that_was_moved_does_not_open() {
     let (whole, damage) = store.accounts_and_damage().await.unwrap();
     assert_eq!(whole, [account("wx2")]);
     assert_eq!(damage[0].record, "wx1");
+    assert_eq!(named(&store), [("accounts", "wx1".to_owned())]);
 }
 
 #[tokio::test]
@@ -72,6 +75,52 @@ async fn one_damaged_credential_does_not_stop_the_others() {
     let loaded = store.load().await.unwrap();
     assert_eq!(loaded.len(), 1);
     assert_eq!(loaded[0].token, Some(token("wx2", 1)));
+    assert_eq!(named(&store), [("credentials", "wx1/access_token".to_owned())]);
+}
+
+fn some_key(byte: u8) -> ApiKey {
+    let rights = [Right::TokenRead].into();
+    NewKey::from_random([byte; 30], "a service", rights, Accounts::All, NOON).record
+}
+
+/// What the last readings have left out: its table and its name.
+fn named(store: &RedisStore) -> Vec<(&'static str, String)> {
+    store.damage().into_iter().map(|Damage { table, record, .. }| (table, record)).collect()
+}
+
+#[tokio::test]
+async fn one_damaged_key_spares_the_others_and_is_named() {
+    let server = RedisServer::start();
+    let store = open(&server).await;
+    let (damaged, whole) = (some_key(1), some_key(2));
+    for key in [&damaged, &whole] {
+        store.put_key(key).await.unwrap();
+    }
+    for body in ["{", "null", ""] {
+        server.cli(&["HSET", "lingpai:keys", &damaged.id, body]);
+        assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&whole), "{body}");
+        assert_eq!(named(&store), [("keys", damaged.id.clone())]);
+    }
+    store.put_key(&damaged).await.unwrap();
+    assert_eq!(store.keys().await.unwrap().len(), 2);
+    assert_eq!(named(&store), [], "it was mended");
+}
+
+#[tokio::test]
+async fn a_damaged_key_that_was_seen_whole_is_left_for_a_person_and_what_was_seen_is_not_forgotten()
+{
+    let server = RedisServer::start();
+    let store = open(&server).await;
+    let revoked = ApiKey { revoked_at: Some(NOON), ..some_key(1) };
+    store.put_key(&revoked).await.unwrap();
+    assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&revoked));
+    // It may be what a newer version has written.
+    server.cli(&["HSET", "lingpai:keys", &revoked.id, "{}"]);
+    assert_eq!(store.keys().await.unwrap(), []);
+    assert_eq!(server.cli(&["HGET", "lingpai:keys", &revoked.id]), "{}");
+    let body = serde_json::to_string(&ApiKey { revoked_at: None, ..revoked.clone() }).unwrap();
+    server.cli(&["HSET", "lingpai:keys", &revoked.id, &body]);
+    assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&revoked), "it was good again");
 }
 
 #[tokio::test]
