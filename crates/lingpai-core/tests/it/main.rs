@@ -12,7 +12,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod durations;
 mod edges;
+mod forgetting;
 mod keeper;
 mod kinds;
 mod leak;
