@@ -9,12 +9,12 @@ use lingpai_core::rotation::{Evidence, Fact, Reason, Rotation, Saved, Step};
 use lingpai_core::store::{Intent, Previous, Record, Usage};
 use lingpai_core::{
     Class, CredentialId, Failure, Fence, Fingerprint, Generation, Instant, Moment, Policy, Profile,
-    Refresh, Renewal, Secret, Timestamp, Token, Verdict, Way,
+    Secret, Timestamp, Token, Verdict, Way,
 };
 use proptest::prelude::*;
 
 use crate::machine::{
-    CLASSIC, HOUR, LIFE, MINUTE, Machine, NOON, OVERLAP, SECOND, STABLE, lost, refusal, transient,
+    CLASSIC, HOUR, LIFE, MINUTE, NOON, OVERLAP, SECOND, STABLE, lost, refusal, transient,
 };
 
 /// What befalls the next fetch.

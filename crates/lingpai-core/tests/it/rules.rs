@@ -9,7 +9,7 @@ use lingpai_core::store::{Intent, Record};
 use lingpai_core::{Class, Failure, Fence, Fingerprint, Generation, Policy, Refresh, Way};
 
 use crate::machine::{
-    CLASSIC, HOUR, LIFE, MINUTE, Machine, OVERLAP, SECOND, STABLE, lost, rotates, transient, way_of,
+    CLASSIC, HOUR, LIFE, MINUTE, Machine, SECOND, STABLE, lost, rotates, transient, way_of,
 };
 
 fn with_intent(mut record: Record, machine: &Machine, way: Way) -> Record {
