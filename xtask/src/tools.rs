@@ -38,6 +38,12 @@ pub(crate) const FOR_BENCHES: &[Tool] = &[
     Tool::apt("taskset --version", &["util-linux"], "each server is measured on a core of its own"),
 ];
 
+/// What `cargo xtask package` needs besides.
+pub(crate) const FOR_PACKAGES: &[Tool] = &[
+    Tool::apt("dpkg-deb --version", &["dpkg"], "it makes the Debian package"),
+    Tool::krate("cargo cyclonedx --version", "cargo-cyclonedx@0.5.9", "it lists what is built in"),
+];
+
 /// What `cargo xtask check` needs.
 pub(crate) const FOR_CHECKS: &[Tool] = &[
     Tool::component("cargo clippy --version", "clippy", "it lints"),

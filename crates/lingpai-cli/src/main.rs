@@ -18,6 +18,7 @@ mod logging;
 mod output;
 mod reload;
 mod signals;
+mod supervisor;
 
 use std::process::ExitCode;
 

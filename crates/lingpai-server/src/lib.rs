@@ -59,7 +59,7 @@ mod trace;
 pub use error::Error;
 pub use language::Bilingual;
 pub use limits::Limits;
-pub use listen::{Address, Identity, Listeners, Surface, Tls};
+pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
 pub use refusal::{Explained, Reason, errcode, explain};
 pub use server::{Bound, Server};

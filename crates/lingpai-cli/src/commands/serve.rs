@@ -14,6 +14,7 @@ use crate::keeping::Keeping;
 use crate::limits;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
+use crate::supervisor::{self, Sockets};
 use crate::{output, signals};
 
 /// How long a server that is asked to end may still listen, besides the time that it says it is about to.
@@ -48,12 +49,17 @@ pub(crate) async fn run(in_force: InForce) -> Result<(), Error> {
     outcome
 }
 
-/// Opens all listeners. Waits for a server that is about to end.
+/// Opens all listeners but those that a supervisor has opened. Waits for a server that is about to end.
 async fn open(listen: &Listen, tls: Option<Tls>) -> Result<Listeners, Error> {
     let patience = listen.drain + LINGERING;
     let until = Instant::now() + patience;
     let mut listeners = Listeners::new(tls);
+    let mut given = Sockets::given()?;
     for (address, surface) in &listen.addresses {
+        if let Some(socket) = given.take(address) {
+            listeners.inherit(socket, address, *surface)?;
+            continue;
+        }
         let mut is_waiting = false;
         while let Err(error) = listeners.open(address, *surface).await {
             if !error.is_address_in_use() || Instant::now() >= until {
@@ -69,6 +75,7 @@ async fn open(listen: &Listen, tls: Option<Tls>) -> Result<Listeners, Error> {
             sleep(PAUSE).await;
         }
     }
+    given.are_all_taken()?;
     Ok(listeners)
 }
 
@@ -119,11 +126,17 @@ async fn serve(
     for address in bound.addresses() {
         tracing::info!(accounts, "listening on {address}");
     }
+    supervisor::is_ready(accounts);
     let control = bound.gateway();
     let follower = Follower::new(in_force, keeping, control, hangups, tls, changes);
+    let end = async {
+        end.await;
+        supervisor::is_ending();
+    };
     tokio::select! {
         () = bound.serve(end) => {}
         never = follower.follow() => match never {},
+        never = supervisor::show_life() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");
     Ok(())

@@ -75,3 +75,58 @@ fn init_writes_a_configuration_that_is_fine_and_replaces_none_unasked() {
     let nowhere = run(lingpai(folder.path(), &["init", "--config", "none/lingpai.toml"]));
     assert!(nowhere.err.contains("Name a file in a directory that exists"), "{}", nowhere.err);
 }
+
+/// The configurations in `deploy/`: as files, and in the manifests of Kubernetes.
+fn shipped() -> Vec<(String, String)> {
+    let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
+    [
+        "debian/lingpai.toml",
+        "container/lingpai.toml",
+        "kubernetes/sqlite.yaml",
+        "kubernetes/redis.yaml",
+    ]
+    .map(|name| {
+        let text = fs::read_to_string(format!("{deploy}/{name}")).unwrap();
+        let text = match text.split_once("  lingpai.toml: |\n") {
+            Some((_, block)) => {
+                let lines = block.lines().take_while(|line| *line != "---");
+                lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
+            }
+            None => text,
+        };
+        (name.to_owned(), text)
+    })
+    .into()
+}
+
+#[test]
+fn the_configurations_that_are_shipped_are_fine() {
+    for (name, text) in shipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = folder.path().join("secrets");
+        fs::create_dir(&secrets).unwrap();
+        for secret in ["wx0123456789abcdef", "master-key", "redis-password"] {
+            fs::write(secrets.join(secret), "8f5c0de8f5c0de8f5c0de8f5c0de8f5c0de8f5c0de8=")
+                .unwrap();
+        }
+        // As where it will be used: the accounts that are shown are meant, and the files are there. No Redis is.
+        let mut text = text.replace("\n# [[account]]", "\n[[account]]");
+        for (shown, meant) in [("# id =", "id ="), ("# secret =", "secret =")] {
+            text = text.replace(shown, meant);
+        }
+        for folder in ["/run/secrets/lingpai/", "/run/secrets/", "/etc/lingpai/secrets/"] {
+            text = text.replace(folder, "secrets/");
+        }
+        let needs_redis = text.contains("redis://");
+        let text =
+            text.replace("@redis:6379", "@127.0.0.1:1").replace("//redis:6379", "//127.0.0.1:1");
+        fs::write(folder.path().join("lingpai.toml"), text).unwrap();
+        let said = run(lingpai(folder.path(), &["config", "check"]));
+        // A configuration with a mistake does not get so far that its Redis is looked for.
+        let (said, expected) = match needs_redis {
+            true => (&said.err, "the store redis://127.0.0.1:1 cannot be reached"),
+            false => (&said.out, "accounts  wx0123456789abcdef"),
+        };
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+}

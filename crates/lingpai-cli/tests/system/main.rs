@@ -40,6 +40,7 @@ mod sdk_refused;
 mod sites;
 mod stand;
 mod strain;
+mod supervisor;
 mod tickets;
 mod unfit;
 mod wecom;

@@ -171,7 +171,12 @@ impl Home {
     /// The same, and its node may use one core only.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_one_core(self) -> Self {
-        Self { before: &["taskset", "--cpu-list", "0"], ..self }
+        self.under(&["taskset", "--cpu-list", "0"])
+    }
+
+    /// The same, and its node is started by another program, whose arguments end with the node's command line.
+    pub(crate) fn under(self, before: &'static [&'static str]) -> Self {
+        Self { before, ..self }
     }
 
     /// Writes the configuration, with this many accounts.

@@ -136,3 +136,29 @@ async fn an_account_that_another_process_puts_into_the_store_is_kept_until_it_is
     node.end().await;
     home.assert_nothing_leaked();
 }
+
+/// Kubernetes mounts a Secret as links through one link to a folder, and replaces that link.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_kubernetes_swaps_is_in_force_within_seconds() {
+    use std::os::unix::fs::symlink;
+
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Arc::new(Home::new(&wechat, 1, "stable", "", ""));
+    let right = std::fs::read_to_string(home.secret_file(0)).unwrap();
+    let swap = |folder: &str, secret: &str| {
+        std::fs::create_dir(home.file(folder)).unwrap();
+        std::fs::write(home.file(folder).join("secret-0"), secret).unwrap();
+        symlink(folder, home.file("..data.new")).unwrap();
+        std::fs::rename(home.file("..data.new"), home.file("..data")).unwrap();
+    };
+    swap("..first", "00000000000000000000000000000000");
+    std::fs::remove_file(home.secret_file(0)).unwrap();
+    symlink("..data/secret-0", home.secret_file(0)).unwrap();
+    let node = home.start().await;
+    home.wait_for("40125").await;
+    swap("..second", &right);
+    token_soon(&home, 0).await;
+    node.end().await;
+    home.assert_nothing_leaked();
+}

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 pub use self::address::{Address, Surface};
 pub(crate) use self::patient::Patient;
 pub(crate) use self::proxied::stated_client;
+pub use self::socket::Inherited;
 use self::socket::Socket;
 pub use self::tls::{Identity, Tls};
 use crate::error::Error;
@@ -70,11 +71,40 @@ impl Listeners {
     /// [`Error::Listen`] if the address cannot be had, [`Error::NoCertificate`] if there is none to show there. Then the
     /// listeners are as before, and it can be tried again.
     pub async fn open(&mut self, address: &Address, surface: Surface) -> Result<(), Error> {
+        self.can_be_shown(address)?;
+        let socket = Socket::open(address).await;
+        self.add(address, surface, socket)
+    }
+
+    /// Listens on an address whose socket a supervisor has opened. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// As of [`Listeners::open`].
+    pub fn inherit(
+        &mut self,
+        inherited: Inherited,
+        address: &Address,
+        surface: Surface,
+    ) -> Result<(), Error> {
+        self.can_be_shown(address)?;
+        self.add(address, surface, Socket::inherit(inherited))
+    }
+
+    fn can_be_shown(&self, address: &Address) -> Result<(), Error> {
         if matches!(address, Address::Https(_)) && self.tls.is_none() {
             return Err(Error::NoCertificate(address.clone()));
         }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        address: &Address,
+        surface: Surface,
+        socket: io::Result<Socket>,
+    ) -> Result<(), Error> {
         let failed = |source| Error::Listen { address: address.clone(), source };
-        let socket = Socket::open(address).await.map_err(failed)?;
+        let socket = socket.map_err(failed)?;
         let address = match (address, socket.local_addr()) {
             (Address::Http(_), Some(addr)) => Address::Http(addr),
             (Address::Https(_), Some(addr)) => Address::Https(addr),

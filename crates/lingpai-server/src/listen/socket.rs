@@ -11,6 +11,49 @@ use super::{Address, Stream};
 /// How many connections the kernel may have taken that we have not: a fleet that starts at once comes at once.
 const BACKLOG: u32 = 4096;
 
+/// A socket that a supervisor has opened before this process was started, and keeps when it ends: nobody is refused in
+/// between.
+#[derive(Debug)]
+pub enum Inherited {
+    /// For TCP.
+    Tcp(std::net::TcpListener),
+    /// With a file, which is the supervisor's.
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Inherited {
+    /// Whether it is the one for this address.
+    pub fn is_on(&self, address: &Address) -> bool {
+        match (self, address) {
+            (Self::Tcp(listener), Address::Http(addr) | Address::Https(addr)) => {
+                listener.local_addr().is_ok_and(|bound| bound == *addr)
+            }
+            #[cfg(unix)]
+            (Self::Unix(listener), Address::Unix(path)) => {
+                unix::path_of(listener).is_some_and(|bound| unix::is_same(&bound, path))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Inherited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(addr) => addr.fmt(f),
+                Err(error) => error.fmt(f),
+            },
+            #[cfg(unix)]
+            Self::Unix(listener) => match unix::path_of(listener) {
+                Some(path) => write!(f, "unix:{}", path.display()),
+                None => f.write_str("unix:"),
+            },
+        }
+    }
+}
+
 /// One socket.
 pub(super) enum Socket {
     Tcp(TcpListener),
@@ -26,6 +69,18 @@ impl Socket {
             Address::Unix(path) => unix::Socket::open(path).await.map(Self::Unix),
             #[cfg(not(unix))]
             Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Takes over one that somebody else has opened. Must be called within a Tokio runtime.
+    pub(super) fn inherit(inherited: Inherited) -> io::Result<Self> {
+        match inherited {
+            Inherited::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener).map(Self::Tcp)
+            }
+            #[cfg(unix)]
+            Inherited::Unix(listener) => unix::Socket::inherit(listener).map(Self::Unix),
         }
     }
 
@@ -88,8 +143,8 @@ mod unix {
 
     /// A Unix socket and its file.
     pub(in crate::listen) struct Socket {
-        // Before the listener: who comes until it is closed is still let in.
-        file: SocketFile,
+        // Before the listener: who comes until it is closed is still let in. None of an inherited one.
+        file: Option<SocketFile>,
         listener: UnixListener,
     }
 
@@ -113,8 +168,13 @@ mod unix {
             fs::set_permissions(&beside, Permissions::from_mode(MODE))?;
             let listener = socket.listen(BACKLOG)?;
             fs::rename(&beside, path)?;
-            let file = file.moved_to(path);
+            let file = Some(file.moved_to(path));
             Ok(Self { file, listener })
+        }
+
+        pub(super) fn inherit(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+            listener.set_nonblocking(true)?;
+            Ok(Self { file: None, listener: UnixListener::from_std(listener)? })
         }
 
         pub(super) fn poll_accept(
@@ -129,8 +189,19 @@ mod unix {
 
     impl std::fmt::Debug for Socket {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            self.file.path.fmt(f)
+            f.debug_tuple("Socket").field(&self.file.as_ref().map(|file| &file.path)).finish()
         }
+    }
+
+    /// Where it listens, if that is a file.
+    pub(super) fn path_of(listener: &std::os::unix::net::UnixListener) -> Option<PathBuf> {
+        listener.local_addr().ok()?.as_pathname().map(Path::to_owned)
+    }
+
+    /// Whether both name one file. A configuration may name it from where the process was started.
+    pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+        let file = |path: &Path| fs::canonicalize(path).ok();
+        one == other || file(one).is_some_and(|one| file(other) == Some(one))
     }
 
     /// Whether there is nothing at this path but, at most, a socket that nobody listens on.
