@@ -70,21 +70,18 @@ fn list_contents() -> Outcome {
         "crates/lingpai-cli/Cargo.toml",
     ]))?;
     // It is written beside each manifest of the workspace; only the binary's is asked for.
-    for folder in fs::read_dir("crates").map_err(|error| format!("cannot read crates: {error}"))? {
-        let Ok(folder) = folder else { continue };
-        let made = fs::read_dir(folder.path()).into_iter().flatten().flatten();
-        for file in made.map(|file| file.path()).filter(|file| is_list(file)) {
-            let name = folder.file_name();
-            let moved = if name == "lingpai-cli" {
-                copy(&file, &Path::new(FOLDER).join(format!("lingpai-{VERSION}.cdx.json")))
-            } else {
-                Ok(())
-            };
-            moved.and_then(|()| {
-                fs::remove_file(&file)
-                    .map_err(|error| format!("cannot remove {}: {error}", file.display()))
-            })?;
+    let crates = fs::read_dir("crates").map_err(|error| format!("cannot read crates: {error}"))?;
+    let folders = crates.flatten().map(|folder| folder.path()).chain([PathBuf::from("xtask")]);
+    for list in folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
+        let list = list.path();
+        if !is_list(&list) {
+            continue;
         }
+        if list.starts_with("crates/lingpai-cli") {
+            copy(&list, &Path::new(FOLDER).join(format!("lingpai-{VERSION}.cdx.json")))?;
+        }
+        fs::remove_file(&list)
+            .map_err(|error| format!("cannot remove {}: {error}", list.display()))?;
     }
     Ok(())
 }

@@ -111,6 +111,16 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(store::copy::run(options, config))
         }
+        Command::Store(args::Store::Backup { file }) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(store::backup::backup(&file, &config))
+        }
+        Command::Store(args::Store::Restore { file }) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(store::backup::restore(&file, &config))
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),
         Command::Config(args::Config::Check) => block_on(check::run(load()?)),

@@ -8,7 +8,8 @@
 //! - [`SqliteStore`] is one file, durable and sealed: the default of the server.
 //! - `RedisStore` (a feature, `redis`) is for several nodes: each step of a rotation is a script inside Redis.
 //! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the secrets of either.
-//! - [`copy`] brings all of one store into another: any [`Archive`] into any other.
+//! - [`copy`] brings all of one store into another: any [`Archive`] into any other. [`make_outdated`] is for one that is a
+//!   backup.
 //! - `conformance` (a feature of this name) holds the rules of a store as tests.
 //!
 //! Start with `rules.rs`: what a store decides about leases, intents and generations is there, once, for SQLite and
@@ -21,6 +22,7 @@ mod copy;
 mod damage;
 mod keys;
 mod memory;
+mod outdated;
 #[cfg(feature = "redis")]
 mod redis;
 mod rules;
@@ -33,6 +35,7 @@ pub use archive::{Archive, Kept};
 pub use copy::{Copied, Copying, Far, Section, Written, copy};
 pub use keys::{KeySource, MasterKey};
 pub use memory::MemoryStore;
+pub use outdated::make_outdated;
 #[cfg(feature = "redis")]
 pub use redis::{LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};

@@ -89,6 +89,8 @@ fn of_command(path: &str) -> Option<&'static str> {
         "store copy" => {
             "把一个存储的全部内容复制到另一个：账号、密钥、凭据、计数、推送与事件。请先停止使用它们的服务"
         }
+        "store backup" => "服务运行时把整个存储写成一个文件。其中不含主密钥",
+        "store restore" => "用备份替换存储。请先停止服务；Redis 必须是空的",
         "config" => "管理配置",
         "config check" => "读取配置并列出全部错误。不启动任何东西",
         "config explain" => "解释一项、一个表或全部设置：作用与默认值",
@@ -205,6 +207,8 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account set-proxy", "password_file") => {
             "存放代理密码的文件 [默认：URL 中有用户名时提示输入，不是终端时读标准输入]"
         }
+        ("store backup", "file") => "写入的文件，不能已经存在",
+        ("store restore", "file") => "备份文件，它保持不变",
         ("key import", "file") => "密钥所在的文件；- 表示标准输入",
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
         ("store copy", "from") => "要复制的存储：sqlite:路径 或 redis://主机:端口",

@@ -16,6 +16,16 @@ pub(crate) enum Store {
     },
     /// Copy all of one store into another: accounts, keys, tokens, counts, pushes and events. Stop the servers that use them first
     Copy(StoreCopy),
+    /// Write all of the store into a file while the server runs. The master key is not in it
+    Backup {
+        /// The file, which must not exist yet
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store. Stop the server first; a Redis has to be empty
+    Restore {
+        /// The backup, which stays as it is
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

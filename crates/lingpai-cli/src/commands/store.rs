@@ -1,5 +1,6 @@
-//! `lingpai store`: another master key, and one store into another.
+//! `lingpai store`: another master key, one store into another, backups.
 
+pub(crate) mod backup;
 pub(crate) mod copy;
 mod progress;
 

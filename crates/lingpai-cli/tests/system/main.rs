@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod backup;
 mod cable;
 mod certificates;
 mod chaos;

@@ -5,6 +5,7 @@
 //! rolling restart; [`node`] knows which of them live.
 
 mod archive;
+mod backup;
 mod credentials;
 mod directory;
 mod lane;
@@ -92,11 +93,7 @@ impl SqliteStore {
     /// The file cannot be opened, read or written; it is no Lingpai store, a newer one, or damaged; the master key is
     /// missing, unreadable or another one. Each says so, and what to do.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        let opening = tokio::task::spawn_blocking(move || open::open(&options));
-        opening.await.map_err(|error| {
-            let message = "opening the store was broken off, since the program is ending";
-            StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
-        })?
+        blocking(move || open::open(&options)).await
     }
 
     /// A name for this process as a node, which no other has: `node-<process id>-<random digits>`. Leases may be claimed
@@ -162,11 +159,61 @@ impl SqliteStore {
         Ok(sealed)
     }
 
+    /// Copies a store's file as it is at one moment, while processes use it; none of them has to wait. What is sealed stays
+    /// so, and the master key is not in it. Another path must be free; the copy is there when it is whole and durable.
+    ///
+    /// # Errors
+    /// There is no such store, or the copy cannot be written. Then there is none.
+    pub async fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        blocking(move || backup::snapshot(&from, &to)).await
+    }
+
+    /// Puts the file `new` in the place of the store `path`, which no process may be using. The former file is kept: its name
+    /// is answered, with `suffix` behind it.
+    ///
+    /// # Errors
+    /// A process uses the store, or files cannot be renamed.
+    pub async fn replace(
+        path: &Path,
+        new: &Path,
+        suffix: &str,
+    ) -> Result<Option<PathBuf>, StoreError> {
+        let (path, new, suffix) = (path.to_owned(), new.to_owned(), suffix.to_owned());
+        let replace = move || {
+            if backup::is_used(&path) {
+                let message = format!(
+                    "a process uses the store {}. Stop it first (`lingpai serve`); nothing was changed",
+                    path.display()
+                );
+                return Err(StoreError::new(StoreErrorKind::Unavailable, message));
+            }
+            backup::put_in_place(&new, &path, &suffix).map_err(|error| {
+                let message = format!(
+                    "the store {} cannot be replaced. Give this process the right to write to its folder",
+                    path.display()
+                );
+                StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+            })
+        };
+        blocking(replace).await
+    }
+
     /// Finishes what was asked before, moves the log into the file, and lets go of it. Later calls are errors.
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// Does something that takes its time with files.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let message = "work on the store was broken off, since the program is ending";
+        StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+    })?
 }
 
 #[async_trait]

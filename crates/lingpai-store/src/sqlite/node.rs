@@ -110,6 +110,13 @@ impl Node {
     }
 }
 
+/// Whether any process is known to have the store open, whatever the file says.
+pub(super) fn is_any_alive(store: &Path) -> bool {
+    (0..MOST_SLOTS).map(|slot| lock_file(store, slot)).any(|file| {
+        OpenOptions::new().write(true).open(file).is_ok_and(|file| file.try_lock().is_err())
+    })
+}
+
 fn lock_file(store: &Path, slot: i64) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(format!(".node-{slot}.lock"));

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use super::lane::{Lane, Use};
 use super::node::Node;
 use super::trouble::Trouble;
-use super::{Database, SqliteOptions, SqliteStore, credentials, directory, outbox, schema};
+use super::{Database, SqliteOptions, SqliteStore, backup, credentials, directory, outbox, schema};
 use crate::damage::Damaged;
 use crate::keys::{self, KeySource, MasterKey};
 use crate::seal::{Place, Sealer, Unopened};
@@ -93,7 +93,10 @@ struct Opened {
 
 fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Trouble> {
     let mut connection = connect(options, Use::Writing)?;
-    refuse_foreign(&connection, &options.path)?;
+    let version = refuse_foreign(&connection, &options.path)?;
+    if (1..schema::VERSION).contains(&version) {
+        keep_former(&options.path, version)?;
+    }
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -124,6 +127,20 @@ fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Tro
     let (sealer, generated) = fit_key(&transaction, options)?;
     transaction.commit()?;
     Ok((connection, Opened { node, sealer, generated }))
+}
+
+/// Keeps the file as it was before it is brought up to date: an older program refuses the newer one.
+fn keep_former(path: &Path, version: i32) -> Result<(), StoreError> {
+    let kept = backup::beside(path, &format!("schema-{version}"));
+    if kept.exists() {
+        return Ok(()); // Another process was first, or it was begun before.
+    }
+    backup::snapshot(path, &kept)?;
+    tracing::info!(
+        file = %kept.display(),
+        "the store is brought up to date for this version; the file as it was is kept, for a way back"
+    );
+    Ok(())
 }
 
 fn connect(options: &SqliteOptions, purpose: Use) -> rusqlite::Result<Connection> {
@@ -196,7 +213,7 @@ fn is_readable(path: &Path) -> bool {
 }
 
 /// The version of the schema, if the file is empty or of ours and not newer than us.
-fn refuse_foreign(connection: &Connection, path: &Path) -> Result<i32, Trouble> {
+pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<i32, Trouble> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 =

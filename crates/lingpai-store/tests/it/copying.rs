@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-const HOW: Copying = Copying { today: Day(20_781), merge: false, while_running: false };
+const HOW: Copying =
+    Copying { today: Day(20_781), merge: false, while_running: false, compare: true };
 
 type Any = Arc<dyn Archive>;
 

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod backup;
 mod conformance;
 mod copying;
 mod crash;

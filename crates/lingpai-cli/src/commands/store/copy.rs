@@ -30,6 +30,7 @@ pub(crate) async fn run(options: StoreCopy, config: Config) -> Result<(), Error>
         today: SystemClock::new().now().day(),
         merge: options.merge,
         while_running: options.while_running,
+        compare: true,
     };
     let from = End {
         url: options.from,

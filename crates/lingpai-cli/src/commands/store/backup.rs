@@ -1,0 +1,171 @@
+//! `lingpai store backup` and `restore`: a copy while the server runs, and the way back to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lingpai_core::{Clock, Directory, Store, SystemClock};
+use lingpai_store::{
+    Archive, Copying, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore, copy,
+    make_outdated,
+};
+
+use super::progress::Progress;
+use super::refuse_missing;
+use crate::config::{Config, StoreAt};
+use crate::error::{Deed, Error};
+use crate::language::{either, say};
+use crate::output;
+
+/// Writes all of the configured store into a file.
+pub(crate) async fn backup(to: &Path, config: &Config) -> Result<(), Error> {
+    match &config.store {
+        StoreAt::Memory => return Err(nothing_kept()),
+        StoreAt::Sqlite { path, .. } => {
+            refuse_missing(
+                path,
+                either("Check `store` in the configuration", "请检查配置中的 `store`"),
+            )?;
+            SqliteStore::snapshot(path, to).await?;
+        }
+        StoreAt::Redis { address, key } => {
+            if to.exists() {
+                return Err(Error::said(say!(
+                    "{file} is there already. Choose another name",
+                    "{file} 已经存在。请换一个名字",
+                    file = to.display()
+                )));
+            }
+            let options = RedisOptions::new(address.clone(), key.clone());
+            let from = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
+            let partial = beside(to, "partial");
+            // Left by one that was broken off: it may hold what is no longer in the Redis.
+            remove(&partial)?;
+            let file =
+                Arc::new(SqliteStore::open(SqliteOptions::new(&partial, key.clone())).await?);
+            let (from, into): (Arc<dyn Archive>, Arc<dyn Archive>) =
+                (Arc::new(from), Arc::<SqliteStore>::clone(&file));
+            let outcome = copied(&from, &into, how(true)).await;
+            file.close().await;
+            outcome?;
+            SqliteStore::replace(to, &partial, "former").await?;
+        }
+    }
+    output::tell(&say!(
+        "{file} has all of the store: accounts, API keys, tokens, counts, pushes and events. Secrets and tokens in it are sealed \
+         with the master key, which is not in it: keep a copy of that elsewhere, or the backup is worth nothing. The way back: \
+         lingpai store restore {file}",
+        "{file} 是存储的完整备份：账号、API 密钥、凭据、计数、推送与事件。其中的密钥与凭据用主密钥加密，主密钥不在备份里：请在别处另存一份，\
+         否则备份无法打开。恢复：lingpai store restore {file}",
+        file = to.display()
+    ));
+    Ok(())
+}
+
+/// Puts a backup in the place of the configured store.
+pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
+    let key = match &config.store {
+        StoreAt::Memory => return Err(nothing_kept()),
+        StoreAt::Sqlite { key, .. } | StoreAt::Redis { key, .. } => key.clone(),
+    };
+    refuse_missing(from, either("Name the backup's file", "请指定备份文件"))?;
+    // It is prepared aside, so that the backup stays as it is, and the store too if anything is wrong with it.
+    let prepared = match &config.store {
+        StoreAt::Sqlite { path, .. } => beside(path, "restoring"),
+        _ => beside(from, "restoring"),
+    };
+    remove(&prepared)?;
+    SqliteStore::snapshot(from, &prepared).await?;
+    let store = Arc::new(SqliteStore::open(SqliteOptions::new(&prepared, key)).await?);
+    let outcome = put_back(&store, &prepared, config).await;
+    store.close().await;
+    let _ = remove(&prepared); // It is gone where all went well.
+    output::tell(&outcome?);
+    Ok(())
+}
+
+async fn put_back(
+    store: &Arc<SqliteStore>,
+    prepared: &Path,
+    config: &Config,
+) -> Result<String, Error> {
+    let at = SystemClock::new().now().wall;
+    let newest = store.events(None, 1).await?.first().map(|event| event.at);
+    let accounts = store.accounts().await?.len();
+    let keys = store.keys().await?.len();
+    let tokens = make_outdated(&**store, at).await?;
+    let former = match &config.store {
+        StoreAt::Redis { address, key } => {
+            let options = RedisOptions::new(address.clone(), key.clone());
+            let to = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
+            let from: Arc<dyn Archive> = Arc::<SqliteStore>::clone(store);
+            let to: Arc<dyn Archive> = Arc::new(to);
+            copied(&from, &to, how(false)).await?;
+            None
+        }
+        StoreAt::Sqlite { path, .. } => {
+            store.close().await;
+            let suffix = format!("before-{}", at.as_millis() / 1000);
+            SqliteStore::replace(path, prepared, &suffix).await?
+        }
+        StoreAt::Memory => None,
+    };
+    let mut told = say!(
+        "Restored: {accounts} accounts, {keys} API keys, {tokens} tokens.",
+        "已恢复：{accounts} 个账号，{keys} 个 API 密钥，{tokens} 个凭据。"
+    );
+    if let Some(newest) = newest {
+        told += &say!(" The newest event in it is of {newest}.", "其中最新的事件发生于 {newest}。");
+    }
+    if let Some(former) = former {
+        told += &say!(
+            " The store as it was is kept as {file}.",
+            "原来的存储保留为 {file}。",
+            file = former.display()
+        );
+    }
+    told += &say!(
+        "\nWhat has changed since the backup is not in it:\n  - A token in classic mode may have been replaced since: each such \
+         account fetches one when the server starts.\n  - An API key that was revoked since is valid again: see `lingpai key \
+         list`.\n  - A push that the business has taken since is relayed once more.",
+        "\n备份之后的变化不在其中：\n  - 普通模式的凭据可能已被更换：服务启动时，这样的账号各获取一次。\n  - 备份之后吊销的 API \
+         密钥又有效了：请看 `lingpai key list`。\n  - 业务方在备份之后已经收下的推送，会再转发一次。"
+    );
+    Ok(told)
+}
+
+/// Of a store that goes on changing, or of one that is compared with its copy at the end.
+fn how(while_running: bool) -> Copying {
+    let today = SystemClock::new().now().day();
+    Copying { today, merge: false, while_running, compare: !while_running }
+}
+
+async fn copied(from: &Arc<dyn Archive>, to: &Arc<dyn Archive>, how: Copying) -> Result<(), Error> {
+    let mut progress = Progress::start();
+    copy(from, to, how, &mut |far| progress.hear(far)).await?;
+    Ok(())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{suffix}"));
+    name.into()
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+            path: path.to_owned(),
+            deed: Deed::Write,
+            advice: either("Remove it", "请删除它"),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn nothing_kept() -> Error {
+    Error::said(either(
+        "the store is `memory:`, which keeps nothing. There is nothing to do",
+        "存储是 `memory:`，不保存任何内容，没有可备份或恢复的",
+    ))
+}

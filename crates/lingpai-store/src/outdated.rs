@@ -1,0 +1,32 @@
+//! What a backup is when it comes back: older than the truth.
+
+use lingpai_core::store::{Intent, Record};
+use lingpai_core::{Fence, Generation, StoreError, Timestamp, Token, Way};
+
+use crate::archive::{Archive, Kept};
+
+/// So many rotations may have followed a backup. Generations go on above them, so that nobody sees one a second time.
+const ROTATIONS: u64 = 10_000;
+
+/// Treats everything in an archive as if a fetch had been lost since: a token that every fetch replaces is held back until one
+/// fetch has settled which is the last. How many credentials there are.
+///
+/// # Errors
+/// As of every method of [`lingpai_core::Store`]. May be called again.
+pub async fn make_outdated(archive: &dyn Archive, at: Timestamp) -> Result<usize, StoreError> {
+    let all = archive.kept().await?;
+    for kept in &all {
+        archive.keep(&outdated(kept, at)).await?;
+    }
+    Ok(all.len())
+}
+
+fn outdated(Kept { record, fence }: &Kept, at: Timestamp) -> Kept {
+    let fence = Fence(fence.0 + 1);
+    // `lost`: not only one fetch may have come after this token, so its overlap says nothing.
+    let intent = Some(Intent { fence, way: Way::Primary, at, deadline: at, lost: 1 });
+    let generation = Generation(record.generation.0 + ROTATIONS);
+    let token = record.token.clone().map(|token| Token { generation, ..token });
+    let record = Record { generation, token, intent, previous: None, ..record.clone() };
+    Kept { record, fence }
+}
