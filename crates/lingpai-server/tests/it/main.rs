@@ -19,6 +19,7 @@ mod keys_api;
 mod leak;
 mod logs;
 mod manage;
+mod metrics;
 mod monitor;
 mod native;
 mod office;
