@@ -86,6 +86,9 @@ const STEPS: &[&str] = &["
         UNIQUE (account, id)
     ) STRICT;
     CREATE INDEX outbox_waiting ON outbox (account, seq) WHERE due_at IS NOT NULL;
+", "
+    -- The second secret that came with the token, such as a refresh token: sealed.
+    ALTER TABLE credentials ADD COLUMN companion BLOB;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.
