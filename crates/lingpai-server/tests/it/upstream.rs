@@ -167,7 +167,7 @@ impl Issuer for FakeUpstream {
             Some(failure) => Err(failure),
             None => {
                 let n = if self.repeats.load(Ordering::SeqCst) { 1 } else { n };
-                Ok(Issued::new(Self::token(n).into(), Duration::from_secs(7200)))
+                Ok(Issued::new(Secret::from(Self::token(n)), Duration::from_secs(7200)))
             }
         }
     }
