@@ -11,6 +11,7 @@ use crate::id::{Fence, Generation};
 use crate::issuer::{Issued, Issuer, Renewal, Verdict, Way};
 use crate::keeper::{GiveError, Keeper};
 use crate::policy::STORE_DEADLINE;
+use crate::registry::Shared;
 use crate::rotation::pace::STORE_RETRY;
 use crate::rotation::{Admission, Fact, Reason, Saved, Step};
 use crate::secret::Secret;
@@ -106,8 +107,9 @@ impl Flight {
         // Nothing newer is stored: the claim would have said so.
         let companion = self.keeper.published().and_then(|token| token.companion);
         let sent = self.keeper.shared.clock.now();
-        let asked = issuer.issue(way, companion.as_ref());
-        let issued = match timeout(deadline, asked).await {
+        let answered = timeout(deadline, issuer.issue(way, companion.as_ref())).await;
+        self.keeper.shared.measures.fetches.count(clock.now().instant.since(sent.instant));
+        let issued = match answered {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE && !self.is_at_its_end(&issued, way) => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
@@ -271,7 +273,10 @@ impl Flight {
     fn suffer(&self, setback: Setback) {
         match setback {
             Setback::Newer(record) => self.keeper.adopt(*record, Fact::Newer),
-            Setback::Held(until) => self.keeper.apply(Fact::Held(until)),
+            Setback::Held(until) => {
+                self.keeper.shared.measures.lease_is_held();
+                self.keeper.apply(Fact::Held(until));
+            }
             Setback::Unfinished(intent) => self.keeper.apply(Fact::Unfinished(intent)),
             Setback::Down(error) => self.keeper.apply(Fact::StoreDown(describe(&error))),
         }
@@ -398,7 +403,11 @@ impl Flight {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        timeout(STORE_DEADLINE, call).await.unwrap_or_else(|_| {
+        let Shared { clock, measures, .. } = &*self.keeper.shared;
+        let begun = clock.now().instant;
+        let outcome = timeout(STORE_DEADLINE, call).await;
+        measures.store.count(clock.now().instant.since(begun));
+        outcome.unwrap_or_else(|_| {
             Err(StoreError::new(
                 crate::store::StoreErrorKind::Unavailable,
                 format!("the store gave no answer within {} s", STORE_DEADLINE.as_secs()),
