@@ -12,6 +12,7 @@ use lingpai_core::{
 };
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
+use tokio::sync::watch;
 
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
@@ -130,6 +131,8 @@ pub(crate) struct Keeping {
     pub(crate) registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
     pub(crate) wechat: WeChat,
+    /// The same for those who must know when it is reached in another way.
+    reached: watch::Sender<WeChat>,
     /// WeChat is to be reached in another way than the issuers know.
     reaches_anew: bool,
     /// Whether this node may force WeChat to replace a token.
@@ -149,7 +152,8 @@ impl Keeping {
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
         let registry = Arc::new(registry);
         let (reaches_anew, forces, revision, kept) = (false, true, None, HashMap::new());
-        Ok(Self { store, registry, clock, wechat, reaches_anew, forces, revision, kept })
+        let reached = watch::Sender::new(wechat.clone());
+        Ok(Self { store, registry, clock, wechat, reached, reaches_anew, forces, revision, kept })
     }
 
     /// The clock that everything here runs on.
@@ -221,8 +225,14 @@ impl Keeping {
     /// Reaches WeChat in another way from the next [`Keeping::sync`] on.
     pub(crate) fn reach(&mut self, upstream: wire::Settings) -> Result<(), Error> {
         self.wechat = WeChat::new(wire::Upstream::new(upstream)?);
+        self.reached.send_replace(self.wechat.clone());
         self.reaches_anew = true;
         Ok(())
+    }
+
+    /// WeChat as it is reached now, and from now on.
+    pub(crate) fn reached(&self) -> watch::Receiver<WeChat> {
+        self.reached.subscribe()
     }
 
     /// Whether this node may force WeChat to replace a token, from the next [`Keeping::sync`] on.

@@ -21,7 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, tickets,
+    accounts, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi, push,
+    tickets,
 };
 
 /// Where a request goes.
@@ -69,6 +70,8 @@ pub(crate) enum Route<'a> {
     Events,
     /// Events that were.
     History,
+    /// Why a token was refused.
+    Diagnose,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -186,6 +189,7 @@ async fn rare(
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
+        Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Ready => monitor::readiness(serving, head),
@@ -245,6 +249,7 @@ impl<'a> Route<'a> {
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
+            "/v1/diagnose" => Self::Diagnose,
             "/v1/keys" => Self::Keys,
             _ => match path.strip_prefix("/v1/keys/") {
                 Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
@@ -276,6 +281,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Diagnose => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
     }
@@ -294,7 +300,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 27] = [
+    pub(crate) const NAMES: [&'static str; 28] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -322,6 +328,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
+        "/v1/diagnose",
     ];
 
     /// Its place among the names.
@@ -354,6 +361,7 @@ impl<'a> Route<'a> {
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
             Self::DropIn(Call::Gettoken) => 26,
+            Self::Diagnose => 27,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lingpai_core::registry::EventStream;
 use lingpai_core::{Directory, Registry};
+use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -42,6 +43,7 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     pushes: Option<push::Settings>,
+    wechat: Option<watch::Receiver<WeChat>>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -56,8 +58,9 @@ impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
         let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway, pushes) = (None, None, None);
-        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway, pushes }
+        let (changes, gateway, pushes, wechat) = (None, None, None, None);
+        let logs_access = false;
+        Self { registry, directory, limits, proxies, logs_access, changes, gateway, pushes, wechat }
     }
 
     /// The same with other limits.
@@ -97,6 +100,12 @@ impl Server {
         self
     }
 
+    /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
+    pub fn asking(mut self, wechat: watch::Receiver<WeChat>) -> Self {
+        self.wechat = Some(wechat);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -122,7 +131,7 @@ impl Server {
         let pushes = pushes.transpose()?.map(Arc::new);
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         if let Some(gateway) = &gateway {
@@ -141,6 +150,7 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            wechat,
             changes,
             leaving: AtomicBool::new(false),
             stopping,

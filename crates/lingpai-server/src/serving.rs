@@ -13,6 +13,7 @@ use hyper::body::{Body, Incoming};
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
+use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -47,6 +48,8 @@ pub(crate) struct Serving {
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
     pub(crate) complained: AtomicBool,
+    /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.
+    pub(crate) wechat: Option<watch::Receiver<WeChat>>,
     /// Where changes of accounts go, if somebody makes them.
     pub(crate) changes: Option<Desk>,
     /// True as soon as the server is asked to end: clients should go elsewhere.

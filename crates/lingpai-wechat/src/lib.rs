@@ -30,5 +30,5 @@ pub mod sign;
 pub mod wire;
 
 pub use error::Error;
-pub use issuers::WeChat;
 pub use issuers::ticket::{Ticket, UnknownTicket};
+pub use issuers::{Quota, WeChat};

@@ -111,7 +111,8 @@ async fn serve(
         outbox: keeping.store.outbox(),
         notices: None,
     };
-    let (server, changes) = server.receiving_pushes(pushes).taking_changes();
+    let server = server.receiving_pushes(pushes).asking(keeping.reached());
+    let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();
