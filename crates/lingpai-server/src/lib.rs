@@ -15,6 +15,7 @@
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
 //! - [`diagnosis`]: why WeChat refused a token, worked out from the events.
+//! - `console/`: the pages for people, and their sessions.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
@@ -25,6 +26,7 @@ mod alarm;
 mod answer;
 pub mod change;
 mod connection;
+pub mod console;
 pub mod diagnosis;
 mod dropin;
 mod error;
@@ -65,3 +67,4 @@ pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
 pub use refusal::{Explained, Reason, errcode, explain};
 pub use server::{Bound, Server};
+pub use serving::WayToWeChat;

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use lingpai_core::registry::EventStream;
 use lingpai_core::{Directory, Registry};
-use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
+use crate::console::{self, Console};
 use crate::error::Error;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
-use crate::serving::Serving;
+use crate::serving::{Serving, WayToWeChat};
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -42,8 +42,9 @@ pub struct Server {
     logs_access: bool,
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
+    console: Option<console::Settings>,
     pushes: Option<push::Settings>,
-    wechat: Option<watch::Receiver<WeChat>>,
+    wechat: Option<WayToWeChat>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -57,10 +58,18 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway, pushes, wechat) = (None, None, None, None);
-        let logs_access = false;
-        Self { registry, directory, limits, proxies, logs_access, changes, gateway, pushes, wechat }
+        Self {
+            registry,
+            directory,
+            limits: Limits::default(),
+            proxies: Proxies::default(),
+            logs_access: false,
+            changes: None,
+            gateway: None,
+            console: None,
+            pushes: None,
+            wechat: None,
+        }
     }
 
     /// The same with other limits.
@@ -94,6 +103,12 @@ impl Server {
         self
     }
 
+    /// The same, and people find pages at `/console`.
+    pub fn with_console(mut self, console: console::Settings) -> Self {
+        self.console = Some(console);
+        self
+    }
+
     /// The same, and what WeChat pushes is received.
     pub fn receiving_pushes(mut self, pushes: push::Settings) -> Self {
         self.pushes = Some(pushes);
@@ -101,7 +116,7 @@ impl Server {
     }
 
     /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
-    pub fn asking(mut self, wechat: watch::Receiver<WeChat>) -> Self {
+    pub fn asking(mut self, wechat: WayToWeChat) -> Self {
         self.wechat = Some(wechat);
         self
     }
@@ -129,6 +144,8 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let console = self.console.map(Console::new).transpose();
+        let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
@@ -142,6 +159,7 @@ impl Server {
             keys,
             given: Given::new(),
             gateway,
+            console,
             pushes,
             tape: Tape::new(now),
             monitor: Monitor::default(),

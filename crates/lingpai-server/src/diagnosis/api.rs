@@ -67,7 +67,7 @@ pub(crate) async fn answer(
         (Accounts::Only(_), None) => false,
     };
     let registry = &serving.registry;
-    let wechat = serving.wechat.as_ref().map(|wechat| wechat.borrow().clone());
+    let wechat = serving.wechat.as_ref().map(|wechat| wechat());
     let proxy_of = |account: &AccountId| {
         let credential = CredentialId::access_token(account.clone());
         registry.with(&credential, |keeper| keeper.proxy()).flatten()
