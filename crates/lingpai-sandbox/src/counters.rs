@@ -94,6 +94,8 @@ pub struct Minted {
     pub stable: u64,
     /// By WeCom's `gettoken`.
     pub wecom: u64,
+    /// For a third-party platform: its own, and those of accounts that have authorised it.
+    pub platform: u64,
 }
 
 impl Minted {
@@ -101,6 +103,7 @@ impl Minted {
         match family {
             Family::Classic => self.classic += 1,
             Family::Stable => self.stable += 1,
+            Family::Platform => self.platform += 1,
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) enum Success {
         name: &'static str,
         bytes: Bytes,
     },
+    /// A page for a person.
+    Page(String),
+    /// The way to another page.
+    Redirect(String),
     /// The piece over and over, up to so many bytes.
     Repeated {
         piece: Bytes,
@@ -57,6 +61,16 @@ impl Outcome {
                     file.headers_mut().insert(header::CONTENT_DISPOSITION, value);
                 }
                 file
+            }
+            Success::Page(page) => {
+                response(StatusCode::OK, "text/html; charset=utf-8", page.into())
+            }
+            Success::Redirect(url) => {
+                let mut redirect = response(StatusCode::FOUND, "text/html", Bytes::new());
+                if let Ok(value) = url.parse() {
+                    redirect.headers_mut().insert(header::LOCATION, value);
+                }
+                redirect
             }
             Success::Repeated { piece, bytes } => {
                 let response = response(StatusCode::OK, "application/octet-stream", piece);

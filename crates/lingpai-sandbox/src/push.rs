@@ -8,7 +8,7 @@ mod send;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::send::answer;
+pub(crate) use self::send::{answer, send};
 
 /// The path of the control API that sends a push.
 pub(crate) const PATH: &str = "/__sandbox/push";
@@ -36,6 +36,32 @@ pub(crate) struct Order {
     patience: u64,
     /// Check the URL with this text first, and send nothing.
     echostr: Option<String>,
+    /// A platform's own pushes name it in `AppId`, where others have `ToUserName`.
+    #[serde(default)]
+    names_appid: bool,
+}
+
+impl Order {
+    /// A push of a platform's own, which is always in XML and encrypted.
+    pub(crate) fn of_platform(
+        (url, appid): (&str, &str),
+        (token, key): (&str, &str),
+        message: String,
+        fault: Fault,
+    ) -> Self {
+        Self {
+            url: url.to_owned(),
+            appid: appid.to_owned(),
+            token: token.to_owned(),
+            encoding_aes_key: key.to_owned(),
+            mode: Mode::Safe,
+            message: Some(message),
+            fault,
+            patience: five(),
+            echostr: None,
+            names_appid: true,
+        }
+    }
 }
 
 fn five() -> u64 {

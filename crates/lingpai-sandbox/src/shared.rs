@@ -13,6 +13,8 @@ use tokio::{sync::Mutex as AsyncMutex, task::spawn_blocking, time::Instant};
 
 use crate::{
     Counters, Error, Reply, Settings, TicketVerdict, Verdict, World,
+    push::Order,
+    random::Random,
     state::{StateFile, wall},
 };
 
@@ -69,11 +71,33 @@ impl SharedWorld {
 
     /// Answers one call. What lasts of it, and of all that it may have built on, is in the file
     /// before the reply is known.
-    pub(crate) async fn handle(&self, peer: IpAddr, request: &Request<Bytes>) -> Reply {
-        let (reply, revision) =
-            self.locked(|world, now| (world.handle(now, peer, request), world.revision));
+    ///
+    /// Besides, the pushes that a control call asks for: whoever asks wants to know what was answered.
+    pub(crate) async fn handle(
+        &self,
+        peer: IpAddr,
+        request: &Request<Bytes>,
+    ) -> (Reply, Vec<(Order, Random)>) {
+        let (reply, asked, revision) = self.locked(|world, now| {
+            let reply = world.handle(now, peer, request);
+            let is_asked = request.uri().path().starts_with("/__sandbox/components/");
+            let orders = if is_asked { world.ordered() } else { Vec::new() };
+            (reply, with_randoms(world, orders), world.revision)
+        });
         self.save(revision).await;
-        reply
+        (reply, asked)
+    }
+
+    /// What is to be pushed now; whoever is pushed to may rely on it, so it is in the file first.
+    pub(crate) async fn outgoing(&self) -> Vec<(Order, Random)> {
+        let (orders, revision) = self.locked(|world, now| {
+            let orders = world.outgoing(now);
+            (with_randoms(world, orders), world.revision)
+        });
+        if !orders.is_empty() {
+            self.save(revision).await;
+        }
+        orders
     }
 
     /// Writes the file, whether anything lasting has changed or not.
@@ -113,4 +137,10 @@ impl SharedWorld {
         let now = self.start.elapsed();
         deed(&mut world, now)
     }
+}
+
+/// Each with randomness of its own, as they are sent side by side.
+fn with_randoms(world: &mut World, orders: Vec<Order>) -> Vec<(Order, Random)> {
+    let orders = orders.into_iter();
+    orders.map(|order| (order, Random::seeded(world.random.next()))).collect()
 }

@@ -26,6 +26,7 @@ use crate::{
     outcome::{JSON, Outcome, response},
     params::Params,
     people::People,
+    platform::Platforms,
     random::Random,
     refusal::Refusal,
     settings::Settings,
@@ -63,6 +64,7 @@ pub struct World {
     pub(crate) tickets: Tickets,
     pub(crate) people: People,
     pub(crate) wecom: WeCom,
+    pub(crate) platforms: Platforms,
     pub(crate) media: VecDeque<Media>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
@@ -88,6 +90,11 @@ impl Call<'_> {
         self.request.uri().path()
     }
 
+    /// The token in the query, under whichever of its names.
+    pub(crate) fn token(&self) -> Option<&str> {
+        token_in(&self.query)
+    }
+
     /// The path without its prefix, if the call is to WeCom.
     pub(crate) fn path_at_wecom(&self) -> Option<&str> {
         self.path().strip_prefix(wecom::PREFIX).filter(|rest| rest.starts_with('/'))
@@ -111,6 +118,7 @@ impl World {
         settings.validate()?;
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let components = std::mem::take(&mut settings.components);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
             clock: Clock::new(Moment::from_unix(start), settings.speed),
@@ -120,6 +128,7 @@ impl World {
             tickets: Tickets::default(),
             people: People::default(),
             wecom: WeCom::default(),
+            platforms: Platforms::default(),
             media: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -133,6 +142,9 @@ impl World {
         }
         for agent in agents {
             world.add_agent(agent)?;
+        }
+        for component in components {
+            world.add_component(Duration::ZERO, component)?;
         }
         Ok(world)
     }
@@ -152,7 +164,7 @@ impl World {
         let caller = self.seen(peer);
         let mut call = Call { now: moment, caller, request, query, token_length: None };
 
-        let has_token = call.query.value("access_token").is_some();
+        let has_token = call.token().is_some();
         let target = Target { path, appid: appid.as_deref(), has_token };
         let mishap =
             if is_chunked(request) { Mishap::default() } else { self.faults.strike(now, target) };
@@ -223,7 +235,7 @@ impl World {
 
     /// The app that a call belongs to, by its token or its appid, if it is one of ours.
     fn ascribe(&mut self, query: &Params, body: &Bytes) -> Option<String> {
-        if let Some(token) = query.value("access_token") {
+        if let Some(token) = token_in(query) {
             let owner = self.tokens.owner(token).map(|(appid, _)| appid);
             let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
             return owner.or_else(|| self.wecom.owner(token));
@@ -236,7 +248,12 @@ impl World {
             return known(appid);
         }
         match serde_json::from_slice::<HashMap<String, Value>>(body) {
-            Ok(fields) => fields.get("appid").and_then(Value::as_str).and_then(known),
+            Ok(fields) => {
+                let component = fields.get("component_appid").and_then(Value::as_str);
+                let component = component.filter(|appid| self.platforms.has(appid));
+                let appid = fields.get("appid").and_then(Value::as_str).and_then(known);
+                appid.or(component.map(str::to_owned))
+            }
             Err(_) => {
                 let form = Params::parse(std::str::from_utf8(body).unwrap_or_default());
                 form.value("appid").and_then(known)
@@ -316,6 +333,11 @@ impl fmt::Debug for World {
             .field("apps", &apps)
             .finish_non_exhaustive()
     }
+}
+
+/// Platforms may call it by either name.
+fn token_in(query: &Params) -> Option<&str> {
+    query.value("access_token").or_else(|| query.value("component_access_token"))
 }
 
 /// WeChat answers a chunked POST without Content-Length with 412 and nothing.

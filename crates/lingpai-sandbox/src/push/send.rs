@@ -26,10 +26,20 @@ pub(crate) async fn answer(body: &Bytes, now: i64, random: &mut Random) -> (Stat
         Ok(order) => order,
         Err(error) => return (StatusCode::BAD_REQUEST, json!({"error": error.to_string()})),
     };
-    match wire(&order, now, random) {
-        Ok(wire) => (StatusCode::OK, json!({"tries": sent(&order, wire).await})),
+    match send(&order, now, random).await {
+        Ok(tries) => (StatusCode::OK, json!({"tries": tries})),
         Err(problem) => (StatusCode::BAD_REQUEST, json!({"error": problem})),
     }
+}
+
+/// Sends one push: what came of each try.
+pub(crate) async fn send(
+    order: &Order,
+    now: i64,
+    random: &mut Random,
+) -> Result<Value, &'static str> {
+    let wire = wire(order, now, random)?;
+    Ok(json!(sent(order, wire).await))
 }
 
 /// A request: its method, where it goes, and its body.
@@ -69,6 +79,12 @@ fn wire(order: &Order, now: i64, random: &mut Random) -> Result<Wire, &'static s
     }
     let mut body = match &sealed {
         None => text.clone(),
+        Some(sealed) if order.names_appid => {
+            let (appid, sealed) = (&order.appid, corrupted(sealed, fault));
+            format!(
+                "<xml><AppId><![CDATA[{appid}]]></AppId><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+            )
+        }
         Some(sealed) => envelope(order.mode, &text, &corrupted(sealed, fault)),
     };
     if order.echostr.is_some() {
