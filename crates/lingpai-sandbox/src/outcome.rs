@@ -15,15 +15,15 @@ pub(crate) const JSON: &str = "application/json; encoding=utf-8";
 /// What an API answers when it does not refuse.
 pub(crate) enum Success {
     Json(Value),
+    /// A web page for a person.
+    Page(String),
+    /// A person is sent elsewhere.
+    Redirect(String),
     File {
         content_type: String,
         name: &'static str,
         bytes: Bytes,
     },
-    /// A page for a person.
-    Page(String),
-    /// The way to another page.
-    Redirect(String),
     /// The piece over and over, up to so many bytes.
     Repeated {
         piece: Bytes,
@@ -55,22 +55,22 @@ impl Outcome {
     pub(crate) fn success(success: Success) -> Self {
         let answer = match success {
             Success::Json(body) => response(StatusCode::OK, JSON, body.to_string().into()),
+            Success::Page(html) => {
+                response(StatusCode::OK, "text/html; charset=utf-8", html.into())
+            }
+            Success::Redirect(to) => {
+                let mut answer = response(StatusCode::FOUND, "text/html", Bytes::new());
+                if let Ok(to) = to.parse() {
+                    answer.headers_mut().insert(header::LOCATION, to);
+                }
+                answer
+            }
             Success::File { content_type, name, bytes } => {
                 let mut file = response(StatusCode::OK, &content_type, bytes);
                 if let Ok(value) = format!("attachment; filename=\"{name}\"").parse() {
                     file.headers_mut().insert(header::CONTENT_DISPOSITION, value);
                 }
                 file
-            }
-            Success::Page(page) => {
-                response(StatusCode::OK, "text/html; charset=utf-8", page.into())
-            }
-            Success::Redirect(url) => {
-                let mut redirect = response(StatusCode::FOUND, "text/html", Bytes::new());
-                if let Ok(value) = url.parse() {
-                    redirect.headers_mut().insert(header::LOCATION, value);
-                }
-                redirect
             }
             Success::Repeated { piece, bytes } => {
                 let response = response(StatusCode::OK, "application/octet-stream", piece);

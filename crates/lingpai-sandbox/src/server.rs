@@ -19,7 +19,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
@@ -43,8 +43,6 @@ const GRACE: Duration = Duration::from_secs(1);
 /// So many connections may wait to be accepted, for tests in which thousands come at once. The
 /// operating system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
-/// How often it is looked whether something is to be pushed.
-const PUSHING: Duration = Duration::from_millis(100);
 /// Pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -123,7 +121,7 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             () = accepting => {}
-            () = push_what_is_due(&self.world) => {}
+            () = push::deliver(self.world.clone()) => {}
         }
         drop((self.listener, stopping));
         stop.send_replace(());
@@ -140,29 +138,6 @@ fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
-}
-
-/// Pushes what comes of itself, for ever.
-async fn push_what_is_due(world: &SharedWorld) {
-    loop {
-        for (order, random) in world.outgoing().await {
-            tokio::spawn(pushed(order, random));
-        }
-        sleep(PUSHING).await;
-    }
-}
-
-/// Sends one push: what came of it.
-async fn pushed(order: push::Order, mut random: Random) -> Value {
-    // Now and not the world's time, which may run fast: whoever is pushed to goes by his own clock.
-    let now = i64::try_from(wall().as_secs()).unwrap_or(i64::MAX);
-    match push::send(&order, now, &mut random).await {
-        Ok(tries) => tries,
-        Err(problem) => {
-            tracing::warn!(problem, "a push cannot be sent");
-            json!({"error": problem})
-        }
-    }
 }
 
 /// Serves one connection until it ends, or is told to.
@@ -225,8 +200,8 @@ async fn answer(
     let (mut reply, asked) = world.handle(peer, &request).await;
     if !asked.is_empty() {
         let mut told = Vec::new();
-        for (order, random) in asked {
-            told.push(pushed(order, random).await);
+        for order in asked {
+            told.push(push::deliver_here(&world, order).await);
         }
         reply = with_pushes(reply, told);
     }

@@ -9,12 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use http::Request;
-use tokio::{sync::Mutex as AsyncMutex, task::spawn_blocking, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    task::spawn_blocking,
+    time::Instant,
+};
 
 use crate::{
     Counters, Error, Reply, Settings, TicketVerdict, Verdict, World,
     push::Order,
-    random::Random,
     state::{StateFile, wall},
 };
 
@@ -24,6 +27,8 @@ pub struct SharedWorld {
     world: Arc<Mutex<World>>,
     start: Instant,
     file: Option<Arc<AsyncMutex<StateFile>>>,
+    /// Something has changed that may be pushed.
+    changed: Arc<Notify>,
 }
 
 impl SharedWorld {
@@ -39,7 +44,12 @@ impl SharedWorld {
                 (world, Some(Arc::new(AsyncMutex::new(file))))
             }
         };
-        Ok(Self { world: Arc::new(Mutex::new(world)), start: Instant::now(), file })
+        Ok(Self {
+            world: Arc::new(Mutex::new(world)),
+            start: Instant::now(),
+            file,
+            changed: Arc::default(),
+        })
     }
 
     /// Does something with the world, and the real time since its start. No call is answered
@@ -48,10 +58,22 @@ impl SharedWorld {
     /// If the world is kept in a file, the file knows of it before the next call is answered, or
     /// when the server ends.
     pub fn with<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
-        self.locked(|world, now| {
+        let told = self.locked(|world, now| {
             world.revision += 1;
             deed(world, now)
-        })
+        });
+        self.changed.notify_one();
+        told
+    }
+
+    /// What is to be pushed now, and in how much time there is more.
+    pub(crate) fn due_pushes(&self) -> (Vec<Order>, Option<Duration>) {
+        self.locked(World::due_pushes)
+    }
+
+    /// Returns when there may be something to push before its time.
+    pub(crate) async fn pushing(&self) {
+        self.changed.notified().await;
     }
 
     /// The counts since the start or the last reset.
@@ -72,32 +94,24 @@ impl SharedWorld {
     /// Answers one call. What lasts of it, and of all that it may have built on, is in the file
     /// before the reply is known.
     ///
-    /// Besides, the pushes that a control call asks for: whoever asks wants to know what was answered.
+    /// Besides, the pushes that a control call about a platform asks for: whoever asks wants to know what was answered.
     pub(crate) async fn handle(
         &self,
         peer: IpAddr,
         request: &Request<Bytes>,
-    ) -> (Reply, Vec<(Order, Random)>) {
-        let (reply, asked, revision) = self.locked(|world, now| {
+    ) -> (Reply, Vec<Order>) {
+        let is_asked = request.uri().path().starts_with("/__sandbox/components/");
+        let (reply, asked, revision, has_changed) = self.locked(|world, now| {
+            let before = world.revision;
             let reply = world.handle(now, peer, request);
-            let is_asked = request.uri().path().starts_with("/__sandbox/components/");
-            let orders = if is_asked { world.ordered() } else { Vec::new() };
-            (reply, with_randoms(world, orders), world.revision)
+            let asked = if is_asked { std::mem::take(&mut world.outgoing) } else { Vec::new() };
+            (reply, asked, world.revision, world.revision != before)
         });
+        if has_changed {
+            self.changed.notify_one();
+        }
         self.save(revision).await;
         (reply, asked)
-    }
-
-    /// What is to be pushed now; whoever is pushed to may rely on it, so it is in the file first.
-    pub(crate) async fn outgoing(&self) -> Vec<(Order, Random)> {
-        let (orders, revision) = self.locked(|world, now| {
-            let orders = world.outgoing(now);
-            (with_randoms(world, orders), world.revision)
-        });
-        if !orders.is_empty() {
-            self.save(revision).await;
-        }
-        orders
     }
 
     /// Writes the file, whether anything lasting has changed or not.
@@ -137,10 +151,4 @@ impl SharedWorld {
         let now = self.start.elapsed();
         deed(&mut world, now)
     }
-}
-
-/// Each with randomness of its own, as they are sent side by side.
-fn with_randoms(world: &mut World, orders: Vec<Order>) -> Vec<(Order, Random)> {
-    let orders = orders.into_iter();
-    orders.map(|order| (order, Random::seeded(world.random.next()))).collect()
 }

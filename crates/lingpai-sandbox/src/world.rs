@@ -27,6 +27,7 @@ use crate::{
     params::Params,
     people::People,
     platform::Platforms,
+    push::Order,
     random::Random,
     refusal::Refusal,
     settings::Settings,
@@ -37,6 +38,10 @@ use crate::{
 
 /// 2026-01-01 00:00 UTC: where virtual time starts if nobody says, so that tests repeat.
 const FIXED_START: u64 = 1_767_225_600;
+/// So many pushes are remembered.
+const PUSHES_KEPT: usize = 100;
+/// What is due at once at a high speed is looked for no more often than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The pure simulator of WeChat.
 ///
@@ -66,6 +71,9 @@ pub struct World {
     pub(crate) wecom: WeCom,
     pub(crate) platforms: Platforms,
     pub(crate) media: VecDeque<Media>,
+    /// What is to be pushed, and what came of the last pushes.
+    pub(crate) outgoing: Vec<Order>,
+    pub(crate) pushed: VecDeque<Value>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
@@ -119,6 +127,7 @@ impl World {
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
         let components = std::mem::take(&mut settings.components);
+        let providers = std::mem::take(&mut settings.providers);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
             clock: Clock::new(Moment::from_unix(start), settings.speed),
@@ -130,6 +139,8 @@ impl World {
             wecom: WeCom::default(),
             platforms: Platforms::default(),
             media: VecDeque::new(),
+            outgoing: Vec::new(),
+            pushed: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
             log: Log::new(settings.log_size),
@@ -145,6 +156,9 @@ impl World {
         }
         for component in components {
             world.add_component(Duration::ZERO, component)?;
+        }
+        for provider in providers {
+            world.add_provider(provider)?;
         }
         Ok(world)
     }
@@ -210,6 +224,23 @@ impl World {
         }
     }
 
+    /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.
+    pub(crate) fn due_pushes(&mut self, now: Duration) -> (Vec<Order>, Option<Duration>) {
+        let moment = self.clock.at(now);
+        let next = [self.push_due_tickets(moment), self.push_due_component_tickets(moment)];
+        let next = next.into_iter().flatten().min();
+        let pause = next.map(|next| self.clock.real(next).max(SHORTEST_PAUSE));
+        (std::mem::take(&mut self.outgoing), pause)
+    }
+
+    /// Keeps what came of a push.
+    pub(crate) fn note_push(&mut self, told: Value) {
+        if self.pushed.len() >= PUSHES_KEPT {
+            self.pushed.pop_front();
+        }
+        self.pushed.push_back(told);
+    }
+
     /// The counts since the start or the last reset.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -240,6 +271,10 @@ impl World {
             let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
             return owner.or_else(|| self.wecom.owner(token));
         }
+        let of_service = ["suite_access_token", "provider_access_token"];
+        if let Some(token) = of_service.into_iter().find_map(|name| query.value(name)) {
+            return self.wecom.service_owner(token);
+        }
         if let Some((corpid, secret)) = query.value("corpid").zip(query.value("corpsecret")) {
             return self.wecom.asker(corpid, secret);
         }
@@ -249,10 +284,12 @@ impl World {
         }
         match serde_json::from_slice::<HashMap<String, Value>>(body) {
             Ok(fields) => {
-                let component = fields.get("component_appid").and_then(Value::as_str);
-                let component = component.filter(|appid| self.platforms.has(appid));
-                let appid = fields.get("appid").and_then(Value::as_str).and_then(known);
-                appid.or(component.map(str::to_owned))
+                let named = |name| fields.get(name).and_then(Value::as_str);
+                let service = named("suite_id").or_else(|| named("corpid"));
+                let service = service.filter(|id| self.wecom.knows_service(id));
+                let component = named("component_appid").filter(|id| self.platforms.has(id));
+                let one = service.or(component).map(str::to_owned);
+                one.or_else(|| named("appid").and_then(known))
             }
             Err(_) => {
                 let form = Params::parse(std::str::from_utf8(body).unwrap_or_default());
@@ -264,6 +301,7 @@ impl World {
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
         let served = match call.path_at_wecom() {
             Some(path) => wecom::serve(self, call, path),
+            None if call.path() == wecom::INSTALL_PAGE => wecom::serve_page(self, call),
             None => api::serve(self, call),
         };
         match served {

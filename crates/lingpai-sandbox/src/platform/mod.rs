@@ -171,9 +171,6 @@ struct Component {
 #[derive(Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Platforms {
     all: BTreeMap<String, Component>,
-    /// What is to be pushed as soon as the world is let go of.
-    #[serde(skip)]
-    outgoing: Vec<Order>,
 }
 
 impl Platforms {
@@ -217,20 +214,6 @@ impl Platforms {
         self.all.insert(settings.appid, component);
         Ok(())
     }
-
-    /// What is to be pushed now, the tickets that are due among it.
-    pub(crate) fn take_outgoing(&mut self, now: Moment, random: &mut Random) -> Vec<Order> {
-        for (appid, component) in &mut self.all {
-            if component.is_pushing
-                && component.push_url.is_some()
-                && component.next_ticket_at <= now
-            {
-                let order = component.ticket_push(appid, now, Fault::None, random);
-                self.outgoing.extend(order);
-            }
-        }
-        std::mem::take(&mut self.outgoing)
-    }
 }
 
 impl Component {
@@ -264,7 +247,7 @@ impl Component {
              <InfoType><![CDATA[{info_type}]]></InfoType>{more}</xml>"
         );
         let (url, token, key) = (self.push_url.as_ref()?, &self.token, &self.encoding_aes_key);
-        Some(Order::of_platform((url, appid), (token, key), message, fault))
+        Some(Order::of_platform((url, appid), (token, key), (info_type, message), fault))
     }
 
     fn is_good_ticket(&self, now: Moment, ticket: &str) -> Result<bool, ()> {

@@ -5,12 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ComponentSettings, RefreshVerdict, refresh_token};
-use crate::{
-    Error, World,
-    push::{Fault, Order},
-    time::Moment,
-};
+use super::{Component, ComponentSettings, RefreshVerdict, refresh_token};
+use crate::{Error, World, push::Fault, time::Moment};
 
 impl World {
     /// Adds a third-party platform.
@@ -67,7 +63,7 @@ impl World {
         let component = self.platforms.get_mut(appid)?;
         let (code, order) =
             component.accept(appid, (now, authorizer), pre_auth_code, &mut self.random);
-        self.platforms.outgoing.extend(order);
+        self.outgoing.extend(order);
         Ok(code)
     }
 
@@ -91,17 +87,18 @@ impl World {
         Some(authorization.latest())
     }
 
-    /// What was asked to be pushed.
-    pub(crate) fn ordered(&mut self) -> Vec<Order> {
-        std::mem::take(&mut self.platforms.outgoing)
-    }
-
-    /// What is to be pushed at this time.
-    pub(crate) fn outgoing(&mut self, now: Duration) -> Vec<Order> {
-        let now = self.clock.at(now);
-        let orders = self.platforms.take_outgoing(now, &mut self.random);
-        self.revision += u64::from(!orders.is_empty());
-        orders
+    /// Makes the tickets that are due; after so much virtual time the next one is.
+    pub(crate) fn push_due_component_tickets(&mut self, now: Moment) -> Option<Duration> {
+        let Self { platforms, random, outgoing, revision, .. } = self;
+        let is_pushed = |it: &Component| it.is_pushing && it.push_url.is_some();
+        for (appid, component) in platforms.all.iter_mut().filter(|(_, it)| is_pushed(it)) {
+            if component.next_ticket_at <= now {
+                outgoing.extend(component.ticket_push(appid, now, Fault::None, random));
+                *revision += 1;
+            }
+        }
+        let pushed = platforms.all.values().filter(|it| is_pushed(it));
+        pushed.map(|component| now.until(component.next_ticket_at)).min()
     }
 }
 
@@ -147,7 +144,7 @@ pub(crate) fn control(
                     let wish: Pushing = read(body)?;
                     let component = world.platforms.get_mut(appid)?;
                     let order = component.ticket_push(appid, moment, wish.fault, &mut world.random);
-                    world.platforms.outgoing.extend(order);
+                    world.outgoing.extend(order);
                 }
                 "set-push" => {
                     let wish: Pushing = read(body)?;
@@ -169,7 +166,7 @@ pub(crate) fn control(
                     let component = world.platforms.get_mut(appid)?;
                     let order = component.unauthorize(appid, moment, &wish.authorizer);
                     world.tokens.forget(&wish.authorizer);
-                    world.platforms.outgoing.extend(order);
+                    world.outgoing.extend(order);
                 }
                 "change-password" => {
                     let wish: OfAccount = read(body)?;

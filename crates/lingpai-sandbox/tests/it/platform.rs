@@ -198,8 +198,8 @@ async fn a_ticket_that_is_asked_for_is_pushed_sealed_and_its_fate_is_told() {
     let deed = |deed: &str| format!("/__sandbox/components/{DEMO_COMPONENT}/{deed}");
     server.exchange(&post(&deed("set-push"), &json!({"url": url, "on": false}))).await;
     let told = body(&server.exchange(&post(&deed("push-ticket"), &json!({}))).await);
-    assert_eq!(told["pushes"][0][0]["status"], 200, "{told}");
-    let came = came.lock().unwrap();
+    assert_eq!(told["pushes"][0]["tries"][0]["status"], 200, "{told}");
+    let came = came.lock().unwrap().clone();
     assert!(
         came[0].contains("<xml><AppId><![CDATA[wx5a0db0c0ffee00c0]]></AppId><Encrypt>"),
         "{}",
