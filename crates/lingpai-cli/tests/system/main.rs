@@ -18,6 +18,7 @@ mod backup;
 mod cable;
 mod certificates;
 mod chaos;
+mod console;
 mod crowd;
 mod day;
 mod gateway;
