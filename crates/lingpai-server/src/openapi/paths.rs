@@ -176,6 +176,12 @@ pub(super) fn paths() -> Value {
                 .answers_as(200, "text/event-stream", &reference("Message"))
                 .done(),
         },
+        "/v1/diagnose": {
+            "post": Operation::with("Says why WeChat refused a token, or a call for one.", Right::StatusRead)
+                .reads("Refused")
+                .answers(200, &reference("Diagnosis"))
+                .done(),
+        },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
                 .takes(vec![
@@ -241,6 +247,11 @@ pub(super) fn paths() -> Value {
         },
         "/metrics": {
             "get": Operation::with("Numbers for Prometheus. The key must be for all accounts.", Right::StatusRead)
+                .takes(vec![in_query(
+                    "credentials",
+                    &json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
+                    "Of so many single credentials at most, those in trouble first; 200 if nothing is said.",
+                )])
                 .answers_as(200, metrics::TEXT, &json!({"type": "string"}))
                 .done(),
         },
