@@ -227,6 +227,7 @@ impl Rotation {
                     self.generation = self.generation.next();
                     self.unsaved = true;
                 }
+                self.look_for_lost(at, record.intent, &mut events);
             }
             Fact::Undecided => {
                 if self.profile.primary.is_minting() {
