@@ -59,7 +59,7 @@ pub use self::{
     },
     shared::SharedWorld,
     time::TOKEN_LIFETIME,
-    tokens::{Family, Rank, Verdict},
+    tokens::{Family, Issue, Rank, Verdict},
     wecom::{AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID},
     world::World,
 };

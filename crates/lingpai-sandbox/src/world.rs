@@ -30,7 +30,7 @@ use crate::{
     refusal::Refusal,
     settings::Settings,
     time::{Clock, Moment},
-    tokens::{Standing, Tokens, Verdict},
+    tokens::{Family, Issue, Standing, Tokens, Verdict},
     wecom::{self, WeCom},
 };
 
@@ -196,6 +196,19 @@ impl World {
             (Some(Standing::Replaced), _) => Verdict::Replaced,
             _ => Verdict::Unknown,
         }
+    }
+
+    /// The tokens that an app was issued in a family, oldest first, as far as they are remembered: what replaced what, and when.
+    pub fn history(&self, appid: &str, family: Family) -> Vec<Issue> {
+        let real = |moment| self.clock.real(moment);
+        let issued = self.tokens.of_line(appid, family);
+        issued
+            .map(|(token, at, ends)| Issue {
+                token: token.to_owned(),
+                at: real(at),
+                ends: real(ends),
+            })
+            .collect()
     }
 
     /// The counts since the start or the last reset.

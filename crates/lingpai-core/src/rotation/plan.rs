@@ -106,7 +106,8 @@ impl Rotation {
         let mut alone = false;
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
             // Nodes that each mint alone would end a token that is most likely good.
-            let is_spared = reason == Reason::Suspect && self.is_unlikely(at) && self.has_fallback();
+            let is_spared =
+                reason == Reason::Suspect && self.is_unlikely(at) && self.has_fallback();
             let harmless = !self.profile.renewal(way).is_minting() && way != Way::Forced;
             if harmless || self.policy.alone && !is_spared {
                 alone = true;

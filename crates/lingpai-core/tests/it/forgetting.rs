@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::{Policy, Way};
 use lingpai_core::rotation::{Answer, Fact, Reason, Step};
+use lingpai_core::{Policy, Way};
 
 use crate::machine::{CLASSIC, HOUR, LIFE, MINUTE, Machine, OVERLAP, SECOND, lost, rotates};
 
@@ -82,10 +82,7 @@ fn while_the_store_is_away_a_loss_alone_is_settled_by_the_isolated_family() {
     for alone in [false, true] {
         let machine = doubtful_without_a_store(Policy { alone, ..Policy::default() });
         let step = machine.step();
-        assert!(
-            matches!(step, Step::Rotate { way: Way::Fallback, alone: true, .. }),
-            "{step:?}"
-        );
+        assert!(matches!(step, Step::Rotate { way: Way::Fallback, alone: true, .. }), "{step:?}");
     }
 }
 
