@@ -93,15 +93,21 @@ impl Clock {
         self.anchor = (now, self.at(now).plus(by));
     }
 
+<<<<<<< HEAD
     /// When it was so late, in real time since the start; if the clock was set since, when that was.
     pub(crate) fn real(&self, moment: Moment) -> Duration {
         let (real, anchor) = self.anchor;
         real + scaled(anchor.until(moment), 1.0 / self.speed)
+=======
+    /// A virtual span in real time.
+    pub(crate) fn real(&self, span: Duration) -> Duration {
+        scaled(span, 1.0 / self.speed)
+>>>>>>> main
     }
 
     /// A virtual span in whole seconds of the caller's time.
     pub(crate) fn stated(&self, span: Duration) -> u64 {
-        scaled(span, 1.0 / self.speed).as_secs()
+        self.real(span).as_secs()
     }
 }
 

@@ -10,8 +10,9 @@ use http::{Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
 use lingpai_core::store::Damage;
-use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Timestamp};
+use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Kind, Timestamp};
 use lingpai_wechat::catalogue;
+use lingpai_wechat::kinds::ROOTS;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
@@ -119,13 +120,15 @@ pub(crate) async fn status(
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
-    let keeper = serving.keeper(&admitted.credential)?;
-    let keepers = keeper.dependents().iter().filter_map(|kind| {
-        let credential = CredentialId::new(kind.clone(), keeper.credential().account.clone());
-        serving.registry.get(&credential)
-    });
-    let keepers = keepers.chain([Arc::clone(&keeper)]).collect();
     let account = admitted.credential.account;
+    let kept =
+        |kind: &Kind| serving.registry.get(&CredentialId::new(kind.clone(), account.clone()));
+    let roots: Vec<_> = ROOTS.iter().filter_map(kept).collect();
+    let dependents = roots.iter().flat_map(|root| root.dependents()).filter_map(kept);
+    let keepers: Vec<_> = dependents.chain(roots.iter().cloned()).collect();
+    if keepers.is_empty() {
+        return Err(Refusal::AccountUnknown);
+    }
     let calls_today = serving.called_today(&account).await?;
     let language = language::wanted(&head.headers);
     let answer = AccountAnswer::new((account, keepers), language);

@@ -12,6 +12,7 @@ use crate::config::{Listen, StoreAt, show_duration};
 use crate::error::Error;
 use crate::keeping::Keeping;
 use crate::limits;
+use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
@@ -109,7 +110,7 @@ async fn serve(
     let pushes = push::Settings {
         upstream: config.upstream.clone(),
         outbox: keeping.store.outbox(),
-        notices: None,
+        notices: Some(Arc::new(Taker::new(keeping))),
     };
     let (server, changes) = server.receiving_pushes(pushes).taking_changes();
     let bound = server.listen(listeners).await?;
