@@ -56,6 +56,15 @@ struct CredentialAnswer {
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
+    /// When the current token began.
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    issued_at: Option<Timestamp>,
+    /// Until when WeChat accepts the one before it.
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    previous_until: Option<Timestamp>,
+    /// On this day in China, by this node.
+    fetches_today: u32,
+    daily_budget: u32,
     rotating: bool,
     /// How many more tokens are to be issued until one that leaked has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +162,10 @@ impl CredentialAnswer {
             state: State::of(&status).as_str(),
             generation: status.generation,
             expires_in: status.expires_in.map(|left| left.as_secs()),
+            issued_at: status.outlook.issued_at.filter(|_| status.expires_in.is_some()),
+            previous_until: status.outlook.previous_until,
+            fetches_today: status.outlook.fetches_today,
+            daily_budget: status.outlook.daily_budget,
             rotating: status.rotating,
             compromised: Some(status.compromised).filter(|more| *more > 0),
             next_at: status.next_at,

@@ -104,7 +104,7 @@ pub(crate) async fn metrics(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     is_read(head)?;
-    let caller = bearer(&head.headers, peer)?;
+    let caller = bearer(head, peer)?;
     let (_, Accounts::All) = serving.admit_somewhere(caller, Right::StatusRead).await? else {
         return Err(Refusal::SomeAccountsOnly);
     };

@@ -107,6 +107,10 @@ async fn serve(
         Some(gateway) => server.with_gateway(gateway),
         None => server,
     };
+    let server = match config.console.clone() {
+        Some(console) => server.with_console(console),
+        None => server,
+    };
     let pushes = push::Settings {
         upstream: config.upstream.clone(),
         outbox: keeping.store.outbox(),

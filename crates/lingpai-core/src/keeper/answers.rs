@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::TokenRef;
 use crate::failure::Failure;
 use crate::id::{CredentialId, Generation};
-use crate::rotation::AskDenied;
+use crate::rotation::{AskDenied, Outlook};
 use crate::time::Timestamp;
 
 /// What came of a report, and the token to use now.
@@ -49,6 +49,8 @@ pub struct Status {
     pub rotating: bool,
     /// How many more tokens are to be issued until none that leaked is good; 0 if none leaked.
     pub compromised: u8,
+    /// How far its life and the day's fetches have gone.
+    pub outlook: Outlook,
     /// When something is planned next.
     pub next_at: Option<Timestamp>,
     /// What stands in the way of a fresh token.

@@ -301,6 +301,7 @@ impl Keeper {
             refused: rotation.is_refused(),
             rotating: rotation.is_busy(),
             compromised: rotation.compromised(),
+            outlook: rotation.outlook(now),
             next_at,
             failure: rotation.trouble().map(|trouble| trouble.failure.clone()),
             failing_since: rotation.trouble().map(|trouble| trouble.since),

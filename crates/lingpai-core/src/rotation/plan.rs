@@ -226,6 +226,6 @@ impl Rotation {
 }
 
 /// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
-fn per_day(nominal: u32, share: f64) -> u32 {
+pub(super) fn per_day(nominal: u32, share: f64) -> u32 {
     (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

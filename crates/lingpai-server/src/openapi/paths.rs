@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
 use crate::metrics;
 
+/// Proves that a page of the console asks.
+fn csrf(what: &str) -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "X-Lingpai-CSRF", "in": "header", "required": true, "description": what, "schema": text})
+}
+
+fn session_cookie() -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "lingpai_session", "in": "cookie", "required": true, "schema": text})
+}
+
 pub(super) fn paths() -> Value {
     let account = || vec![in_path("account", "Its appid.")];
     let form = "application/x-www-form-urlencoded";
@@ -203,6 +214,21 @@ pub(super) fn paths() -> Value {
             "get": dropin("WeCom's own call; `corpsecret` is the key.")
                 .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
                 .never_refused(),
+        },
+        "/console/session": {
+            "get": Operation::open("Who is logged in to the console.")
+                .takes(vec![session_cookie()])
+                .answers(200, &reference("Session"))
+                .done(),
+            "post": Operation::open("Logs in to the console with a key that has the right `admin`.")
+                .takes(vec![csrf("Any value, such as `login`: no page of another site can send it.")])
+                .reads("Login")
+                .answers(200, &reference("Session"))
+                .done(),
+            "delete": Operation::open("Logs out.")
+                .takes(vec![session_cookie(), csrf("The `csrf` of the session.")])
+                .answers_nothing(204, "The session has ended.")
+                .done(),
         },
         "/healthz": {
             "get": Operation::open("Whether the server runs.").answers(200, &reference("Health")).never_refused(),

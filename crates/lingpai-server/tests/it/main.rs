@@ -7,6 +7,7 @@ mod access;
 mod accounts;
 mod certificates;
 mod connections;
+mod console;
 mod docs;
 mod dropin;
 mod early;
