@@ -93,16 +93,15 @@ impl Clock {
         self.anchor = (now, self.at(now).plus(by));
     }
 
-<<<<<<< HEAD
     /// When it was so late, in real time since the start; if the clock was set since, when that was.
-    pub(crate) fn real(&self, moment: Moment) -> Duration {
+    pub(crate) fn when(&self, moment: Moment) -> Duration {
         let (real, anchor) = self.anchor;
-        real + scaled(anchor.until(moment), 1.0 / self.speed)
-=======
+        real + self.real(anchor.until(moment))
+    }
+
     /// A virtual span in real time.
     pub(crate) fn real(&self, span: Duration) -> Duration {
         scaled(span, 1.0 / self.speed)
->>>>>>> main
     }
 
     /// A virtual span in whole seconds of the caller's time.
@@ -138,10 +137,10 @@ mod tests {
     fn real_time_is_what_virtual_time_was_made_of() {
         let mut clock = Clock::new(Moment::from_unix(1000), 20.0);
         let now = Duration::from_secs(10);
-        assert_eq!(clock.real(clock.at(now)), now);
+        assert_eq!(clock.when(clock.at(now)), now);
         clock.advance(now, Duration::from_secs(3600));
-        assert_eq!(clock.real(Moment::from_unix(1000)), now);
-        assert_eq!(clock.real(clock.at(2 * now)), 2 * now);
+        assert_eq!(clock.when(Moment::from_unix(1000)), now);
+        assert_eq!(clock.when(clock.at(2 * now)), 2 * now);
     }
 
     #[test]

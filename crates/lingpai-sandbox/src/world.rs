@@ -212,19 +212,19 @@ impl World {
         }
     }
 
-<<<<<<< HEAD
     /// The tokens that an app was issued in a family, oldest first, as far as they are remembered: what replaced what, and when.
     pub fn history(&self, appid: &str, family: Family) -> Vec<Issue> {
-        let real = |moment| self.clock.real(moment);
+        let when = |moment| self.clock.when(moment);
         let issued = self.tokens.of_line(appid, family);
         issued
             .map(|(token, at, ends)| Issue {
                 token: token.to_owned(),
-                at: real(at),
-                ends: real(ends),
+                at: when(at),
+                ends: when(ends),
             })
             .collect()
-=======
+    }
+
     /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.
     pub(crate) fn due_pushes(&mut self, now: Duration) -> (Vec<Order>, Option<Duration>) {
         let next = self.push_due_tickets(self.clock.at(now));
@@ -238,7 +238,6 @@ impl World {
             self.pushed.pop_front();
         }
         self.pushed.push_back(told);
->>>>>>> main
     }
 
     /// The counts since the start or the last reset.
