@@ -17,6 +17,7 @@ use crate::answer::{self, Body};
 use crate::gateway::Gateway;
 use crate::metrics;
 use crate::native::bearer;
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 
@@ -108,9 +109,10 @@ pub(crate) async fn metrics(
     let (_, Accounts::All) = serving.admit_somewhere(caller, Right::StatusRead).await? else {
         return Err(Refusal::SomeAccountsOnly);
     };
+    let most = Query::of(head).how_many("credentials", metrics::USUAL, metrics::MOST)?;
     let standing = serving.monitor.look(&serving.registry);
     let aside = serving.gateway.as_ref().map_or(0, Gateway::bytes_aside);
-    let text = serving.metrics.text(&standing, aside, &serving.registry);
+    let text = serving.metrics.text(&standing, aside, &serving.registry, most);
     Ok(answer::text(StatusCode::OK, metrics::TEXT, text))
 }
 

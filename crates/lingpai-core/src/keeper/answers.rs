@@ -41,6 +41,12 @@ pub struct Status {
     pub credential: CredentialId,
     /// The latest generation.
     pub generation: Generation,
+    /// When the current token was asked for, if there is one.
+    pub issued_at: Option<Timestamp>,
+    /// How many fetches were made on this day in China, as far as this process knows, whatever their way and outcome.
+    pub fetches_today: u32,
+    /// How many may be made in a day.
+    pub daily_budget: u32,
     /// How long the current token is still good, if there is one.
     pub expires_in: Option<Duration>,
     /// Whether upstream refused the current token on trial.

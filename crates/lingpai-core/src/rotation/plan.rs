@@ -206,13 +206,22 @@ impl Rotation {
 
     /// Whether the day's budget allows a rotation that is not scheduled.
     pub(super) fn may_spend(&self, at: Moment) -> bool {
-        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
+        let budget = self.nominal_budget();
         // The last quarter is the scheduled rotations' own.
         self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
 
+    /// How many fetches may be made in a day.
+    pub(crate) fn daily_budget(&self) -> u32 {
+        per_day(self.nominal_budget(), self.share())
+    }
+
+    fn nominal_budget(&self) -> u32 {
+        self.policy.daily_budget.unwrap_or(self.profile.daily_budget)
+    }
+
     /// How many fetches were made today.
-    pub(super) fn fetches(&self, at: Moment) -> u32 {
+    pub(crate) fn fetches(&self, at: Moment) -> u32 {
         if self.usage.day == at.day() { self.usage.fetches } else { 0 }
     }
 

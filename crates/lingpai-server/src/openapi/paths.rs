@@ -241,6 +241,11 @@ pub(super) fn paths() -> Value {
         },
         "/metrics": {
             "get": Operation::with("Numbers for Prometheus. The key must be for all accounts.", Right::StatusRead)
+                .takes(vec![in_query(
+                    "credentials",
+                    &json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
+                    "Of so many single credentials at most, those in trouble first; 200 if nothing is said.",
+                )])
                 .answers_as(200, metrics::TEXT, &json!({"type": "string"}))
                 .done(),
         },

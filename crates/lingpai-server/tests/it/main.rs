@@ -20,6 +20,7 @@ mod keys_api;
 mod leak;
 mod logs;
 mod manage;
+mod metrics;
 mod monitor;
 mod native;
 mod office;
