@@ -33,4 +33,4 @@ pub mod wire;
 
 pub use error::Error;
 pub use issuers::ticket::{Ticket, UnknownTicket};
-pub use issuers::{Find, WeChat};
+pub use issuers::{Find, Quota, WeChat};
