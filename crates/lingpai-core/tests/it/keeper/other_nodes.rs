@@ -284,7 +284,7 @@ async fn node_beside_a_lost_repair() -> (Arc<Fragile>, Stand) {
         node: NodeId::new("n2"),
         known: Generation(1),
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at,
         deadline: at + 8 * SECOND,
         lease: 10 * SECOND,
