@@ -15,6 +15,7 @@
 
 mod accounts;
 mod backup;
+mod blame;
 mod cable;
 mod certificates;
 mod chaos;
