@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod handover;
 mod help;
 mod key;
 mod look;
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::Looking;
 pub(crate) use self::push::{Pushes, WantedPush};
@@ -443,6 +445,7 @@ impl Account {
             | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
+            Self::Keep(_) | Self::Adopt(_) | Self::Release(_) => None,
         }
     }
 }
@@ -511,6 +514,12 @@ pub(crate) enum Account {
         #[arg(long)]
         json: bool,
     },
+    /// Say whether a server fetches for an account: all of it, nothing yet, or nothing any more
+    Keep(Keep),
+    /// Have a server take over a live token that somebody else has fetched, without a fetch
+    Adopt(Adopt),
+    /// Hand an account back: pause it, and print its token and what is left of its life
+    Release(Release),
     /// Remove an account and its tokens from the store
     Remove {
         /// The appid

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use crate::args::{Arguments, Command};
-use crate::commands::account::elsewhere;
+use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
     account, call, check, explain, init, key, pushes, rotate, sandbox, serve, settings, shell,
     status, store, ticket, token,
@@ -100,6 +100,15 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             let config = load()?;
             quiet(&config);
             block_on(key::run(command, config))
+        }
+        Command::Account(args::Account::Keep(options)) => {
+            block_on(handover::keep(options, &environment))
+        }
+        Command::Account(args::Account::Adopt(options)) => {
+            block_on(handover::adopt(options, &environment))
+        }
+        Command::Account(args::Account::Release(options)) => {
+            block_on(handover::release(options, &environment))
         }
         Command::Account(command) if let Some(asked) = command.asked() => {
             block_on(elsewhere::run(command, &asked, &environment))

@@ -56,7 +56,7 @@ pub use keeper::{Keeper, Reader, TokenRef};
 pub use network::Network;
 pub use outbox::Outbox;
 pub use parent::Parent;
-pub use policy::{Policy, Refresh};
+pub use policy::{Keeping, Policy, Refresh};
 pub use preset::Preset;
 pub use proxy::Proxy;
 pub use push::PushSettings;

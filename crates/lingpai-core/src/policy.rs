@@ -37,6 +37,51 @@ pub struct Policy {
     pub forced: bool,
     /// How long one fetch may take. Default 8 s; the lease lasts seven seconds longer.
     pub fetch_deadline: Duration,
+    /// Whether anything is fetched at all. Default managed.
+    #[serde(skip_serializing_if = "Keeping::fetches")]
+    pub keeping: Keeping,
+}
+
+/// What Lingpai does for an account: the steps of taking it over from somebody else, and of handing it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keeping {
+    /// Tokens are fetched, and renewed ahead of their end.
+    #[default]
+    Managed,
+    /// Nothing is fetched: somebody else still does, and a token is served only if it was given.
+    Observe,
+    /// Nothing is fetched any more: the token that there is is served to its end.
+    Paused,
+}
+
+impl Keeping {
+    /// Whether tokens are fetched.
+    pub fn fetches(&self) -> bool {
+        matches!(self, Self::Managed)
+    }
+
+    /// The name that it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Observe => "observe",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Why nothing is fetched.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Managed => "the account is managed",
+            Self::Observe => {
+                "the account is only observed: no token is fetched for it, and none that is good was given"
+            }
+            Self::Paused => {
+                "the account is paused: no token is fetched for it, and the last one has ended"
+            }
+        }
+    }
 }
 
 impl Policy {
@@ -90,6 +135,7 @@ impl Default for Policy {
             alone: false,
             forced: true,
             fetch_deadline: Duration::from_secs(8),
+            keeping: Keeping::Managed,
         }
     }
 }

@@ -22,6 +22,7 @@
 //! - `proxies.rs`: whose address the client's is.
 
 mod accounts;
+mod adopt;
 mod alarm;
 mod answer;
 pub mod change;

@@ -147,7 +147,9 @@ pub(crate) async fn rotate(
         let retry_after = match error {
             RotateError::Denied(AskDenied::TooSoon(at)) => at.since(now),
             RotateError::Denied(AskDenied::BudgetSpent { until, .. }) => until.since(now),
-            RotateError::Failed(_) => Duration::ZERO,
+            RotateError::Denied(AskDenied::NotFetched(_)) | RotateError::Failed(_) => {
+                Duration::ZERO
+            }
         };
         Refusal::NotRotated(Box::new(error), retry_after)
     })?;

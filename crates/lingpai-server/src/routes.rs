@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, console, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi,
-    push, tickets,
+    accounts, adopt, console, diagnosis, events, keys, language, manage, monitor, native, nodes,
+    openapi, push, tickets,
 };
 
 /// Where a request goes.
@@ -54,6 +54,7 @@ pub(crate) enum Route<'a> {
     Account(&'a str),
     /// Have the account's token replaced.
     Rotate(&'a str),
+    Adopt(&'a str),
     /// Give the account another AppSecret.
     Secret(&'a str),
     /// What WeChat pushes to the account of this name.
@@ -153,6 +154,7 @@ pub(crate) async fn rare(
         Route::ReportInvalid(account) => {
             native::report_invalid(serving, &decoded(account), head, body, peer).await
         }
+        Route::Adopt(account) => adopt::adopt(serving, &decoded(account), head, body, peer).await,
         Route::Rotate(account) => {
             native::rotate(serving, &decoded(account), head, body, peer).await
         }
@@ -235,6 +237,7 @@ impl<'a> Route<'a> {
                 Some((account, "token")) => Self::Token(account),
                 Some((account, "token/report-invalid")) => Self::ReportInvalid(account),
                 Some((account, "token/rotate")) => Self::Rotate(account),
+                Some((account, "token/adopt")) => Self::Adopt(account),
                 Some((account, "secret")) => Self::Secret(account),
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
@@ -297,7 +300,11 @@ impl<'a> Route<'a> {
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
-            Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Rotate(_)
+            | Self::Adopt(_)
+            | Self::Accounts
+            | Self::Account(_)
+            | Self::History => true,
             Self::Diagnose => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
@@ -335,7 +342,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 30] = [
+    pub(crate) const NAMES: [&'static str; 31] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -366,6 +373,7 @@ impl<'a> Route<'a> {
         "/console/session",
         "console",
         "/v1/diagnose",
+        "/v1/accounts/{account}/token/adopt",
     ];
 
     /// Its place among the names.
@@ -401,6 +409,7 @@ impl<'a> Route<'a> {
             Self::Session => 27,
             Self::Console(_) => 28,
             Self::Diagnose => 29,
+            Self::Adopt(_) => 30,
         }
     }
 

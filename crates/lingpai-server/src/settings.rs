@@ -7,7 +7,8 @@ use std::time::Duration;
 use lingpai_core::proxy::Login;
 use lingpai_core::push::{InvalidPush, PushMode, Relay, RelayForm};
 use lingpai_core::{
-    Account, AccountId, AccountKind, Mode, Policy, Proxy, PushSettings, Refresh, Secret, Timestamp,
+    Account, AccountId, AccountKind, Keeping, Mode, Policy, Proxy, PushSettings, Refresh, Secret,
+    Timestamp,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -51,6 +52,8 @@ pub(crate) struct Wanted {
     alone: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     fetch_deadline: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
+    keeping: Option<Keeping>,
     /// All of it anew; `null` is none.
     #[serde(default, deserialize_with = "given")]
     push: Option<Option<PushWanted>>,
@@ -104,6 +107,7 @@ pub(crate) struct SettingsAnswer {
     fallback: bool,
     alone: bool,
     fetch_deadline: u64,
+    keeping: Keeping,
     push: Option<PushAnswer>,
     /// Without user and password.
     proxy: Option<String>,
@@ -217,6 +221,7 @@ impl Wanted {
         policy.fallback = self.fallback.unwrap_or(policy.fallback);
         policy.alone = self.alone.unwrap_or(policy.alone);
         policy.fetch_deadline = self.fetch_deadline.map_or(policy.fetch_deadline, seconds);
+        policy.keeping = self.keeping.unwrap_or(policy.keeping);
         if let Some(proxy) = self.proxy {
             account.proxy = proxy.map(|ProxyUrl(proxy)| proxy);
         }
@@ -301,6 +306,7 @@ impl SettingsAnswer {
             fallback: policy.fallback,
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
+            keeping: policy.keeping,
             push: account.push.map(PushAnswer::from),
             proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,

@@ -81,6 +81,9 @@ fn of_command(path: &str) -> Option<&'static str> {
         "pushes retry" => "立即重新转发一条",
         "pushes remove" => "丢弃一条，业务方将收不到它",
         "account set-proxy" => "为存储中的账号设置访问微信的代理，或取消",
+        "account keep" => "设定服务是否为账号获取凭据：维护、仅观察或暂停",
+        "account adopt" => "让服务接管别处获取的、仍然有效的凭据，不向微信获取",
+        "account release" => "交还账号：暂停维护，并打印凭据及其剩余有效期",
         "account list" => "列出所有账号及其状况",
         "account show" => "查看一个账号",
         "account remove" => "从存储中移除账号及其凭据",
@@ -208,6 +211,13 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
         }
         ("account add", "password_file") => "存放代理密码的文件 [默认：URL 中有用户名时提示输入]",
+        ("account keep", "keeping") => {
+            "managed：获取并刷新凭据；observe：只提供交给它的凭据；paused：现有凭据用到到期为止"
+        }
+        ("account adopt", "token_file") => {
+            "存放凭据（或微信返回内容）的文件，- 为标准输入 [默认：提示输入，不是终端时读标准输入]"
+        }
+        ("account adopt", "expires_in") => "剩余有效秒数 [默认：取自微信的返回内容]",
         ("account set-proxy", "url") => {
             "代理，如 http://user@proxy.example.com:3128，不含密码；none 表示取消"
         }

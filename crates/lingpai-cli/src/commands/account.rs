@@ -2,6 +2,7 @@
 
 mod app_secret;
 pub(crate) mod elsewhere;
+pub(crate) mod handover;
 mod own_proxy;
 mod push;
 mod typed;
@@ -97,6 +98,8 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             output::tell(&told_of_proxy(&account.id, account.proxy.as_ref()));
             Ok(())
         }
+        // A server does these.
+        args::Account::Keep(_) | args::Account::Adopt(_) | args::Account::Release(_) => Ok(()),
         args::Account::List { json } => {
             let standings = standings(store, now).await?;
             if json {

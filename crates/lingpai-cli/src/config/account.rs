@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lingpai_core::{Account, AccountId, AccountKind, Mode, Policy, Refresh, Timestamp};
+use lingpai_core::{Account, AccountId, AccountKind, Keeping, Mode, Policy, Refresh, Timestamp};
 use lingpai_wechat::wire;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -22,6 +22,11 @@ const KINDS: [(&str, AccountKind); 4] = [
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
     ("wecom", AccountKind::WeCom),
+];
+const KEEPINGS: [(&str, Keeping); 3] = [
+    (Keeping::Managed.as_str(), Keeping::Managed),
+    (Keeping::Observe.as_str(), Keeping::Observe),
+    (Keeping::Paused.as_str(), Keeping::Paused),
 ];
 const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Classic)];
 
@@ -80,6 +85,11 @@ pub(crate) fn parse_mode(name: &str) -> Result<Mode, String> {
     one_of(&MODES, name)
 }
 
+/// What is done for an account that is kept like this.
+pub(crate) fn parse_keeping(name: &str) -> Result<Keeping, String> {
+    one_of(&KEEPINGS, name)
+}
+
 /// The name that a kind has in the file.
 pub(crate) fn kind_name(kind: AccountKind) -> &'static str {
     KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(name, _)| name)
@@ -115,6 +125,9 @@ fn policy(section: &mut Section<'_>, call_deadline: Duration) -> Policy {
     }
     if let Some(said) = section.flag("alone") {
         policy.alone = said.value;
+    }
+    if let Some(said) = section.text("keeping", parse_keeping) {
+        policy.keeping = said.value;
     }
     let mut place = section.place();
     if let Some(said) = section.text("fetch-deadline", duration_within(Policy::FETCH_DEADLINES)) {

@@ -494,6 +494,16 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
             "一次获取的时限，须大于 `call-deadline`。",
         ],
     },
+    Setting {
+        key: "keeping",
+        default: ["`\"managed\"`", "`\"managed\"`"],
+        meaning: [
+            "Whether tokens are fetched: `\"managed\"`; `\"observe\"`, where only a token that was given is served; `\"paused\"`, \
+            where the last one is served to its end. See [moving an account](migrate.md).",
+            "是否获取凭据：`\"managed\"` 维护；`\"observe\"` 只提供交给它的凭据；`\"paused\"` 现有凭据用到到期为止。见\
+            [迁移账号](migrate.md)。",
+        ],
+    },
 ];
 
 /// The settings of an `[account.push]`.

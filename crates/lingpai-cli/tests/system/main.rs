@@ -23,6 +23,7 @@ mod console;
 mod crowd;
 mod day;
 mod gateway;
+mod handover;
 mod haste;
 mod keys;
 mod kill;

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::TokenRef;
 use crate::failure::Failure;
 use crate::id::{CredentialId, Generation};
+use crate::policy::Keeping;
 use crate::rotation::{AskDenied, Outlook};
 use crate::time::Timestamp;
 
@@ -41,12 +42,8 @@ pub struct Status {
     pub credential: CredentialId,
     /// The latest generation.
     pub generation: Generation,
-    /// When the current token was asked for, if there is one.
-    pub issued_at: Option<Timestamp>,
-    /// How many fetches were made on this day in China, as far as this process knows, whatever their way and outcome.
-    pub fetches_today: u32,
-    /// How many may be made in a day.
-    pub daily_budget: u32,
+    /// Whether anything is fetched for its account.
+    pub keeping: Keeping,
     /// How long the current token is still good, if there is one.
     pub expires_in: Option<Duration>,
     /// Whether upstream refused the current token on trial.
@@ -96,6 +93,7 @@ impl From<AskDenied> for RotateError {
 
 fn denial(denied: &AskDenied) -> String {
     match denied {
+        AskDenied::NotFetched(keeping) => keeping.reason().to_owned(),
         AskDenied::TooSoon(_) => "the token was replaced moments ago; replacing it again would kill the one before it \
                                   while clients still use it. Wait a few minutes, or report the token as invalid"
             .to_owned(),

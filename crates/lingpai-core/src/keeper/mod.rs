@@ -19,7 +19,7 @@ use crate::failure::{Class, Failure};
 use crate::flight;
 use crate::id::{CredentialId, Generation, Kind};
 use crate::issuer::{Issuer, Way};
-use crate::policy::{Policy, Refresh};
+use crate::policy::{Keeping, Policy, Refresh};
 use crate::proxy::Proxy;
 use crate::registry::Shared;
 use crate::rotation::{Answer, Evidence, Fact, Report, Rotation, Step};
@@ -30,6 +30,9 @@ use crate::token::{Fingerprint, Token};
 pub use answers::{Outcome, Reported, RotateError, Status, Unavailable};
 pub use give::GiveError;
 pub use read::{Reader, TokenRef};
+
+/// Where nothing is fetched, callers need not come back sooner.
+const STATE_PAUSE: Duration = Duration::from_mins(1);
 
 /// Keeps one credential fresh and hands its token out.
 #[derive(Debug)]
@@ -141,6 +144,12 @@ impl Keeper {
                     Answer::Fail(trouble) => {
                         let retry_after = trouble.retry_at.since(now.instant);
                         return Err(self.unavailable(trouble.failure.clone(), retry_after));
+                    }
+                    Answer::NotFetched => {
+                        return Err(self.unavailable(
+                            not_fetched(state.rotation.policy().keeping),
+                            STATE_PAUSE,
+                        ));
                     }
                     // The coarse clock of the read can be some milliseconds ahead.
                     Answer::Serve => return Ok(TokenRef(self.cell.load())),
@@ -304,9 +313,7 @@ impl Keeper {
         Status {
             credential: self.credential.clone(),
             generation: rotation.generation(),
-            issued_at: self.published().map(|token| token.issued_at),
-            fetches_today: rotation.fetches(now),
-            daily_budget: rotation.daily_budget(),
+            keeping: rotation.policy().keeping,
             expires_in: rotation
                 .current()
                 .map(|(_, ends)| ends.since(now.instant))
@@ -501,6 +508,12 @@ impl Keeper {
 /// Whether it matters when the token was last used.
 fn notes_use(policy: &Policy) -> bool {
     matches!(policy.refresh, Refresh::IdleAfter(_))
+}
+
+/// Nothing is fetched for its account, and there is no good token.
+fn not_fetched(keeping: Keeping) -> Failure {
+    let remedy = "give it a token (lingpai account adopt), or have it managed (lingpai account keep ACCOUNT managed)";
+    Failure::new(Class::NeedsPerson, keeping.reason()).with_remedy(remedy)
 }
 
 fn no_longer_kept() -> Failure {

@@ -1,6 +1,7 @@
 //! What is answered to those who want a token, report one as invalid, or ask for a rotation.
 
 use super::{Activity, Rotation, Trouble, pace};
+use crate::policy::Keeping;
 use crate::time::{Instant, Moment};
 use crate::token::Fingerprint;
 
@@ -13,6 +14,8 @@ pub enum Answer<'a> {
     Wait,
     /// There is none, the last fetch failed, and the next is not before [`Trouble::retry_at`].
     Fail(&'a Trouble),
+    /// There is none, and nothing is fetched for this account.
+    NotFetched,
 }
 
 /// Why somebody calls a token invalid.
@@ -46,6 +49,8 @@ pub enum Report {
 /// Why a rotation that a person asked for is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskDenied {
+    /// Nothing is fetched for the account.
+    NotFetched(Keeping),
     /// It would come so soon after the last that the token before the last dies in use.
     TooSoon(Instant),
     /// The day's budget is spent down to the reserve for scheduled rotations.
@@ -62,6 +67,9 @@ impl Rotation {
     pub fn answer(&self, at: Moment) -> Answer<'_> {
         if self.live(at).is_some() {
             return Answer::Serve;
+        }
+        if !self.policy.keeping.fetches() && self.activity == Activity::Resting && !self.given {
+            return Answer::NotFetched;
         }
         // What is pushed comes when it comes: nothing that is done here is worth waiting for.
         let is_pushed = self.profile.primary.is_pushed();
@@ -120,6 +128,9 @@ impl Rotation {
     /// # Errors
     /// [`AskDenied`] if it would harm the tokens in use or the budget; then nothing changes.
     pub fn ask(&mut self, at: Moment) -> Result<(), AskDenied> {
+        if !self.policy.keeping.fetches() {
+            return Err(AskDenied::NotFetched(self.policy.keeping));
+        }
         if self.activity == Activity::Resting && self.live(at).is_some() {
             if at.instant < self.spaced() {
                 return Err(AskDenied::TooSoon(self.spaced()));
@@ -144,6 +155,9 @@ impl Rotation {
 
     /// Whether upstream has a way to end tokens before their time.
     pub fn can_end_tokens(&self) -> bool {
+        if !self.policy.keeping.fetches() {
+            return false;
+        }
         self.forced().is_some() || self.profile.primary.is_minting()
     }
 

@@ -418,7 +418,8 @@ impl Rotation {
 
     /// Whether the current token is held back until a fetch has been tried.
     pub fn is_doubtful(&self) -> bool {
-        self.current.is_some_and(|held| held.doubtful)
+        // Where nothing is fetched, nothing will ever settle the doubt.
+        self.policy.keeping.fetches() && self.current.is_some_and(|held| held.doubtful)
     }
 
     /// The replaced token that upstream still accepts.

@@ -2,7 +2,6 @@
 //! is accepted, and what of the day's fetches is left.
 
 use super::Rotation;
-use super::plan::per_day;
 use crate::time::{Moment, Timestamp};
 
 /// How far things have gone.
@@ -22,12 +21,11 @@ impl Rotation {
     /// How far things have gone.
     pub fn outlook(&self, at: Moment) -> Outlook {
         let previous = self.previous.filter(|(_, until)| at.instant < *until);
-        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
         Outlook {
             issued_at: self.current.map(|held| at.wall_at(held.issued)),
             previous_until: previous.map(|(_, until)| at.wall_at(until)),
             fetches_today: self.fetches(at),
-            daily_budget: per_day(budget, self.share()),
+            daily_budget: self.daily_budget(),
         }
     }
 }

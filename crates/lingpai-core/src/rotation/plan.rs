@@ -82,6 +82,9 @@ impl Rotation {
     }
 
     fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        if !self.policy.keeping.fetches() {
+            return None;
+        }
         let (due, reason) = self.due(at)?;
         let mut due = due.max(self.held_until.unwrap_or_default());
         if let Some(trouble) = &self.trouble {
@@ -243,7 +246,7 @@ impl Rotation {
     }
 
     /// How many fetches may be made in a day.
-    pub(crate) fn daily_budget(&self) -> u32 {
+    pub(super) fn daily_budget(&self) -> u32 {
         per_day(self.nominal_budget(), self.share())
     }
 
@@ -252,7 +255,7 @@ impl Rotation {
     }
 
     /// How many fetches were made today.
-    pub(crate) fn fetches(&self, at: Moment) -> u32 {
+    pub(super) fn fetches(&self, at: Moment) -> u32 {
         if self.usage.day == at.day() { self.usage.fetches } else { 0 }
     }
 
@@ -266,6 +269,6 @@ impl Rotation {
 }
 
 /// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
-pub(super) fn per_day(nominal: u32, share: f64) -> u32 {
+fn per_day(nominal: u32, share: f64) -> u32 {
     (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

@@ -18,6 +18,7 @@ mod edges;
 mod forgetting;
 mod given;
 mod keeper;
+mod keeping;
 mod kinds;
 mod leak;
 mod machine;

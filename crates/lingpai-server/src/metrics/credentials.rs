@@ -91,10 +91,10 @@ impl Told {
     fn of(status: Status, now: f64) -> Self {
         Self {
             state: State::of(&status),
-            issued_at: status.issued_at.map(|at| at.as_millis() as f64 / 1000.0),
+            issued_at: status.outlook.issued_at.map(|at| at.as_millis() as f64 / 1000.0),
             expires_at: status.expires_in.map(|left| now + left.as_secs_f64()),
-            fetches: status.fetches_today,
-            budget: status.daily_budget,
+            fetches: status.outlook.fetches_today,
+            budget: status.outlook.daily_budget,
             labels: [
                 ("account", status.credential.account.to_string()),
                 ("kind", status.credential.kind.as_str().to_owned()),

@@ -72,6 +72,13 @@ pub(super) fn paths() -> Value {
                 .answers(202, &reference("Drill"))
                 .done(),
         },
+        "/v1/accounts/{account}/token/adopt": {
+            "post": Operation::with("Takes over a live token that somebody else has fetched.", Right::Admin)
+                .takes(account())
+                .reads("GivenToken")
+                .answers(200, &reference("Adopted"))
+                .done(),
+        },
         "/v1/accounts/{account}/tickets/{type}": {
             "get": Operation::with("The current ticket. Not for keys that are bound to domains.", Right::Ticket)
                 .takes(account())

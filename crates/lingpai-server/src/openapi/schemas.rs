@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
 use crate::accounts::State;
+use crate::adopt;
 use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
@@ -66,6 +67,19 @@ pub(super) fn schemas() -> Value {
             "csrf": text(), "key": key_name, "accounts": accounts, "expires_at": time(), "reveal": yes_or_no(),
             "version": text(),
         }),
+    );
+    add(
+        "GivenToken",
+        &["access_token", "expires_in"],
+        json!({
+            "access_token": {"type": "string", "minLength": 1, "maxLength": adopt::LONGEST},
+            "expires_in": {"type": "integer", "minimum": 1, "maximum": adopt::LONGEST_LIFE},
+        }),
+    );
+    add(
+        "Adopted",
+        &["generation", "expires_in"],
+        json!({"generation": number(), "expires_in": number()}),
     );
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(
@@ -365,6 +379,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "fallback": {"type": "boolean"},
         "alone": {"type": "boolean"},
         "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
+        "keeping": {"type": "string", "enum": ["managed", "observe", "paused"]},
         "proxy": {"type": ["string", "null"], "description": "Without a password; null is none of its own."},
     });
     // Secrets go in and never come out.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lingpai_core::Keeping;
 use lingpai_core::client::{Denied, Right};
 use lingpai_core::keeper::{RotateError, Unavailable};
 use lingpai_core::rotation::AskDenied;
@@ -187,6 +188,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::AccountsFixed,
         Refusal::ChangePending,
         Refusal::Store(StoreError::new(StoreErrorKind::Unavailable, WORDS)),
+        not_rotated(RotateError::Denied(AskDenied::NotFetched(Keeping::Paused))),
         not_rotated(RotateError::Denied(AskDenied::TooSoon(until))),
         not_rotated(RotateError::Denied(AskDenied::BudgetSpent { used: NUMBER, until })),
         not_rotated(RotateError::Failed(failure())),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use expect_test::expect_file;
 use http::Response;
 use http_body_util::BodyExt;
+use lingpai_core::Keeping;
 use lingpai_core::client::Right;
 use lingpai_core::rotation::AskDenied;
 use lingpai_core::{Class, CredentialId, Instant, StoreErrorKind};
@@ -74,6 +75,7 @@ fn all() -> Vec<Refusal> {
         Refusal::AccountsFixed,
         Refusal::ChangePending,
         Refusal::Store(StoreError::new(StoreErrorKind::Unavailable, "the disk is full")),
+        not_rotated(RotateError::Denied(AskDenied::NotFetched(Keeping::Paused))),
         not_rotated(RotateError::Denied(AskDenied::TooSoon(until))),
         not_rotated(RotateError::Denied(AskDenied::BudgetSpent { used: 1500, until })),
         not_rotated(RotateError::Failed(whitelist())),

@@ -109,6 +109,10 @@ impl Refusal {
             )
             .into(),
             Self::NotRotated(error, _) => match &**error {
+                RotateError::Denied(AskDenied::NotFetched(_)) => either(
+                    "the account is paused or only observed: no token is fetched for it",
+                    "该账号已暂停或仅观察，不会为它获取凭据",
+                ),
                 RotateError::Denied(AskDenied::TooSoon(_)) => either(
                     "the token was replaced moments ago; replacing it again would kill the one before it while clients \
                      still use it",
@@ -268,6 +272,10 @@ impl Refusal {
                 "请检查存储，然后重试；其间凭据照常提供",
             ),
             Self::NotRotated(error, _) => match &**error {
+                RotateError::Denied(AskDenied::NotFetched(_)) => either(
+                    "Have it managed first: lingpai account keep ACCOUNT managed",
+                    "请先恢复维护：lingpai account keep 账号 managed",
+                ),
                 RotateError::Denied(AskDenied::TooSoon(_)) => either(
                     "Ask again in a few minutes; if WeChat refuses the token, report it as invalid instead",
                     "请过几分钟再试；如果微信拒绝这个凭据，请改为报告它失效",

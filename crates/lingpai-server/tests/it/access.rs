@@ -42,6 +42,7 @@ const ROUTES: [Route; 24] = [
         Right::TokenReport,
         About::Account,
     ),
+    route("POST", "/v1/accounts/{account}/token/adopt", Right::Admin, About::Account),
     route("POST", "/v1/accounts/{account}/token/rotate", Right::TokenRotate, About::Account),
     route("GET", "/v1/accounts/{account}/tickets/{type}", Right::Ticket, About::Account),
     Route {

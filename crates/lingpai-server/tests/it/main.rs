@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod adopt;
 mod certificates;
 mod connections;
 mod console;

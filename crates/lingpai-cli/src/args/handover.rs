@@ -1,0 +1,44 @@
+//! What can be typed to take an account over from whoever fetches for it today, and to hand it back.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lingpai_core::{AccountId, Keeping};
+
+use super::Asked;
+use crate::config;
+
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// The appid
+    pub(crate) account: AccountId,
+    /// managed: tokens are fetched and renewed. observe: only a token that was given is served. paused: the last token is
+    /// served to its end
+    #[arg(value_name = "managed|observe|paused", value_parser = config::account::parse_keeping)]
+    pub(crate) keeping: Keeping,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// The appid
+    pub(crate) account: AccountId,
+    /// The file that holds the token, or WeChat's answer with it; - for standard input [default: a hidden prompt, or
+    /// standard input]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// What is left of its life, in seconds [default: as WeChat's answer says]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) expires_in: Option<u64>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    /// The appid
+    pub(crate) account: AccountId,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}

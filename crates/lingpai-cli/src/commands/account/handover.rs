@@ -1,0 +1,97 @@
+//! `lingpai account keep`, `adopt` and `release`: an account is taken over without a fetch, and handed back with its token.
+
+use lingpai_core::Secret;
+use serde_json::{Value, json};
+
+use super::typed::Asking;
+use crate::args::{Adopt, Keep, Release};
+use crate::client::Client;
+use crate::config::Environment;
+use crate::error::Error;
+use crate::language::{either, say};
+use crate::output;
+
+/// Changes whether anything is fetched.
+pub(crate) async fn keep(options: Keep, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::of(&options.asked, environment)?;
+    let (account, keeping) = (&options.account, options.keeping.as_str());
+    client.patch(&format!("/v1/accounts/{account}"), &json!({"keeping": keeping})).await?;
+    output::tell(&match keeping {
+        "managed" => say!(
+            "The account {account} is managed: its tokens are fetched, and renewed ahead of their end.",
+            "账号 {account} 由 Lingpai 维护：获取凭据，并在到期前刷新。"
+        ),
+        "observe" => say!(
+            "The account {account} is only observed: nothing is fetched for it. Give it the token in use: lingpai account \
+             adopt {account}",
+            "账号 {account} 仅观察，不获取凭据。请交给它正在使用的凭据：lingpai account adopt {account}"
+        ),
+        _ => say!(
+            "The account {account} is paused: its token is served to its end, and no other is fetched.",
+            "账号 {account} 已暂停：现有凭据用到到期为止，不再获取新的。"
+        ),
+    });
+    Ok(())
+}
+
+/// Hands a live token to the server.
+pub(crate) async fn adopt(options: Adopt, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::of(&options.asked, environment)?;
+    let account = &options.account;
+    let prompt = say!("The token of {account} (not shown): ", "{account} 的凭据（输入时不显示）：");
+    let what = either("the token", "凭据");
+    let file = options.token_file.as_deref().filter(|file| file.as_os_str() != "-");
+    let (text, _) = Asking { what, prompt: &prompt, option: "--token-file", file }.text()?;
+    let (token, stated) = read(text.expose());
+    let expires_in = options.expires_in.or(stated).ok_or_else(|| {
+        Error::said(either(
+            "how long the token is still good is not known. Say --expires-in SECONDS, rather less than more: with Redis that is \
+             `redis-cli TTL KEY`",
+            "不知道凭据还有多久到期。请用 --expires-in 秒数 写明，宁短勿长；在 Redis 中可用 `redis-cli TTL 键` 查看",
+        ))
+    })?;
+    let given = json!({"access_token": token.expose(), "expires_in": expires_in});
+    let adopted = client.post(&format!("/v1/accounts/{account}/token/adopt"), &given).await?;
+    let (generation, left) = (&adopted["generation"], &adopted["expires_in"]);
+    output::tell(&say!(
+        "The account {account} serves this token from now on: generation {generation}, good for {left} s. Nothing was fetched.",
+        "账号 {account} 从现在起提供这个凭据：第 {generation} 代，还有 {left} 秒到期。没有向微信获取。"
+    ));
+    Ok(())
+}
+
+/// Pauses the account and prints what it has, for whoever takes over.
+pub(crate) async fn release(options: Release, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::of(&options.asked, environment)?;
+    let account = &options.account;
+    client.patch(&format!("/v1/accounts/{account}"), &json!({"keeping": "paused"})).await?;
+    output::tell(&say!(
+        "The account {account} is paused. Its token follows; clients of this server are served it to its end.",
+        "账号 {account} 已暂停。下面是它的凭据；本服务的客户端可以一直用到它到期。"
+    ));
+    let token = client.token(account).await?;
+    let left = json!({"access_token": token["access_token"], "expires_in": token["expires_in"]});
+    output::print_json(&left)
+}
+
+/// A token, or an answer of WeChat with one.
+fn read(text: &str) -> (Secret, Option<u64>) {
+    let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    match answer["access_token"].as_str() {
+        Some(token) => (Secret::from(token), answer["expires_in"].as_u64()),
+        None => (Secret::from(text.trim()), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_it_is_or_out_of_wechats_answer() {
+        let (token, left) = read("T0K-EN_\n");
+        assert_eq!((token.expose(), left), ("T0K-EN_", None));
+        let (token, left) = read(r#"{"access_token":"T","expires_in":7200}"#);
+        assert_eq!((token.expose(), left), ("T", Some(7200)));
+    }
+}

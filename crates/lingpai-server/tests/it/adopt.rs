@@ -1,0 +1,41 @@
+//! A live token that somebody else has fetched is taken over over HTTP.
+
+use serde_json::json;
+
+use crate::house::{House, KEPT};
+
+async fn adopt(house: &House, key: &str, body: serde_json::Value) -> crate::house::Reply {
+    let path = format!("/v1/accounts/{KEPT}/token/adopt");
+    house.call(key, "POST", &path, &body.to_string()).await
+}
+
+#[tokio::test]
+async fn a_token_that_is_given_is_served_from_then_on_and_costs_no_fetch() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    let reply = adopt(&house, &admin, json!({"access_token": "G1VEN", "expires_in": 600})).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(!reply.body.contains("G1VEN"), "it is not said back");
+    assert!((595..=600).contains(&reply.json["expires_in"].as_u64().unwrap()));
+    let token = house.dropin(&house.key).await;
+    assert_eq!(token.json["access_token"], "G1VEN");
+    assert_eq!(house.upstream.calls(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_refused_with_what_it_should_be() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    for (body, named) in [
+        (json!({"access_token": "", "expires_in": 600}), "access_token"),
+        (json!({"access_token": "two words", "expires_in": 600}), "access_token"),
+        (json!({"access_token": "T", "expires_in": 0}), "expires_in"),
+        (json!({"access_token": "T", "expires_in": 86_401}), "expires_in"),
+        (json!({"access_token": "T"}), "expires_in"),
+    ] {
+        let reply = adopt(&house, &admin, body).await;
+        assert_eq!((reply.status, reply.error()), (400, "body-wrong"), "{}", reply.body);
+        assert!(reply.body.contains(named), "{}", reply.body);
+    }
+    assert_eq!(house.upstream.calls(), 0);
+}
