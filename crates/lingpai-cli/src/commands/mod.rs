@@ -16,6 +16,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod ticket;
 pub(crate) mod token;
+pub(crate) mod watch;
 
 use lingpai_core::{Account, AccountId};
 
