@@ -335,8 +335,14 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
     });
     let changeable = json!({
-        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game", "wecom"]},
+        "kind": {"type": "string", "enum": [
+            "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+        ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
+        "platform": {
+            "type": ["string", "null"], "maxLength": 128,
+            "description": "The account that this one has authorised, or a suite's provider.",
+        },
         "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
         "lead": seconds(&Policy::LEADS),
         "jitter": seconds(&Policy::JITTERS),
