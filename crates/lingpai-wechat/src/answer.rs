@@ -96,6 +96,15 @@ pub(crate) fn tried(
     }
 }
 
+/// Reads any other answer: the object, or the refusal that it is.
+pub(crate) fn told(
+    answer: &Response<Bytes>,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Result<Map<String, Value>, Failure> {
+    accepted(answer.status(), answer.body(), scope, secrets)
+}
+
 /// Whether a failure of a call that carried a token says that the token is bad.
 pub(crate) fn blames_token(failure: &Failure, scope: Scope) -> bool {
     failure.code.is_some_and(|code| catalogue::blames_token(code, scope))
@@ -189,7 +198,7 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 /// An answer that looks like success and cannot be used: upstream may well have issued a token.
-fn unusable(why: impl Into<String>) -> Failure {
+pub(crate) fn unusable(why: impl Into<String>) -> Failure {
     Failure::new(Class::Transient, why).perhaps_reached().with_remedy(remedy::UNUSABLE.en)
 }
 

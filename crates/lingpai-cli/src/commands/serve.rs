@@ -117,7 +117,9 @@ async fn serve(
         outbox: keeping.store.outbox(),
         notices: Some(Arc::clone(&taker) as _),
     };
-    let (server, changes) = server.receiving_pushes(pushes).taking_changes();
+    let engine = Arc::clone(&keeping.engine);
+    let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     taker.resume().await?;

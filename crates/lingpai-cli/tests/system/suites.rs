@@ -109,10 +109,8 @@ async fn a_pushed_ticket_and_a_corps_authorisation_bring_a_token_that_wecom_acce
     assert_eq!(asked, 0, "without a ticket there is nothing to ask with");
     push(&wechat, &home);
     until("no suite token", async || suite_tokens() == 1).await;
-    until("no provider token", async || {
-        wechat.counters().app(DEMO_PROVIDER).minted.provider == 1
-    })
-    .await;
+    until("no provider token", async || wechat.counters().app(DEMO_PROVIDER).minted.provider == 1)
+        .await;
     authorize(&wechat);
     let token = corp_token(&home).await;
     assert_eq!(tried(&wechat, &token)["errcode"], 0);

@@ -3,6 +3,7 @@
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
 mod access_token;
+mod examine;
 pub(crate) mod suite;
 pub(crate) mod ticket;
 mod wecom;
@@ -16,6 +17,7 @@ use lingpai_core::{
 };
 
 use self::access_token::AccessToken;
+pub use self::examine::Quota;
 use self::suite::{CorpAuthorization, CorpToken, ProviderToken, SuiteTicket, SuiteToken};
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
@@ -169,15 +171,24 @@ impl Party {
 
 /// Tries a token with the cheapest call that checks it and asks for nothing else. WeChat and WeCom have the same one.
 async fn try_token(upstream: &Upstream, token: &Token, scope: Scope, secret: &Secret) -> Verdict {
-    let secrets = [&token.value, secret];
+    try_value(upstream, &token.value, scope, &[&token.value, secret]).await
+}
+
+/// The same of a value that may be one. `secrets` must not be seen in what comes of it.
+async fn try_value(
+    upstream: &Upstream,
+    value: &Secret,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Verdict {
     let call = Call {
         path: protocol::CALLBACK_IP_PATH,
-        query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+        query: Some(format!("access_token={}", percent_encoded(value.expose()))),
         body: None,
     };
     let outcome = match upstream.send(call).await {
-        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, &secrets),
-        Err(error) => Err(unanswered(&error, &secrets)),
+        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, secrets),
+        Err(error) => Err(unanswered(&error, secrets)),
     };
     match outcome {
         Ok(()) => Verdict::Accepted,
