@@ -4,6 +4,7 @@ mod help;
 mod key;
 mod mistake;
 mod push;
+mod quota;
 mod store;
 mod values;
 
@@ -17,6 +18,7 @@ use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::push::{Pushes, WantedPush};
+pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -74,6 +76,10 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
+    /// Show what an account has called today and may still call, or set its counters to zero
+    Quota(Quota),
+    /// Show what WeChat knows of a request, by the rid in its error text
+    Rid(Rid),
     /// Explain an error of WeChat or of Lingpai, offline, in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients

@@ -21,7 +21,7 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, tickets,
+    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -63,6 +63,12 @@ pub(crate) enum Route<'a> {
     PushOf(&'a str, &'a str),
     /// The same once more.
     PushRetry(&'a str, &'a str),
+    /// What the account of this name has called, and may still call.
+    Quota(&'a str),
+    /// Have WeChat set the account's counters to zero.
+    QuotaClear(&'a str),
+    /// What WeChat knows of the request of this rid.
+    Rid(&'a str),
     /// The nodes that share the store.
     Nodes,
     /// Events as they happen.
@@ -183,6 +189,11 @@ async fn rare(
         Route::PushRetry(account, id) => {
             push::retry(serving, &decoded(account), id, head, peer).await
         }
+        Route::Quota(account) => quota::read(serving, &decoded(account), head, peer).await,
+        Route::QuotaClear(account) => {
+            quota::clear(serving, &decoded(account), head, body, peer).await
+        }
+        Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -223,14 +234,15 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, "quota")) => Self::Quota(account),
+                Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
         }
         if let Some(account) = path.strip_prefix("/push/") {
-            let is_one = !account.is_empty() && !account.contains('/');
-            return if is_one { Self::Push(account) } else { Self::Unknown };
+            return if is_one(account) { Self::Push(account) } else { Self::Unknown };
         }
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
@@ -246,16 +258,22 @@ impl<'a> Route<'a> {
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/keys" => Self::Keys,
-            _ => match path.strip_prefix("/v1/keys/") {
-                Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
-                _ => Self::Unknown,
-            },
+            _ => Self::of_id(path),
+        }
+    }
+
+    /// What is known by an id of its own.
+    fn of_id(path: &'a str) -> Self {
+        let below = |beginning| path.strip_prefix(beginning).filter(|id: &&str| is_one(id));
+        match (below("/v1/keys/"), below("/v1/rids/")) {
+            (Some(id), _) => Self::Key(id),
+            (None, Some(rid)) => Self::Rid(rid),
+            (None, None) => Self::Unknown,
         }
     }
 
     /// What stands below an account and has a name or an id of its own.
     fn of_account(account: &'a str, more: &'a str) -> Self {
-        let is_one = |part: &str| !part.is_empty() && !part.contains('/');
         match more.split_once('/') {
             Some(("tickets", of)) if is_one(of) => Self::Ticket(account, of),
             Some(("pushes", id)) if is_one(id) => Self::PushOf(account, id),
@@ -276,6 +294,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
     }
@@ -294,7 +313,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 27] = [
+    pub(crate) const NAMES: [&'static str; 30] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -322,6 +341,9 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
+        "/v1/accounts/{account}/quota",
+        "/v1/accounts/{account}/quota/clear",
+        "/v1/rids/{rid}",
     ];
 
     /// Its place among the names.
@@ -354,12 +376,20 @@ impl<'a> Route<'a> {
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
             Self::DropIn(Call::Gettoken) => 26,
+            Self::Quota(_) => 27,
+            Self::QuotaClear(_) => 28,
+            Self::Rid(_) => 29,
         }
     }
 
     fn name(self) -> &'static str {
         Self::NAMES[self.number()]
     }
+}
+
+/// Whether it is one part of a path.
+fn is_one(part: &str) -> bool {
+    !part.is_empty() && !part.contains('/')
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.

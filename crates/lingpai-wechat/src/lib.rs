@@ -29,6 +29,7 @@ mod remedy;
 pub mod sign;
 pub mod wire;
 
+pub use answer::accepted;
 pub use error::Error;
 pub use issuers::WeChat;
 pub use issuers::ticket::{Ticket, UnknownTicket};

@@ -338,6 +338,11 @@ impl Keeper {
         self.adopt(record, Fact::Stored);
     }
 
+    /// How many fetches a day may have, the reserve for scheduled rotations among them.
+    pub fn fetch_budget(&self) -> u32 {
+        self.with(|rotation, _| rotation.budget())
+    }
+
     /// Takes in that a person has cleared the upstream quota.
     pub fn quota_cleared(self: &Arc<Self>) {
         self.apply(Fact::QuotaCleared);

@@ -198,6 +198,11 @@ impl Rotation {
         self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
 
+    /// How many fetches a day may have, the reserve among them.
+    pub(crate) fn budget(&self) -> u32 {
+        per_day(self.policy.daily_budget.unwrap_or(self.profile.daily_budget), self.share())
+    }
+
     /// How many fetches were made today.
     pub(super) fn fetches(&self, at: Moment) -> u32 {
         if self.usage.day == at.day() { self.usage.fetches } else { 0 }
