@@ -15,6 +15,7 @@ mod keeping;
 mod language;
 mod limits;
 mod logging;
+mod notices;
 mod output;
 mod reload;
 mod signals;

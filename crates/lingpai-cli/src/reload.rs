@@ -153,6 +153,7 @@ impl<'a> Follower<'a> {
         let others = [
             ("store", !config.store.is(&before.store)),
             ("gateway", config.gateway != gateway),
+            ("console", config.console != before.console),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -161,11 +162,11 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, .. } = before;
+        let Config { listen, store, log, console, .. } = before;
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let store = store.clone();
+        let (store, console) = (store.clone(), console.clone());
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, log, ..config };
+        self.in_force.config = Config { listen, store, gateway, console, log, ..config };
         self.merges = true;
         Ok(())
     }

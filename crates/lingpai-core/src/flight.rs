@@ -11,6 +11,7 @@ use crate::id::Fence;
 use crate::issuer::{Issued, Issuer, Renewal, Verdict, Way};
 use crate::keeper::Keeper;
 use crate::policy::STORE_DEADLINE;
+use crate::registry::Shared;
 use crate::rotation::{Fact, Reason, Saved, Step};
 use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError, Usage};
 use crate::time::Instant;
@@ -90,7 +91,9 @@ impl Flight {
             .keeper
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
         let sent = self.keeper.shared.clock.now();
-        let issued = match timeout(deadline, issuer.issue(way)).await {
+        let answered = timeout(deadline, issuer.issue(way)).await;
+        self.keeper.shared.measures.fetches.count(clock.now().instant.since(sent.instant));
+        let issued = match answered {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE && !self.is_at_its_end(&issued, way) => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
@@ -157,6 +160,7 @@ impl Flight {
             }
             Ok(Begun::Newer(record)) => self.keeper.adopt(*record, Fact::Newer),
             Ok(Begun::Held { until, .. }) => {
+                shared.measures.lease_is_held();
                 self.keeper.apply(Fact::Held(now.instant_at(until)));
             }
             Ok(Begun::Unfinished(intent)) => self.keeper.apply(Fact::Unfinished(intent)),
@@ -283,7 +287,11 @@ impl Flight {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        timeout(STORE_DEADLINE, call).await.unwrap_or_else(|_| {
+        let Shared { clock, measures, .. } = &*self.keeper.shared;
+        let begun = clock.now().instant;
+        let outcome = timeout(STORE_DEADLINE, call).await;
+        measures.store.count(clock.now().instant.since(begun));
+        outcome.unwrap_or_else(|_| {
             Err(StoreError::new(
                 crate::store::StoreErrorKind::Unavailable,
                 format!("the store gave no answer within {} s", STORE_DEADLINE.as_secs()),

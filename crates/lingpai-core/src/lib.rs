@@ -24,6 +24,7 @@ mod follow;
 pub mod id;
 pub mod issuer;
 pub mod keeper;
+pub mod measures;
 pub mod network;
 pub mod outbox;
 pub mod parent;

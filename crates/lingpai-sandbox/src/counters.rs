@@ -92,8 +92,12 @@ pub struct Minted {
     pub classic: u64,
     /// By `/cgi-bin/stable_token`.
     pub stable: u64,
-    /// By WeCom's `gettoken`.
+    /// By WeCom's `gettoken` or `get_corp_token`.
     pub wecom: u64,
+    /// By WeCom's `get_suite_token`.
+    pub suite: u64,
+    /// By WeCom's `get_provider_token`.
+    pub provider: u64,
 }
 
 impl Minted {

@@ -1,7 +1,7 @@
 //! A simulated WeChat to try, develop and test against.
 //!
 //! What lives here: [`World`], a pure simulator of the access_token APIs (both families, their
-//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, of WeCom's applications, and of
+//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, of WeCom's applications and suites, and of
 //! a few business APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
 //! `/__sandbox/` that makes things go wrong by name.
 //!
@@ -60,6 +60,10 @@ pub use self::{
     shared::SharedWorld,
     time::TOKEN_LIFETIME,
     tokens::{Family, Rank, Verdict},
-    wecom::{AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID},
+    wecom::{
+        AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID, DEMO_PROVIDER,
+        DEMO_PROVIDER_SECRET, DEMO_SUITE, DEMO_SUITE_SECRET, ProviderSettings, PushTo,
+        SuiteSettings,
+    },
     world::World,
 };

@@ -8,7 +8,9 @@ mod send;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::send::answer;
+use crate::PushTo;
+
+pub(crate) use self::send::{answer, deliver, in_query};
 
 /// The path of the control API that sends a push.
 pub(crate) const PATH: &str = "/__sandbox/push";
@@ -36,6 +38,35 @@ pub(crate) struct Order {
     patience: u64,
     /// Check the URL with this text first, and send nothing.
     echostr: Option<String>,
+    /// The `ToUserName` of the envelope.
+    #[serde(default = "original_name")]
+    to: String,
+    /// What it is about, for the list of pushes.
+    #[serde(skip)]
+    what: String,
+}
+
+impl Order {
+    /// A notice of WeCom's to the URL of a suite.
+    pub(crate) fn notice(to: &PushTo, suite_id: &str, what: &str, message: String) -> Self {
+        Self {
+            url: to.url.clone(),
+            appid: suite_id.to_owned(),
+            token: to.token.clone(),
+            encoding_aes_key: to.encoding_aes_key.clone(),
+            mode: Mode::Safe,
+            message: Some(message),
+            fault: Fault::None,
+            patience: five(),
+            echostr: None,
+            to: suite_id.to_owned(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+fn original_name() -> String {
+    "gh_sandbox".to_owned()
 }
 
 fn five() -> u64 {

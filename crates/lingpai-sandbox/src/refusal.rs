@@ -99,6 +99,28 @@ impl Refusal {
     pub(crate) const INVALID_TOKEN: Self = refusal(40014, "invalid access_token");
     pub(crate) const WRONG_CORPSECRET: Self = refusal(40001, "invalid credential");
     pub(crate) const INVALID_CORPID: Self = refusal(40013, "invalid corpid");
+    pub(crate) const INVALID_AUTH_CODE: Self = refusal(40078, "invalid auth_code");
+    pub(crate) const SHORT_AUTH_CODE: Self =
+        refusal(40058, "auth_code exceed min length 64. Invalid input invalid Request Parameter");
+    /// WeCom's typing error.
+    pub(crate) const INVALID_SUITE_TOKEN: Self =
+        refusal(40082, "invalid suite_acccess_token or provider_access_token");
+    pub(crate) const INVALID_SUITE_ID: Self = refusal(40083, "invalid suite_id");
+    pub(crate) const INVALID_PERMANENT_CODE: Self = refusal(40084, "invalid permanent_code");
+    pub(crate) const INVALID_SUITE_TICKET: Self = refusal(40085, "invalid suite ticket");
+    /// Wording ours.
+    pub(crate) const INVALID_SUITE_SECRET: Self = refusal(40091, "invalid suite_secret");
+    /// Wording ours, as for the six that follow.
+    pub(crate) const INVALID_PRE_AUTH_CODE: Self = refusal(40058, "invalid pre_auth_code");
+    pub(crate) const SUITE_TOKEN_MISSING: Self = refusal(41021, "suite_access_token missing");
+    pub(crate) const SUITE_ID_MISSING: Self = refusal(41022, "suite_id missing");
+    pub(crate) const SUITE_TICKET_MISSING: Self = refusal(41023, "suite_ticket missing");
+    pub(crate) const SUITE_SECRET_MISSING: Self = refusal(41024, "suite_secret missing");
+    pub(crate) const PERMANENT_CODE_MISSING: Self = refusal(41025, "permanent_code missing");
+    pub(crate) const PROVIDER_SECRET_MISSING: Self = refusal(41004, "provider_secret missing");
+    /// Nobody's password has changed: in WeCom it is this.
+    pub(crate) const PRE_AUTH_CODE_EXPIRED: Self = refusal(42007, "pre_auth_code expired");
+    pub(crate) const SUITE_TOKEN_EXPIRED: Self = refusal(42009, "suite_access_token expired");
     pub(crate) const CORPID_MISSING: Self = refusal(41002, "corpid missing");
     pub(crate) const CORPSECRET_MISSING: Self = refusal(41004, "corpsecret missing");
     pub(crate) const INVALID_PARAMETER: Self = refusal(40058, "invalid Request Parameter");
@@ -165,4 +187,8 @@ const KNOWN: &[Refusal] = &[
     Refusal::CONFIRMATION_NEEDED,
     Refusal::REFUSED_TWICE,
     Refusal::REFUSED_ONCE,
+    Refusal::INVALID_SUITE_TOKEN,
+    Refusal::INVALID_SUITE_TICKET,
+    Refusal::INVALID_PERMANENT_CODE,
+    Refusal::SUITE_TOKEN_EXPIRED,
 ];

@@ -120,6 +120,7 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             () = accepting => {}
+            () = push::deliver(self.world.clone()) => {}
         }
         drop((self.listener, stopping));
         stop.send_replace(());

@@ -54,7 +54,7 @@ impl<T: PartialEq> Changeable<T> {
 impl World {
     /// Everything that a restart must not undo, as JSON: the apps with all that was done to them
     /// and what they have used up, the tokens of both families (the live ones, and the last 500
-    /// dead ones), the tickets, WeCom's applications and tokens, virtual time and its speed, the caller's address, and the randomness, so that
+    /// dead ones), the tickets, WeCom's applications, suites and tokens, virtual time and its speed, the caller's address, and the randomness, so that
     /// no token comes twice.
     ///
     /// Not in it: faults, counters, the log (so rid/get finds no calls from before) and uploaded
@@ -102,6 +102,7 @@ impl World {
 
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let providers = std::mem::take(&mut settings.providers);
         let mut world = Self::new(settings)?;
         world.clock = Clock::new(moment, kept.speed.after(world.settings.speed));
         world.caller_ip = kept.caller_ip.after(world.settings.caller_ip);
@@ -113,6 +114,11 @@ impl World {
         for agent in agents {
             if !world.wecom.has(&agent) {
                 world.add_agent(agent)?;
+            }
+        }
+        for provider in providers {
+            if !world.has_provider(&provider) {
+                world.add_provider(provider)?;
             }
         }
         for app in apps {

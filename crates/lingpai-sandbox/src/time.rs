@@ -93,9 +93,14 @@ impl Clock {
         self.anchor = (now, self.at(now).plus(by));
     }
 
+    /// A virtual span in real time.
+    pub(crate) fn real(&self, span: Duration) -> Duration {
+        scaled(span, 1.0 / self.speed)
+    }
+
     /// A virtual span in whole seconds of the caller's time.
     pub(crate) fn stated(&self, span: Duration) -> u64 {
-        scaled(span, 1.0 / self.speed).as_secs()
+        self.real(span).as_secs()
     }
 }
 

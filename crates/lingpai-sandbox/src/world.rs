@@ -26,6 +26,7 @@ use crate::{
     outcome::{JSON, Outcome, response},
     params::Params,
     people::People,
+    push::Order,
     random::Random,
     refusal::Refusal,
     settings::Settings,
@@ -36,6 +37,10 @@ use crate::{
 
 /// 2026-01-01 00:00 UTC: where virtual time starts if nobody says, so that tests repeat.
 const FIXED_START: u64 = 1_767_225_600;
+/// So many pushes are remembered.
+const PUSHES_KEPT: usize = 100;
+/// What is due at once at a high speed is looked for no more often than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The pure simulator of WeChat.
 ///
@@ -64,6 +69,9 @@ pub struct World {
     pub(crate) people: People,
     pub(crate) wecom: WeCom,
     pub(crate) media: VecDeque<Media>,
+    /// What is to be pushed, and what came of the last pushes.
+    pub(crate) outgoing: Vec<Order>,
+    pub(crate) pushed: VecDeque<Value>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
@@ -111,6 +119,7 @@ impl World {
         settings.validate()?;
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let providers = std::mem::take(&mut settings.providers);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
             clock: Clock::new(Moment::from_unix(start), settings.speed),
@@ -121,6 +130,8 @@ impl World {
             people: People::default(),
             wecom: WeCom::default(),
             media: VecDeque::new(),
+            outgoing: Vec::new(),
+            pushed: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
             log: Log::new(settings.log_size),
@@ -133,6 +144,9 @@ impl World {
         }
         for agent in agents {
             world.add_agent(agent)?;
+        }
+        for provider in providers {
+            world.add_provider(provider)?;
         }
         Ok(world)
     }
@@ -198,6 +212,21 @@ impl World {
         }
     }
 
+    /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.
+    pub(crate) fn due_pushes(&mut self, now: Duration) -> (Vec<Order>, Option<Duration>) {
+        let next = self.push_due_tickets(self.clock.at(now));
+        let pause = next.map(|next| self.clock.real(next).max(SHORTEST_PAUSE));
+        (std::mem::take(&mut self.outgoing), pause)
+    }
+
+    /// Keeps what came of a push.
+    pub(crate) fn note_push(&mut self, told: Value) {
+        if self.pushed.len() >= PUSHES_KEPT {
+            self.pushed.pop_front();
+        }
+        self.pushed.push_back(told);
+    }
+
     /// The counts since the start or the last reset.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -228,6 +257,10 @@ impl World {
             let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
             return owner.or_else(|| self.wecom.owner(token));
         }
+        let of_service = ["suite_access_token", "provider_access_token"];
+        if let Some(token) = of_service.into_iter().find_map(|name| query.value(name)) {
+            return self.wecom.service_owner(token);
+        }
         if let Some((corpid, secret)) = query.value("corpid").zip(query.value("corpsecret")) {
             return self.wecom.asker(corpid, secret);
         }
@@ -236,7 +269,12 @@ impl World {
             return known(appid);
         }
         match serde_json::from_slice::<HashMap<String, Value>>(body) {
-            Ok(fields) => fields.get("appid").and_then(Value::as_str).and_then(known),
+            Ok(fields) => {
+                let named = |name| fields.get(name).and_then(Value::as_str);
+                let service = named("suite_id").or_else(|| named("corpid"));
+                let service = service.filter(|id| self.wecom.knows_service(id)).map(str::to_owned);
+                service.or_else(|| named("appid").and_then(known))
+            }
             Err(_) => {
                 let form = Params::parse(std::str::from_utf8(body).unwrap_or_default());
                 form.value("appid").and_then(known)
@@ -247,6 +285,7 @@ impl World {
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
         let served = match call.path_at_wecom() {
             Some(path) => wecom::serve(self, call, path),
+            None if call.path() == wecom::INSTALL_PAGE => wecom::serve_page(self, call),
             None => api::serve(self, call),
         };
         match served {

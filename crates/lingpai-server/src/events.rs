@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::accounts::FailureAnswer;
 use crate::answer::{self, Body};
+use crate::console::Session;
 use crate::language::Language;
 use crate::native::caller;
 use crate::query::Query;
@@ -96,6 +97,7 @@ struct HistoryAnswer<'a> {
 struct Stream {
     serving: Arc<Serving>,
     key: KeyHash,
+    session: Option<Session>,
     peer: IpAddr,
     account: Option<AccountId>,
     mark: Mark,
@@ -116,7 +118,8 @@ pub(crate) async fn stream(
     };
     let (pieces, body) = mpsc::channel(BEHIND);
     let serving = Arc::clone(serving);
-    tokio::spawn(Stream { serving, key, peer, account, mark, pieces }.run());
+    let session = head.extensions.get().copied();
+    tokio::spawn(Stream { serving, key, session, peer, account, mark, pieces }.run());
     let mut response = answer::empty(StatusCode::OK);
     *response.body_mut() = Body::Stream(body);
     let headers = response.headers_mut();
@@ -222,6 +225,11 @@ impl Stream {
     /// The accounts that the key is for, if it is still good for this.
     fn accounts(&self) -> Option<Accounts> {
         let now = self.serving.registry.clock().now().wall;
+        if let (Some(session), Some(console)) = (&self.session, &self.serving.console)
+            && !console.holds(session, now)
+        {
+            return None;
+        }
         self.serving.keys.look_now(&self.key, |key| {
             let allowed = key.allows_somewhere(Right::StatusRead, now).is_ok()
                 && key.is_open_to(self.peer)

@@ -14,6 +14,7 @@
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
+//! - `console/`: the pages for people, and their sessions.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
@@ -24,6 +25,7 @@ mod alarm;
 mod answer;
 pub mod change;
 mod connection;
+pub mod console;
 mod dropin;
 mod error;
 mod events;

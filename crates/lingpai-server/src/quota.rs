@@ -233,7 +233,8 @@ async fn overview(
         let kind = keeper.credential().kind.as_str().to_owned();
         let of_kind = format!("fetch/{kind}/");
         let used = ledger.iter().filter(|(name, _)| name.starts_with(&of_kind));
-        let used = Used { used: used.map(|(_, times)| times).sum(), most: keeper.fetch_budget() };
+        let used = used.map(|(_, times)| times).sum();
+        let used = Used { used, most: keeper.status().outlook.daily_budget };
         Fetches { kind, used }
     });
     let mut fetches: Vec<_> = fetches.collect();

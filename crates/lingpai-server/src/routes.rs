@@ -21,7 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, quota, tickets,
+    accounts, console, events, keys, language, manage, monitor, native, nodes, openapi, push,
+    quota, tickets,
 };
 
 /// Where a request goes.
@@ -79,6 +80,10 @@ pub(crate) enum Route<'a> {
     Keys,
     /// The key of this id.
     Key(&'a str),
+    /// The log-in of the console.
+    Session,
+    /// Whatever else stands below `/console`, with what follows that.
+    Console(&'a str),
     /// A call of WeChat's API, with this path.
     Forward(&'a str),
     /// Nowhere.
@@ -115,7 +120,7 @@ pub(crate) async fn answer(
             })
         }
         // What is asked for rarely must not make every connection larger.
-        _ => Box::pin(rare(serving, route, &head, body, peer)).await,
+        _ => Box::pin(rare(serving, route, &head, body, (origin, peer))).await,
     };
     let (mut response, error) = match outcome {
         Ok(response) => (response, None),
@@ -141,12 +146,12 @@ pub(crate) async fn answer(
 }
 
 /// All but the routes that carry nearly all requests.
-async fn rare(
+pub(crate) async fn rare(
     serving: &Arc<Serving>,
     route: Route<'_>,
     head: &Parts,
     body: Incoming,
-    peer: IpAddr,
+    (origin, peer): (&Origin, IpAddr),
 ) -> Result<Response<Body>, Refusal> {
     match route {
         Route::ReportInvalid(account) => {
@@ -199,10 +204,18 @@ async fn rare(
         Route::History => events::history(serving, head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
+        Route::Session => {
+            Box::pin(console::answer(serving, "/session", head, body, (origin, peer))).await
+        }
+        Route::Console(path) => {
+            Box::pin(console::answer(serving, path, head, body, (origin, peer))).await
+        }
+        // Only of whoever is logged in to the console.
+        Route::Token(account) => native::token(serving, &decoded(account), head, peer).await,
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
         Route::OpenApi => openapi::answer(head),
-        Route::Token(_) | Route::DropIn(_) | Route::Health | Route::Forward(_) | Route::Unknown => {
+        Route::DropIn(_) | Route::Health | Route::Forward(_) | Route::Unknown => {
             Err(Refusal::PathUnknown)
         }
     }
@@ -224,7 +237,7 @@ async fn forward(
 }
 
 impl<'a> Route<'a> {
-    fn of(path: &'a str) -> Self {
+    pub(crate) fn of(path: &'a str) -> Self {
         if let Some(rest) = path.strip_prefix("/v1/accounts/") {
             return match rest.split_once('/') {
                 Some((account, "token")) => Self::Token(account),
@@ -243,6 +256,11 @@ impl<'a> Route<'a> {
         }
         if let Some(account) = path.strip_prefix("/push/") {
             return if is_one(account) { Self::Push(account) } else { Self::Unknown };
+        }
+        if let Some(rest) = path.strip_prefix("/console")
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            return if rest == "/session" { Self::Session } else { Self::Console(rest) };
         }
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
@@ -295,8 +313,26 @@ impl<'a> Route<'a> {
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
+            Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
+    }
+
+    /// Whether the console's sessions may ask for it: for nothing that shows a token, or that is signed with one.
+    pub(crate) fn is_for_sessions(self) -> bool {
+        !matches!(
+            self,
+            Self::Token(_)
+                | Self::ReportInvalid(_)
+                | Self::Ticket(..)
+                | Self::JsConfig(_)
+                | Self::CardSignature(_)
+                | Self::DropIn(_)
+                | Self::Push(_)
+                | Self::Session
+                | Self::Console(_)
+                | Self::Forward(_)
+        )
     }
 
     /// The same with what is not Lingpai's own, which is a call of WeChat's API. The token calls are Lingpai's, wherever an
@@ -313,7 +349,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 30] = [
+    pub(crate) const NAMES: [&'static str; 32] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -341,6 +377,8 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
+        "/console/session",
+        "console",
         "/v1/accounts/{account}/quota",
         "/v1/accounts/{account}/quota/clear",
         "/v1/rids/{rid}",
@@ -376,9 +414,11 @@ impl<'a> Route<'a> {
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
             Self::DropIn(Call::Gettoken) => 26,
-            Self::Quota(_) => 27,
-            Self::QuotaClear(_) => 28,
-            Self::Rid(_) => 29,
+            Self::Session => 27,
+            Self::Console(_) => 28,
+            Self::Quota(_) => 29,
+            Self::QuotaClear(_) => 30,
+            Self::Rid(_) => 31,
         }
     }
 
@@ -404,7 +444,11 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_name() {
         for (number, name) in Route::NAMES.into_iter().enumerate() {
-            let route = if name == "gateway" { Route::Forward(name) } else { Route::of(name) };
+            let route = match name {
+                "gateway" => Route::Forward(name),
+                "console" => Route::of("/console/app.js"),
+                _ => Route::of(name),
+            };
             assert_eq!(route.number(), number, "{name}");
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
+use crate::console::{self, Console};
 use crate::error::Error;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
@@ -41,6 +42,7 @@ pub struct Server {
     logs_access: bool,
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
+    console: Option<console::Settings>,
     pushes: Option<push::Settings>,
 }
 
@@ -55,9 +57,17 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway, pushes) = (None, None, None);
-        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway, pushes }
+        Self {
+            registry,
+            directory,
+            limits: Limits::default(),
+            proxies: Proxies::default(),
+            logs_access: false,
+            changes: None,
+            gateway: None,
+            console: None,
+            pushes: None,
+        }
     }
 
     /// The same with other limits.
@@ -91,6 +101,12 @@ impl Server {
         self
     }
 
+    /// The same, and people find pages at `/console`.
+    pub fn with_console(mut self, console: console::Settings) -> Self {
+        self.console = Some(console);
+        self
+    }
+
     /// The same, and what WeChat pushes is received.
     pub fn receiving_pushes(mut self, pushes: push::Settings) -> Self {
         self.pushes = Some(pushes);
@@ -120,6 +136,8 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let console = self.console.map(Console::new).transpose();
+        let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;
@@ -133,6 +151,7 @@ impl Server {
             keys,
             given: Given::new(),
             gateway,
+            console,
             pushes,
             tape: Tape::new(now),
             monitor: Monitor::default(),

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::change::Desk;
+use crate::console::{Console, Session};
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -37,6 +38,8 @@ pub(crate) struct Serving {
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
+    /// The pages for people, if the operator wants them.
+    pub(crate) console: Option<Console>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
@@ -62,11 +65,18 @@ pub(crate) struct Caller<'a> {
     /// By which the key is looked up: found once for all looks of a request.
     pub(crate) hash: KeyHash,
     pub(crate) peer: IpAddr,
+    /// The session of the console that stands for the key, if one does. It sees no token.
+    pub(crate) session: Option<Session>,
 }
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(key: &'a str, peer: IpAddr) -> Self {
-        Self { key, hash: KeyHash::of(key), peer }
+        Self { key, hash: KeyHash::of(key), peer, session: None }
+    }
+
+    /// Whoever is logged in to the console.
+    pub(crate) fn of_session(session: Session, peer: IpAddr) -> Self {
+        Self { key: "", hash: session.key, peer, session: Some(session) }
     }
 }
 
@@ -101,7 +111,8 @@ impl Serving {
         let now = self.registry.clock().wall();
         let look = |key: &ApiKey| {
             key.allows_from(caller.peer, right, &account, now)?;
-            let (may_read, may_report) = (key.has(Right::TokenRead), key.has(Right::TokenReport));
+            let may_read = key.has(Right::TokenRead) && caller.session.is_none();
+            let may_report = key.has(Right::TokenReport);
             Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
         };
         let looked = self.keys.look(&caller.hash, look).await;

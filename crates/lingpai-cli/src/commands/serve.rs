@@ -12,6 +12,7 @@ use crate::config::{Listen, StoreAt, show_duration};
 use crate::error::Error;
 use crate::keeping::Keeping;
 use crate::limits;
+use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
@@ -106,10 +107,14 @@ async fn serve(
         Some(gateway) => server.with_gateway(gateway),
         None => server,
     };
+    let server = match config.console.clone() {
+        Some(console) => server.with_console(console),
+        None => server,
+    };
     let pushes = push::Settings {
         upstream: config.upstream.clone(),
         outbox: keeping.store.outbox(),
-        notices: None,
+        notices: Some(Arc::new(Taker::new(keeping))),
     };
     let (server, changes) = server.receiving_pushes(pushes).taking_changes();
     let bound = server.listen(listeners).await?;

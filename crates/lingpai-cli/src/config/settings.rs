@@ -15,7 +15,9 @@ use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
-use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, gateway, listen, upstream};
+use super::{
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, console, gateway, listen, upstream,
+};
 use crate::language::{either, say};
 
 pub(super) fn read(
@@ -30,10 +32,11 @@ pub(super) fn read(
     let upstream = upstream::read(&mut root, base);
     let forced_refresh = root.flag("forced-refresh").is_none_or(|said| said.value);
     let gateway = gateway::read(&mut root, base, &upstream);
+    let console = console::read(&mut root);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     root.end();
-    Config { listen, store, upstream, forced_refresh, gateway, log, accounts, file: None }
+    Config { listen, store, upstream, forced_refresh, gateway, console, log, accounts, file: None }
 }
 
 /// What a store's URL names.

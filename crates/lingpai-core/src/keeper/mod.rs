@@ -119,6 +119,7 @@ impl Keeper {
     /// # Errors
     /// [`Unavailable`] with the cause, as soon as a fetch has failed and until the next may be tried.
     pub async fn fresh(self: &Arc<Self>) -> Result<TokenRef, Unavailable> {
+        let mut waiting = None;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -145,6 +146,7 @@ impl Keeper {
                     }
                 }
             }
+            waiting.get_or_insert_with(|| self.shared.measures.waits());
             changed.await;
         }
     }
@@ -294,6 +296,9 @@ impl Keeper {
         Status {
             credential: self.credential.clone(),
             generation: rotation.generation(),
+            issued_at: self.published().map(|token| token.issued_at),
+            fetches_today: rotation.fetches(now),
+            daily_budget: rotation.daily_budget(),
             expires_in: rotation
                 .current()
                 .map(|(_, ends)| ends.since(now.instant))
@@ -301,6 +306,7 @@ impl Keeper {
             refused: rotation.is_refused(),
             rotating: rotation.is_busy(),
             compromised: rotation.compromised(),
+            outlook: rotation.outlook(now),
             next_at,
             failure: rotation.trouble().map(|trouble| trouble.failure.clone()),
             failing_since: rotation.trouble().map(|trouble| trouble.since),
@@ -336,11 +342,6 @@ impl Keeper {
     /// Takes in what the store holds: another node has rotated.
     pub fn stored(self: &Arc<Self>, record: Record) {
         self.adopt(record, Fact::Stored);
-    }
-
-    /// How many fetches a day may have, the reserve for scheduled rotations among them.
-    pub fn fetch_budget(&self) -> u32 {
-        self.with(|rotation, _| rotation.budget())
     }
 
     /// Takes in that a person has cleared the upstream quota.

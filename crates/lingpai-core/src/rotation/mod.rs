@@ -13,6 +13,7 @@
 mod ask;
 mod facts;
 mod learn;
+mod outlook;
 mod pace;
 mod plan;
 
@@ -31,6 +32,7 @@ use crate::token::{Fingerprint, Token};
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
+pub use outlook::Outlook;
 pub use pace::{HUNCH_SPACING, TRIAL_SPACING};
 pub use plan::Step;
 

@@ -193,18 +193,22 @@ impl Rotation {
 
     /// Whether the day's budget allows a rotation that is not scheduled.
     pub(super) fn may_spend(&self, at: Moment) -> bool {
-        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
+        let budget = self.nominal_budget();
         // The last quarter is the scheduled rotations' own.
         self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
 
-    /// How many fetches a day may have, the reserve among them.
-    pub(crate) fn budget(&self) -> u32 {
-        per_day(self.policy.daily_budget.unwrap_or(self.profile.daily_budget), self.share())
+    /// How many fetches may be made in a day.
+    pub(crate) fn daily_budget(&self) -> u32 {
+        per_day(self.nominal_budget(), self.share())
+    }
+
+    fn nominal_budget(&self) -> u32 {
+        self.policy.daily_budget.unwrap_or(self.profile.daily_budget)
     }
 
     /// How many fetches were made today.
-    pub(super) fn fetches(&self, at: Moment) -> u32 {
+    pub(crate) fn fetches(&self, at: Moment) -> u32 {
         if self.usage.day == at.day() { self.usage.fetches } else { 0 }
     }
 
@@ -218,6 +222,6 @@ impl Rotation {
 }
 
 /// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
-fn per_day(nominal: u32, share: f64) -> u32 {
+pub(super) fn per_day(nominal: u32, share: f64) -> u32 {
     (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

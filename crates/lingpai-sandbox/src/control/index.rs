@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{DEMO_AGENT, DEMO_APPID, DEMO_CORPID};
+use crate::{DEMO_AGENT, DEMO_APPID, DEMO_CORPID, DEMO_SUITE};
 
 /// Method, path, what it does, and a body as an example.
 type Route = (&'static str, &'static str, &'static str, &'static str);
@@ -231,6 +231,38 @@ pub(super) const ROUTES: &[Route] = &[
         "who may call all but gettoken; others get 60020",
         r#"{"trusted":["127.0.0.1"]}"#,
     ),
+    ("GET", "/suites", "the suites of WeCom's service providers, without their secrets", ""),
+    (
+        "POST",
+        "/providers",
+        "create a service provider and its suites",
+        r#"{"corpid":"ww00000000000000bb","suites":[{"suite_id":"ww00000000000000cc"}]}"#,
+    ),
+    (
+        "POST",
+        "/suites/SUITE/push-to",
+        "where its tickets and notices go; the first ticket comes at once, then one every ten minutes",
+        r#"{"url":"http://127.0.0.1:8700/push/SUITE","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+    ),
+    ("POST", "/suites/SUITE/push-ticket", "push a ticket now", ""),
+    (
+        "POST",
+        "/suites/SUITE/authorize",
+        "a corp authorises it: create_auth is pushed, and the auth_code answered; for a person there is \
+         /3rdapp/install?suite_id=SUITE",
+        r#"{"corpid":"CORPID"}"#,
+    ),
+    ("POST", "/suites/SUITE/change", "it changes that: change_auth", r#"{"corpid":"CORPID"}"#),
+    (
+        "POST",
+        "/suites/SUITE/reset-code",
+        "the provider asks for another permanent code: reset_permanent_code",
+        r#"{"corpid":"CORPID"}"#,
+    ),
+    ("POST", "/suites/SUITE/cancel", "it takes that back: cancel_auth", r#"{"corpid":"CORPID"}"#),
+    ("POST", "/suites/SUITE/expire", "end the lifetime of its token (42009)", ""),
+    ("POST", "/suites/SUITE/revoke", "end its token early (40082)", ""),
+    ("GET", "/pushes", "what came of the last tickets and notices", ""),
     (
         "POST",
         "/agents/CORPID/AGENT/reset-secret",
@@ -242,13 +274,17 @@ pub(super) const ROUTES: &[Route] = &[
 pub(super) fn index(host: &str) -> Value {
     let route = |&(method, path, what, body): &Route| {
         let path = format!("/__sandbox{}", path.replace("APPID", DEMO_APPID));
-        let path = path.replace("CORPID", DEMO_CORPID).replace("AGENT", &DEMO_AGENT.to_string());
+        let path = path
+            .replace("SUITE", DEMO_SUITE)
+            .replace("CORPID", DEMO_CORPID)
+            .replace("AGENT", &DEMO_AGENT.to_string());
         let mut curl = match method {
             "GET" => format!("curl '{host}{path}'"),
             _ => format!("curl -X {method} '{host}{path}'"),
         };
         if !body.is_empty() {
-            curl += &format!(" -d '{}'", body.replace("APPID", DEMO_APPID));
+            let body = body.replace("APPID", DEMO_APPID).replace("SUITE", DEMO_SUITE);
+            curl += &format!(" -d '{}'", body.replace("CORPID", DEMO_CORPID));
         }
         json!({"route": format!("{method} {path}"), "what": what, "example": curl})
     };

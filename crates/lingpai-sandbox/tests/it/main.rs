@@ -15,6 +15,7 @@ mod quotas;
 mod refusals;
 mod restarts;
 mod sky;
+mod suites;
 mod tickets;
 mod tokens;
 mod wecom;

@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
 use crate::metrics;
 
+/// Proves that a page of the console asks.
+fn csrf(what: &str) -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "X-Lingpai-CSRF", "in": "header", "required": true, "description": what, "schema": text})
+}
+
+fn session_cookie() -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "lingpai_session", "in": "cookie", "required": true, "schema": text})
+}
+
 pub(super) fn paths() -> Value {
     let account = || vec![in_path("account", "Its appid.")];
     let form = "application/x-www-form-urlencoded";
@@ -226,6 +237,21 @@ pub(super) fn paths() -> Value {
                 .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
                 .never_refused(),
         },
+        "/console/session": {
+            "get": Operation::open("Who is logged in to the console.")
+                .takes(vec![session_cookie()])
+                .answers(200, &reference("Session"))
+                .done(),
+            "post": Operation::open("Logs in to the console with a key that has the right `admin`.")
+                .takes(vec![csrf("Any value, such as `login`: no page of another site can send it.")])
+                .reads("Login")
+                .answers(200, &reference("Session"))
+                .done(),
+            "delete": Operation::open("Logs out.")
+                .takes(vec![session_cookie(), csrf("The `csrf` of the session.")])
+                .answers_nothing(204, "The session has ended.")
+                .done(),
+        },
         "/healthz": {
             "get": Operation::open("Whether the server runs.").answers(200, &reference("Health")).never_refused(),
         },
@@ -237,6 +263,11 @@ pub(super) fn paths() -> Value {
         },
         "/metrics": {
             "get": Operation::with("Numbers for Prometheus. The key must be for all accounts.", Right::StatusRead)
+                .takes(vec![in_query(
+                    "credentials",
+                    &json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
+                    "Of so many single credentials at most, those in trouble first; 200 if nothing is said.",
+                )])
                 .answers_as(200, metrics::TEXT, &json!({"type": "string"}))
                 .done(),
         },

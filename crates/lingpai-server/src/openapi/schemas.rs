@@ -53,6 +53,19 @@ pub(super) fn schemas() -> Value {
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
     tickets(&mut add);
+    let key_name = json!({
+        "type": "object", "required": ["id", "name"], "properties": {"id": text(), "name": text()},
+        "additionalProperties": false,
+    });
+    add("Login", &["key"], json!({"key": text()}));
+    add(
+        "Session",
+        &["csrf", "key", "accounts", "expires_at", "reveal", "version"],
+        json!({
+            "csrf": text(), "key": key_name, "accounts": accounts, "expires_at": time(), "reveal": yes_or_no(),
+            "version": text(),
+        }),
+    );
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(
         "Drill",
@@ -93,10 +106,11 @@ pub(super) fn schemas() -> Value {
     nodes(&mut add);
     add(
         "Credential",
-        &["kind", "state", "generation", "rotating"],
+        &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
+            "expires_in": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
+            "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
     );

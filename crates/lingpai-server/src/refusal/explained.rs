@@ -197,6 +197,9 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushRefused,
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
+        Refusal::SessionUnknown,
+        Refusal::SessionLimited,
+        Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),
     ];
     // A name that is good, so it is always there.
     if let Ok(account) = "wx".parse() {

@@ -349,7 +349,10 @@ impl Refusal {
             | Self::ChangePending
             | Self::PushRefused
             | Self::PushNotTaken
-            | Self::PushUnknown => errcode::NOT_FORWARDABLE,
+            | Self::PushUnknown
+            | Self::SessionUnknown
+            | Self::SessionLimited
+            | Self::LoginLocked(_) => errcode::NOT_FORWARDABLE,
         }
     }
 }

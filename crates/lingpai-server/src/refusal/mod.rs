@@ -93,6 +93,12 @@ pub(crate) enum Refusal {
     PushNotTaken,
     /// No push of this id waits.
     PushUnknown,
+    /// The session of the console is none, or has ended.
+    SessionUnknown,
+    /// What is asked for is not for sessions of the console.
+    SessionLimited,
+    /// Logging in has failed too often; after this time it may be tried again.
+    LoginLocked(Duration),
     /// The gateway does not let the caller through.
     Barred(Barred),
     /// A call could not be forwarded, or brought no answer.
@@ -154,6 +160,9 @@ impl Refusal {
             Self::PushRefused => "push-refused",
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
+            Self::SessionUnknown => "session-unknown",
+            Self::SessionLimited => "session-limited",
+            Self::LoginLocked(_) => "login-locked",
             Self::Barred(why) => why.code(),
             Self::Forwarding(trouble) => trouble.code(),
         }

@@ -77,6 +77,9 @@ impl Refusal {
             Self::NotRotated(_, retry_after) if !retry_after.is_zero() => {
                 headers.insert(RETRY_AFTER, whole_seconds(*retry_after).into());
             }
+            Self::LoginLocked(wait) => {
+                headers.insert(RETRY_AFTER, whole_seconds(*wait).into());
+            }
             Self::Pending | Self::ChangePending => {
                 headers.insert(RETRY_AFTER, 1_u64.into());
             }
@@ -89,9 +92,11 @@ impl Refusal {
         match self {
             Self::KeyMissing
             | Self::KeyUnknown
+            | Self::SessionUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network | Denied::Domain)
             | Self::SomeAccountsOnly
+            | Self::SessionLimited
             | Self::PushRefused => StatusCode::FORBIDDEN,
             Self::AccountUnknown
             | Self::PathUnknown
@@ -100,6 +105,7 @@ impl Refusal {
             | Self::TicketUnknown
             | Self::NoTickets
             | Self::NoQuota => StatusCode::NOT_FOUND,
+            Self::LoginLocked(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,

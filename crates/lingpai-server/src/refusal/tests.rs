@@ -84,6 +84,9 @@ fn all() -> Vec<Refusal> {
         Refusal::PushRefused,
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
+        Refusal::SessionUnknown,
+        Refusal::SessionLimited,
+        Refusal::LoginLocked(Duration::from_secs(30)),
     ]
 }
 

@@ -118,6 +118,9 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::PushUnknown
+            | Self::SessionUnknown
+            | Self::SessionLimited
+            | Self::LoginLocked(_)
             | Self::Store(_)
             | Self::NotRotated(..)
             | Self::Barred(_)

@@ -150,6 +150,20 @@ impl Refusal {
                 "这条推送既未能转发，也未能保存",
             ),
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
+            Self::SessionUnknown => {
+                either("nobody is logged in to the console, or not any more", "尚未登录控制台，或登录已失效")
+            }
+            Self::SessionLimited => either(
+                "the console sees no tokens, and nothing that is signed with them",
+                "控制台不显示凭据，也不提供用凭据签名的内容",
+            ),
+            Self::LoginLocked(wait) => say!(
+                language,
+                "logging in has failed too often; it may be tried again in {seconds} s",
+                "登录失败次数过多，{seconds} 秒后才能再试",
+                seconds = super::native::whole_seconds(*wait)
+            )
+            .into(),
             Self::Barred(why) => why.message(language).into(),
             Self::Forwarding(trouble) => trouble.message(language),
         }
@@ -299,6 +313,20 @@ impl Refusal {
             Self::PushUnknown => either(
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",
                 "`GET /v1/accounts/{account}/pushes` 列出等待转发的推送",
+            ),
+            Self::SessionUnknown => either(
+                "Log in at /console/ with the key of an admin",
+                "请在 /console/ 用管理密钥登录",
+            ),
+            Self::SessionLimited => either(
+                "Use a key of the API for this. `console.reveal = true` lets an admin see the token of an account, and each \
+                 time is logged",
+                "请改用 API 密钥。设置 `console.reveal = true` 后，管理员可以在控制台查看账号的凭据，每次都会记录",
+            ),
+            Self::LoginLocked(_) => either(
+                "Wait, and copy the whole key. If it was not you, see in the log which addresses try to log in; whoever is \
+                 logged in is not affected, nor is the API",
+                "请等待，并完整复制密钥。如果不是你本人在登录，请在日志中查看是哪些地址；已登录的人和 API 不受影响",
             ),
             Self::Barred(why) => why.remedy(language).into(),
             Self::Forwarding(trouble) => trouble.remedy(language).into(),

@@ -188,6 +188,19 @@ async fn every_answer_of_every_operation_is_as_described() {
         description.check(method, path, reply);
     })
     .await;
+    // Whoever logs in; `console.rs` proves the rest.
+    let body = json!({"key": admin}).to_string();
+    let session = "/console/session";
+    let proof = [("X-Lingpai-CSRF", "login")];
+    description.check("post", session, &house.ask("POST", session, &[], &body).await);
+    let login = house.ask("POST", session, &proof, &body).await;
+    description.check("post", session, &login);
+    let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap();
+    let proof = [("Cookie", cookie), ("X-Lingpai-CSRF", login.text("csrf"))];
+    for method in ["GET", "DELETE", "GET", "DELETE"] {
+        let reply = house.ask(method, session, &proof, "").await;
+        description.check(&method.to_lowercase(), session, &reply);
+    }
     // A stream does not end by itself; `stream.rs` reads some.
     description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
     let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();

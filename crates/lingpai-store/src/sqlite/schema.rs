@@ -86,6 +86,9 @@ const STEPS: &[&str] = &["
         UNIQUE (account, id)
     ) STRICT;
     CREATE INDEX outbox_waiting ON outbox (account, seq) WHERE due_at IS NOT NULL;
+", "
+    -- The account that acts for it, if it has authorised one.
+    ALTER TABLE accounts ADD COLUMN platform TEXT;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use lingpai_core::{
-    Account, AccountKind, Class, Failure, Issuer, Mode, Proxy, Secret, Token, Verdict, Way,
+    Account, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent, Proxy, Secret,
+    Token, Verdict, Way,
 };
 
 use self::access_token::AccessToken;
@@ -40,6 +41,9 @@ pub struct WeChat {
     wecom: Party,
 }
 
+/// What finds the credential that another one needs.
+pub type Find<'a> = &'a dyn Fn(&CredentialId) -> Arc<dyn Parent>;
+
 /// One of the parties that WeChat is: they have hosts of their own.
 #[derive(Clone, Debug)]
 struct Party {
@@ -65,6 +69,23 @@ impl WeChat {
             AccountKind::WeCom => Arc::new(Gettoken::new(self.wecom.through(proxy), account)),
             _ => Arc::new(AccessToken::new(self.api.through(proxy), account)),
         }
+    }
+
+    /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
+    /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
+    pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
+        let _ = parent;
+        (Kind::ACCESS_TOKEN, self.issuer(account))
+    }
+
+    /// What else is kept of the account without being asked for, and the issuers of that.
+    pub fn roots_besides(
+        &self,
+        account: &Account,
+        parent: Find<'_>,
+    ) -> Vec<(Kind, Arc<dyn Issuer>)> {
+        let _ = (account, parent);
+        Vec::new()
     }
 
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
