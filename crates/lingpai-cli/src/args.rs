@@ -2,6 +2,7 @@
 
 mod help;
 mod key;
+mod look;
 mod mistake;
 mod push;
 mod quota;
@@ -17,6 +18,7 @@ use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
+pub(crate) use self::look::Looking;
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::store::{Store, StoreCopy};
@@ -80,7 +82,7 @@ pub(crate) enum Command {
     Quota(Quota),
     /// Show what WeChat knows of a request, by the rid in its error text
     Rid(Rid),
-    /// Explain an error of WeChat or of Lingpai, offline, in English or Chinese
+    /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
     #[command(subcommand)]
@@ -340,8 +342,31 @@ pub(crate) struct Call {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
-    #[arg(required = true, allow_negative_numbers = true, value_name = "CODE|TEXT")]
+    #[arg(
+        required_unless_present_any = ["token_file", "errcode"],
+        allow_negative_numbers = true,
+        value_name = "CODE|TEXT"
+    )]
     pub(crate) text: Vec<String>,
+
+    /// Say why the token in this file was refused, from what the store knows of it; - reads it from standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The errcode with which it was refused
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
+    pub(crate) errcode: Option<i64>,
+
+    /// The account that the call was for: looks into the store for what happened to it
+    #[arg(long)]
+    pub(crate) account: Option<AccountId>,
+
+    /// Do not ask WeChat about the token, which takes two cheap calls at most
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) looking: Looking,
 
     /// The language [default: LINGPAI_LANG, or what the locale says]
     #[arg(long, value_name = "LANGUAGE")]
@@ -350,6 +375,13 @@ pub(crate) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Explain {
+    /// Whether it is about a token or an account, and not about an error alone.
+    pub(crate) fn looks_into_store(&self) -> bool {
+        self.token_file.is_some() || self.account.is_some() || self.errcode.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::PushTo;
 
-pub(crate) use self::send::{answer, deliver, in_query};
+pub(crate) use self::send::{answer, deliver, deliver_here, in_query};
 
 /// The path of the control API that sends a push.
 pub(crate) const PATH: &str = "/__sandbox/push";
@@ -41,6 +41,9 @@ pub(crate) struct Order {
     /// The `ToUserName` of the envelope.
     #[serde(default = "original_name")]
     to: String,
+    /// A platform's own pushes name it in `AppId` instead.
+    #[serde(default)]
+    names_appid: bool,
     /// What it is about, for the list of pushes.
     #[serde(skip)]
     what: String,
@@ -60,8 +63,27 @@ impl Order {
             patience: five(),
             echostr: None,
             to: suite_id.to_owned(),
+            names_appid: false,
             what: what.to_owned(),
         }
+    }
+}
+
+impl Order {
+    /// A push of a platform's own.
+    pub(crate) fn of_platform(
+        (url, appid): (&str, &str),
+        (token, key): (&str, &str),
+        (what, message): (&str, String),
+        fault: Fault,
+    ) -> Self {
+        let to = PushTo {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            encoding_aes_key: key.to_owned(),
+        };
+        let names_appid = true;
+        Self { fault, names_appid, ..Self::notice(&to, appid, what, message) }
     }
 }
 

@@ -78,6 +78,25 @@ impl Refusal {
         refusal(50004, "user not allow to use accesstoken, maybe for punishment");
     /// Wording ours.
     pub(crate) const ACCOUNT_FROZEN: Self = refusal(50007, "user is frozen");
+    /// Of third-party platforms; wording ours where there is no rid in the sample.
+    pub(crate) const COMPONENT_APPID_MISSING: Self = refusal(41018, "missing component_appid");
+    pub(crate) const COMPONENT_TOKEN_MISSING: Self =
+        refusal(41021, "missing component_access_token");
+    pub(crate) const COMPONENT_TOKEN_EXPIRED: Self =
+        refusal(42006, "component_access_token expired");
+    pub(crate) const PASSWORD_CHANGED: Self =
+        refusal(42007, "access_token and refresh_token exception");
+    pub(crate) const NOT_AUTHORIZED: Self =
+        refusal(61003, "component is not authorized by this account");
+    pub(crate) const COMPONENT_TICKET_EXPIRED: Self = refusal(61005, "component ticket is expired");
+    pub(crate) const COMPONENT_TICKET_INVALID: Self = refusal(61006, "component ticket is invalid");
+    pub(crate) const AUTH_CODE_INVALID: Self = refusal(61009, "code is invalid");
+    pub(crate) const AUTH_CODE_EXPIRED: Self = refusal(61010, "code is expired");
+    pub(crate) const INVALID_COMPONENT: Self = refusal(61011, "invalid component");
+    pub(crate) const WANTS_COMPONENT_TOKEN: Self =
+        refusal(61014, "should use component_access_token");
+    pub(crate) const WANTS_ACCOUNT_TOKEN: Self = refusal(61015, "should use account access_token");
+    pub(crate) const COMPONENT_REFRESH_TOKEN: Self = refusal(61023, "refresh_token is invalid");
     /// Wording ours.
     pub(crate) const COMPONENT_ONLY: Self = refusal(61024, "should use api_component_token");
     pub(crate) const RID_NOT_FOUND: Self = refusal(76001, "rid not found");
@@ -131,6 +150,12 @@ impl Refusal {
     pub(crate) const ANOTHER_AGENT: Self =
         refusal(301_002, "not allow operate another agent with this accesstoken");
 
+    /// 61004, with the address that was seen.
+    pub(crate) fn component_ip(caller: IpAddr) -> Self {
+        let text = format!("access clientip is not registered requestIP: {caller}");
+        Self { code: 61004, text: text.into() }
+    }
+
     pub(crate) fn ip_not_listed(caller: IpAddr) -> Self {
         let text = match caller {
             IpAddr::V4(ip) => {
@@ -183,6 +208,11 @@ const KNOWN: &[Refusal] = &[
     Refusal::TOKEN_FORBIDDEN,
     Refusal::ACCOUNT_FROZEN,
     Refusal::COMPONENT_ONLY,
+    Refusal::NOT_AUTHORIZED,
+    Refusal::PASSWORD_CHANGED,
+    Refusal::COMPONENT_TICKET_EXPIRED,
+    Refusal::COMPONENT_TICKET_INVALID,
+    Refusal::COMPONENT_REFRESH_TOKEN,
     Refusal::CONFIRMATION_PENDING,
     Refusal::CONFIRMATION_NEEDED,
     Refusal::REFUSED_TWICE,

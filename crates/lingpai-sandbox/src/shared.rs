@@ -93,16 +93,25 @@ impl SharedWorld {
 
     /// Answers one call. What lasts of it, and of all that it may have built on, is in the file
     /// before the reply is known.
-    pub(crate) async fn handle(&self, peer: IpAddr, request: &Request<Bytes>) -> Reply {
-        let (reply, revision, has_changed) = self.locked(|world, now| {
+    ///
+    /// Besides, the pushes that a control call about a platform asks for: whoever asks wants to know what was answered.
+    pub(crate) async fn handle(
+        &self,
+        peer: IpAddr,
+        request: &Request<Bytes>,
+    ) -> (Reply, Vec<Order>) {
+        let is_asked = request.uri().path().starts_with("/__sandbox/components/");
+        let (reply, asked, revision, has_changed) = self.locked(|world, now| {
             let before = world.revision;
-            (world.handle(now, peer, request), world.revision, world.revision != before)
+            let reply = world.handle(now, peer, request);
+            let asked = if is_asked { std::mem::take(&mut world.outgoing) } else { Vec::new() };
+            (reply, asked, world.revision, world.revision != before)
         });
         if has_changed {
             self.changed.notify_one();
         }
         self.save(revision).await;
-        reply
+        (reply, asked)
     }
 
     /// Writes the file, whether anything lasting has changed or not.

@@ -28,7 +28,7 @@ const REMEMBERED: usize = 100_000;
 /// often, and what drops out of it gets 40001 instead of 42001.
 const KEPT: usize = 500;
 
-/// The two families of tokens, which do not touch each other.
+/// The families of tokens, which do not touch each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
@@ -36,11 +36,13 @@ pub enum Family {
     Classic,
     /// Handed out by `/cgi-bin/stable_token`.
     Stable,
+    /// A third-party platform's own, and those that it is handed out for the accounts that have authorised it.
+    Platform,
 }
 
 impl Family {
-    /// Both of them.
-    pub const ALL: &[Self] = &[Self::Classic, Self::Stable];
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Classic, Self::Stable, Self::Platform];
 }
 
 /// Where a live token stands in its family.
@@ -138,6 +140,11 @@ impl Tokens {
     pub(crate) fn classic(&mut self, now: Moment, appid: &str, mint: Mint<'_>) -> Handed {
         let token = self.mint(now, appid, Family::Classic, mint);
         Handed { token, left: TOKEN_LIFETIME, how: How::Minted }
+    }
+
+    /// `/cgi-bin/component/...`: always a new one.
+    pub(crate) fn of_platform(&mut self, now: Moment, owner: &str, mint: Mint<'_>) -> String {
+        self.mint(now, owner, Family::Platform, mint)
     }
 
     /// `/cgi-bin/stable_token` in normal mode: the same one until its last five minutes.

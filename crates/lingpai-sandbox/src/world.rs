@@ -26,6 +26,7 @@ use crate::{
     outcome::{JSON, Outcome, response},
     params::Params,
     people::People,
+    platform::Platforms,
     push::Order,
     random::Random,
     refusal::Refusal,
@@ -68,6 +69,7 @@ pub struct World {
     pub(crate) tickets: Tickets,
     pub(crate) people: People,
     pub(crate) wecom: WeCom,
+    pub(crate) platforms: Platforms,
     pub(crate) media: VecDeque<Media>,
     /// What is to be pushed, and what came of the last pushes.
     pub(crate) outgoing: Vec<Order>,
@@ -96,6 +98,11 @@ impl Call<'_> {
         self.request.uri().path()
     }
 
+    /// The token in the query, under whichever of its names.
+    pub(crate) fn token(&self) -> Option<&str> {
+        token_in(&self.query)
+    }
+
     /// The path without its prefix, if the call is to WeCom.
     pub(crate) fn path_at_wecom(&self) -> Option<&str> {
         self.path().strip_prefix(wecom::PREFIX).filter(|rest| rest.starts_with('/'))
@@ -119,6 +126,7 @@ impl World {
         settings.validate()?;
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let components = std::mem::take(&mut settings.components);
         let providers = std::mem::take(&mut settings.providers);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
@@ -129,6 +137,7 @@ impl World {
             tickets: Tickets::default(),
             people: People::default(),
             wecom: WeCom::default(),
+            platforms: Platforms::default(),
             media: VecDeque::new(),
             outgoing: Vec::new(),
             pushed: VecDeque::new(),
@@ -144,6 +153,9 @@ impl World {
         }
         for agent in agents {
             world.add_agent(agent)?;
+        }
+        for component in components {
+            world.add_component(Duration::ZERO, component)?;
         }
         for provider in providers {
             world.add_provider(provider)?;
@@ -166,7 +178,7 @@ impl World {
         let caller = self.seen(peer);
         let mut call = Call { now: moment, caller, request, query, token_length: None };
 
-        let has_token = call.query.value("access_token").is_some();
+        let has_token = call.token().is_some();
         let target = Target { path, appid: appid.as_deref(), has_token };
         let mishap =
             if is_chunked(request) { Mishap::default() } else { self.faults.strike(now, target) };
@@ -214,7 +226,9 @@ impl World {
 
     /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.
     pub(crate) fn due_pushes(&mut self, now: Duration) -> (Vec<Order>, Option<Duration>) {
-        let next = self.push_due_tickets(self.clock.at(now));
+        let moment = self.clock.at(now);
+        let next = [self.push_due_tickets(moment), self.push_due_component_tickets(moment)];
+        let next = next.into_iter().flatten().min();
         let pause = next.map(|next| self.clock.real(next).max(SHORTEST_PAUSE));
         (std::mem::take(&mut self.outgoing), pause)
     }
@@ -252,7 +266,7 @@ impl World {
 
     /// The app that a call belongs to, by its token or its appid, if it is one of ours.
     fn ascribe(&mut self, query: &Params, body: &Bytes) -> Option<String> {
-        if let Some(token) = query.value("access_token") {
+        if let Some(token) = token_in(query) {
             let owner = self.tokens.owner(token).map(|(appid, _)| appid);
             let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
             return owner.or_else(|| self.wecom.owner(token));
@@ -272,8 +286,10 @@ impl World {
             Ok(fields) => {
                 let named = |name| fields.get(name).and_then(Value::as_str);
                 let service = named("suite_id").or_else(|| named("corpid"));
-                let service = service.filter(|id| self.wecom.knows_service(id)).map(str::to_owned);
-                service.or_else(|| named("appid").and_then(known))
+                let service = service.filter(|id| self.wecom.knows_service(id));
+                let component = named("component_appid").filter(|id| self.platforms.has(id));
+                let one = service.or(component).map(str::to_owned);
+                one.or_else(|| named("appid").and_then(known))
             }
             Err(_) => {
                 let form = Params::parse(std::str::from_utf8(body).unwrap_or_default());
@@ -355,6 +371,11 @@ impl fmt::Debug for World {
             .field("apps", &apps)
             .finish_non_exhaustive()
     }
+}
+
+/// Platforms may call it by either name.
+fn token_in(query: &Params) -> Option<&str> {
+    query.value("access_token").or_else(|| query.value("component_access_token"))
 }
 
 /// WeChat answers a chunked POST without Content-Length with 412 and nothing.

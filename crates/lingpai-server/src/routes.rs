@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, console, events, keys, language, manage, monitor, native, nodes, openapi, push,
-    quota, tickets,
+    accounts, console, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi,
+    push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -76,6 +76,8 @@ pub(crate) enum Route<'a> {
     Events,
     /// Events that were.
     History,
+    /// Why a token was refused.
+    Diagnose,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -202,6 +204,7 @@ pub(crate) async fn rare(
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
+        Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Session => {
@@ -275,6 +278,7 @@ impl<'a> Route<'a> {
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
+            "/v1/diagnose" => Self::Diagnose,
             "/v1/keys" => Self::Keys,
             _ => Self::of_id(path),
         }
@@ -312,6 +316,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Diagnose => true,
             Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
@@ -349,7 +354,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 32] = [
+    pub(crate) const NAMES: [&'static str; 33] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -379,6 +384,7 @@ impl<'a> Route<'a> {
         "/cgi-bin/gettoken",
         "/console/session",
         "console",
+        "/v1/diagnose",
         "/v1/accounts/{account}/quota",
         "/v1/accounts/{account}/quota/clear",
         "/v1/rids/{rid}",
@@ -416,9 +422,10 @@ impl<'a> Route<'a> {
             Self::DropIn(Call::Gettoken) => 26,
             Self::Session => 27,
             Self::Console(_) => 28,
-            Self::Quota(_) => 29,
-            Self::QuotaClear(_) => 30,
-            Self::Rid(_) => 31,
+            Self::Diagnose => 29,
+            Self::Quota(_) => 30,
+            Self::QuotaClear(_) => 31,
+            Self::Rid(_) => 32,
         }
     }
 

@@ -34,4 +34,4 @@ pub mod wire;
 pub use answer::accepted;
 pub use error::Error;
 pub use issuers::ticket::{Ticket, UnknownTicket};
-pub use issuers::{Find, WeChat};
+pub use issuers::{Find, Quota, WeChat};

@@ -116,7 +116,9 @@ async fn serve(
         outbox: keeping.store.outbox(),
         notices: Some(Arc::new(Taker::new(keeping))),
     };
-    let (server, changes) = server.receiving_pushes(pushes).taking_changes();
+    let engine = Arc::clone(&keeping.engine);
+    let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();

@@ -201,7 +201,7 @@ pub(super) const ROUTES: &[Route] = &[
         "push a message to a URL, signed and encrypted; mode is safe, compatible or plain, message XML or JSON; fault is \
          replay, late, corrupt, truncate, wrong-token, wrong-key, wrong-receiver, wrong-padding or bomb; with an echostr \
          the URL is checked instead",
-        r#"{"url":"http://127.0.0.1:8700/push/APPID","appid":"APPID","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+        r#"{"url":"http://127.0.0.1:8700/push/wx5a0db0c0ffee00c0","appid":"APPID","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
     ),
     ("POST", "/apps/APPID/pardon", "end the punishment", ""),
     (
@@ -209,6 +209,54 @@ pub(super) const ROUTES: &[Route] = &[
         "/apps/APPID/reset-secret",
         "give the app another secret; the old one is dead at once",
         r#"{"secret":"5a0db0c0ffee00015a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components",
+        "create a third-party platform; push_url is where its tickets and authorisations go",
+        r#"{"appid":"wx00000000000000c1","push_url":"http://127.0.0.1:8080/push/wx00000000000000c1"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/set-push",
+        "where a platform's pushes go and how they are sealed; on: whether tickets are pushed",
+        r#"{"url":"http://127.0.0.1:8080/push/wx5a0db0c0ffee00c0","token":"...","encoding_aes_key":"...","on":true}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/push-ticket",
+        "push a new ticket now, with a fault of /push if wanted; what was answered is told",
+        r#"{"fault":"none"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/authorize",
+        "the owner of an app authorises the platform, without a page",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/change-password",
+        "the owner changes the password: token and refresh token are void (42007)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/lose-refresh-token",
+        "another refresh token takes the place of the last, unseen (61023)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/check-refresh-token",
+        "whether a refresh token is good: latest, in-grace or dead",
+        r#"{"authorizer":"wx5a0db0c0ffee0001","refresh_token":"..."}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/unauthorize",
+        "and takes it back (61003)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
     ),
     ("GET", "/agents", "the applications of WeCom, without their secrets", ""),
     (

@@ -130,6 +130,9 @@ fn envelope(order: &Order, text: &str, sealed: &str) -> String {
             let encrypt = format!("<Encrypt><![CDATA[{sealed}]]></Encrypt></xml>");
             text.replace("</xml>", &encrypt)
         }
+        (_, false) if order.names_appid => format!(
+            "<xml><AppId><![CDATA[{to}]]></AppId><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+        ),
         (_, false) => format!(
             "<xml><ToUserName><![CDATA[{to}]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
         ),
@@ -166,6 +169,11 @@ pub(crate) async fn deliver(world: SharedWorld) {
 }
 
 async fn deliver_one(world: SharedWorld, order: Order) {
+    deliver_here(&world, order).await;
+}
+
+/// Delivers one push: what came of it.
+pub(crate) async fn deliver_here(world: &SharedWorld, order: Order) -> Value {
     let mut random = world.with(|world, _| Random::seeded(world.random.next()));
     let now = i64::try_from(wall().as_secs()).unwrap_or(i64::MAX);
     let tries = match wire(&order, now, &mut random) {
@@ -173,7 +181,8 @@ async fn deliver_one(world: SharedWorld, order: Order) {
         Err(problem) => json!({ "error": problem }),
     };
     let told = json!({"what": order.what, "for": order.appid, "tries": tries});
-    world.with(|world, _| world.note_push(told));
+    world.with(|world, _| world.note_push(told.clone()));
+    told
 }
 
 async fn sent(order: &Order, wire: Wire) -> Vec<Try> {

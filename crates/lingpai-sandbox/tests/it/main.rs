@@ -10,6 +10,7 @@ mod faults;
 mod http_server;
 mod login;
 mod operate;
+mod platform;
 mod push;
 mod quotas;
 mod refusals;

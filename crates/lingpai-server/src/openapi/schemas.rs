@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
 use crate::accounts::State;
+use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
 const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
@@ -118,7 +119,7 @@ pub(super) fn schemas() -> Value {
         "Failure",
         &["class", "message"],
         json!({
-            "class": one_of(&["transient", "rate-limited", "quota", "needs-person"]), "message": text(),
+            "class": one_of(&["transient", "rate-limited", "quota", "needs-person", "awaited"]), "message": text(),
             "remedy": text(), "errcode": {"type": "integer"}, "rid": text(),
         }),
     );
@@ -131,6 +132,7 @@ pub(super) fn schemas() -> Value {
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
             "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
+            "since": time(),
             "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
         }),
     );
@@ -157,6 +159,26 @@ pub(super) fn schemas() -> Value {
         json!({
             "id": text(), "state": one_of(&["waiting", "dead"]), "received_at": time(),
             "attempts": number(), "next_at": time(), "failure": text(),
+        }),
+    );
+    add(
+        "Refused",
+        &[],
+        json!({
+            "access_token": text(), "text": text(), "errcode": {"type": "integer"},
+            "account": account_name(), "offline": yes_or_no(),
+        }),
+    );
+    let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
+    let looked_at = json!({"type": "object", "required": ["events"], "properties": {"events": number(), "since": time()}});
+    add(
+        "Diagnosis",
+        &["cause", "certain", "headline", "evidence", "remedy", "asked_wechat", "looked_at"],
+        json!({
+            "cause": one_of(&Cause::ALL.map(Cause::as_str)), "certain": yes_or_no(), "headline": text(),
+            "evidence": list(evidence), "remedy": list(text()), "asked_wechat": number(),
+            "looked_at": looked_at, "account": text(), "fingerprint": text(),
+            "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
     add("History", &["events"], json!({"events": list(reference("Event"))}));

@@ -3,6 +3,7 @@
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
 mod access_token;
+mod examine;
 pub(crate) mod ticket;
 mod wecom;
 
@@ -15,6 +16,7 @@ use lingpai_core::{
 };
 
 use self::access_token::AccessToken;
+pub use self::examine::Quota;
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
@@ -31,7 +33,7 @@ use crate::{answer, protocol, remedy};
 /// let wechat = WeChat::new(wire::Upstream::new(wire::Settings::default())?);
 /// let secret = Secret::from("the AppSecret");
 /// let account = Account::new("wx5a0db0c0ffee0001".parse()?, secret, Timestamp::default());
-/// let token = wechat.issuer(&account).issue(Way::Primary).await?;
+/// let token = wechat.issuer(&account).issue(Way::Primary, None).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -95,7 +97,7 @@ impl WeChat {
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
         let stable = Account { mode: Mode::Stable, ..account.clone() };
-        match self.issuer(&stable).issue(Way::Primary).await {
+        match self.issuer(&stable).issue(Way::Primary, None).await {
             Ok(_) => Verdict::Accepted,
             Err(failure) if answer::blames_secret(&failure) => Verdict::Refused(failure),
             Err(failure) => Verdict::Inconclusive(failure),
@@ -123,15 +125,24 @@ impl Party {
 
 /// Tries a token with the cheapest call that checks it and asks for nothing else. WeChat and WeCom have the same one.
 async fn try_token(upstream: &Upstream, token: &Token, scope: Scope, secret: &Secret) -> Verdict {
-    let secrets = [&token.value, secret];
+    try_value(upstream, &token.value, scope, &[&token.value, secret]).await
+}
+
+/// The same of a value that may be one. `secrets` must not be seen in what comes of it.
+async fn try_value(
+    upstream: &Upstream,
+    value: &Secret,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Verdict {
     let call = Call {
         path: protocol::CALLBACK_IP_PATH,
-        query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+        query: Some(format!("access_token={}", percent_encoded(value.expose()))),
         body: None,
     };
     let outcome = match upstream.send(call).await {
-        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, &secrets),
-        Err(error) => Err(unanswered(&error, &secrets)),
+        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, secrets),
+        Err(error) => Err(unanswered(&error, secrets)),
     };
     match outcome {
         Ok(()) => Verdict::Accepted,
