@@ -1,12 +1,16 @@
 //! What people want to see of a credential besides whether it is good: how far its life has gone, until when the one before it
 //! is accepted, and what of the day's fetches is left.
 
+use std::time::Duration;
+
 use super::Rotation;
 use crate::time::{Moment, Timestamp};
 
 /// How far things have gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outlook {
+    /// How long the current token lives in all, if there is one.
+    pub life: Option<Duration>,
     /// When the current token began, if there is one.
     pub issued_at: Option<Timestamp>,
     /// Until when upstream accepts the token before the current one, if it still does.
@@ -22,6 +26,7 @@ impl Rotation {
     pub fn outlook(&self, at: Moment) -> Outlook {
         let previous = self.previous.filter(|(_, until)| at.instant < *until);
         Outlook {
+            life: self.current.map(|held| held.ends.since(held.issued)),
             issued_at: self.current.map(|held| at.wall_at(held.issued)),
             previous_until: previous.map(|(_, until)| at.wall_at(until)),
             fetches_today: self.fetches(at),
