@@ -33,5 +33,6 @@ pub mod wire;
 
 pub use answer::accepted;
 pub use error::Error;
+pub use issuers::suite::CorpAuthorization;
 pub use issuers::ticket::{Ticket, UnknownTicket};
 pub use issuers::{Find, Quota, WeChat};
