@@ -94,6 +94,12 @@ pub enum What {
         /// Why.
         cause: String,
     },
+    /// A token that upstream brings of its own accord has not come for too long. Told once for each such gap; upstream is
+    /// asked for it.
+    Overdue {
+        /// When the last one came, or this process began to wait.
+        since: Timestamp,
+    },
     /// A rotation was refused because the day's budget is spent down to the reserve.
     BudgetSpent {
         /// How many fetches were made today.
@@ -155,6 +161,7 @@ impl What {
             Self::ReportUnfounded { .. } => "report-unfounded",
             Self::Suspect { .. } => "suspect",
             Self::FellBack { .. } => "fell-back",
+            Self::Overdue { .. } => "overdue",
             Self::BudgetSpent { .. } => "budget-spent",
             Self::ClientMisuse { .. } => "client-misuse",
             Self::AccountChanged { .. } => "account-changed",

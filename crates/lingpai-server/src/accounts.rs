@@ -233,6 +233,7 @@ pub(crate) fn class_name(class: Class) -> &'static str {
         Class::RateLimited(_) => "rate-limited",
         Class::Quota => "quota",
         Class::NeedsPerson => "needs-person",
+        Class::Awaited(_) => "awaited",
         _ => "transient",
     }
 }

@@ -86,6 +86,8 @@ struct Details<'a> {
     errcode: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusals: Option<u32>,
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -280,6 +282,7 @@ impl<'a> Details<'a> {
             }
             What::ReportUnfounded { fingerprint } => details.fingerprint = Some(*fingerprint),
             What::Suspect { cause } | What::FellBack { cause } => details.cause = Some(cause),
+            What::Overdue { since } => details.since = Some(*since),
             What::BudgetSpent { used, reason } => {
                 details.used = Some(*used);
                 details.reason = Some(*reason);

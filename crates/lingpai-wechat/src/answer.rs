@@ -57,7 +57,7 @@ pub(crate) fn issued(
         Some(stated) if may_have_ended && integer(stated) == Some(0) => Duration::ZERO,
         stated => life(stated)?,
     };
-    Ok(Issued { value, life })
+    Ok(Issued::new(value, life))
 }
 
 /// Reads the answer to a call made only to try a token.

@@ -194,6 +194,13 @@ impl Story {
                 );
                 (Tone::Bad, told)
             }
+            What::Overdue { .. } => {
+                let told = either(
+                    "upstream has not pushed it for too long: it is asked to",
+                    "微信太久没有推送，已请求推送",
+                );
+                (Tone::Bad, told.to_owned())
+            }
             What::BudgetSpent { used, .. } => {
                 let told = say!(
                     "a rotation was refused: only the reserve is left after {used} fetches today",
@@ -336,6 +343,7 @@ fn why(reason: Reason, before: Option<(Generation, String)>) -> String {
         (Reason::Manual, _) => {
             either("rotated because somebody asked for it", "已更换，因为有人要求")
         }
+        (Reason::Given, _) => either("brought from outside", "由外部给出"),
         (Reason::Probe, _) => either("fetched from the primary family again", "重新由普通接口获取"),
         _ => either("fetched", "已获取"),
     };

@@ -4,6 +4,7 @@
 //! nobody. Callers who wait are woken by every change and look for themselves.
 
 mod answers;
+mod give;
 mod read;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,6 +28,7 @@ use crate::time::{Instant, Moment};
 use crate::token::{Fingerprint, Token};
 
 pub use answers::{Outcome, Reported, RotateError, Status, Unavailable};
+pub use give::GiveError;
 pub use read::{Reader, TokenRef};
 
 /// Keeps one credential fresh and hands its token out.
@@ -49,6 +51,8 @@ pub struct Keeper {
 struct State {
     rotation: Rotation,
     issuer: Arc<dyn Issuer>,
+    /// What was given and is not yet taken in; none where there is nothing, since there are very many keepers.
+    gifts: Option<Box<give::Gifts>>,
     /// No more steps are started.
     retired: bool,
 }
@@ -81,7 +85,7 @@ impl Keeper {
             credential,
             shared,
             cell,
-            state: Mutex::new(State { rotation, issuer, retired: false }),
+            state: Mutex::new(State { rotation, issuer, gifts: None, retired: false }),
             changed: Notify::new(),
             planned: AtomicU64::new(u64::MAX),
             last_used: AtomicU64::new(0),
@@ -143,6 +147,10 @@ impl Keeper {
                     Answer::Wait => {
                         state.rotation.apply(now, Fact::Wanted);
                         self.drive(&mut state, now);
+                        if let Answer::Fail(trouble) = state.rotation.answer(now) {
+                            let retry_after = trouble.retry_at.since(now.instant);
+                            return Err(self.unavailable(trouble.failure.clone(), retry_after));
+                        }
                     }
                 }
             }
@@ -351,7 +359,13 @@ impl Keeper {
 
     /// Starts no more steps.
     pub(crate) fn retire(&self) {
-        self.lock().retired = true;
+        {
+            let mut state = self.lock();
+            state.retired = true;
+            if !state.rotation.is_in_flight() {
+                state.gifts = None;
+            }
+        }
         self.cell.store(None);
         self.changed.notify_waiters();
     }
@@ -440,6 +454,7 @@ impl Keeper {
             return;
         }
         state.rotation.take_turn(now, self.shared.peers.turn(state.rotation.seed()));
+        state.rotation.set_given(state.gifts.is_some());
         match state.rotation.next(now) {
             Step::Rest => self.planned.store(u64::MAX, Ordering::Relaxed),
             Step::Wait(at) => {
@@ -448,7 +463,8 @@ impl Keeper {
                 }
             }
             step => {
-                state.rotation.apply(now, Fact::Started);
+                let events = state.rotation.apply(now, Fact::Started);
+                self.tell(now, events);
                 flight::start(self, step);
             }
         }

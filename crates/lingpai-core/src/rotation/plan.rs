@@ -1,7 +1,7 @@
 //! What to do next, when and how.
 
 use super::{Activity, Reason, Rotation, pace};
-use crate::issuer::Way;
+use crate::issuer::{Renewal, Way};
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
 use crate::token::Fingerprint;
@@ -26,6 +26,8 @@ pub enum Step {
     Try(Fingerprint),
     /// Give the store the token that it lacks.
     Save,
+    /// Take in what was given.
+    Take,
 }
 
 impl Rotation {
@@ -37,8 +39,13 @@ impl Rotation {
         }
         let mut earliest: Option<(Instant, Step)> = None;
         // In the order of urgency: of several that are due, the first is done.
-        let candidates =
-            [self.trial_step(at), self.rotate_step(at), self.save_step(), self.idle_step(at)];
+        let candidates = [
+            self.take_step(at),
+            self.trial_step(at),
+            self.rotate_step(at),
+            self.save_step(),
+            self.idle_step(at),
+        ];
         for (due, step) in candidates.into_iter().flatten() {
             if due <= at.instant && !matches!(step, Step::Wait(_)) {
                 return step;
@@ -48,6 +55,11 @@ impl Rotation {
             }
         }
         earliest.map_or(Step::Rest, |(due, _)| Step::Wait(due))
+    }
+
+    /// Whoever gives waits for it: a store that was down is asked at once.
+    fn take_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        self.given.then(|| (self.held_until.unwrap_or(at.instant), Step::Take))
     }
 
     fn trial_step(&self, at: Moment) -> Option<(Instant, Step)> {
@@ -105,7 +117,7 @@ impl Rotation {
         }
         let mut alone = false;
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
-            if !self.profile.renewal(way).is_minting() && way != Way::Forced || self.policy.alone {
+            if self.may_go_alone(way) {
                 alone = true;
             } else if self.has_fallback()
                 && way == Way::Primary
@@ -140,7 +152,11 @@ impl Rotation {
         if self.asked {
             reasons.push((self.spaced(), Reason::Manual));
         }
-        if live.is_none() && needed {
+        if let Some((_, due)) = self.overdue_at() {
+            reasons.push((due, Reason::Overdue));
+        }
+        let is_pushed = self.profile.primary.is_pushed();
+        if live.is_none() && needed && !is_pushed {
             let due = match self.kept_since {
                 Some(since) if self.current.is_none() && !self.wanted => {
                     since + pace::TURN * self.turn.after
@@ -151,6 +167,7 @@ impl Rotation {
         }
         if let Some(held) = live
             && self.kept(at)
+            && !is_pushed
         {
             let due = |renew| renew + self.patience(renew, held.ends);
             reasons.extend(self.renew_at().map(|renew| (due(renew), Reason::Scheduled)));
@@ -159,6 +176,19 @@ impl Rotation {
             }
         }
         reasons.into_iter().min_by_key(|(due, _)| (*due).max(now))
+    }
+
+    /// Since when a pushed token has been awaited, and when that is too long. Nodes that share the store ask one after another.
+    pub(super) fn overdue_at(&self) -> Option<(Instant, Instant)> {
+        let Renewal::Pushed { overdue } = self.profile.primary else { return None };
+        let since = self.current.map(|held| held.issued).max(self.kept_since)?;
+        Some((since, since + self.scaled(overdue) + pace::PUSH_TURN * self.turn.after))
+    }
+
+    /// Whether a token may be fetched by this way without a lease: a fetch too many harms nobody, or the owner wants it so.
+    pub(super) fn may_go_alone(&self, way: Way) -> bool {
+        let is_harmless = !self.profile.renewal(way).is_minting() && way != Way::Forced;
+        !self.profile.given_once && (is_harmless || self.policy.alone)
     }
 
     /// When a token that is missing may be fetched.

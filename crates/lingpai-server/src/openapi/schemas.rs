@@ -117,7 +117,7 @@ pub(super) fn schemas() -> Value {
         "Failure",
         &["class", "message"],
         json!({
-            "class": one_of(&["transient", "rate-limited", "quota", "needs-person"]), "message": text(),
+            "class": one_of(&["transient", "rate-limited", "quota", "needs-person", "awaited"]), "message": text(),
             "remedy": text(), "errcode": {"type": "integer"}, "rid": text(),
         }),
     );
@@ -130,6 +130,7 @@ pub(super) fn schemas() -> Value {
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
             "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
+            "since": time(),
             "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
         }),
     );

@@ -494,5 +494,6 @@ pub(crate) fn token_of(generation: lingpai_core::Generation, value: &str) -> Tok
         expires_at: at + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
+        companion: None,
     }
 }

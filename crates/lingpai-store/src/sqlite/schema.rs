@@ -89,6 +89,9 @@ const STEPS: &[&str] = &["
 ", "
     -- The account that acts for it, if it has authorised one.
     ALTER TABLE accounts ADD COLUMN platform TEXT;
+", "
+    -- The second secret that came with the token, such as a refresh token: sealed.
+    ALTER TABLE credentials ADD COLUMN companion BLOB;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

@@ -31,7 +31,7 @@ use crate::{answer, protocol, remedy};
 /// let wechat = WeChat::new(wire::Upstream::new(wire::Settings::default())?);
 /// let secret = Secret::from("the AppSecret");
 /// let account = Account::new("wx5a0db0c0ffee0001".parse()?, secret, Timestamp::default());
-/// let token = wechat.issuer(&account).issue(Way::Primary).await?;
+/// let token = wechat.issuer(&account).issue(Way::Primary, None).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -95,7 +95,7 @@ impl WeChat {
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
         let stable = Account { mode: Mode::Stable, ..account.clone() };
-        match self.issuer(&stable).issue(Way::Primary).await {
+        match self.issuer(&stable).issue(Way::Primary, None).await {
             Ok(_) => Verdict::Accepted,
             Err(failure) if answer::blames_secret(&failure) => Verdict::Refused(failure),
             Err(failure) => Verdict::Inconclusive(failure),

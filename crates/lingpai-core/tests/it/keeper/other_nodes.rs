@@ -26,7 +26,7 @@ async fn another_fetches(store: &Fragile, at: Timestamp, generation: u64, settle
         node: NodeId::new("n2"),
         known: Generation(generation - 1),
         settles,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at,
         deadline: at + 8 * SECOND,
         lease: 10 * SECOND,
@@ -41,6 +41,7 @@ async fn another_fetches(store: &Fragile, at: Timestamp, generation: u64, settle
         expires_at: at + LIFE,
         full_life: LIFE,
         way: Way::Primary,
+        companion: None,
     };
     let commit = Commit { lease, token, previous_until: None };
     assert_eq!(store.inner.commit(commit).await.unwrap(), Committed::Stored);
