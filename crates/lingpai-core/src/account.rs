@@ -69,12 +69,22 @@ pub enum AccountKind {
     /// An application of a corp in WeCom (企业微信). Each has a secret and a token of its own, so its name is of both.
     #[serde(rename = "wecom")]
     WeCom,
+    /// A third-party platform (第三方平台): its name is the component's appid, its secret the component's.
+    Platform,
+    /// An account that has authorised a platform, whose token is fetched with the platform's and with the refresh token of the
+    /// authorisation, which is its secret.
+    Authorizer,
 }
 
 impl AccountKind {
     /// Whether an account of this kind can have this name.
     pub fn takes(self, id: &AccountId) -> bool {
         self != Self::WeCom || id.corp_and_agent().is_some()
+    }
+
+    /// Whether an account of this kind is one that has authorised another: without its platform its token cannot be fetched.
+    pub fn needs_platform(self) -> bool {
+        self == Self::Authorizer
     }
 }
 

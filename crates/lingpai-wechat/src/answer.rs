@@ -38,6 +38,10 @@ impl Expected {
     pub(crate) const WECOM_TOKEN: Self =
         Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
 
+    /// Of a call with a platform's appid, secret and ticket.
+    pub(crate) const COMPONENT_TOKEN: Self =
+        Self { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
+
     /// Of a call with an access_token, where codes have the meaning of this scope.
     pub(crate) const fn ticket(scope: Scope) -> Self {
         Self { field: "ticket", scope, may_have_ended: false }
@@ -87,7 +91,7 @@ pub(crate) fn blames_secret(failure: &Failure) -> bool {
 }
 
 /// The answer as an object, if it does not say that the call was refused.
-fn accepted(
+pub(crate) fn accepted(
     status: StatusCode,
     body: &[u8],
     scope: Scope,
@@ -120,7 +124,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
     }
 }
 
-fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
+pub(crate) fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     let token = match value {
         Some(Value::String(token)) => Secret::from(token),
         Some(_) => return Err(unusable(format!("{field} is not a string"))),
@@ -142,7 +146,7 @@ fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     }
 }
 
-fn life(value: Option<&Value>) -> Result<Duration, Failure> {
+pub(crate) fn life(value: Option<&Value>) -> Result<Duration, Failure> {
     let value = value.ok_or_else(|| unusable("the answer has no expires_in"))?;
     let seconds = match (integer(value), value) {
         (Some(seconds), _) => seconds as f64,
@@ -168,7 +172,7 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 /// An answer that looks like success and cannot be used: upstream may well have issued a token.
-fn unusable(why: impl Into<String>) -> Failure {
+pub(crate) fn unusable(why: impl Into<String>) -> Failure {
     Failure::new(Class::Transient, why).perhaps_reached().with_remedy(remedy::UNUSABLE.en)
 }
 

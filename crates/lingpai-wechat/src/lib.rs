@@ -32,5 +32,6 @@ pub mod sign;
 pub mod wire;
 
 pub use error::Error;
+pub use issuers::platform::{Authorized, Authorizers};
 pub use issuers::ticket::{Ticket, UnknownTicket};
 pub use issuers::{Find, WeChat};

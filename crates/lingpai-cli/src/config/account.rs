@@ -17,11 +17,13 @@ use super::show_duration;
 use super::upstream::of_account;
 use crate::language::{either, say};
 
-const KINDS: [(&str, AccountKind); 4] = [
+const KINDS: [(&str, AccountKind); 6] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
     ("wecom", AccountKind::WeCom),
+    ("platform", AccountKind::Platform),
+    ("authorizer", AccountKind::Authorizer),
 ];
 const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Classic)];
 

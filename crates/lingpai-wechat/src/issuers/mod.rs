@@ -3,6 +3,7 @@
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
 mod access_token;
+pub(crate) mod platform;
 pub(crate) mod ticket;
 mod wecom;
 
@@ -10,16 +11,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use lingpai_core::{
-    Account, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent, Proxy, Secret,
-    Token, Verdict, Way,
+    Account, AccountId, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent,
+    Proxy, Secret, Token, Verdict, Way,
 };
 
 use self::access_token::AccessToken;
+use self::platform::{
+    Authorized, AuthorizerToken, Authorizers, Component, ComponentTicket, ComponentToken,
+};
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
 use crate::wire::{Call, TransportError, TransportErrorKind, Upstream};
-use crate::{answer, protocol, remedy};
+use crate::{answer, kinds, protocol, remedy};
 
 /// WeChat, as the engine sees it: an issuer for each account.
 ///
@@ -74,8 +78,20 @@ impl WeChat {
     /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
     /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
     pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
-        let _ = parent;
-        (Kind::ACCESS_TOKEN, self.issuer(account))
+        let upstream = || self.api.through(account.proxy.as_ref());
+        match (account.kind, &account.platform) {
+            (AccountKind::Platform, _) => {
+                let ticket = CredentialId::new(kinds::COMPONENT_TICKET, account.id.clone());
+                let issuer = ComponentToken::new(upstream(), account, parent(&ticket));
+                (kinds::COMPONENT_TOKEN, Arc::new(issuer))
+            }
+            (AccountKind::Authorizer, Some(platform)) => {
+                let token = CredentialId::new(kinds::COMPONENT_TOKEN, platform.clone());
+                let component = Component::new(upstream(), platform, parent(&token));
+                (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
+            }
+            _ => (Kind::ACCESS_TOKEN, self.issuer(account)),
+        }
     }
 
     /// What else is kept of the account without being asked for, and the issuers of that.
@@ -84,8 +100,71 @@ impl WeChat {
         account: &Account,
         parent: Find<'_>,
     ) -> Vec<(Kind, Arc<dyn Issuer>)> {
-        let _ = (account, parent);
-        Vec::new()
+        let _ = parent;
+        match account.kind {
+            AccountKind::Platform => {
+                let upstream = self.api.through(account.proxy.as_ref());
+                let issuer = ComponentTicket::new(upstream, account);
+                vec![(kinds::COMPONENT_TICKET, Arc::new(issuer))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The code that an authorisation of this platform is begun with: good once, for ten minutes. `token` is the platform's.
+    ///
+    /// # Errors
+    /// A [`Failure`], as of [`Issuer::issue`]. So for the three that follow; dropping the future gives the call up.
+    pub async fn pre_auth_code(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+    ) -> Result<Secret, Failure> {
+        self.component(platform, token).pre_auth_code().await
+    }
+
+    /// Trades an authorization code for the tokens of who has given it. It is good once: if the future is dropped, it may be
+    /// spent, and [`WeChat::authorizers`] lists what it would have brought.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn query_auth(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        code: &Secret,
+    ) -> Result<Authorized, Failure> {
+        self.component(platform, token).query_auth(code).await
+    }
+
+    /// Whether the authorisation of this account stands.
+    ///
+    /// # Errors
+    /// A [`Failure`], with the code 61003 if it does not.
+    pub async fn stands(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        authorizer: &AccountId,
+    ) -> Result<(), Failure> {
+        self.component(platform, token).stands(authorizer).await
+    }
+
+    /// Up to 500 of those who have authorised a platform, from this place in WeChat's list on.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn authorizers(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        offset: u64,
+    ) -> Result<Authorizers, Failure> {
+        self.component(platform, token).authorizers(offset).await
+    }
+
+    fn component(&self, platform: &Account, token: Arc<dyn Parent>) -> Component {
+        Component::new(self.api.through(platform.proxy.as_ref()), &platform.id, token)
     }
 
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
@@ -94,6 +173,10 @@ impl WeChat {
     ///
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
+        if matches!(account.kind, AccountKind::Platform | AccountKind::Authorizer) {
+            let what = "it is tried with the next fetch: that needs the platform's ticket or token";
+            return Verdict::Inconclusive(Failure::new(Class::Transient, what));
+        }
         let stable = Account { mode: Mode::Stable, ..account.clone() };
         match self.issuer(&stable).issue(Way::Primary, None).await {
             Ok(_) => Verdict::Accepted,

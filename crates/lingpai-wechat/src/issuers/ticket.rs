@@ -79,7 +79,7 @@ pub(super) fn kinds(account: AccountKind) -> &'static [Kind] {
     const OFFICIAL: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
     const WECOM: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::AgentConfig.kind()];
     match account {
-        AccountKind::OfficialAccount => OFFICIAL,
+        AccountKind::OfficialAccount | AccountKind::Authorizer => OFFICIAL,
         AccountKind::WeCom => WECOM,
         _ => &[],
     }
@@ -95,7 +95,9 @@ pub(super) fn issuer(
     let ticket = Ticket::ALL.into_iter().find(|ticket| ticket.kind() == *kind)?;
     let endpoint = Endpoint::of(ticket, account);
     let upstream = Arc::clone(upstream);
-    kinds(account).contains(kind).then(|| Arc::new(Getticket { endpoint, upstream, token }) as _)
+    let depth = if account == AccountKind::Authorizer { 3 } else { 1 };
+    let issuer = Getticket { endpoint, upstream, token, depth };
+    kinds(account).contains(kind).then(|| Arc::new(issuer) as _)
 }
 
 /// Where a ticket comes from.
@@ -127,6 +129,7 @@ struct Getticket {
     endpoint: Endpoint,
     upstream: Arc<Upstream>,
     token: Arc<dyn Parent>,
+    depth: usize,
 }
 
 impl Getticket {
@@ -183,6 +186,6 @@ impl Issuer for Getticket {
     }
 
     fn depth(&self) -> usize {
-        1
+        self.depth
     }
 }
