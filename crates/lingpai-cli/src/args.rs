@@ -2,6 +2,7 @@
 
 mod help;
 mod key;
+mod look;
 mod mistake;
 mod push;
 mod store;
@@ -16,6 +17,7 @@ use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
+pub(crate) use self::look::Looking;
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
@@ -74,7 +76,7 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
-    /// Explain an error of WeChat or of Lingpai, offline, in English or Chinese
+    /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
     #[command(subcommand)]
@@ -334,8 +336,31 @@ pub(crate) struct Call {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
-    #[arg(required = true, allow_negative_numbers = true, value_name = "CODE|TEXT")]
+    #[arg(
+        required_unless_present_any = ["token_file", "errcode"],
+        allow_negative_numbers = true,
+        value_name = "CODE|TEXT"
+    )]
     pub(crate) text: Vec<String>,
+
+    /// Say why the token in this file was refused, from what the store knows of it; - reads it from standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The errcode with which it was refused
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
+    pub(crate) errcode: Option<i64>,
+
+    /// The account that the call was for: looks into the store for what happened to it
+    #[arg(long)]
+    pub(crate) account: Option<AccountId>,
+
+    /// Do not ask WeChat about the token, which takes two cheap calls at most
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) looking: Looking,
 
     /// The language [default: LINGPAI_LANG, or what the locale says]
     #[arg(long, value_name = "LANGUAGE")]
@@ -344,6 +369,13 @@ pub(crate) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Explain {
+    /// Whether it is about a token or an account, and not about an error alone.
+    pub(crate) fn looks_into_store(&self) -> bool {
+        self.token_file.is_some() || self.account.is_some() || self.errcode.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -419,14 +451,17 @@ impl Account {
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
     Add {
-        /// The appid; CORPID:AGENTID of an application of WeCom
+        /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game or wecom
+        /// official-account, mini-program, mini-game, wecom, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it
         #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
         mode: Mode,
+        /// The account that it has authorised: the suite; of a suite its provider's account
+        #[arg(long, value_name = "ACCOUNT")]
+        platform: Option<AccountId>,
         #[command(flatten)]
         secret: AppSecret,
         #[command(flatten)]

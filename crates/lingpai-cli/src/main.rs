@@ -87,6 +87,14 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(call::standalone(options, config, &environment))
         }
         Command::Call(options) => block_on(call::ask(options, &environment)),
+        Command::Explain(options) if options.looking.asked().is_some() => {
+            block_on(explain::token::ask(options, &environment))
+        }
+        Command::Explain(options) if options.looks_into_store() => {
+            let config = load()?;
+            quiet(&config);
+            block_on(explain::token::here(options, config, &environment))
+        }
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

@@ -14,6 +14,7 @@
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
+//! - [`diagnosis`]: why WeChat refused a token, worked out from the events.
 //! - `console/`: the pages for people, and their sessions.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
@@ -26,6 +27,7 @@ mod answer;
 pub mod change;
 mod connection;
 pub mod console;
+pub mod diagnosis;
 mod dropin;
 mod error;
 mod events;
@@ -65,3 +67,4 @@ pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
 pub use refusal::{Explained, Reason, errcode, explain};
 pub use server::{Bound, Server};
+pub use serving::WayToWeChat;

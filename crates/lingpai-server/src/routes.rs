@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, console, events, keys, language, manage, monitor, native, nodes, openapi, push,
-    tickets,
+    accounts, console, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi,
+    push, tickets,
 };
 
 /// Where a request goes.
@@ -70,6 +70,8 @@ pub(crate) enum Route<'a> {
     Events,
     /// Events that were.
     History,
+    /// Why a token was refused.
+    Diagnose,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -191,6 +193,7 @@ pub(crate) async fn rare(
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
+        Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Session => {
@@ -263,6 +266,7 @@ impl<'a> Route<'a> {
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
+            "/v1/diagnose" => Self::Diagnose,
             "/v1/keys" => Self::Keys,
             _ => match path.strip_prefix("/v1/keys/") {
                 Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
@@ -294,6 +298,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Diagnose => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
@@ -330,7 +335,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 29] = [
+    pub(crate) const NAMES: [&'static str; 30] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -360,6 +365,7 @@ impl<'a> Route<'a> {
         "/cgi-bin/gettoken",
         "/console/session",
         "console",
+        "/v1/diagnose",
     ];
 
     /// Its place among the names.
@@ -394,6 +400,7 @@ impl<'a> Route<'a> {
             Self::DropIn(Call::Gettoken) => 26,
             Self::Session => 27,
             Self::Console(_) => 28,
+            Self::Diagnose => 29,
         }
     }
 

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
-use crate::serving::Serving;
+use crate::serving::{Serving, WayToWeChat};
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -44,6 +44,7 @@ pub struct Server {
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
     pushes: Option<push::Settings>,
+    wechat: Option<WayToWeChat>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -67,6 +68,7 @@ impl Server {
             gateway: None,
             console: None,
             pushes: None,
+            wechat: None,
         }
     }
 
@@ -113,6 +115,12 @@ impl Server {
         self
     }
 
+    /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
+    pub fn asking(mut self, wechat: WayToWeChat) -> Self {
+        self.wechat = Some(wechat);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -140,7 +148,7 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         if let Some(gateway) = &gateway {
@@ -160,6 +168,7 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            wechat,
             changes,
             leaving: AtomicBool::new(false),
             stopping,

@@ -13,6 +13,7 @@ use hyper::body::{Body, Incoming};
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
+use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -30,6 +31,9 @@ use crate::push::Pushes;
 use crate::refusal::Refusal;
 use crate::tape::Tape;
 use crate::trace::Trace;
+
+/// WeChat, by the way to it that is in force when it is called.
+pub type WayToWeChat = Arc<dyn Fn() -> WeChat + Send + Sync>;
 
 /// What every request needs.
 pub(crate) struct Serving {
@@ -50,6 +54,8 @@ pub(crate) struct Serving {
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
     pub(crate) complained: AtomicBool,
+    /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.
+    pub(crate) wechat: Option<WayToWeChat>,
     /// Where changes of accounts go, if somebody makes them.
     pub(crate) changes: Option<Desk>,
     /// True as soon as the server is asked to end: clients should go elsewhere.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::catalogue::{self, Scope};
 use crate::clean::clean;
+use crate::issuers::suite::CorpAuthorization;
 use crate::protocol;
 use crate::remedy;
 
@@ -41,6 +42,12 @@ impl Expected {
     /// Of a call with a platform's appid, secret and ticket.
     pub(crate) const COMPONENT_TOKEN: Self =
         Self { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
+    /// Of a call with a suite's id, secret and ticket.
+    pub(crate) const SUITE_TOKEN: Self =
+        Self { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
+    /// Of a call with a provider's corpid and secret.
+    pub(crate) const PROVIDER_TOKEN: Self =
+        Self { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
 
     /// Of a call with an access_token, where codes have the meaning of this scope.
     pub(crate) const fn ticket(scope: Scope) -> Self {
@@ -64,6 +71,19 @@ pub(crate) fn issued(
     Ok(Issued::new(value, life))
 }
 
+/// Reads the answer to a call that exchanges a corp's auth_code.
+pub(crate) fn corp_authorization(
+    answer: &Response<Bytes>,
+    secrets: &[&Secret],
+) -> Result<CorpAuthorization, Failure> {
+    let mut answer = accepted(answer.status(), answer.body(), Scope::WeCom, secrets)?;
+    let permanent_code = token("permanent_code", answer.remove("permanent_code"))?;
+    let corpid = answer.get("auth_corp_info").and_then(|corp| corp.get("corpid"));
+    let corpid = corpid.and_then(Value::as_str).filter(|corpid| !corpid.is_empty());
+    let corpid = corpid.ok_or_else(|| unusable("the answer does not say which corp it is"))?;
+    Ok(CorpAuthorization { corpid: corpid.into(), permanent_code })
+}
+
 /// Reads the answer to a call made only to try a token.
 pub(crate) fn tried(
     status: StatusCode,
@@ -77,6 +97,15 @@ pub(crate) fn tried(
     } else {
         Err(unusable("the answer has neither an errcode nor a list of addresses"))
     }
+}
+
+/// Reads any other answer: the object, or the refusal that it is.
+pub(crate) fn told(
+    answer: &Response<Bytes>,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Result<Map<String, Value>, Failure> {
+    accepted(answer.status(), answer.body(), scope, secrets)
 }
 
 /// Whether a failure of a call that carried a token says that the token is bad.

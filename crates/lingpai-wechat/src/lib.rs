@@ -33,5 +33,6 @@ pub mod wire;
 
 pub use error::Error;
 pub use issuers::platform::{Authorized, Authorizers};
+pub use issuers::suite::CorpAuthorization;
 pub use issuers::ticket::{Ticket, UnknownTicket};
-pub use issuers::{Find, WeChat};
+pub use issuers::{Find, Quota, WeChat};

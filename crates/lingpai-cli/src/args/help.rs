@@ -63,7 +63,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
-        "explain" => "离线解释微信或 Lingpai 的错误，中文或英文",
+        "explain" => "离线解释微信或 Lingpai 的错误，或说明凭据为何被拒绝；中文或英文",
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
@@ -105,12 +105,19 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
+        ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
         (_, "account") => "appid",
         (
             "account add" | "account set-secret" | "account set-proxy" | "account set-push"
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
+        ("explain", "server") => "由这个服务查看 [默认：查看本机的存储]",
+        ("explain", "token_file") => {
+            "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
+        }
+        ("explain", "errcode") => "被拒绝时的 errcode",
+        ("explain", "offline") => "不向微信核对凭据（核对最多调用两次低成本接口）",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
@@ -179,7 +186,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
-        ("account add", "kind") => "official-account、mini-program、mini-game 或 wecom",
+        ("account add", "kind") => {
+            "official-account、mini-program、mini-game、wecom、wecom-suite、wecom-provider 或 wecom-authorized"
+        }
+        ("account add", "platform") => "它授权给了哪个账号：应用套件；应用套件则填其服务商的账号",
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }

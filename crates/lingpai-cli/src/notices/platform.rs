@@ -121,10 +121,16 @@ impl Platforms {
         let traded = self.engine.wechat().query_auth(platform, self.token(platform), code).await;
         let Authorized { authorizer, issued } = traded.map_err(Untraded::Refused)?;
         let refresh = issued.companion.clone().unwrap_or_default();
-        let account = self.put(platform, &authorizer, refresh).await?;
-        let Some(account) = account else { return Ok(()) };
-        let keeper = self.engine.keep(&account);
-        keeper.give(issued).await.map_err(|error| unavailable(error.to_string()))?;
+        let credential = CredentialId::access_token(authorizer.clone());
+        let is_its = self.directory.account(&authorizer).await?.is_some_and(|it| of(&it, platform));
+        // One that is new fetches as soon as it is kept, with the refresh token. To give it this token too would put that
+        // refresh token in the place of the one that the fetch brought.
+        if is_its && let Some(keeper) = self.engine.registry.get(&credential) {
+            keeper.give(issued).await.map_err(|error| unavailable(error.to_string()))?;
+        }
+        if let Some(account) = self.put(platform, &authorizer, refresh).await? {
+            self.engine.keep(&account);
+        }
         Ok(())
     }
 

@@ -176,6 +176,12 @@ pub(super) fn paths() -> Value {
                 .answers_as(200, "text/event-stream", &reference("Message"))
                 .done(),
         },
+        "/v1/diagnose": {
+            "post": Operation::with("Says why WeChat refused a token, or a call for one.", Right::StatusRead)
+                .reads("Refused")
+                .answers(200, &reference("Diagnosis"))
+                .done(),
+        },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
                 .takes(vec![

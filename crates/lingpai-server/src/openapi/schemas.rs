@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
 use crate::accounts::State;
+use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
 const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
@@ -157,6 +158,26 @@ pub(super) fn schemas() -> Value {
         json!({
             "id": text(), "state": one_of(&["waiting", "dead"]), "received_at": time(),
             "attempts": number(), "next_at": time(), "failure": text(),
+        }),
+    );
+    add(
+        "Refused",
+        &[],
+        json!({
+            "access_token": text(), "text": text(), "errcode": {"type": "integer"},
+            "account": account_name(), "offline": yes_or_no(),
+        }),
+    );
+    let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
+    let looked_at = json!({"type": "object", "required": ["events"], "properties": {"events": number(), "since": time()}});
+    add(
+        "Diagnosis",
+        &["cause", "certain", "headline", "evidence", "remedy", "asked_wechat", "looked_at"],
+        json!({
+            "cause": one_of(&Cause::ALL.map(Cause::as_str)), "certain": yes_or_no(), "headline": text(),
+            "evidence": list(evidence), "remedy": list(text()), "asked_wechat": number(),
+            "looked_at": looked_at, "account": text(), "fingerprint": text(),
+            "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
@@ -335,8 +356,14 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
     });
     let changeable = json!({
-        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game", "wecom"]},
+        "kind": {"type": "string", "enum": [
+            "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+        ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
+        "platform": {
+            "type": ["string", "null"], "maxLength": 128,
+            "description": "The account that this one has authorised, or a suite's provider.",
+        },
         "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
         "lead": seconds(&Policy::LEADS),
         "jitter": seconds(&Policy::JITTERS),

@@ -3,7 +3,9 @@
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
 mod access_token;
+mod examine;
 pub(crate) mod platform;
+pub(crate) mod suite;
 pub(crate) mod ticket;
 mod wecom;
 
@@ -16,9 +18,9 @@ use lingpai_core::{
 };
 
 use self::access_token::AccessToken;
-use self::platform::{
-    Authorized, AuthorizerToken, Authorizers, Component, ComponentTicket, ComponentToken,
-};
+pub use self::examine::Quota;
+use self::platform::{AuthorizerToken, Component, ComponentTicket, ComponentToken};
+use self::suite::{CorpAuthorization, CorpToken, ProviderToken, SuiteTicket, SuiteToken};
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
@@ -70,7 +72,9 @@ impl WeChat {
     pub fn issuer(&self, account: &Account) -> Arc<dyn Issuer> {
         let proxy = account.proxy.as_ref();
         match account.kind {
-            AccountKind::WeCom => Arc::new(Gettoken::new(self.wecom.through(proxy), account)),
+            AccountKind::WeCom | AccountKind::WeComAuthorized => {
+                Arc::new(Gettoken::new(self.wecom.through(proxy), account))
+            }
             _ => Arc::new(AccessToken::new(self.api.through(proxy), account)),
         }
     }
@@ -78,17 +82,32 @@ impl WeChat {
     /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
     /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
     pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
+        let of =
+            |kind: Kind, account: &AccountId| parent(&CredentialId::new(kind, account.clone()));
+        let wecom = || self.wecom.through(account.proxy.as_ref());
         let upstream = || self.api.through(account.proxy.as_ref());
         match (account.kind, &account.platform) {
             (AccountKind::Platform, _) => {
-                let ticket = CredentialId::new(kinds::COMPONENT_TICKET, account.id.clone());
-                let issuer = ComponentToken::new(upstream(), account, parent(&ticket));
+                let ticket = of(kinds::COMPONENT_TICKET, &account.id);
+                let issuer = ComponentToken::new(upstream(), account, ticket);
                 (kinds::COMPONENT_TOKEN, Arc::new(issuer))
             }
             (AccountKind::Authorizer, Some(platform)) => {
-                let token = CredentialId::new(kinds::COMPONENT_TOKEN, platform.clone());
-                let component = Component::new(upstream(), platform, parent(&token));
+                let token = of(kinds::COMPONENT_TOKEN, platform);
+                let component = Component::new(upstream(), platform, token);
                 (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
+            }
+            (AccountKind::WeComSuite, _) => {
+                let ticket = of(kinds::SUITE_TICKET, &account.id);
+                let issuer = SuiteToken::new(wecom(), account, ticket);
+                (kinds::SUITE_ACCESS_TOKEN, Arc::new(issuer))
+            }
+            (AccountKind::WeComProvider, _) => {
+                (kinds::PROVIDER_ACCESS_TOKEN, Arc::new(ProviderToken::new(wecom(), account)))
+            }
+            (AccountKind::WeComAuthorized, Some(suite)) if !on_behalf(suite) => {
+                let token = of(kinds::SUITE_ACCESS_TOKEN, suite);
+                (Kind::ACCESS_TOKEN, Arc::new(CorpToken::new(wecom(), account, token)))
             }
             _ => (Kind::ACCESS_TOKEN, self.issuer(account)),
         }
@@ -107,64 +126,23 @@ impl WeChat {
                 let issuer = ComponentTicket::new(upstream, account);
                 vec![(kinds::COMPONENT_TICKET, Arc::new(issuer))]
             }
+            AccountKind::WeComSuite => vec![(kinds::SUITE_TICKET, Arc::new(SuiteTicket))],
             _ => Vec::new(),
         }
     }
 
-    /// The code that an authorisation of this platform is begun with: good once, for ten minutes. `token` is the platform's.
+    /// Exchanges the auth_code of a corp that has authorised this suite, once, for what opens the application there. `token` is
+    /// the suite's. It takes as long as a call for a token; if the future is dropped, the code may be spent.
     ///
     /// # Errors
-    /// A [`Failure`], as of [`Issuer::issue`]. So for the three that follow; dropping the future gives the call up.
-    pub async fn pre_auth_code(
+    /// A [`Failure`], as of [`Issuer::issue`].
+    pub async fn exchange(
         &self,
-        platform: &Account,
-        token: Arc<dyn Parent>,
-    ) -> Result<Secret, Failure> {
-        self.component(platform, token).pre_auth_code().await
-    }
-
-    /// Trades an authorization code for the tokens of who has given it. It is good once: if the future is dropped, it may be
-    /// spent, and [`WeChat::authorizers`] lists what it would have brought.
-    ///
-    /// # Errors
-    /// A [`Failure`].
-    pub async fn query_auth(
-        &self,
-        platform: &Account,
-        token: Arc<dyn Parent>,
-        code: &Secret,
-    ) -> Result<Authorized, Failure> {
-        self.component(platform, token).query_auth(code).await
-    }
-
-    /// Whether the authorisation of this account stands.
-    ///
-    /// # Errors
-    /// A [`Failure`], with the code 61003 if it does not.
-    pub async fn stands(
-        &self,
-        platform: &Account,
-        token: Arc<dyn Parent>,
-        authorizer: &AccountId,
-    ) -> Result<(), Failure> {
-        self.component(platform, token).stands(authorizer).await
-    }
-
-    /// Up to 500 of those who have authorised a platform, from this place in WeChat's list on.
-    ///
-    /// # Errors
-    /// A [`Failure`].
-    pub async fn authorizers(
-        &self,
-        platform: &Account,
-        token: Arc<dyn Parent>,
-        offset: u64,
-    ) -> Result<Authorizers, Failure> {
-        self.component(platform, token).authorizers(offset).await
-    }
-
-    fn component(&self, platform: &Account, token: Arc<dyn Parent>) -> Component {
-        Component::new(self.api.through(platform.proxy.as_ref()), &platform.id, token)
+        suite: &Account,
+        token: &Arc<dyn Parent>,
+        auth_code: &Secret,
+    ) -> Result<CorpAuthorization, Failure> {
+        suite::exchange(&self.wecom.through(suite.proxy.as_ref()), token, auth_code).await
     }
 
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
@@ -173,8 +151,11 @@ impl WeChat {
     ///
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
-        if matches!(account.kind, AccountKind::Platform | AccountKind::Authorizer) {
-            let what = "it is tried with the next fetch: that needs the platform's ticket or token";
+        let needs_another = account.kind == AccountKind::WeComSuite
+            || account.kind == AccountKind::Platform
+            || account.kind.needs_platform();
+        if needs_another {
+            let what = "it is tried with the next fetch, which needs another credential";
             return Verdict::Inconclusive(Failure::new(Class::Transient, what));
         }
         let stable = Account { mode: Mode::Stable, ..account.clone() };
@@ -184,6 +165,11 @@ impl WeChat {
             Err(failure) => Verdict::Inconclusive(failure),
         }
     }
+}
+
+/// Whether a suite develops on behalf of corps (代开发): their permanent codes are secrets like those of any application.
+fn on_behalf(suite: &AccountId) -> bool {
+    suite.as_str().starts_with("dk")
 }
 
 impl Party {
@@ -206,15 +192,24 @@ impl Party {
 
 /// Tries a token with the cheapest call that checks it and asks for nothing else. WeChat and WeCom have the same one.
 async fn try_token(upstream: &Upstream, token: &Token, scope: Scope, secret: &Secret) -> Verdict {
-    let secrets = [&token.value, secret];
+    try_value(upstream, &token.value, scope, &[&token.value, secret]).await
+}
+
+/// The same of a value that may be one. `secrets` must not be seen in what comes of it.
+async fn try_value(
+    upstream: &Upstream,
+    value: &Secret,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Verdict {
     let call = Call {
         path: protocol::CALLBACK_IP_PATH,
-        query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+        query: Some(format!("access_token={}", percent_encoded(value.expose()))),
         body: None,
     };
     let outcome = match upstream.send(call).await {
-        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, &secrets),
-        Err(error) => Err(unanswered(&error, &secrets)),
+        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, secrets),
+        Err(error) => Err(unanswered(&error, secrets)),
     };
     match outcome {
         Ok(()) => Verdict::Accepted,

@@ -16,7 +16,7 @@ use lingpai_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{percent_encoded, ticket, try_token, unanswered};
+use super::{WeChat, percent_encoded, ticket, try_token, unanswered};
 use crate::answer::{self, Expected};
 use crate::catalogue::Scope;
 use crate::protocol;
@@ -24,6 +24,8 @@ use crate::wire::{Call, Upstream};
 
 /// WeChat's word for a refresh token that is none, or none any more.
 const REFRESH_TOKEN_INVALID: i64 = 61023;
+/// And for one whose authorisation has ended, or whose owner has changed the password: a newer authorisation mends both.
+const VOID: [i64; 3] = [REFRESH_TOKEN_INVALID, 61003, 42007];
 
 /// A platform as its APIs are called.
 #[derive(Clone)]
@@ -101,7 +103,7 @@ impl Component {
 
     /// The code that an authorisation is begun with: good once, for ten minutes.
     pub(super) async fn pre_auth_code(&self) -> Result<Secret, Failure> {
-        let mut answer = self.call(protocol::PRE_AUTH_CODE_PATH, json!({}), &[]).await?;
+        let mut answer = self.call(protocol::PREAUTHCODE_PATH, json!({}), &[]).await?;
         answer::token("pre_auth_code", answer.remove("pre_auth_code"))
     }
 
@@ -163,6 +165,64 @@ impl Component {
                 return Ok(None);
             }
         }
+    }
+}
+
+impl WeChat {
+    /// The code that an authorisation of this platform is begun with: good once, for ten minutes. `token` is the platform's.
+    ///
+    /// # Errors
+    /// A [`Failure`], as of [`Issuer::issue`]. So for the three that follow; dropping the future gives the call up.
+    pub async fn pre_auth_code(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+    ) -> Result<Secret, Failure> {
+        self.component(platform, token).pre_auth_code().await
+    }
+
+    /// Trades an authorization code for the tokens of who has given it. It is good once: if the future is dropped, it may be
+    /// spent, and [`WeChat::authorizers`] lists what it would have brought.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn query_auth(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        code: &Secret,
+    ) -> Result<Authorized, Failure> {
+        self.component(platform, token).query_auth(code).await
+    }
+
+    /// Whether the authorisation of this account stands.
+    ///
+    /// # Errors
+    /// A [`Failure`], with the code 61003 if it does not.
+    pub async fn stands(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        authorizer: &AccountId,
+    ) -> Result<(), Failure> {
+        self.component(platform, token).stands(authorizer).await
+    }
+
+    /// Up to 500 of those who have authorised a platform, from this place in WeChat's list on.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn authorizers(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        offset: u64,
+    ) -> Result<Authorizers, Failure> {
+        self.component(platform, token).authorizers(offset).await
+    }
+
+    fn component(&self, platform: &Account, token: Arc<dyn Parent>) -> Component {
+        Component::new(self.api.through(platform.proxy.as_ref()), &platform.id, token)
     }
 }
 
@@ -374,16 +434,19 @@ impl Issuer for AuthorizerToken {
     /// after that the one that WeChat lists.
     async fn issue(&self, _way: Way, companion: Option<&Secret>) -> Result<Issued, Failure> {
         let latest = companion.unwrap_or(&self.first_refresh);
-        let is_invalid = |failure: &Failure| failure.code == Some(REFRESH_TOKEN_INVALID);
+        let is_void = |failure: &Failure| failure.code.is_some_and(|code| VOID.contains(&code));
         let mut refused = match self.refresh(latest).await {
-            Err(failure) if is_invalid(&failure) => failure,
+            Err(failure) if is_void(&failure) => failure,
             outcome => return outcome,
         };
         if *latest != self.first_refresh {
             refused = match self.refresh(&self.first_refresh).await {
-                Err(failure) if is_invalid(&failure) => failure,
+                Err(failure) if is_void(&failure) => failure,
                 outcome => return outcome,
             };
+        }
+        if refused.code != Some(REFRESH_TOKEN_INVALID) {
+            return Err(refused);
         }
         match self.component.listed(&self.authorizer).await {
             Ok(Some(listed)) if listed != *latest => self.refresh(&listed).await,
@@ -408,7 +471,7 @@ impl Issuer for AuthorizerToken {
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, AccountKind::Authorizer, &self.component.upstream, parent)
+        ticket::issuer(kind, AccountKind::Authorizer, &self.component.upstream, parent, 3)
     }
 }
 
