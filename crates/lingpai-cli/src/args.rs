@@ -5,6 +5,7 @@ mod key;
 mod look;
 mod mistake;
 mod push;
+mod quota;
 mod store;
 mod values;
 
@@ -19,6 +20,7 @@ use lingpai_wechat::catalogue::Language;
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::Looking;
 pub(crate) use self::push::{Pushes, WantedPush};
+pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -76,6 +78,10 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
+    /// Show what an account has called today and may still call, or set its counters to zero
+    Quota(Quota),
+    /// Show what WeChat knows of a request, by the rid in its error text
+    Rid(Rid),
     /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients

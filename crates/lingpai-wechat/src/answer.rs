@@ -120,7 +120,11 @@ pub(crate) fn blames_secret(failure: &Failure) -> bool {
 }
 
 /// The answer as an object, if it does not say that the call was refused.
-pub(crate) fn accepted(
+///
+/// # Errors
+/// What upstream refused it for, or that it answered with what cannot be used. `secrets` are those that the call carried: no
+/// failure repeats them.
+pub fn accepted(
     status: StatusCode,
     body: &[u8],
     scope: Scope,

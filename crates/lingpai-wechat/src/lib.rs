@@ -31,6 +31,7 @@ mod remedy;
 pub mod sign;
 pub mod wire;
 
+pub use answer::accepted;
 pub use error::Error;
 pub use issuers::platform::{Authorized, Authorizers};
 pub use issuers::suite::CorpAuthorization;

@@ -231,11 +231,11 @@ impl Suites {
             "the auth_code of a corp is of no use any more ({failure}): if the corp has no account here, have its permanent \
              code fetched anew in the provider's console, or have it authorise the suite again"
         );
-        tracing::error!(%suite, why, "an authorisation was lost");
-        let delivery = Delivery { attempts: 1, due_at: None, failure: Some(why) };
+        let delivery = Delivery { attempts: 1, due_at: None, failure: Some(why.clone()) };
         if let Err(error) = self.outbox.set_delivery(suite, &parcel.id, &delivery).await {
             tracing::warn!(%suite, %error, "that an authorisation was lost could not be stored");
         }
+        tracing::error!(%suite, why, "an authorisation was lost");
     }
 
     /// A corp has taken its authorisation back. The notice may be late, and the corp may have authorised again since: so the

@@ -103,6 +103,7 @@ pub(super) fn schemas() -> Value {
         json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
+    quotas(&mut add);
     nodes(&mut add);
     add(
         "Credential",
@@ -343,6 +344,50 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
         "CardSignature",
         &["timestamp", "nonceStr", "signature"],
         json!({"timestamp": number(), "nonceStr": text(), "signature": text()}),
+    );
+}
+
+/// What was called and may be called. What WeChat says passes as it comes.
+fn quotas(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
+    let told = json!({"type": "object"});
+    let used = json!({
+        "type": "object", "required": ["used", "most"], "additionalProperties": false,
+        "properties": {"used": number, "most": number},
+    });
+    add(
+        "Fetches",
+        &["kind", "used", "most"],
+        json!({"kind": text, "used": number, "most": number}),
+    );
+    let clearings = json!({"month": text, "used": number, "most": number});
+    add("Clearings", &["month", "used", "most"], clearings);
+    add(
+        "Quotas",
+        &["account", "day", "calls", "fetches", "clearings"],
+        json!({
+            "account": text, "day": text, "calls": {"type": "array", "items": reference("Called")},
+            "fetches": {"type": "array", "items": reference("Fetches")}, "calls_per_day": used,
+            "clearings": reference("Clearings"),
+        }),
+    );
+    add(
+        "Quota",
+        &["account", "path", "calls", "quota"],
+        json!({
+            "account": text, "path": text, "calls": number, "quota": told, "rate_limit": told,
+            "component_rate_limit": told,
+        }),
+    );
+    add(
+        "Cleared",
+        &["account", "by", "explanation", "clearings"],
+        json!({"account": text, "by": text, "explanation": text, "clearings": reference("Clearings")}),
+    );
+    add(
+        "Request",
+        &["account", "rid", "request"],
+        json!({"account": text, "rid": text, "request": told}),
     );
 }
 
