@@ -3,6 +3,7 @@
 //! - `rules`: what callers can rely on.
 //! - `other_nodes`: what others store is taken over as soon as the store tells.
 //! - `gifts`: what was not fetched but given, and the companions of tokens.
+//! - `three_nodes`: what a rotation costs those that share a store.
 //! - `dependents`: what needs another credential of its account.
 //! - `broken_store`: what a store that fails costs.
 //! - `edges`: the corners in which keepers once stood still, or ran in circles.
@@ -13,6 +14,7 @@ mod edges;
 mod gifts;
 mod other_nodes;
 mod rules;
+mod three_nodes;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
