@@ -15,9 +15,11 @@
 
 mod accounts;
 mod backup;
+mod blame;
 mod cable;
 mod certificates;
 mod chaos;
+mod console;
 mod crowd;
 mod day;
 mod gateway;
@@ -41,6 +43,7 @@ mod sdk_refused;
 mod sites;
 mod stand;
 mod strain;
+mod suites;
 mod supervisor;
 mod tickets;
 mod unfit;
