@@ -17,7 +17,7 @@ use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
-pub(crate) use self::look::Looking;
+pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
+    /// Find out what is wrong, and what to do about it
+    Doctor(Doctor),
     /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -397,6 +399,10 @@ impl From<Lang> for Language {
 
 #[derive(Debug, Args)]
 pub(crate) struct AppSecret {
+    /// Take the AppSecret without asking WeChat whether it is right
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) untried: bool,
+
     /// The file that holds the AppSecret [default: a hidden prompt, or standard input if that is no terminal]
     #[arg(long = "secret-file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,

@@ -20,6 +20,7 @@ mod output;
 mod reload;
 mod signals;
 mod supervisor;
+mod ward;
 
 use std::process::ExitCode;
 
@@ -28,8 +29,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, pushes, rotate, sandbox, serve, settings, shell,
-    status, store, ticket, token,
+    account, call, check, doctor, explain, init, key, pushes, rotate, sandbox, serve, settings,
+    shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
     language::speak(language::choose(None, &environment));
     match run(Arguments::read()) {
         Ok(()) => ExitCode::SUCCESS,
+        // All of it is said already.
+        Err(error @ Error::Unwell { .. }) => error.exit_code(),
         // Whoever reads has seen enough: `lingpai key list | head -1`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
@@ -87,6 +90,14 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(call::standalone(options, config, &environment))
         }
         Command::Call(options) => block_on(call::ask(options, &environment)),
+        Command::Doctor(options) if options.looking.asked().is_some() => {
+            block_on(doctor::ask(options, &environment))
+        }
+        Command::Doctor(options) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(doctor::here(options, config, source(None)))
+        }
         Command::Explain(options) if options.looking.asked().is_some() => {
             block_on(explain::token::ask(options, &environment))
         }

@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, console, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi,
-    push, tickets,
+    accounts, console, diagnosis, doctor, events, keys, language, manage, monitor, native, nodes,
+    openapi, push, tickets,
 };
 
 /// Where a request goes.
@@ -72,6 +72,8 @@ pub(crate) enum Route<'a> {
     History,
     /// Why a token was refused.
     Diagnose,
+    /// Find out what is wrong.
+    Doctor,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -194,6 +196,7 @@ pub(crate) async fn rare(
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
+        Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Session => {
@@ -267,6 +270,7 @@ impl<'a> Route<'a> {
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/diagnose" => Self::Diagnose,
+            "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
             _ => match path.strip_prefix("/v1/keys/") {
                 Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
@@ -298,7 +302,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Diagnose => true,
+            Self::Diagnose | Self::Doctor => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
@@ -335,7 +339,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 30] = [
+    pub(crate) const NAMES: [&'static str; 31] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -366,6 +370,7 @@ impl<'a> Route<'a> {
         "/console/session",
         "console",
         "/v1/diagnose",
+        "/v1/doctor",
     ];
 
     /// Its place among the names.
@@ -401,6 +406,7 @@ impl<'a> Route<'a> {
             Self::Session => 27,
             Self::Console(_) => 28,
             Self::Diagnose => 29,
+            Self::Doctor => 30,
         }
     }
 

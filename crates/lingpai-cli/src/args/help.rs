@@ -63,6 +63,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
+        "doctor" => "查明问题所在与处理办法",
         "explain" => "离线解释微信或 Lingpai 的错误，或说明凭据为何被拒绝；中文或英文",
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
@@ -105,6 +106,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
+        ("doctor", "account") => "appid [默认：账号所依赖的一切与所有账号]",
         ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
         (_, "account") => "appid",
         (
@@ -112,7 +114,8 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
-        ("explain", "server") => "由这个服务查看 [默认：查看本机的存储]",
+        (_, "untried") => "不向微信核对 AppSecret，直接采用",
+        ("explain" | "doctor", "server") => "由这个服务查看 [默认：查看本机的存储]",
         ("explain", "token_file") => {
             "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
         }
