@@ -65,7 +65,7 @@ pub use self::{
     },
     shared::SharedWorld,
     time::TOKEN_LIFETIME,
-    tokens::{Family, Rank, Verdict},
+    tokens::{Family, Issue, Rank, Verdict},
     wecom::{
         AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID, DEMO_PROVIDER,
         DEMO_PROVIDER_SECRET, DEMO_SUITE, DEMO_SUITE_SECRET, ProviderSettings, PushTo,

@@ -90,9 +90,23 @@ pub(crate) enum Standing {
 struct Issued {
     appid: String,
     family: Family,
+    /// The beginning of time in snapshots of earlier versions.
+    #[serde(default)]
+    issued_at: Moment,
     expires_at: Moment,
     /// When it stops being accepted, for whatever reason; never after `expires_at`.
     ends_at: Moment,
+}
+
+/// A token in the history of its family: for tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// Its value.
+    pub token: String,
+    /// When it was issued, in real time since the start.
+    pub at: Duration,
+    /// When it was accepted no more, or will not be, likewise.
+    pub ends: Duration,
 }
 
 /// The tokens of one app in one family.
@@ -192,7 +206,13 @@ impl Tokens {
         let replaced = line.previous.clone();
         self.end(dropped.as_deref(), now);
         self.end(replaced.as_deref(), now.plus(OVERLAP));
-        let issued = Issued { appid: appid.to_owned(), family, expires_at, ends_at: expires_at };
+        let issued = Issued {
+            appid: appid.to_owned(),
+            family,
+            issued_at: now,
+            expires_at,
+            ends_at: expires_at,
+        };
         self.issued.insert(token.clone(), issued);
         self.order.push_back(token.clone());
         if self.order.len() > REMEMBERED
@@ -256,6 +276,18 @@ impl Tokens {
 
     pub(crate) fn owner(&self, token: &str) -> Option<(&str, Family)> {
         self.issued.get(token).map(|issued| (issued.appid.as_str(), issued.family))
+    }
+
+    /// The tokens of an app in a family that are remembered, oldest first: when each was issued and when it ends.
+    pub(crate) fn of_line(
+        &self,
+        appid: &str,
+        family: Family,
+    ) -> impl Iterator<Item = (&str, Moment, Moment)> {
+        let named = self.order.iter().filter_map(|token| self.issued.get_key_value(token));
+        let of_line =
+            named.filter(move |(_, issued)| issued.appid == appid && issued.family == family);
+        of_line.map(|(token, issued)| (token.as_str(), issued.issued_at, issued.ends_at))
     }
 
     /// `None` if it was never issued.

@@ -32,7 +32,7 @@ use crate::{
     refusal::Refusal,
     settings::Settings,
     time::{Clock, Moment},
-    tokens::{Standing, Tokens, Verdict},
+    tokens::{Family, Issue, Standing, Tokens, Verdict},
     wecom::{self, WeCom},
 };
 
@@ -222,6 +222,19 @@ impl World {
             (Some(Standing::Replaced), _) => Verdict::Replaced,
             _ => Verdict::Unknown,
         }
+    }
+
+    /// The tokens that an app was issued in a family, oldest first, as far as they are remembered: what replaced what, and when.
+    pub fn history(&self, appid: &str, family: Family) -> Vec<Issue> {
+        let when = |moment| self.clock.when(moment);
+        let issued = self.tokens.of_line(appid, family);
+        issued
+            .map(|(token, at, ends)| Issue {
+                token: token.to_owned(),
+                at: when(at),
+                ends: when(ends),
+            })
+            .collect()
     }
 
     /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.

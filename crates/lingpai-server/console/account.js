@@ -1,7 +1,7 @@
 // One account: how its credentials stand, what happened to them, who uses them, and what can be done.
 
 import * as api from "./api.js";
-import { ago, ask, badge, clock, copyButton, exactly, field, fill, h, icon, number, say, sayIfKnown, tell } from "./dom.js";
+import { ago, ask, badge, bare, clock, copyButton, exactly, field, fill, h, icon, number, say, sayIfKnown, tell } from "./dom.js";
 import { lifeBar, spent, standing } from "./overview.js";
 import { timeline } from "./timeline.js";
 import { line } from "./events.js";
@@ -43,9 +43,9 @@ export async function account(body, { left, parts: [name] }) {
     fill(
       main,
       it.credentials.map((credential) => card(sayIfKnown(`kind-${credential.kind}`) ?? credential.kind, facts(credential))),
-      wide(say("timeline"), timeline(history, it.main)),
       card(say("clients"), users),
-      it.callsToday ? card(say("ledger"), ledger(it.callsToday)) : null,
+      wide(say("timeline"), timeline(history, it.main)),
+      it.callsToday ? wide(say("ledger"), ledger(it.callsToday)) : null,
       wide(
         say("last-events"),
         history.length === 0
@@ -65,7 +65,7 @@ export async function account(body, { left, parts: [name] }) {
     return h(
       "div",
       { class: "trouble", role: "alert" },
-      h("p", { class: "trouble-what" }, it.message),
+      h("p", { class: "trouble-what" }, bare(it.message)),
       it.remedy ? h("p", {}, it.remedy) : null,
       h(
         "p",

@@ -146,6 +146,9 @@ export function number(value) {
   return Number(value).toLocaleString(locale());
 }
 
+/** What WeChat says, without the number of the request, which is shown by itself. */
+export const bare = (message) => message.replace(/\s*rid:\s*[\w-]+\s*$/, "");
+
 /** Says something at the edge of the page, and to those who listen. */
 export function tell(text, kind = "good") {
   const toast = h("div", { class: `toast is-${kind}` }, icon(kind === "good" ? "good" : "failing"), h("span", {}, text));

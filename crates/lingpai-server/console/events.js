@@ -1,7 +1,7 @@
 // What happens, as it happens, and what was.
 
 import * as api from "./api.js";
-import { clock, day, fill, h, icon, language, say, sayIfKnown, span } from "./dom.js";
+import { bare, clock, day, fill, h, icon, language, say, sayIfKnown, span } from "./dom.js";
 import { eventName } from "./timeline.js";
 
 const MOST = 500;
@@ -22,7 +22,7 @@ export function sentence(event) {
     const life = (Date.parse(event.expires_at) - Date.parse(event.at)) / 1000;
     details.push(say("good-for", { span: span(life) }));
   }
-  if (event.failure) details.push(event.failure.message, event.failure.remedy ?? "");
+  if (event.failure) details.push(bare(event.failure.message), event.failure.remedy ?? "");
   if (event.path) details.push(event.path, `errcode ${event.errcode}`);
   for (const name of ["cause", "change", "key"]) if (event[name]) details.push(event[name]);
   return details.filter(Boolean).join(" · ");

@@ -67,9 +67,9 @@ export async function keys(body, { left }) {
         h("p", { class: "small" }, sayIfKnown(`environment-${key.environment}`) ?? key.environment,
           key.networks.length > 0 ? ` · ${key.networks.join(", ")}` : "")),
       h("td", { class: "of-rights" }, key.rights.map((right) => h("code", { class: "right" }, right))),
-      h("td", {}, key.accounts === "all" ? say("all-accounts") : listed(key.accounts)),
-      h("td", {}, day(key.created_at)),
-      h("td", {}, key.revoked_at ? say("revoked-on", { day: day(key.revoked_at) }) : key.expires_at ? day(key.expires_at) : say("never-ends")),
+      h("td", { "data-label": say("column-accounts") }, key.accounts === "all" ? say("all-accounts") : listed(key.accounts)),
+      h("td", { "data-label": say("column-made") }, day(key.created_at)),
+      h("td", { "data-label": say("column-ends") }, key.revoked_at ? say("revoked-on", { day: day(key.revoked_at) }) : key.expires_at ? day(key.expires_at) : say("never-ends")),
       h("td", { class: "of-action" }, key.good ? revoke : null),
     );
   }

@@ -1,7 +1,7 @@
 // Every account: those that need somebody first, each with the life of its token as a bar that moves.
 
 import * as api from "./api.js";
-import { ago, badge, fill, h, icon, number, say, span, trouble } from "./dom.js";
+import { ago, badge, bare, fill, h, icon, number, say, span, trouble } from "./dom.js";
 
 const PAGE = 50;
 /** From the worst to the best. */
@@ -163,13 +163,13 @@ export async function overview(body, { left }) {
         "th",
         { scope: "row" },
         h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(it.name)}` }, it.name),
-        main?.failure ? h("p", { class: "why" }, main.failure.message) : null,
+        main?.failure ? h("p", { class: "why" }, bare(main.failure.message)) : null,
         others.length > 0 ? h("p", { class: "quiet small" }, others.map(({ kind }) => kind).join(" · ")) : null,
       ),
       h("td", { class: "of-state" }, badge(it.state), main?.rotating ? h("span", { class: "small quiet" }, ` ${say("rotating")}`) : null),
       h("td", { class: "of-life" }, bar.element),
-      h("td", { class: "of-last-rotation" }, main?.began ? ago(main.began) : h("span", { class: "quiet" }, "—")),
-      h("td", { class: "of-fetched-today" }, main ? spent(main) : "—"),
+      h("td", { class: "of-last-rotation", "data-label": say("column-last-rotation") }, main?.began ? ago(main.began) : h("span", { class: "quiet" }, "—")),
+      h("td", { class: "of-fetched-today", "data-label": say("column-fetched-today") }, main ? spent(main) : "—"),
     );
   }
 

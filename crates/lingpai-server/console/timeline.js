@@ -9,7 +9,8 @@ const RIGHT = WIDTH - 8;
 const LANE = 56;
 const HEIGHT = 118;
 const HOUR = 3_600_000;
-const SPANS = [0.25, 1, 3, 6, 12, 24];
+/** Hours between the lines that tell the time. */
+const STEPS = [1 / 60, 1 / 12, 0.25, 0.5, 1, 2, 3, 4];
 
 const BAD = new Set(["failed", "rogue-refresher", "suspect", "budget-spent", "calls-refused", "client-misuse", "ip-refused", "compromised"]);
 
@@ -20,7 +21,7 @@ export function timeline(events, credential) {
   const now = Date.now();
   const dated = events.map((event) => ({ ...event, time: Date.parse(event.at) })).filter(({ time }) => time <= now + 5000);
   const oldest = dated.length > 0 ? dated[dated.length - 1].time : now - HOUR;
-  const hours = SPANS.find((it) => now - oldest <= it * HOUR) ?? 24;
+  const hours = Math.min(24, Math.max(1 / 20, ((now - oldest) * 1.03) / HOUR));
   const ahead = credential?.ends ? Math.min(Math.max(0, credential.ends - now), hours * HOUR * 0.5) : 0;
   const begin = now - hours * HOUR;
   const end = now + Math.max(ahead, hours * HOUR * 0.04);
@@ -40,13 +41,15 @@ export function timeline(events, credential) {
     const from = x(it.time);
     const to = x(it.until);
     const isCurrent = place === all.length - 1 && it.until > now;
+    // Beside the line that stands for now, and not under it.
+    const label = isCurrent && x(now) - from < 34 ? Math.max(from, x(now)) : from;
     const what = say("token-from-to", { generation: it.generation ?? "?", from: exactly(it.time), to: exactly(it.until) });
     return s(
       "g",
       { class: isCurrent ? "bar is-current" : "bar" },
       s("title", {}, what),
       s("rect", { x: from, y: LANE - 14, width: Math.max(1.5, to - from - 1.5), height: 28, rx: 4 }),
-      to - from > 34 ? s("text", { x: from + 8, y: LANE + 5 }, `#${it.generation ?? ""}`) : null,
+      to - label > 34 ? s("text", { x: label + 8, y: LANE + 5 }, `#${it.generation ?? ""}`) : null,
     );
   });
   const previous = credential?.previous_until ? Date.parse(credential.previous_until) : 0;
@@ -64,7 +67,7 @@ export function timeline(events, credential) {
       s("path", { d: `M${at - 4.5} ${LANE + 22}l9 9m0-9l-9 9` }),
     );
   });
-  const step = SPANS.find((it) => hours / it <= 8) ?? 3;
+  const step = STEPS.find((it) => hours / it <= 9) ?? 4;
   const ticks = [];
   for (let time = Math.ceil(begin / (step * HOUR)) * step * HOUR; time < end; time += step * HOUR) {
     if (Math.abs(x(time) - x(now)) < 46) continue;
@@ -74,7 +77,7 @@ export function timeline(events, credential) {
   }
   const nowLine = s("g", { class: "now" }, s("line", { x1: x(now), x2: x(now), y1: 10, y2: HEIGHT - 22 }),
     s("text", { x: x(now), y: HEIGHT - 6, "text-anchor": "middle" }, say("now")));
-  const told = say("timeline-told", { tokens: number(tokens.length), marks: number(marks.length), hours: number(hours) });
+  const told = say("timeline-told", { tokens: number(tokens.length), marks: number(marks.length), hours: number(Math.ceil(hours)) });
   const picture = s(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "timeline", role: "img", "aria-label": told },

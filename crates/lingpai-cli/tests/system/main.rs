@@ -15,10 +15,12 @@
 
 mod accounts;
 mod backup;
+mod blame;
 mod cable;
 mod certificates;
 mod chaos;
 mod clinic;
+mod console;
 mod crowd;
 mod day;
 mod doctor;

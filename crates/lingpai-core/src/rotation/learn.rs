@@ -303,10 +303,29 @@ impl Rotation {
         }
     }
 
+    /// A node that begins a fetch of its own accord ends in the sight of others, which are due for the same one. A repair is
+    /// nobody else's: if the node that began it is gone, whoever looks at the record is to take it over, or nobody would before
+    /// the token is dead. Looked at when its end has been waited for, on whichever of the nodes' clocks.
+    pub(super) fn look_for_lost(
+        &mut self,
+        at: Moment,
+        intent: Option<Intent>,
+        events: &mut Vec<What>,
+    ) {
+        let is_over = |intent: &Intent| intent.deadline + pace::TURN < at.wall;
+        if self.activity == Activity::Resting
+            && self.suspect.is_none()
+            && let Some(intent) = intent.filter(is_over)
+        {
+            self.suspect_intent(at, intent, events);
+        }
+    }
+
     /// A token that was issued before the store forgot may be dead, if a fetch kills: whoever sent one that nobody knows of
     /// can have ended since. It cannot be under way for longer than an attempt. And it was sent after our token was issued,
     /// which so lives for an overlap at least: to settle it earlier would only end the token before ours in use, and each of
-    /// several losses in a row another one.
+    /// several losses in a row another one. What is settled at a time is settled then, whatever is lost until then: losses that
+    /// come faster than that would put it off until the token is dead.
     pub(super) fn forgotten(&mut self, at: Moment, when: Timestamp, events: &mut Vec<What>) {
         let Some(held) = self.current else { return };
         let is_older = at.wall_at(held.issued) < when;

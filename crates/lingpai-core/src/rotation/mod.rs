@@ -237,6 +237,7 @@ impl Rotation {
                     self.generation = self.generation.next();
                     self.unsaved = true;
                 }
+                self.look_for_lost(at, record.intent, &mut events);
             }
             Fact::Undecided => {
                 if self.profile.matters_if_lost(Way::Primary) {

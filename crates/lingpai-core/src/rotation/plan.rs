@@ -1,6 +1,6 @@
 //! What to do next, when and how.
 
-use super::{Activity, Reason, Rotation, pace};
+use super::{Activity, Doubt, Reason, Rotation, pace};
 use crate::issuer::{Renewal, Way};
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
@@ -117,7 +117,12 @@ impl Rotation {
         }
         let mut alone = false;
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
-            if self.may_go_alone(way) {
+            // Nodes that each mint alone would end a token that is most likely good.
+            let is_spared = reason == Reason::Suspect
+                && self.is_unlikely(at)
+                && self.has_fallback()
+                && self.profile.renewal(way).is_minting();
+            if self.may_go_alone(way) && !is_spared {
                 alone = true;
             } else if self.has_fallback()
                 && way == Way::Primary
@@ -140,7 +145,11 @@ impl Rotation {
         let mut reasons = Vec::with_capacity(4);
         if let Some(settled_at) = self.suspect.filter(|_| needed) {
             // As long as the token that we have is served, the lost request may still arrive and must not be overtaken.
-            reasons.push((if live.is_some() { settled_at } else { now }, Reason::Suspect));
+            let mut due = if live.is_some() { settled_at } else { now };
+            if self.is_unlikely(at) && !self.has_fallback() {
+                due = due.max(self.store_down.unwrap_or_default());
+            }
+            reasons.push((due, Reason::Suspect));
         }
         if self.compromised > 0 {
             reasons.push((now, Reason::Compromised));
@@ -176,6 +185,11 @@ impl Rotation {
             }
         }
         reasons.into_iter().min_by_key(|(due, _)| (*due).max(now))
+    }
+
+    /// Whether the token that we have is suspect only because the store has lost something.
+    fn is_unlikely(&self, at: Moment) -> bool {
+        self.doubt == Doubt::Remote && self.live(at).is_some()
     }
 
     /// Since when a pushed token has been awaited, and when that is too long. Nodes that share the store ask one after another.

@@ -20,7 +20,7 @@ struct File {
     text: &'static str,
 }
 
-macro_rules! file {
+macro_rules! embedded {
     ($name:literal, $kind:expr) => {
         File {
             path: concat!("/", $name),
@@ -32,8 +32,28 @@ macro_rules! file {
 
 const PAGE: &str = "text/html; charset=utf-8";
 
-const FILES: &[File] =
-    &[File { path: "/", kind: PAGE, text: include_str!("../../console/index.html") }];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+const FILES: &[File] = &[
+    File { path: "/", kind: PAGE, text: include_str!("../../console/index.html") },
+    embedded!("app.js", SCRIPT),
+    embedded!("api.js", SCRIPT),
+    embedded!("dom.js", SCRIPT),
+    embedded!("en.js", SCRIPT),
+    embedded!("zh.js", SCRIPT),
+    embedded!("overview.js", SCRIPT),
+    embedded!("account.js", SCRIPT),
+    embedded!("timeline.js", SCRIPT),
+    embedded!("keys.js", SCRIPT),
+    embedded!("events.js", SCRIPT),
+    embedded!("doctor.js", SCRIPT),
+    embedded!("settings.js", SCRIPT),
+    embedded!("theme.js", SCRIPT),
+    embedded!("look.css", STYLE),
+    embedded!("parts.css", STYLE),
+    embedded!("icon.svg", "image/svg+xml"),
+];
 
 /// The file at this path, if there is one; nothing but its tag if the browser has it.
 pub(super) fn answer(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {

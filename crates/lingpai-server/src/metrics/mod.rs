@@ -151,7 +151,7 @@ impl Metrics {
         };
         // A counter that is there from the start is seen to increase with its first count.
         for outcome in Outcome::ALL {
-            metrics.repairs.get_or_create(&Repaired { outcome: outcome.as_str() });
+            drop(metrics.repairs.get_or_create(&Repaired { outcome: outcome.as_str() }));
         }
         metrics.registered(requests)
     }
