@@ -5,6 +5,7 @@ mod key;
 mod look;
 mod mistake;
 mod push;
+mod quota;
 mod store;
 mod values;
 
@@ -19,6 +20,7 @@ use lingpai_wechat::catalogue::Language;
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
+pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     Call(Call),
     /// Find out what is wrong, and what to do about it
     Doctor(Doctor),
+    /// Show what an account has called today and may still call, or set its counters to zero
+    Quota(Quota),
+    /// Show what WeChat knows of a request, by the rid in its error text
+    Rid(Rid),
     /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
@@ -202,7 +208,7 @@ pub(crate) struct Status {
     /// The appid [default: every account that the key is for]
     pub(crate) account: Option<AccountId>,
 
-    /// Show it anew every two seconds, until Ctrl-C
+    /// Show it anew every two seconds, those in trouble first, until q or Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -457,14 +463,17 @@ impl Account {
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
     Add {
-        /// The appid; CORPID:AGENTID of an application of WeCom
+        /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game or wecom
+        /// official-account, mini-program, mini-game, wecom, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it
         #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
         mode: Mode,
+        /// The account that it has authorised: the suite; of a suite its provider's account
+        #[arg(long, value_name = "ACCOUNT")]
+        platform: Option<AccountId>,
         #[command(flatten)]
         secret: AppSecret,
         #[command(flatten)]

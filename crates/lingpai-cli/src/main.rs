@@ -20,6 +20,7 @@ mod output;
 mod reload;
 mod signals;
 mod supervisor;
+mod terminal;
 mod ward;
 
 use std::process::ExitCode;
@@ -29,8 +30,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, doctor, explain, init, key, pushes, rotate, sandbox, serve, settings,
-    shell, status, store, ticket, token,
+    account, call, check, doctor, explain, init, key, pushes, quota, rid, rotate, sandbox, serve,
+    settings, shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -106,6 +107,18 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(explain::token::here(options, config, &environment))
         }
+        Command::Quota(options) if options.is_standalone() => {
+            let config = load()?;
+            quiet(&config);
+            block_on(quota::standalone(options, config))
+        }
+        Command::Quota(options) => block_on(quota::ask(options, &environment)),
+        Command::Rid(options) if options.standalone => {
+            let config = load()?;
+            quiet(&config);
+            block_on(rid::standalone(options, config))
+        }
+        Command::Rid(options) => block_on(rid::ask(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

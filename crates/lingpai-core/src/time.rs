@@ -203,6 +203,12 @@ impl Day {
         Self(i32::try_from(days).unwrap_or(i32::MAX))
     }
 
+    /// The first day of its month.
+    pub fn first_of_month(self) -> Self {
+        let (.., day) = civil_from_days(i64::from(self.0));
+        Self(self.0 - i32::try_from(day).unwrap_or(1) + 1)
+    }
+
     /// When it ends.
     pub fn end(self) -> Timestamp {
         Timestamp::from_millis(
@@ -252,6 +258,14 @@ mod tests {
         for (year, month, day) in [(1970, 1, 1), (2024, 2, 29), (1999, 12, 31), (2100, 3, 1)] {
             let shown = Timestamp::from_civil(year, month, day).to_string();
             assert_eq!(shown, format!("{year:04}-{month:02}-{day:02}T00:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn every_day_of_a_month_has_the_same_first() {
+        for day in (0..60_000).map(Day) {
+            let first = day.first_of_month().to_string();
+            assert_eq!(first, format!("{}-01", &day.to_string()[..7]));
         }
     }
 

@@ -53,6 +53,7 @@ mod params;
 mod proxies;
 pub mod push;
 mod query;
+mod quota;
 mod refusal;
 mod routes;
 mod server;

@@ -45,6 +45,11 @@ impl<'a> Query<'a> {
         self.read(name, Bilingual::fixed("the name of an account", "账号名"))
     }
 
+    /// The text of this parameter, unless it is empty.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.value(name).filter(|text| !text.is_empty())
+    }
+
     fn read<T: FromStr>(
         &self,
         name: &'static str,

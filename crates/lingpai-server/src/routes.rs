@@ -22,7 +22,7 @@ use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
     accounts, console, diagnosis, doctor, events, keys, language, manage, monitor, native, nodes,
-    openapi, push, tickets,
+    openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -64,6 +64,12 @@ pub(crate) enum Route<'a> {
     PushOf(&'a str, &'a str),
     /// The same once more.
     PushRetry(&'a str, &'a str),
+    /// What the account of this name has called, and may still call.
+    Quota(&'a str),
+    /// Have WeChat set the account's counters to zero.
+    QuotaClear(&'a str),
+    /// What WeChat knows of the request of this rid.
+    Rid(&'a str),
     /// The nodes that share the store.
     Nodes,
     /// Events as they happen.
@@ -133,6 +139,9 @@ pub(crate) async fn answer(
             (response, Some(refusal.code()))
         }
     };
+    if matches!(route, Route::Forward(_)) && serving.console.is_some() {
+        console::keep_apart(&head.headers, response.headers_mut());
+    }
     let status = response.status();
     serving.metrics.answered(route, status);
     let id = serving.trace.id(&head.headers, error.is_some());
@@ -192,6 +201,11 @@ pub(crate) async fn rare(
         Route::PushRetry(account, id) => {
             push::retry(serving, &decoded(account), id, head, peer).await
         }
+        Route::Quota(account) => quota::read(serving, &decoded(account), head, peer).await,
+        Route::QuotaClear(account) => {
+            quota::clear(serving, &decoded(account), head, body, peer).await
+        }
+        Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -242,14 +256,15 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, "quota")) => Self::Quota(account),
+                Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
         }
         if let Some(account) = path.strip_prefix("/push/") {
-            let is_one = !account.is_empty() && !account.contains('/');
-            return if is_one { Self::Push(account) } else { Self::Unknown };
+            return if is_one(account) { Self::Push(account) } else { Self::Unknown };
         }
         if let Some(rest) = path.strip_prefix("/console")
             && (rest.is_empty() || rest.starts_with('/'))
@@ -272,16 +287,22 @@ impl<'a> Route<'a> {
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
-            _ => match path.strip_prefix("/v1/keys/") {
-                Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
-                _ => Self::Unknown,
-            },
+            _ => Self::of_id(path),
+        }
+    }
+
+    /// What is known by an id of its own.
+    fn of_id(path: &'a str) -> Self {
+        let below = |beginning| path.strip_prefix(beginning).filter(|id: &&str| is_one(id));
+        match (below("/v1/keys/"), below("/v1/rids/")) {
+            (Some(id), _) => Self::Key(id),
+            (None, Some(rid)) => Self::Rid(rid),
+            (None, None) => Self::Unknown,
         }
     }
 
     /// What stands below an account and has a name or an id of its own.
     fn of_account(account: &'a str, more: &'a str) -> Self {
-        let is_one = |part: &str| !part.is_empty() && !part.contains('/');
         match more.split_once('/') {
             Some(("tickets", of)) if is_one(of) => Self::Ticket(account, of),
             Some(("pushes", id)) if is_one(id) => Self::PushOf(account, id),
@@ -303,6 +324,7 @@ impl<'a> Route<'a> {
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Diagnose | Self::Doctor => true,
+            Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
@@ -339,7 +361,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 31] = [
+    pub(crate) const NAMES: [&'static str; 34] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -370,6 +392,9 @@ impl<'a> Route<'a> {
         "/console/session",
         "console",
         "/v1/diagnose",
+        "/v1/accounts/{account}/quota",
+        "/v1/accounts/{account}/quota/clear",
+        "/v1/rids/{rid}",
         "/v1/doctor",
     ];
 
@@ -406,13 +431,21 @@ impl<'a> Route<'a> {
             Self::Session => 27,
             Self::Console(_) => 28,
             Self::Diagnose => 29,
-            Self::Doctor => 30,
+            Self::Quota(_) => 30,
+            Self::QuotaClear(_) => 31,
+            Self::Rid(_) => 32,
+            Self::Doctor => 33,
         }
     }
 
     fn name(self) -> &'static str {
         Self::NAMES[self.number()]
     }
+}
+
+/// Whether it is one part of a path.
+fn is_one(part: &str) -> bool {
+    !part.is_empty() && !part.contains('/')
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.

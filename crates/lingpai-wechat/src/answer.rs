@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::catalogue::{self, Scope};
 use crate::clean::clean;
+use crate::issuers::suite::CorpAuthorization;
 use crate::protocol;
 use crate::remedy;
 
@@ -38,6 +39,13 @@ impl Expected {
     pub(crate) const WECOM_TOKEN: Self =
         Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
 
+    /// Of a call with a suite's id, secret and ticket.
+    pub(crate) const SUITE_TOKEN: Self =
+        Self { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
+    /// Of a call with a provider's corpid and secret.
+    pub(crate) const PROVIDER_TOKEN: Self =
+        Self { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
+
     /// Of a call with an access_token, where codes have the meaning of this scope.
     pub(crate) const fn ticket(scope: Scope) -> Self {
         Self { field: "ticket", scope, may_have_ended: false }
@@ -58,6 +66,19 @@ pub(crate) fn issued(
         stated => life(stated)?,
     };
     Ok(Issued::new(value, life))
+}
+
+/// Reads the answer to a call that exchanges a corp's auth_code.
+pub(crate) fn corp_authorization(
+    answer: &Response<Bytes>,
+    secrets: &[&Secret],
+) -> Result<CorpAuthorization, Failure> {
+    let mut answer = accepted(answer.status(), answer.body(), Scope::WeCom, secrets)?;
+    let permanent_code = token("permanent_code", answer.remove("permanent_code"))?;
+    let corpid = answer.get("auth_corp_info").and_then(|corp| corp.get("corpid"));
+    let corpid = corpid.and_then(Value::as_str).filter(|corpid| !corpid.is_empty());
+    let corpid = corpid.ok_or_else(|| unusable("the answer does not say which corp it is"))?;
+    Ok(CorpAuthorization { corpid: corpid.into(), permanent_code })
 }
 
 /// Reads the answer to a call made only to try a token.
@@ -96,7 +117,11 @@ pub(crate) fn blames_secret(failure: &Failure) -> bool {
 }
 
 /// The answer as an object, if it does not say that the call was refused.
-fn accepted(
+///
+/// # Errors
+/// What upstream refused it for, or that it answered with what cannot be used. `secrets` are those that the call carried: no
+/// failure repeats them.
+pub fn accepted(
     status: StatusCode,
     body: &[u8],
     scope: Scope,

@@ -31,6 +31,8 @@ mod remedy;
 pub mod sign;
 pub mod wire;
 
+pub use answer::accepted;
 pub use error::Error;
+pub use issuers::suite::CorpAuthorization;
 pub use issuers::ticket::{Ticket, UnknownTicket};
 pub use issuers::{Find, Quota, WeChat};

@@ -52,6 +52,33 @@ pub const CORP_TICKET_PATH: &str = "/cgi-bin/get_jsapi_ticket";
 /// `GET`, WeCom: brings the ticket of an application, by its `type`.
 pub const AGENT_TICKET_PATH: &str = "/cgi-bin/ticket/get";
 
+/// `POST`, WeCom: brings the token of a suite, the same until it expires.
+pub const SUITE_TOKEN_PATH: &str = "/cgi-bin/service/get_suite_token";
+
+/// `GET`, WeCom: brings a code for the page on which a suite is authorised; good for trying a suite's token.
+pub const PRE_AUTH_CODE_PATH: &str = "/cgi-bin/service/get_pre_auth_code";
+
+/// `POST`, WeCom: exchanges an auth_code for the permanent code of a corp, once (2025-05; the older form brings a token too).
+pub const PERMANENT_CODE_PATH: &str = "/cgi-bin/service/v2/get_permanent_code";
+
+/// `POST`, WeCom: brings the token of a suite in a corp, the same until it expires.
+pub const CORP_TOKEN_PATH: &str = "/cgi-bin/service/get_corp_token";
+
+/// `POST`, WeCom: brings the token of a service provider, the same until it expires.
+pub const PROVIDER_TOKEN_PATH: &str = "/cgi-bin/service/get_provider_token";
+
+/// `POST`, WeCom: lists orders of licences; good for trying a provider's token.
+pub const LICENSE_ORDERS_PATH: &str = "/cgi-bin/license/list_order";
+
+/// How long a suite_ticket is good.
+pub const SUITE_TICKET_LIFE: Duration = Duration::from_mins(30);
+
+/// After how long without a suite_ticket something is wrong: it is pushed every ten minutes.
+pub const SUITE_TICKET_OVERDUE: Duration = Duration::from_mins(25);
+
+/// For how long an auth_code is good.
+pub const AUTH_CODE_LIFE: Duration = Duration::from_mins(10);
+
 /// How many fetches a day are spent on a WeCom application's token at most, unless it is told otherwise. WeCom limits them
 /// by the minute and hour; regular renewal takes 12 to 40.
 pub const WECOM_DAILY_BUDGET: u32 = 1000;

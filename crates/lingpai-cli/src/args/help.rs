@@ -15,6 +15,12 @@ const EXIT_CODES: &str = "\
 
 没有账号也可以试用：lingpai serve --demo";
 
+const DOCTOR_CODES: &str = "\
+退出码：
+  0  一切正常
+  3  有需要留意的
+  4  有不能工作的";
+
 /// The command and those below it, explained in Chinese. What has no Chinese text keeps the English one.
 pub(super) fn in_chinese(command: Command) -> Command {
     let command = command
@@ -28,6 +34,10 @@ fn below(command: Command, path: &str) -> Command {
     let command = match of_command(path) {
         Some(about) => command.about(about).long_about(Resettable::Reset),
         None => command,
+    };
+    let command = match path {
+        "doctor" => command.after_help(DOCTOR_CODES),
+        _ => command,
     };
     command
         .help_template(TEMPLATE)
@@ -65,6 +75,9 @@ fn of_command(path: &str) -> Option<&'static str> {
         "call" => "调用一次微信接口，由网关填入凭据",
         "doctor" => "查明问题所在与处理办法",
         "explain" => "离线解释微信或 Lingpai 的错误，或说明凭据为何被拒绝；中文或英文",
+        "quota" => "查看账号今天的接口调用次数与剩余额度，或清零",
+        "quota clear" => "让微信把账号的接口调用次数清零，每月 10 次",
+        "rid" => "按错误信息里的 rid 查看微信记录的那次请求",
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
@@ -108,6 +121,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
         ("doctor", "account") => "appid [默认：账号所依赖的一切与所有账号]",
         ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
+        ("rid", "account") => "请求所属的 appid [默认：最多十个账号中知道它的那个]",
         (_, "account") => "appid",
         (
             "account add" | "account set-secret" | "account set-proxy" | "account set-push"
@@ -133,7 +147,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("sandbox", "lifetime") => "凭据的有效期；其他时间按比例缩短",
         ("sandbox", "seed") => "种子与调用相同，返回就相同",
         ("sandbox", "allow_remote") => "允许其他机器可以访问的地址；沙箱不验证任何人的身份",
-        ("status", "watch") => "每两秒刷新一次，直到按 Ctrl-C",
+        ("status", "watch") => "每两秒刷新一次，需要处理的排在最前，按 q 或 Ctrl-C 结束",
         ("status", "json") => "输出 JSON；与 --watch 同用时每次一行",
         ("rotate", "yes") => "不询问",
         ("rotate", "compromised") => {
@@ -153,6 +167,14 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("call", "output") => "把返回内容写入文件。被拒绝时文件保持原样",
         ("call", "standalone") => "不询问服务：打开配置中的存储，从本机调用微信",
+        ("quota", "path") => {
+            "向微信查询这个路径的额度，如 /cgi-bin/message/custom/send [默认：Lingpai 今天的计数]"
+        }
+        ("quota clear", "yes") => "不询问",
+        ("rid", "rid") => "微信错误信息里的 rid，如 61725984-6126f6f9-040f19c4",
+        ("quota" | "quota clear" | "rid", "standalone") => {
+            "不询问服务：打开配置中的存储，从本机调用微信"
+        }
         ("ticket", "ticket") => "jsapi 或 wx_card；企业微信应用为 jsapi 或 agent_config",
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
         ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",
@@ -189,7 +211,10 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
-        ("account add", "kind") => "official-account、mini-program、mini-game 或 wecom",
+        ("account add", "kind") => {
+            "official-account、mini-program、mini-game、wecom、wecom-suite、wecom-provider 或 wecom-authorized"
+        }
+        ("account add", "platform") => "它授权给了哪个账号：应用套件；应用套件则填其服务商的账号",
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }

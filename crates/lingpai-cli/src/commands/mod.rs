@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod account;
+mod alone;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod doctor;
@@ -8,6 +9,8 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod pushes;
+pub(crate) mod quota;
+pub(crate) mod rid;
 pub(crate) mod rotate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
@@ -17,6 +20,9 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod ticket;
 pub(crate) mod token;
+pub(crate) mod watch;
+
+use std::io::{self, BufRead, IsTerminal};
 
 use lingpai_core::{Account, AccountId};
 
@@ -24,6 +30,7 @@ use crate::config::{Config, StoreAt};
 use crate::error::Error;
 use crate::keeping::{Keeping, OpenStore};
 use crate::language::{either, say};
+use crate::output;
 
 /// Opens the store of a configuration for a command that would be pointless on one that ends with the command.
 async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
@@ -47,4 +54,20 @@ async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Resul
             "配置与存储中都没有账号 {id}。`lingpai account list` 列出已有的账号"
         ))
     })
+}
+
+/// Tells a person what is about to be done, and asks whether it is meant. `unasked` is what is said where nobody is there to
+/// answer.
+fn is_meant(deed: &str, unasked: &str) -> Result<bool, Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::said(unasked.to_owned()));
+    }
+    output::tell(&say!("{deed}\nType yes to go on:", "{deed}\n输入 yes 继续："));
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let is_meant = ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str());
+    if !is_meant {
+        output::tell(either("Nothing was done.", "什么也没有做。"));
+    }
+    Ok(is_meant)
 }

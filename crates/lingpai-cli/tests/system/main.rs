@@ -45,6 +45,7 @@ mod sdk_refused;
 mod sites;
 mod stand;
 mod strain;
+mod suites;
 mod supervisor;
 mod tickets;
 mod unfit;

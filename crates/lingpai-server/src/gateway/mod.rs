@@ -18,6 +18,7 @@ mod line;
 mod look;
 mod meter;
 mod needs;
+mod own;
 mod pace;
 mod paced;
 mod passing;

@@ -149,6 +149,28 @@ pub(super) fn paths() -> Value {
                 .answers_nothing(204, "It is tried.")
                 .done(),
         },
+        "/v1/accounts/{account}/quota": {
+            "get": Operation::with("What the account has called today; with a path, what WeChat says of that.", Right::StatusRead)
+                .takes(account())
+                .takes(vec![in_query("path", &json!({"type": "string"}), "As in WeChat's documentation: `/cgi-bin/user/get`.")])
+                .answers(200, &json!({"anyOf": [reference("Quotas"), reference("Quota")]}))
+                .done(),
+        },
+        "/v1/accounts/{account}/quota/clear": {
+            "post": Operation::with("Has WeChat set the counters of the account to zero: ten times a month.", Right::QuotaClear)
+                .takes(account())
+                .answers(200, &reference("Cleared"))
+                .done(),
+        },
+        "/v1/rids/{rid}": {
+            "get": Operation::with("What WeChat knows of a request. It may hold a token.", Right::TokenRead)
+                .takes(vec![
+                    in_path("rid", "As it stands in an `errmsg`."),
+                    in_query("account", &name, "Whose request it was; needed if the key is for more than ten."),
+                ])
+                .answers(200, &reference("Request"))
+                .done(),
+        },
         "/push/{account}": {
             "get": Operation::open("WeChat checks the URL: `echostr` comes back if the signature is right.")
                 .takes(account())

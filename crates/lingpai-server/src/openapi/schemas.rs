@@ -103,13 +103,14 @@ pub(super) fn schemas() -> Value {
         json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
+    quotas(&mut add);
     nodes(&mut add);
     add(
         "Credential",
         &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
+            "expires_in": number(), "life": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
             "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
@@ -365,6 +366,50 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
     );
 }
 
+/// What was called and may be called. What WeChat says passes as it comes.
+fn quotas(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
+    let told = json!({"type": "object"});
+    let used = json!({
+        "type": "object", "required": ["used", "most"], "additionalProperties": false,
+        "properties": {"used": number, "most": number},
+    });
+    add(
+        "Fetches",
+        &["kind", "used", "most"],
+        json!({"kind": text, "used": number, "most": number}),
+    );
+    let clearings = json!({"month": text, "used": number, "most": number});
+    add("Clearings", &["month", "used", "most"], clearings);
+    add(
+        "Quotas",
+        &["account", "day", "calls", "fetches", "clearings"],
+        json!({
+            "account": text, "day": text, "calls": {"type": "array", "items": reference("Called")},
+            "fetches": {"type": "array", "items": reference("Fetches")}, "calls_per_day": used,
+            "clearings": reference("Clearings"),
+        }),
+    );
+    add(
+        "Quota",
+        &["account", "path", "calls", "quota"],
+        json!({
+            "account": text, "path": text, "calls": number, "quota": told, "rate_limit": told,
+            "component_rate_limit": told,
+        }),
+    );
+    add(
+        "Cleared",
+        &["account", "by", "explanation", "clearings"],
+        json!({"account": text, "by": text, "explanation": text, "clearings": reference("Clearings")}),
+    );
+    add(
+        "Request",
+        &["account", "rid", "request"],
+        json!({"account": text, "rid": text, "request": told}),
+    );
+}
+
 /// How accounts are made, changed and shown.
 fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let name = account_name();
@@ -375,8 +420,14 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
     });
     let changeable = json!({
-        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game", "wecom"]},
+        "kind": {"type": "string", "enum": [
+            "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+        ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
+        "platform": {
+            "type": ["string", "null"], "maxLength": 128,
+            "description": "The account that this one has authorised, or a suite's provider.",
+        },
         "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
         "lead": seconds(&Policy::LEADS),
         "jitter": seconds(&Policy::JITTERS),

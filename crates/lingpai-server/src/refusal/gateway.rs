@@ -324,7 +324,8 @@ impl Refusal {
             }
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Domain)
             | Self::SomeAccountsOnly
-            | Self::NoTickets => errcode::NOT_ALLOWED,
+            | Self::NoTickets
+            | Self::NoQuota => errcode::NOT_ALLOWED,
             Self::AccountUnknown | Self::AgentUnclear => errcode::ACCOUNT_UNCLEAR,
             Self::Pending => errcode::TOKEN_PENDING,
             Self::NoToken(_) | Self::Store(_) | Self::NotRotated(..) | Self::NoRandomness => {
@@ -344,6 +345,7 @@ impl Refusal {
             | Self::AccountConfigured(_)
             | Self::AccountsFixed
             | Self::SecretRefused(_)
+            | Self::UpstreamRefused(_)
             | Self::ChangePending
             | Self::PushRefused
             | Self::PushNotTaken

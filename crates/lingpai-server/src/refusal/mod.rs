@@ -41,6 +41,10 @@ pub(crate) enum Refusal {
     TicketUnknown,
     /// The account has no tickets.
     NoTickets,
+    /// The account has no quota that could be read.
+    NoQuota,
+    /// WeChat refuses what was asked of it for the caller.
+    UpstreamRefused(Box<Failure>),
     /// There is no such path.
     PathUnknown,
     /// The path does not know the method; these it knows.
@@ -53,7 +57,7 @@ pub(crate) enum Refusal {
     BodyUnreadable(Bilingual),
     /// A parameter of the query cannot be read: its name, and what it should have been.
     QueryUnreadable(&'static str, Bilingual),
-    /// A parameter that WeChat requires is missing.
+    /// A parameter that is required is missing.
     ParameterMissing(Parameter),
     /// The `grant_type` is another than `client_credential`.
     GrantType,
@@ -101,13 +105,14 @@ pub(crate) enum Refusal {
     Forwarding(Trouble),
 }
 
-/// What WeChat's token calls require.
+/// What WeChat's token calls require, and in the end one of Lingpai's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parameter {
     AppId,
     Secret,
     CorpId,
     CorpSecret,
+    Account,
 }
 
 impl Refusal {
@@ -126,6 +131,8 @@ impl Refusal {
             Self::AgentUnclear => "agent-unclear",
             Self::TicketUnknown => "ticket-unknown",
             Self::NoTickets => "no-tickets",
+            Self::NoQuota => "no-quota",
+            Self::UpstreamRefused(_) => "upstream-refused",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
             Self::BodyTooLarge(_) => "body-too-large",
@@ -200,6 +207,7 @@ impl Parameter {
             Self::Secret => "secret",
             Self::CorpId => "corpid",
             Self::CorpSecret => "corpsecret",
+            Self::Account => "account",
         }
     }
 }

@@ -34,6 +34,11 @@ impl Refusal {
                  and `agent_config`, Mini Programs and Mini Games none",
                 "这个账号没有这种 ticket：公众号有 `jsapi` 和 `wx_card`，企业微信应用有 `jsapi` 和 `agent_config`，小程序和小游戏没有",
             ),
+            Self::NoQuota => either(
+                "an application of WeCom has no quota to read or clear, and no rids: WeCom bounds how often it is called",
+                "企业微信应用没有可查询或清零的调用额度，也没有 rid：企业微信限制的是调用频率",
+            ),
+            Self::UpstreamRefused(failure) => because(failure, language).into(),
             Self::PathUnknown => either("there is nothing at this path", "没有这个路径"),
             Self::MethodUnknown(known) => {
                 say!(language, "this path is for {known} only", "这个路径只接受 {known}").into()
@@ -196,6 +201,18 @@ impl Refusal {
                 "Check the account, and the `kind` that it has here",
                 "请检查账号，以及它在这里的 `kind`",
             ),
+            Self::NoQuota => either(
+                "Check the account. If WeCom answers 45009, call less often: `lingpai explain 45009`",
+                "请检查账号。如果企业微信返回 45009，请降低调用频率：`lingpai explain 45009`",
+            ),
+            Self::UpstreamRefused(failure) => {
+                catalogue::remedy(failure, language).unwrap_or_else(|| {
+                    either(
+                        "`lingpai explain` says what the errcode means",
+                        "错误码的含义见 `lingpai explain`",
+                    )
+                })
+            }
             Self::PathUnknown => either(
                 "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths. Those for \
                  managing may be on an address of their own (admin-listen)",

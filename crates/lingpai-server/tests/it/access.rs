@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 25] = [
+const ROUTES: [Route; 28] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -76,6 +76,9 @@ const ROUTES: [Route; 25] = [
     route("GET", "/v1/accounts/{account}/pushes", Right::StatusRead, About::Account),
     route("DELETE", "/v1/accounts/{account}/pushes/{id}", Right::Admin, About::Account),
     route("POST", "/v1/accounts/{account}/pushes/{id}/retry", Right::Admin, About::Account),
+    route("GET", "/v1/accounts/{account}/quota", Right::StatusRead, About::Account),
+    route("POST", "/v1/accounts/{account}/quota/clear", Right::QuotaClear, About::Account),
+    route("GET", "/v1/rids/{rid}?account={account}", Right::TokenRead, About::Account),
     route("GET", "/metrics", Right::StatusRead, About::All),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
@@ -131,6 +134,7 @@ impl Route {
             text.replace("{account}", account)
                 .replace("{id}", "lp_000000000000")
                 .replace("{type}", "jsapi")
+                .replace("{rid}", "1-2-3")
         };
         house.call(key, self.method, &named(self.path), &named(self.body)).await
     }
@@ -230,7 +234,8 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
         let real = path
             .replace("{account}", KEPT)
             .replace("{id}", "lp_000000000000")
-            .replace("{type}", "jsapi");
+            .replace("{type}", "jsapi")
+            .replace("{rid}", "1-2-3");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if known.contains(method) {
                 continue;

@@ -27,6 +27,7 @@ mod office;
 mod openapi;
 mod origins;
 mod push;
+mod quota;
 mod schema;
 mod sockets;
 mod stream;

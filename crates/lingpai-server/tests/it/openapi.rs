@@ -88,7 +88,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 49] = [
+    let calls: [(&str, &str, &str, &str, &str); 52] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -131,6 +131,10 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("get", pushes, KEPT, "?limit=0", ""),
         ("delete", push_of, KEPT, "", ""),
         ("post", retry, KEPT, "", ""),
+        // Without a gateway nothing is asked of WeChat.
+        ("get", "/v1/accounts/{account}/quota", KEPT, "", ""),
+        ("post", "/v1/accounts/{account}/quota/clear", KEPT, "", ""),
+        ("get", "/v1/rids/{rid}", "", "", ""),
         ("get", "/push/{account}", KEPT, "?echostr=1", ""),
         ("post", "/push/{account}", KEPT, "", "<xml/>"),
         ("get", "/cgi-bin/token", "", &query, ""),
@@ -142,8 +146,8 @@ async fn every_answer_of_every_operation_is_as_described() {
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
         house.clock.advance(Duration::from_secs(200));
-        let real =
-            path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi") + rest;
+        let real = path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi");
+        let real = real.replace("{rid}", "1-2-3") + rest;
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }
@@ -181,6 +185,10 @@ async fn every_answer_of_every_operation_is_as_described() {
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.
     crate::push::listed_as_described(&house, &admin, |method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
+    crate::quota::told_as_described(|method, path, reply| {
         description.check(method, path, reply);
     })
     .await;

@@ -9,6 +9,7 @@ mod proxy;
 mod push;
 mod requests;
 mod secrets;
+mod suites;
 mod support;
 mod tickets;
 mod trust;
