@@ -34,6 +34,7 @@ mod load;
 mod node;
 mod nodes;
 mod openapi;
+mod platforms;
 mod proxy;
 mod pushes;
 mod reload;
