@@ -206,7 +206,7 @@ pub(crate) struct Status {
     /// The appid [default: every account that the key is for]
     pub(crate) account: Option<AccountId>,
 
-    /// Show it anew every two seconds, until Ctrl-C
+    /// Show it anew every two seconds, those in trouble first, until q or Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
 

@@ -134,7 +134,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("sandbox", "lifetime") => "凭据的有效期；其他时间按比例缩短",
         ("sandbox", "seed") => "种子与调用相同，返回就相同",
         ("sandbox", "allow_remote") => "允许其他机器可以访问的地址；沙箱不验证任何人的身份",
-        ("status", "watch") => "每两秒刷新一次，直到按 Ctrl-C",
+        ("status", "watch") => "每两秒刷新一次，需要处理的排在最前，按 q 或 Ctrl-C 结束",
         ("status", "json") => "输出 JSON；与 --watch 同用时每次一行",
         ("rotate", "yes") => "不询问",
         ("rotate", "compromised") => {

@@ -110,7 +110,7 @@ pub(super) fn schemas() -> Value {
         &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
+            "expires_in": number(), "life": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
             "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
