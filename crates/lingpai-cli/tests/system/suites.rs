@@ -198,11 +198,10 @@ fn discreet(home: &Home) {
 async fn many_callers_across_the_expiry_of_a_suites_token_cause_one_fetch_of_the_next() {
     const CALLERS: usize = 16;
     let wechat = std::sync::Arc::new(WeChat::start(Duration::from_secs(12), 0).await);
-    let home = home(&wechat);
+    let home = std::sync::Arc::new(home(&wechat));
     let node = home.start().await;
     push(&wechat, &home);
     let key = home.create_key(&["--right", "platform", "--account", DEMO_SUITE]).0;
-    let home = std::sync::Arc::new(home);
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
         let (home, wechat) = (std::sync::Arc::clone(&home), std::sync::Arc::clone(&wechat));
