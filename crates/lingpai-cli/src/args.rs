@@ -459,13 +459,13 @@ pub(crate) enum Account {
     Add {
         /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game, wecom, wecom-suite, wecom-provider or wecom-authorized
+        /// official-account, mini-program, mini-game, wecom, platform, authorizer, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it
         #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
         mode: Mode,
-        /// The account that it has authorised: the suite; of a suite its provider's account
+        /// The account that it has authorised: the platform or the suite; of a suite its provider's account
         #[arg(long, value_name = "ACCOUNT")]
         platform: Option<AccountId>,
         #[command(flatten)]

@@ -32,6 +32,7 @@ mod load;
 mod node;
 mod nodes;
 mod openapi;
+mod platforms;
 mod proxy;
 mod pushes;
 mod reload;

@@ -411,6 +411,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let changeable = json!({
         "kind": {"type": "string", "enum": [
             "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+            "platform", "authorizer",
         ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
         "platform": {
