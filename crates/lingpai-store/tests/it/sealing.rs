@@ -265,3 +265,11 @@ async fn a_rekey_that_finds_a_damaged_record_names_it_and_changes_nothing() {
     let store = open(&directory).await.unwrap();
     assert_eq!(store.accounts().await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn what_signs_sessions_is_the_same_for_whoever_opens_the_store_and_no_other_stores() {
+    let directory = sealed().await;
+    let key = open(&directory).await.unwrap().session_key();
+    assert_eq!(open(&directory).await.unwrap().session_key(), key);
+    assert_ne!(open(&sealed().await).await.unwrap().session_key(), key);
+}
