@@ -17,6 +17,7 @@ use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
+use crate::ward::Program;
 use crate::{output, signals};
 
 /// How long a server that is asked to end may still listen, besides the time that it says it is about to.
@@ -123,6 +124,8 @@ async fn serve(
     };
     let engine = Arc::clone(&keeping.engine);
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let ward = Program::new(in_force.source.clone(), config);
+    let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;

@@ -181,6 +181,25 @@ pub(super) fn schemas() -> Value {
             "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
+    add("Examine", &[], json!({"account": account_name()}));
+    let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
+    add(
+        "Finding",
+        &["check", "title", "verdict", "evidence", "calls"],
+        json!({
+            "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
+            "account": text(), "subject": text(), "remedy": text(), "cause": text(),
+            "errcode": {"type": "integer"},
+        }),
+    );
+    add(
+        "Findings",
+        &["worst", "passed", "warned", "failed", "skipped", "calls", "findings"],
+        json!({
+            "worst": verdict, "passed": number(), "warned": number(), "failed": number(),
+            "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
+        }),
+    );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
@@ -403,6 +422,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let changeable = json!({
         "kind": {"type": "string", "enum": [
             "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+            "platform", "authorizer",
         ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
         "platform": {
