@@ -82,15 +82,15 @@ impl Credentials {
             (Reverse(is_bad), status.credential.to_string())
         });
         let left_out = all.len().saturating_sub(most);
-        let told = all.into_iter().take(most).map(|status| Told::of(status, now)).collect();
+        let told = all.into_iter().take(most).map(|status| Told::of(&status, now)).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Listed { told, left_out };
     }
 }
 
 impl Told {
-    fn of(status: Status, now: f64) -> Self {
+    fn of(status: &Status, now: f64) -> Self {
         Self {
-            state: State::of(&status),
+            state: State::of(status),
             issued_at: status.outlook.issued_at.map(|at| at.as_millis() as f64 / 1000.0),
             expires_at: status.expires_in.map(|left| now + left.as_secs_f64()),
             fetches: status.outlook.fetches_today,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::message::Unreadable;
 
@@ -24,6 +24,7 @@ pub(super) type Named = (Box<str>, Box<str>);
 pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
     let mut reader = Reader::from_reader(text.as_bytes());
     reader.config_mut().expand_empty_elements = true;
+    let declaration = declared(text).map_or(0, |declaration| declaration.len() as u64);
     let mut fields = Vec::new();
     let mut open: Option<Field> = None;
     let (mut depth, mut elements, mut is_over) = (0_usize, 0_usize, false);
@@ -31,7 +32,7 @@ pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
         match reader.read_event().map_err(|_| Unreadable)? {
             Event::Start(start) => {
                 elements += 1;
-                if depth == MAX_DEPTH || elements > MAX_ELEMENTS || is_over {
+                if depth == MAX_DEPTH || elements > MAX_ELEMENTS || is_over || !is_proper(&start) {
                     return Err(Unreadable);
                 }
                 match (depth, &mut open) {
@@ -49,12 +50,35 @@ pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
             Event::Text(text) => put(&mut open, depth, &text.xml10_content())?,
             Event::CData(text) => put(&mut open, depth, &text.xml10_content())?,
             Event::GeneralRef(reference) => put(&mut open, depth, &resolved(&reference)?)?,
-            Event::Decl(_) | Event::Comment(_) => {}
-            Event::Empty(_) | Event::DocType(_) | Event::PI(_) => return Err(Unreadable),
+            // At the very beginning only, which the reader does not see to.
+            Event::Decl(_) if reader.buffer_position() == declaration => {}
+            Event::Comment(_) => {}
+            Event::Decl(_) | Event::Empty(_) | Event::DocType(_) | Event::PI(_) => {
+                return Err(Unreadable);
+            }
             Event::Eof if is_over => return Ok(fields),
             Event::Eof => return Err(Unreadable),
         }
     }
+}
+
+/// The declaration `<?xml ...?>` with which a text begins.
+fn declared(text: &str) -> Option<&str> {
+    let (inside, _) = text.strip_prefix("<?xml")?.split_once("?>")?;
+    (!inside.contains('<')).then(|| &text[.."<?xml?>".len() + inside.len()])
+}
+
+/// Whether a start is one to every reader: ours takes `<<!DOCTYPE x>` for an element of a strange name.
+fn is_proper(start: &BytesStart<'_>) -> bool {
+    let name = start.name();
+    let name: &str = name.as_ref();
+    let begins = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    let in_name = |c: char| c.is_alphanumeric() || "_-.:".contains(c);
+    let attributes: &str = start.attributes_raw();
+    begins
+        && name.chars().all(in_name)
+        && !attributes.contains('<')
+        && start.attributes().all(|attribute| attribute.is_ok())
 }
 
 /// A child of the outermost element while it is being read.
@@ -159,6 +183,14 @@ mod tests {
             "<xml><A>&#0;</A></xml>",
             "<xml><A>&#xd800;</A></xml>",
             "<xml><A><![CDATA[1</A></xml>",
+            "<xml><<!DOCTYPE x [a/></xml>",
+            "<xml><1>x</1></xml>",
+            "<xml><A>1</A></xml><?xml version=\"1.0\"?>",
+            "<xml><?xml version=\"1.0\"?><A>1</A></xml>",
+            "<?xml version=\"1.0<!DOCTYPE x [\"?><xml><A>1</A></xml>",
+            "<xml><A b='<'>1</A></xml>",
+            "<xml><A b>1</A></xml>",
+            "<xml><A b='1' b='2'>1</A></xml>",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod failover;
+mod fuzz;
 mod proxies;
 mod proxy;
 mod push;
