@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod events;
 mod help;
 mod key;
 mod mistake;
@@ -15,6 +16,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::events::Events;
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::store::{Store, StoreCopy};
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     JsConfig(JsConfig),
     /// Show how the accounts of a running server stand
     Status(Status),
+    /// Show what happened, and with --follow what happens
+    Events(Events),
     /// Have the token of an account replaced now
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in

@@ -57,6 +57,7 @@ mod tickets;
 mod trace;
 
 pub use error::Error;
+pub use events::words::sentence;
 pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};

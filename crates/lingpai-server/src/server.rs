@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::error::Error;
+use crate::events::refused::Refused;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -125,6 +126,8 @@ impl Server {
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
+        let tape = Tape::default();
+        tape.begin(&**registry.store()).await;
         if let Some(gateway) = &gateway {
             gateway.gate.recall(&registry).await;
         }
@@ -134,7 +137,8 @@ impl Server {
             given: Given::new(),
             gateway,
             pushes,
-            tape: Tape::new(now),
+            tape,
+            refused: Refused::default(),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
             trace: Trace::new(now, logs_access),
@@ -189,7 +193,7 @@ impl Bound {
             () = asked_to_end => {}
             never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
-            () = serving.tape.run(events, |event| serving.noticed(event)) => {}
+            () = serving.tape.run(&serving.registry, events, |event| serving.noticed(event)) => {}
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
             never = with_what_was_begun(&serving) => match never {},

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::change::Desk;
+use crate::events::refused::Refused;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -40,6 +41,8 @@ pub(crate) struct Serving {
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
+    /// The accounts whose calls WeChat refuses because of the address.
+    pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
     pub(crate) metrics: Metrics,
     pub(crate) trace: Trace,
@@ -128,6 +131,9 @@ impl Serving {
     /// Takes in what happened in the engine.
     pub(crate) fn noticed(&self, event: &Event) {
         self.metrics.happened(event);
+        if let Some(what) = self.refused.derive(event) {
+            self.registry.tell(event.credential.clone(), what);
+        }
         if let Some(gateway) = &self.gateway {
             gateway.gate.noticed(event);
         }
@@ -187,7 +193,12 @@ impl Serving {
     /// Delivers the pushes that wait, for ever.
     pub(crate) async fn deliver_pushes(&self) -> Infallible {
         match &self.pushes {
-            Some(pushes) => pushes.deliver().await,
+            Some(pushes) => {
+                let tell = |account, what| {
+                    self.registry.tell(Some(CredentialId::access_token(account)), what);
+                };
+                pushes.deliver(tell).await
+            }
             None => std::future::pending().await,
         }
     }

@@ -61,6 +61,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "ticket" => "只输出公众号或企业微信应用的当前 ticket",
         "js-config" => "为页面签名，输出 wx.config 的参数",
         "status" => "查看运行中的服务里各账号的状况",
+        "events" => "显示发生过的事件；加 --follow 则持续显示",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
         "explain" => "离线解释微信或 Lingpai 的错误，中文或英文",
@@ -105,6 +106,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
+        ("events", "account") => "只看这个账号",
         (_, "account") => "appid",
         (
             "account add" | "account set-secret" | "account set-proxy" | "account set-push"
@@ -125,6 +127,12 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("sandbox", "allow_remote") => "允许其他机器可以访问的地址；沙箱不验证任何人的身份",
         ("status", "watch") => "每两秒刷新一次，直到按 Ctrl-C",
         ("status", "json") => "输出 JSON；与 --watch 同用时每次一行",
+        ("events", "event") => "只看这些事件，以逗号分隔：rotated、failed、rogue-refresher 等",
+        ("events", "severity") => "只看达到这个级别的事件：info、notice、warning 或 error",
+        ("events", "since") => "从何时起，或多久以前起：2026-11-28T08:00:00Z、30m、2h、7d",
+        ("events", "limit") => "最多显示多少条，取最新的",
+        ("events", "follow") => "持续显示新的事件，直到按 Ctrl-C",
+        ("events", "json") => "输出 JSON，每个事件一行",
         ("rotate", "yes") => "不询问",
         ("rotate", "compromised") => {
             "凭据已泄露：让微信不再接受此前发出的任何凭据。先说明会影响什么"

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod call;
 pub(crate) mod check;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;

@@ -1,6 +1,7 @@
 //! What to do next, when and how.
 
 use super::{Activity, Reason, Rotation, pace};
+use crate::event::What;
 use crate::issuer::Way;
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
@@ -196,6 +197,17 @@ impl Rotation {
         let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
         // The last quarter is the scheduled rotations' own.
         self.fetches(at) < per_day(budget - budget / 4, self.share())
+    }
+
+    /// Tells when nine tenths of the day's budget are used. The store counts the fetches of all nodes one by one, so one of
+    /// them is the one, once a day.
+    pub(super) fn near_the_end_of_the_day(&self, events: &mut Vec<What>) {
+        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
+        let budget = per_day(budget, self.share());
+        let used = self.usage.fetches;
+        if used > 1 && used == budget - budget / 10 {
+            events.push(What::QuotaLow { used, budget });
+        }
     }
 
     /// How many fetches were made today.

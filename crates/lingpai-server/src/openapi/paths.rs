@@ -1,6 +1,7 @@
 //! What can be called, and with what.
 
 use lingpai_core::client::Right;
+use lingpai_core::event::Severity;
 use lingpai_wechat::Ticket;
 use serde_json::{Value, json};
 
@@ -22,7 +23,6 @@ pub(super) fn paths() -> Value {
     };
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
-    let name = account_name();
     let pushed = || {
         let text = json!({"type": "string"});
         let names = ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"];
@@ -86,7 +86,7 @@ pub(super) fn paths() -> Value {
             "get": Operation::with("How all accounts of the key stand.", Right::StatusRead)
                 .takes(vec![
                     in_query("limit", &limit, "So many at most."),
-                    in_query("after", &name, "Those whose names come after this."),
+                    in_query("after", &account_name(), "Those whose names come after this."),
                 ])
                 .answers(200, &reference("Accounts"))
                 .done(),
@@ -158,8 +158,8 @@ pub(super) fn paths() -> Value {
         },
         "/v1/events": {
             "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
+                .takes(filters("events"))
                 .takes(vec![
-                    in_query("account", &name, "The events of this account only."),
                     json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}),
                 ])
                 .answers_as(200, "text/event-stream", &reference("Message"))
@@ -167,8 +167,9 @@ pub(super) fn paths() -> Value {
         },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
+                .takes(filters("events"))
                 .takes(vec![
-                    in_query("account", &name, "The events of this account only."),
+                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),
                 ])
                 .answers(200, &reference("History"))
@@ -222,4 +223,29 @@ pub(super) fn paths() -> Value {
             "get": Operation::open("This description.").answers(200, &json!({"type": "object"})).never_refused(),
         },
     })
+}
+
+/// Which events are asked for.
+fn filters(what: &str) -> Vec<Value> {
+    let text = json!({"type": "string"});
+    vec![
+        in_query("account", &account_name(), &format!("The {what} of this account only.")),
+        in_query("event", &text, "Of these names only, separated by commas."),
+        in_query(
+            "severity",
+            &json!({"enum": Severity::ALL.map(Severity::as_str)}),
+            "Of this severity, and of graver ones.",
+        ),
+        in_query(
+            "since",
+            &text,
+            "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`.",
+        ),
+        in_query("after", &text, "Those after this `id` only."),
+        in_query(
+            "language",
+            &json!({"enum": ["en", "zh"]}),
+            "In which language `text` is, whatever `Accept-Language` says.",
+        ),
+    ]
 }

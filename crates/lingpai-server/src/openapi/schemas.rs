@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lingpai_core::client::{ApiKey, Right, Role};
-use lingpai_core::event::AccountChange;
+use lingpai_core::event::Severity;
 use lingpai_core::{Environment, Policy, Preset};
 use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
@@ -109,14 +109,17 @@ pub(super) fn schemas() -> Value {
     );
     add(
         "Event",
-        &["at", "event", "node"],
+        &["at", "event", "severity", "text", "node"],
         json!({
-            "at": time(), "event": text(), "account": text(), "kind": text(), "node": text(),
+            "id": text(), "at": time(), "event": text(),
+            "severity": one_of(&Severity::ALL.map(Severity::as_str)), "text": text(),
+            "account": text(), "kind": text(), "node": text(),
+            "address": text(), "budget": number(), "by": text(), "push": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
             "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
+            "change": text(),
         }),
     );
     add(
@@ -144,7 +147,7 @@ pub(super) fn schemas() -> Value {
             "attempts": number(), "next_at": time(), "failure": text(),
         }),
     );
-    add("History", &["events"], json!({"events": list(reference("Event"))}));
+    add("History", &["events"], json!({"events": list(reference("Event")), "next": text()}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
         "Key",

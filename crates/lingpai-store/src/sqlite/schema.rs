@@ -86,6 +86,15 @@ const STEPS: &[&str] = &["
         UNIQUE (account, id)
     ) STRICT;
     CREATE INDEX outbox_waiting ON outbox (account, seq) WHERE due_at IS NOT NULL;
+", "
+    -- The audit trail, which is like the events.
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        account TEXT,
+        body TEXT NOT NULL              -- JSON
+    ) STRICT;
+    CREATE INDEX audit_by_account ON audit (account, id) WHERE account IS NOT NULL;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.
