@@ -5,6 +5,7 @@ mod help;
 mod key;
 mod mistake;
 mod push;
+mod record;
 mod store;
 mod values;
 
@@ -19,6 +20,7 @@ use lingpai_wechat::catalogue::Language;
 pub(crate) use self::events::Events;
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::push::{Pushes, WantedPush};
+pub(crate) use self::record::{Alert, Audit};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -74,6 +76,11 @@ pub(crate) enum Command {
     Status(Status),
     /// Show what happened, and with --follow what happens
     Events(Events),
+    /// Show who read and changed what
+    Audit(Audit),
+    /// See how alerts stand, and try one
+    #[command(subcommand)]
+    Alert(Alert),
     /// Have the token of an account replaced now
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in

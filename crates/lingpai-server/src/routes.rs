@@ -21,7 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, events, keys, language, manage, monitor, native, nodes, openapi, push, tickets,
+    accounts, alerts, audit, events, keys, language, manage, monitor, native, nodes, openapi, push,
+    tickets,
 };
 
 /// Where a request goes.
@@ -69,6 +70,12 @@ pub(crate) enum Route<'a> {
     Events,
     /// Events that were.
     History,
+    /// Who read and changed what.
+    Audit,
+    /// How it stands with alerts.
+    Alerts,
+    /// Try the alert of this name.
+    AlertTest(&'a str),
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -186,6 +193,9 @@ async fn rare(
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
+        Route::Audit => audit::list(serving, head, peer).await,
+        Route::Alerts => alerts::list(serving, head, peer).await,
+        Route::AlertTest(name) => alerts::test(serving, &decoded(name), head, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Ready => monitor::readiness(serving, head),
@@ -245,11 +255,23 @@ impl<'a> Route<'a> {
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
+            "/v1/audit" => Self::Audit,
+            "/v1/alerts" => Self::Alerts,
             "/v1/keys" => Self::Keys,
+            _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
             _ => match path.strip_prefix("/v1/keys/") {
                 Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
                 _ => Self::Unknown,
             },
+        }
+    }
+
+    /// `/v1/alerts/{name}/test`.
+    fn of_alert(path: &'a str) -> Self {
+        let name = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.strip_suffix("/test"));
+        match name {
+            Some(name) if !name.is_empty() && !name.contains('/') => Self::AlertTest(name),
+            _ => Self::Unknown,
         }
     }
 
@@ -275,6 +297,7 @@ impl<'a> Route<'a> {
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
+            Self::Audit | Self::Alerts | Self::AlertTest(_) => true,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
@@ -294,7 +317,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 27] = [
+    pub(crate) const NAMES: [&'static str; 30] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -322,6 +345,9 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
+        "/v1/audit",
+        "/v1/alerts",
+        "/v1/alerts/{name}/test",
     ];
 
     /// Its place among the names.
@@ -354,6 +380,9 @@ impl<'a> Route<'a> {
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
             Self::DropIn(Call::Gettoken) => 26,
+            Self::Audit => 27,
+            Self::Alerts => 28,
+            Self::AlertTest(_) => 29,
         }
     }
 

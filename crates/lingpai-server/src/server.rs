@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::alerts::{self, Alerts};
+use crate::audit::Trail;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::error::Error;
@@ -43,6 +45,7 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     pushes: Option<push::Settings>,
+    alerts: Option<alerts::Settings>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -57,8 +60,9 @@ impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
         let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway, pushes) = (None, None, None);
-        Self { registry, directory, limits, proxies, logs_access: false, changes, gateway, pushes }
+        let (changes, gateway, pushes, alerts) = (None, None, None, None);
+        let logs_access = false;
+        Self { registry, directory, limits, proxies, logs_access, changes, gateway, pushes, alerts }
     }
 
     /// The same with other limits.
@@ -98,6 +102,12 @@ impl Server {
         self
     }
 
+    /// The same, and people are alerted of what happens.
+    pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
+        self.alerts = Some(alerts);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -121,6 +131,7 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let alerts = self.alerts.map(Alerts::new).transpose().map_err(Error::Gateway)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
         let Self { registry, limits, proxies, logs_access, changes, .. } = self;
@@ -138,6 +149,8 @@ impl Server {
             gateway,
             pushes,
             tape,
+            trail: Trail::new(),
+            alerts,
             refused: Refused::default(),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
@@ -196,6 +209,7 @@ impl Bound {
             () = serving.tape.run(&serving.registry, events, |event| serving.noticed(event)) => {}
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
+            never = serving.keep_record() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

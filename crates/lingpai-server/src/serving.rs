@@ -10,12 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::alerts::Alerts;
+use crate::audit::Trail;
 use crate::change::Desk;
 use crate::events::refused::Refused;
 use crate::gateway::{Called, Gateway};
@@ -41,6 +44,8 @@ pub(crate) struct Serving {
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
+    pub(crate) trail: Trail,
+    pub(crate) alerts: Option<Alerts>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -160,6 +165,7 @@ impl Serving {
 
     /// Stores what was counted since.
     pub(crate) async fn store_last(&self) {
+        self.trail.finish(&self.registry, &self.keys, self.limits.grace).await;
         let Some(gateway) = &self.gateway else { return };
         let stored = gateway.gate.ledger.store(self.registry.store());
         if !matches!(timeout(self.limits.grace, stored).await, Ok(Ok(()))) {
@@ -188,6 +194,23 @@ impl Serving {
     pub(crate) fn served(&self, token: TokenRef) -> Served {
         let left = token.ends().since(self.registry.clock().coarse());
         Served { token, left }
+    }
+
+    /// Notes in the audit trail what somebody did.
+    pub(crate) fn did(&self, key: &KeyHash, peer: IpAddr, of: Option<CredentialId>, deed: Deed) {
+        self.trail.did((&self.registry, &self.keys), (key, peer), of, deed);
+    }
+
+    /// Writes the audit trail and sends alerts, for ever.
+    pub(crate) async fn keep_record(&self) -> Infallible {
+        let trail = self.trail.keep(&self.registry, &self.keys);
+        match &self.alerts {
+            Some(alerts) => tokio::select! {
+                never = trail => never,
+                never = alerts.run(&self.registry) => never,
+            },
+            None => trail.await,
+        }
     }
 
     /// Delivers the pushes that wait, for ever.

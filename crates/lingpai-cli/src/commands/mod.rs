@@ -1,6 +1,8 @@
 //! The commands, a file each.
 
 pub(crate) mod account;
+pub(crate) mod alert;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod events;

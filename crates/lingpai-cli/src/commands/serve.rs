@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_server::{Limits, Listeners, Server, Tls, push};
+use lingpai_server::{Limits, Listeners, Server, Tls, alerts, push};
 use tokio::time::{Instant, sleep};
 
 use crate::commands::key;
@@ -112,6 +112,8 @@ async fn serve(
         notices: None,
     };
     let (server, changes) = server.receiving_pushes(pushes).taking_changes();
+    let alerts = config.alerts.clone();
+    let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();

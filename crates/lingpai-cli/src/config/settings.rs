@@ -15,7 +15,9 @@ use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
-use super::{Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, gateway, listen, upstream};
+use super::{
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, gateway, listen, upstream,
+};
 use crate::language::{either, say};
 
 pub(super) fn read(
@@ -32,8 +34,9 @@ pub(super) fn read(
     let gateway = gateway::read(&mut root, base, &upstream);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
+    let alerts = alert::read(&mut root, base);
     root.end();
-    Config { listen, store, upstream, forced_refresh, gateway, log, accounts, file: None }
+    Config { listen, store, upstream, forced_refresh, gateway, log, accounts, alerts, file: None }
 }
 
 /// What a store's URL names.

@@ -175,6 +175,33 @@ pub(super) fn paths() -> Value {
                 .answers(200, &reference("History"))
                 .done(),
         },
+        "/v1/audit": {
+            "get": Operation::with("Who read and changed what, the newest first. The key must be for all accounts, or for the one that is asked for.", Right::Admin)
+                .takes(vec![
+                    in_query("account", &account_name(), "What concerns this account only."),
+                    in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
+                    in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
+                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
+                    in_query("limit", &limit, "So many at most."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `text` is."),
+                ])
+                .answers(200, &reference("Trail"))
+                .done(),
+        },
+        "/v1/alerts": {
+            "get": Operation::with("How it stands with alerts. The key must be for all accounts.", Right::Admin)
+                .answers(200, &reference("Alerts"))
+                .done(),
+        },
+        "/v1/alerts/{name}/test": {
+            "post": Operation::with("Sends a message now, and says what came of it. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The alert's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("AlertTest"))
+                .done(),
+        },
         "/v1/keys": {
             "get": Operation::with("All keys. The key must be for all accounts.", Right::Admin)
                 .answers(200, &reference("Keys"))

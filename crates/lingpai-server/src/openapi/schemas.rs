@@ -148,6 +148,7 @@ pub(super) fn schemas() -> Value {
         }),
     );
     add("History", &["events"], json!({"events": list(reference("Event")), "next": text()}));
+    records(&mut add);
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
         "Key",
@@ -393,4 +394,43 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
 fn seconds(bounds: &RangeInclusive<Duration>) -> Value {
     let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
     json!({"type": "integer", "minimum": least, "maximum": most})
+}
+
+/// The audit trail and alerts.
+fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let text = || json!({"type": "string"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let list = |of: &str| json!({"type": "array", "items": reference(of)});
+    add("Trail", &["records"], json!({"records": list("Record"), "next": text()}));
+    add(
+        "Record",
+        &["id", "at", "action", "count", "who", "node", "text"],
+        json!({
+            "id": text(), "at": time(), "action": text(), "count": number(), "account": text(),
+            "kind": text(), "subject": text(), "who": reference("Who"), "node": text(), "text": text(),
+        }),
+    );
+    add(
+        "Who",
+        &[],
+        json!({
+            "key": text(), "name": text(), "address": text(), "command": text(), "user": text(),
+        }),
+    );
+    add("Alerts", &["alerts"], json!({"alerts": list("Alert")}));
+    add(
+        "Alert",
+        &["name", "robot", "host", "firing", "waiting", "sent", "failed", "retrying"],
+        json!({
+            "name": text(), "robot": {"enum": ["webhook", "wecom", "dingtalk", "feishu"]},
+            "host": text(), "firing": number(), "waiting": number(), "sent": number(),
+            "failed": number(), "sent_at": time(), "failure": text(), "retrying": {"type": "boolean"},
+        }),
+    );
+    add(
+        "AlertTest",
+        &["outcome", "explanation"],
+        json!({"outcome": {"enum": ["sent", "failed"]}, "explanation": text()}),
+    );
 }

@@ -194,6 +194,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushRefused,
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
+        Refusal::AlertUnknown,
     ];
     // A name that is good, so it is always there.
     if let Ok(account) = "wx".parse() {

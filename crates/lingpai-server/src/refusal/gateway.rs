@@ -347,6 +347,7 @@ impl Refusal {
             | Self::ChangePending
             | Self::PushRefused
             | Self::PushNotTaken
+            | Self::AlertUnknown
             | Self::PushUnknown => errcode::NOT_FORWARDABLE,
         }
     }

@@ -89,6 +89,8 @@ pub(crate) enum Refusal {
     PushNotTaken,
     /// No push of this id waits.
     PushUnknown,
+    /// No alert has this name.
+    AlertUnknown,
     /// The gateway does not let the caller through.
     Barred(Barred),
     /// A call could not be forwarded, or brought no answer.
@@ -147,6 +149,7 @@ impl Refusal {
             Self::PushRefused => "push-refused",
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
+            Self::AlertUnknown => "alert-unknown",
             Self::Barred(why) => why.code(),
             Self::Forwarding(trouble) => trouble.code(),
         }

@@ -97,6 +97,7 @@ impl Refusal {
             | Self::PathUnknown
             | Self::KeyIdUnknown
             | Self::PushUnknown
+            | Self::AlertUnknown
             | Self::TicketUnknown
             | Self::NoTickets => StatusCode::NOT_FOUND,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,

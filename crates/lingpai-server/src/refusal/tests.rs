@@ -84,6 +84,7 @@ fn all() -> Vec<Refusal> {
         Refusal::PushRefused,
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
+        Refusal::AlertUnknown,
     ]
 }
 

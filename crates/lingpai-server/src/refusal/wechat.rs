@@ -115,6 +115,7 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::PushUnknown
+            | Self::AlertUnknown
             | Self::Store(_)
             | Self::NotRotated(..)
             | Self::Barred(_)

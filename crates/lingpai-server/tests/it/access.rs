@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 23] = [
+const ROUTES: [Route; 27] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -69,6 +69,10 @@ const ROUTES: [Route; 23] = [
     route("DELETE", "/v1/accounts/{account}/pushes/{id}", Right::Admin, About::Account),
     route("POST", "/v1/accounts/{account}/pushes/{id}/retry", Right::Admin, About::Account),
     route("GET", "/metrics", Right::StatusRead, About::All),
+    route("GET", "/v1/audit", Right::Admin, About::All),
+    route("GET", "/v1/audit?account={account}", Right::Admin, About::Account),
+    route("GET", "/v1/alerts", Right::Admin, About::All),
+    route("POST", "/v1/alerts/ops/test", Right::Admin, About::All),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),

@@ -5,6 +5,8 @@
 
 mod access;
 mod accounts;
+mod alerts;
+mod audit;
 mod certificates;
 mod connections;
 mod docs;
