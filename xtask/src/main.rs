@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test`, `check`, `package`, `bench`, `soak`.
+//! Development tasks: `cargo xtask test`, `check`, `package`, `screenshots`, `bench`, `soak`.
 //!
 //! Here is how the project is built, tested and measured; nothing here ships. What CI runs is
 //! `.ci/run`, which only calls these tasks. Start reading at [`main`]; the tools a task needs are
@@ -25,6 +25,7 @@ Usage: cargo xtask TASK [ARGUMENTS]
   test [ARGUMENTS]   install what is missing, run all tests (arguments go to `cargo nextest run`)
   check              house rules, format, unused dependencies, licences and bans, clippy, rustdoc
   package            static binaries, a Debian package, an SBOM and checksums, in target/package/
+  screenshots        the pages of the console, in both languages, as pictures in docs/images/
   bench [NAME]       run one bench or all, results in target/bench/ (`bench --list` names them)
   soak [ARGUMENTS]   the long forms of the tests (arguments as for `test`), then all benches";
 
@@ -44,6 +45,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         Some(("test", rest)) => test::test(rest),
         Some(("check", [])) => check::check(),
         Some(("package", [])) => package::package(),
+        Some(("screenshots", [])) => test::screenshots(),
         Some(("bench", [])) => long::bench_all(),
         Some(("bench", [flag])) if flag == "--list" => long::list(),
         Some(("bench", [name])) => long::bench(name),

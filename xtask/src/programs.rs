@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use crate::Outcome;
 use crate::process::{command, run};
 
+/// What `cargo xtask check` needs.
+pub(crate) const FOR_CHECKS: &[Program] =
+    &[Program::debian("prometheus", "its promtool checks the alert rules")];
+
 /// What `cargo xtask test` needs.
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program::python("schemathesis", "it holds what a running server answers against /openapi.json"),
     Program::python("wechatpy", "this SDK is run unmodified against the gateway"),
     Program::node("co-wechat-api", "this SDK is run unmodified against the gateway"),
+    Program::node("console", "it drives the browser in which the console is tested"),
 ];
 
 /// One program.
@@ -28,6 +33,8 @@ enum Language {
     Python,
     /// `node_modules` with the packages of `programs/NAME/package-lock.json`.
     Node,
+    /// The files of the Debian package that `programs/NAME.txt` names, unpacked: installed, it would start a service.
+    Debian,
 }
 
 /// Installs those of `programs` that are missing, or were installed from another list of packages.
@@ -47,6 +54,10 @@ impl Program {
 
     const fn node(name: &'static str, why: &'static str) -> Self {
         Self { name, language: Language::Node, why }
+    }
+
+    const fn debian(name: &'static str, why: &'static str) -> Self {
+        Self { name, language: Language::Debian, why }
     }
 
     fn ensure(&self, tools: &Path) -> Outcome {
@@ -70,7 +81,7 @@ impl Program {
     /// The file that names its packages with their versions.
     fn list(&self) -> String {
         match self.language {
-            Language::Python => format!("xtask/programs/{}.txt", self.name),
+            Language::Python | Language::Debian => format!("xtask/programs/{}.txt", self.name),
             Language::Node => format!("xtask/programs/{}/package-lock.json", self.name),
         }
     }
@@ -97,8 +108,36 @@ impl Program {
                 packages.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]);
                 run(packages.arg(folder))
             }
+            Language::Debian => {
+                let read = |error| format!("cannot read {list} or write beside it: {error}");
+                let package = fs::read_to_string(list).map_err(read)?;
+                fs::create_dir_all(folder).map_err(read)?;
+                let mut download = command("apt-get");
+                download.args(["download", "-q", package.trim()]).current_dir(folder);
+                // The list of packages may be missing, or too old for what is served now.
+                if run(&mut download).is_err() {
+                    run(command("apt-get").arg("update"))?;
+                    run(&mut download)?;
+                }
+                let mut files =
+                    fs::read_dir(folder).map_err(read)?.flatten().map(|file| file.path());
+                let archive = files.find(|file| file.extension().is_some_and(|end| end == "deb"));
+                let archive = archive.ok_or("apt-get has downloaded nothing")?;
+                run(command("dpkg-deb").arg("--extract").arg(&archive).arg(folder))?;
+                fs::remove_file(archive).map_err(read)
+            }
         }
     }
+}
+
+/// A file of a program that was installed.
+///
+/// # Errors
+/// If this program cannot tell where it was built.
+pub(crate) fn file(program: &str, file: &str) -> Result<PathBuf, String> {
+    let tools =
+        tools_folder().map_err(|error| format!("cannot find the target folder: {error}"))?;
+    Ok(tools.join(program).join(file))
 }
 
 /// `tools` in the target folder, where the tests look: this program was built there too.
@@ -117,7 +156,7 @@ mod tests {
         let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         std::env::set_current_dir(workspace).expect("the workspace is there");
         let tools = std::env::temp_dir().join(format!("lingpai-xtask-{}", std::process::id()));
-        for program in FOR_TESTS {
+        for program in FOR_TESTS.iter().chain(FOR_CHECKS) {
             let folder = tools.join(program.name);
             fs::create_dir_all(&folder).expect("a folder for this test");
             fs::copy(program.list(), folder.join("installed.txt")).expect("the list is there");

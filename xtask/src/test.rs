@@ -32,6 +32,18 @@ pub(crate) fn prepare() -> Outcome {
     programs::ensure(programs::FOR_TESTS)
 }
 
+/// Has the pictures of the console made anew that the documentation shows.
+///
+/// # Errors
+/// When something is missing and cannot be installed, or a page does not come.
+pub(crate) fn screenshots() -> Outcome {
+    prepare()?;
+    let folder = std::path::absolute("docs/images").map_err(|error| error.to_string())?;
+    let folder = folder.to_string_lossy();
+    let chosen = ["-p", "lingpai-cli", "--run-ignored", "only", "-E", "test(has_its_picture)"];
+    nextest(&[], &chosen.map(str::to_owned), &[("LINGPAI_SCREENSHOTS", &folder)])
+}
+
 /// `cargo nextest run` with these options and what the user asked for; the profiles are in
 /// `.config/nextest.toml`.
 ///

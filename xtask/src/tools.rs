@@ -29,6 +29,11 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         &["nodejs", "npm"],
         "one of the SDKs that are tested runs on Node.js",
     ),
+    Tool::apt(
+        "chromium --version",
+        &["chromium", "fonts-noto-cjk"],
+        "the console is tested in a real browser, in Chinese too",
+    ),
 ];
 
 /// What `cargo xtask bench` needs besides.

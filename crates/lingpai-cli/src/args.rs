@@ -3,8 +3,10 @@
 mod events;
 mod help;
 mod key;
+mod look;
 mod mistake;
 mod push;
+mod quota;
 mod record;
 mod store;
 mod values;
@@ -19,7 +21,9 @@ use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::events::Events;
 pub(crate) use self::key::{Key, KeyCreate};
+pub(crate) use self::look::Looking;
 pub(crate) use self::push::{Pushes, WantedPush};
+pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
@@ -85,7 +89,11 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
-    /// Explain an error of WeChat or of Lingpai, offline, in English or Chinese
+    /// Show what an account has called today and may still call, or set its counters to zero
+    Quota(Quota),
+    /// Show what WeChat knows of a request, by the rid in its error text
+    Rid(Rid),
+    /// Explain an error of WeChat or of Lingpai, offline, or why a token was refused; in English or Chinese
     Explain(Explain),
     /// Make, list and revoke the API keys of clients
     #[command(subcommand)]
@@ -345,8 +353,31 @@ pub(crate) struct Call {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
-    #[arg(required = true, allow_negative_numbers = true, value_name = "CODE|TEXT")]
+    #[arg(
+        required_unless_present_any = ["token_file", "errcode"],
+        allow_negative_numbers = true,
+        value_name = "CODE|TEXT"
+    )]
     pub(crate) text: Vec<String>,
+
+    /// Say why the token in this file was refused, from what the store knows of it; - reads it from standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The errcode with which it was refused
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
+    pub(crate) errcode: Option<i64>,
+
+    /// The account that the call was for: looks into the store for what happened to it
+    #[arg(long)]
+    pub(crate) account: Option<AccountId>,
+
+    /// Do not ask WeChat about the token, which takes two cheap calls at most
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) looking: Looking,
 
     /// The language [default: LINGPAI_LANG, or what the locale says]
     #[arg(long, value_name = "LANGUAGE")]
@@ -355,6 +386,13 @@ pub(crate) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Explain {
+    /// Whether it is about a token or an account, and not about an error alone.
+    pub(crate) fn looks_into_store(&self) -> bool {
+        self.token_file.is_some() || self.account.is_some() || self.errcode.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

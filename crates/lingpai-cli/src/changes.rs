@@ -166,7 +166,7 @@ fn trial(
     secret: Secret,
 ) -> impl Future<Output = Result<Option<Failure>, Unchanged>> + Send + use<> {
     let (directory, store) = (keeping.store.directory(), keeping.store.store());
-    let (wechat, day) = (keeping.wechat.clone(), keeping.clock().now().day());
+    let (wechat, day) = (keeping.engine.wechat(), keeping.clock().now().day());
     async move {
         let stored = directory.account(&id).await?.ok_or(Unchanged::Unknown)?;
         let account = Account { secret, ..stored };

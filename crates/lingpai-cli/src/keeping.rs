@@ -2,17 +2,20 @@
 //!
 //! `serve`, `serve --demo` and `token --standalone` are all made of this.
 
+mod engine;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{
-    Account, AccountId, Clock, CredentialId, Directory, Keeper, NodeId, Outbox, Policy, Registry,
-    Store, StoreError, SystemClock, Timestamp,
+    Account, AccountId, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store, StoreError,
+    SystemClock, Timestamp,
 };
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
 
+pub(crate) use self::engine::Engine;
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
 
@@ -129,11 +132,9 @@ pub(crate) struct Keeping {
     pub(crate) store: OpenStore,
     pub(crate) registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
-    pub(crate) wechat: WeChat,
+    pub(crate) engine: Arc<Engine>,
     /// WeChat is to be reached in another way than the issuers know.
     reaches_anew: bool,
-    /// Whether this node may force WeChat to replace a token.
-    forces: bool,
     /// What the accounts were like when they were last read from the store.
     revision: Option<i64>,
     /// The accounts kept by [`Keeping::sync`], and when each was changed.
@@ -148,8 +149,9 @@ impl Keeping {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
         let registry = Arc::new(registry);
-        let (reaches_anew, forces, revision, kept) = (false, true, None, HashMap::new());
-        Ok(Self { store, registry, clock, wechat, reaches_anew, forces, revision, kept })
+        let engine = Arc::new(Engine::new(Arc::clone(&registry), wechat));
+        let (reaches_anew, revision, kept) = (false, None, HashMap::new());
+        Ok(Self { store, registry, clock, engine, reaches_anew, revision, kept })
     }
 
     /// The clock that everything here runs on.
@@ -205,7 +207,7 @@ impl Keeping {
             if damaged.contains(id.as_str()) {
                 self.kept.insert(id, at);
             } else {
-                self.registry.forget(&CredentialId::access_token(id.clone()));
+                self.engine.let_go(&id);
                 removed.push(id);
             }
         }
@@ -220,15 +222,14 @@ impl Keeping {
 
     /// Reaches WeChat in another way from the next [`Keeping::sync`] on.
     pub(crate) fn reach(&mut self, upstream: wire::Settings) -> Result<(), Error> {
-        self.wechat = WeChat::new(wire::Upstream::new(upstream)?);
+        self.engine.reach(WeChat::new(wire::Upstream::new(upstream)?));
         self.reaches_anew = true;
         Ok(())
     }
 
     /// Whether this node may force WeChat to replace a token, from the next [`Keeping::sync`] on.
     pub(crate) fn force(&mut self, forces: bool) {
-        self.reaches_anew |= forces != self.forces;
-        self.forces = forces;
+        self.reaches_anew |= self.engine.force(forces);
     }
 
     /// Puts an account into the store, and keeps it so from now on.
@@ -242,7 +243,7 @@ impl Keeping {
     /// Removes an account and its tokens from the store, and keeps it no longer. False if it was not there.
     pub(crate) async fn remove(&mut self, account: &AccountId) -> Result<bool, StoreError> {
         let was_there = self.store.directory().remove_account(account).await?;
-        self.registry.forget(&CredentialId::access_token(account.clone()));
+        self.engine.let_go(account);
         self.kept.remove(account);
         Ok(was_there)
     }
@@ -252,11 +253,9 @@ impl Keeping {
         self.kept.len()
     }
 
-    /// Keeps an account's access_token from now on.
+    /// Keeps an account from now on: the keeper of what its calls carry.
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
-        let credential = CredentialId::access_token(account.id.clone());
-        let policy = Arc::new(Policy { forced: self.forces, ..account.policy.clone() });
-        self.registry.manage(credential, self.wechat.issuer(account), policy)
+        self.engine.keep(account)
     }
 
     /// Ends in order: rotations under way and everything that is to be stored.

@@ -15,6 +15,7 @@ mod keeping;
 mod language;
 mod limits;
 mod logging;
+mod notices;
 mod output;
 mod reload;
 mod signals;
@@ -27,8 +28,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, alert, audit, call, check, events, explain, init, key, pushes, rotate, sandbox, serve,
-    settings, shell, status, store, ticket, token,
+    account, alert, audit, call, check, events, explain, init, key, pushes, quota, rid, rotate,
+    sandbox, serve, settings, shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -89,6 +90,26 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(call::standalone(options, config, &environment))
         }
         Command::Call(options) => block_on(call::ask(options, &environment)),
+        Command::Explain(options) if options.looking.asked().is_some() => {
+            block_on(explain::token::ask(options, &environment))
+        }
+        Command::Explain(options) if options.looks_into_store() => {
+            let config = load()?;
+            quiet(&config);
+            block_on(explain::token::here(options, config, &environment))
+        }
+        Command::Quota(options) if options.is_standalone() => {
+            let config = load()?;
+            quiet(&config);
+            block_on(quota::standalone(options, config))
+        }
+        Command::Quota(options) => block_on(quota::ask(options, &environment)),
+        Command::Rid(options) if options.standalone => {
+            let config = load()?;
+            quiet(&config);
+            block_on(rid::standalone(options, config))
+        }
+        Command::Rid(options) => block_on(rid::ask(options, &environment)),
         Command::Explain(options) => explain::run(&options, &environment),
         Command::Key(command) => {
             let config = load()?;

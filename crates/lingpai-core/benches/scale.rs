@@ -274,7 +274,7 @@ async fn put_token<S: Store + ?Sized>(store: &S, n: usize, issued_at: Timestamp,
         node: NodeId::new("bench"),
         known: Generation(0),
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at: issued_at,
         deadline: issued_at + Duration::from_secs(8),
         lease: Duration::from_secs(10),
@@ -289,6 +289,7 @@ async fn put_token<S: Store + ?Sized>(store: &S, n: usize, issued_at: Timestamp,
         expires_at: issued_at + life,
         full_life: life,
         way: Way::Primary,
+        companion: None,
     };
     store.commit(Commit { lease, token, previous_until: None }).await.unwrap();
 }
@@ -329,13 +330,14 @@ impl Issuer for Upstream {
             forced: None,
             fallback: None,
             daily_budget: 500,
+            given_once: false,
         }
     }
 
-    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let number = self.fetches.fetch_add(1, Ordering::Relaxed);
         let value = Secret::from(value(100_000_000 + number as usize));
-        Ok(Issued { value, life: self.life })
+        Ok(Issued::new(value, self.life))
     }
 
     async fn check(&self, _: &Token) -> Verdict {

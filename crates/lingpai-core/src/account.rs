@@ -25,6 +25,9 @@ pub struct Account {
     pub proxy: Option<Proxy>,
     /// How it receives what WeChat pushes, if it does so here.
     pub push: Option<PushSettings>,
+    /// The account that acts for it and whose token its own is fetched with, if it is one that has authorised somebody: a
+    /// third-party platform, a WeCom suite.
+    pub platform: Option<AccountId>,
     /// How its credentials are kept.
     pub policy: Policy,
     /// When it was added.
@@ -43,6 +46,7 @@ impl Account {
             mode: Mode::default(),
             proxy: None,
             push: None,
+            platform: None,
             policy: Policy::default(),
             created_at: at,
             updated_at: at,

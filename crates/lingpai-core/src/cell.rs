@@ -134,6 +134,7 @@ mod tests {
             expires_at: Timestamp::default(),
             full_life: Duration::from_secs(7200),
             way: Way::Primary,
+            companion: None,
         };
         (token, Instant::FAR_FUTURE)
     }

@@ -179,6 +179,10 @@ pub enum Right {
     /// Read tickets, and have pages signed with them.
     #[serde(rename = "ticket")]
     Ticket,
+    /// Read the token of a third-party platform or of a WeCom suite or provider, which acts for every account that has
+    /// authorised it.
+    #[serde(rename = "platform")]
+    Platform,
     /// Have the account's call counters set to zero.
     #[serde(rename = "quota:clear")]
     QuotaClear,
@@ -189,7 +193,7 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TokenRead,
         Self::TokenReport,
         Self::StatusRead,
@@ -197,6 +201,7 @@ impl Right {
         Self::Gateway,
         Self::SecretLogin,
         Self::Ticket,
+        Self::Platform,
         Self::QuotaClear,
         Self::Admin,
     ];
@@ -211,6 +216,7 @@ impl Right {
             Self::Gateway => "gateway",
             Self::SecretLogin => "secret-login",
             Self::Ticket => "ticket",
+            Self::Platform => "platform",
             Self::QuotaClear => "quota:clear",
             Self::Admin => "admin",
         }

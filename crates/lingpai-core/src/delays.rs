@@ -1,4 +1,4 @@
-//! How long it takes until a rotation by another node is in the memory of this one.
+//! How long things take, counted in buckets: a few atomic words that any thread adds to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 /// The upper bounds of the buckets, in milliseconds. What took longer than the last is counted in the last of all.
 pub const BOUNDS_MS: [u64; 11] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
-/// Delays, counted in buckets.
+/// Counts delays.
 #[derive(Debug, Default)]
-pub(crate) struct Delays {
+pub struct Delays {
     buckets: [AtomicU64; BOUNDS_MS.len() + 1],
     sum_ms: AtomicU64,
 }
 
 /// The delays so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Propagation {
+pub struct Histogram {
     /// How many fell into each bucket of [`BOUNDS_MS`]; the last is for those above all bounds.
     pub buckets: [u64; BOUNDS_MS.len() + 1],
     /// All of them together.
@@ -23,22 +23,24 @@ pub struct Propagation {
 }
 
 impl Delays {
-    pub(crate) fn count(&self, delay: Duration) {
+    /// Adds one.
+    pub fn count(&self, delay: Duration) {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_MS.iter().position(|bound| millis <= *bound);
         self.buckets[bucket.unwrap_or(BOUNDS_MS.len())].fetch_add(1, Ordering::Relaxed);
         self.sum_ms.fetch_add(millis, Ordering::Relaxed);
     }
 
-    pub(crate) fn so_far(&self) -> Propagation {
-        Propagation {
+    /// Those so far.
+    pub fn so_far(&self) -> Histogram {
+        Histogram {
             buckets: self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed)),
             sum: Duration::from_millis(self.sum_ms.load(Ordering::Relaxed)),
         }
     }
 }
 
-impl Propagation {
+impl Histogram {
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()

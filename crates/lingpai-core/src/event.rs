@@ -94,6 +94,12 @@ pub enum What {
         /// Why.
         cause: String,
     },
+    /// A token that upstream brings of its own accord has not come for too long. Told once for each such gap; upstream is
+    /// asked for it.
+    Overdue {
+        /// When the last one came, or this process began to wait.
+        since: Timestamp,
+    },
     /// A rotation was refused because the day's budget is spent down to the reserve.
     BudgetSpent {
         /// How many fetches were made today.
@@ -223,7 +229,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "rotated",
         "repeated",
         "failed",
@@ -231,6 +237,7 @@ impl What {
         "report-unfounded",
         "suspect",
         "fell-back",
+        "overdue",
         "budget-spent",
         "client-misuse",
         "account-changed",
@@ -260,6 +267,7 @@ impl What {
             },
             Self::Suspect { .. }
             | Self::FellBack { .. }
+            | Self::Overdue { .. }
             | Self::ClientMisuse { .. }
             | Self::CallsRefused { .. }
             | Self::QuotaLow { .. } => Severity::Warning,
@@ -282,6 +290,7 @@ impl What {
             Self::ReportUnfounded { .. } => "report-unfounded",
             Self::Suspect { .. } => "suspect",
             Self::FellBack { .. } => "fell-back",
+            Self::Overdue { .. } => "overdue",
             Self::BudgetSpent { .. } => "budget-spent",
             Self::ClientMisuse { .. } => "client-misuse",
             Self::AccountChanged { .. } => "account-changed",

@@ -18,6 +18,9 @@ pub enum Class {
     RateLimited(Duration),
     /// The day's quota is used up: probed slowly until the day ends or a person clears it.
     Quota,
+    /// Upstream was asked, and the answer comes by another way ([`Renewal::Pushed`](crate::issuer::Renewal::Pushed)). Not a
+    /// failure; not asked again before this much time has passed.
+    Awaited(Duration),
     /// Only a person can mend it (a wrong secret, a missing IP, a frozen account): retried slowly, and at once when the
     /// account is changed.
     NeedsPerson,

@@ -7,17 +7,22 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::failure::{Class, Failure, Reached};
-use crate::id::Fence;
+use crate::id::{Fence, Generation};
 use crate::issuer::{Issued, Issuer, Renewal, Verdict, Way};
-use crate::keeper::Keeper;
+use crate::keeper::{GiveError, Keeper};
 use crate::policy::STORE_DEADLINE;
-use crate::rotation::{Fact, Reason, Saved, Step};
-use crate::store::{Begun, Claim, Commit, Committed, Entry, Lease, StoreError, Usage};
+use crate::registry::Shared;
+use crate::rotation::pace::STORE_RETRY;
+use crate::rotation::{Admission, Fact, Reason, Saved, Step};
+use crate::secret::Secret;
+use crate::store::{
+    Begun, Claim, Commit, Committed, Entry, Intent, Lease, Record, StoreError, Usage,
+};
 use crate::time::Instant;
 use crate::token::{Fingerprint, Token};
 
 /// Shorter lives are a mistake of the issuer, and would be renewed without end.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+pub(crate) const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// Starts a step that the machine asked for. Whatever happens to the task, the machine hears of an outcome.
 pub(crate) fn start(keeper: &Arc<Keeper>, step: Step) {
@@ -45,19 +50,26 @@ impl Flight {
             self.landed = true;
             return;
         }
-        // A node that starts with very many credentials fetches them a few at a time.
-        let places = Arc::clone(self.keeper.shared.flights(issuer.depth()));
-        let permit = places.acquire_owned().await;
+        // A node that starts with very many credentials fetches them a few at a time. What was given is here already.
+        let permit = match self.step {
+            Step::Take => None,
+            _ => {
+                let places = Arc::clone(self.keeper.shared.flights(issuer.depth()));
+                places.acquire_owned().await.ok()
+            }
+        };
         match self.step {
             // Its keeper was retired while it waited in the queue.
             _ if self.keeper.is_retired() => {}
             Step::Rotate { reason, way, alone } => self.rotate(reason, way, alone).await,
             Step::Try(fingerprint) => self.try_token(fingerprint).await,
             Step::Save => self.save().await,
+            Step::Take => self.take().await,
             Step::Rest | Step::Wait(_) => {}
         }
         self.landed = true;
         self.keeper.shared.peers.hold(&self.keeper.credential, false);
+        self.keeper.refuse_gifts();
         drop(permit);
     }
 
@@ -76,7 +88,10 @@ impl Flight {
         let lease = if alone {
             None
         } else {
-            let Some((lease, usage)) = self.claim(way).await else { return };
+            let (lease, usage) = match self.claim(Some(way)).await {
+                Ok(granted) => granted,
+                Err(setback) => return self.suffer(setback),
+            };
             if clock.now().instant.since(begun) > STORE_DEADLINE {
                 // This process stood still meanwhile: others do not count with a fetch that begins so late.
                 return self.give_back(&lease).await;
@@ -89,8 +104,12 @@ impl Flight {
         let (issuer, deadline) = self
             .keeper
             .with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
+        // Nothing newer is stored: the claim would have said so.
+        let companion = self.keeper.published().and_then(|token| token.companion);
         let sent = self.keeper.shared.clock.now();
-        let issued = match timeout(deadline, issuer.issue(way)).await {
+        let answered = timeout(deadline, issuer.issue(way, companion.as_ref())).await;
+        self.keeper.shared.measures.fetches.count(clock.now().instant.since(sent.instant));
+        let issued = match answered {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE && !self.is_at_its_end(&issued, way) => {
                 let what = "upstream gave a token that lives for less than a second";
                 let failure = Failure::new(Class::Transient, what).perhaps_reached();
@@ -110,21 +129,27 @@ impl Flight {
             }
         };
         let fingerprint = Fingerprint::of(issued.value.expose());
-        let admission =
-            self.keeper.with(|rotation, _| rotation.admit(sent, fingerprint, issued.life, way));
-        let token = Token {
-            value: issued.value,
-            generation: admission.generation,
-            issued_at: admission.issued_at.wall,
-            expires_at: admission.ends.wall,
-            full_life: admission.full_life,
-            way: if way == Way::Forced { Way::Primary } else { way },
-        };
+        let is_companion_new = issued.companion.is_some() && issued.companion != companion;
+        let (admission, given_once) = self.keeper.with(|rotation, issuer| {
+            let mut admission = rotation.admit(sent, fingerprint, issued.life, way);
+            if is_companion_new {
+                // Another generation even of the same token, so that no node goes on with the companion before.
+                admission.generation = admission.generation.max(rotation.generation().next());
+            }
+            (admission, issuer.profile().given_once)
+        });
+        let stored_way = if way == Way::Forced { Way::Primary } else { way };
+        let token = token_of(issued, companion, &admission, stored_way);
         let mut saved = Saved::NotYet;
         if let Some(lease) = lease {
             let commit =
                 Commit { lease, token: token.clone(), previous_until: admission.previous_until };
-            match self.store(self.keeper.shared.store.commit(commit)).await {
+            let stored = if given_once {
+                Ok(self.commit_at_last(&commit).await)
+            } else {
+                self.store(self.keeper.shared.store.commit(commit)).await
+            };
+            match stored {
                 Ok(Committed::Stored) => saved = Saved::Yes,
                 Ok(Committed::Fenced(record)) => {
                     return self.keeper.adopt(*record, Fact::Fenced);
@@ -136,8 +161,90 @@ impl Flight {
         self.keeper.publish(token, Fact::Issued { admission, way, reason, saved, fence });
     }
 
-    /// Takes the right to fetch. None if there is nothing to do with it; the machine has been told why.
-    async fn claim(&self, way: Way) -> Option<(Lease, Usage)> {
+    /// Stores a token whose companion upstream gives once only. Its lease is the only place where it is known, so this goes on
+    /// until the store has it safely, or somebody else has taken over.
+    async fn commit_at_last(&self, commit: &Commit) -> Committed {
+        let clock = &self.keeper.shared.clock;
+        loop {
+            let stored = match self.store(self.keeper.shared.store.commit(commit.clone())).await {
+                Ok(Committed::Stored) => self.confirm(commit.token.generation).await,
+                Ok(fenced) => return fenced,
+                Err(error) => Err(error),
+            };
+            let Err(error) = stored else { return Committed::Stored };
+            self.keeper.apply_aside(Fact::Delayed(describe(&error)));
+            clock.sleep_until(clock.now().instant + STORE_RETRY).await;
+        }
+    }
+
+    async fn confirm(&self, generation: Generation) -> Result<(), StoreError> {
+        let shared = &self.keeper.shared;
+        self.store(shared.store.confirm(&self.keeper.credential, generation)).await
+    }
+
+    /// Takes in what was given: as a rotation does it, without a fetch.
+    async fn take(&self) {
+        let shared = &self.keeper.shared;
+        let Some((issued, at)) = self.keeper.first_gift() else {
+            return self.keeper.apply(Fact::Unchanged);
+        };
+        let admitted = || {
+            let companion = self.keeper.published().and_then(|token| token.companion);
+            let is_new = issued.companion.is_some() && issued.companion != companion;
+            let fingerprint = Fingerprint::of(issued.value.expose());
+            let (admission, generation) = self.keeper.with(|rotation, _| {
+                let admission = rotation.admit_given(at, fingerprint, issued.life, is_new);
+                (admission, rotation.generation())
+            });
+            admission.map(|admission| (admission, companion)).ok_or(generation)
+        };
+        if let Err(generation) = admitted() {
+            // Stored it is. Whether safely, nobody may have asked yet.
+            return match self.confirm(generation).await {
+                Ok(()) => {
+                    let taken = self.keeper.take_gift();
+                    self.keeper.apply(Fact::Unchanged);
+                    taken.into_iter().for_each(|taken| taken.tell(Ok(())));
+                }
+                Err(error) => self.not_taken(&error),
+            };
+        }
+        let lease = match self.claim(None).await {
+            Ok((lease, _)) => lease,
+            Err(Setback::Down(error)) => return self.not_taken(&error),
+            Err(setback) => return self.suffer(setback),
+        };
+        // What is known may have changed meanwhile: then it is looked at again. The lease runs out by itself.
+        let Ok((admission, companion)) = admitted() else {
+            return self.keeper.apply(Fact::Held(shared.clock.now().instant));
+        };
+        let fence = Some(lease.fence);
+        let token = token_of(issued, companion, &admission, Way::Primary);
+        let commit =
+            Commit { lease, token: token.clone(), previous_until: admission.previous_until };
+        match self.store(shared.store.commit(commit)).await {
+            Ok(Committed::Stored) => {}
+            // Another node was quicker: once more, after what it has stored.
+            Ok(Committed::Fenced(record)) => return self.keeper.adopt(*record, Fact::Newer),
+            Err(error) => return self.not_taken(&error),
+        }
+        let confirmed = self.confirm(admission.generation).await;
+        let taken = self.keeper.take_gift();
+        let (way, reason, saved) = (Way::Primary, Reason::Given, Saved::Yes);
+        self.keeper.publish(token, Fact::Issued { admission, way, reason, saved, fence });
+        let outcome = confirmed.map_err(|error| refused_by(&error));
+        taken.into_iter().for_each(|taken| taken.tell(outcome.clone()));
+    }
+
+    /// The store could not take what was given, and whoever gave it is told: he has it still.
+    fn not_taken(&self, error: &StoreError) {
+        let taken = self.keeper.take_gift();
+        self.keeper.apply(Fact::StoreDown(describe(error)));
+        taken.into_iter().for_each(|taken| taken.tell(Err(refused_by(error))));
+    }
+
+    /// Takes the right to fetch, or to store what was given.
+    async fn claim(&self, way: Option<Way>) -> Result<(Lease, Usage), Setback> {
         let shared = &self.keeper.shared;
         let now = shared.clock.now();
         let claim = self.keeper.with(|rotation, _| Claim {
@@ -153,16 +260,26 @@ impl Flight {
         match self.store(shared.store.begin(claim)).await {
             Ok(Begun::Granted { lease, usage }) => {
                 shared.peers.hold(&self.keeper.credential, true);
-                return Some((lease, usage));
+                Ok((lease, usage))
             }
-            Ok(Begun::Newer(record)) => self.keeper.adopt(*record, Fact::Newer),
-            Ok(Begun::Held { until, .. }) => {
-                self.keeper.apply(Fact::Held(now.instant_at(until)));
-            }
-            Ok(Begun::Unfinished(intent)) => self.keeper.apply(Fact::Unfinished(intent)),
-            Err(error) => self.keeper.apply(Fact::StoreDown(describe(&error))),
+            Ok(Begun::Newer(record)) => Err(Setback::Newer(record)),
+            Ok(Begun::Held { until, .. }) => Err(Setback::Held(now.instant_at(until))),
+            Ok(Begun::Unfinished(intent)) => Err(Setback::Unfinished(intent)),
+            Err(error) => Err(Setback::Down(error)),
         }
-        None
+    }
+
+    /// Tells the machine why there was no right to be had.
+    fn suffer(&self, setback: Setback) {
+        match setback {
+            Setback::Newer(record) => self.keeper.adopt(*record, Fact::Newer),
+            Setback::Held(until) => {
+                self.keeper.shared.measures.lease_is_held();
+                self.keeper.apply(Fact::Held(until));
+            }
+            Setback::Unfinished(intent) => self.keeper.apply(Fact::Unfinished(intent)),
+            Setback::Down(error) => self.keeper.apply(Fact::StoreDown(describe(&error))),
+        }
     }
 
     /// Gives back a right that was not used; the machine asks for it anew if it still wants to.
@@ -266,7 +383,10 @@ impl Flight {
         let Some(token) = self.keeper.published() else {
             return self.keeper.apply(Fact::Saved);
         };
-        let Some((lease, _)) = self.claim(token.way).await else { return };
+        let lease = match self.claim(Some(token.way)).await {
+            Ok((lease, _)) => lease,
+            Err(setback) => return self.suffer(setback),
+        };
         // What the store has lost may have had a later one.
         let generation = self.keeper.with(|rotation, _| rotation.generation());
         let token = Token { generation, ..token };
@@ -283,7 +403,11 @@ impl Flight {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        timeout(STORE_DEADLINE, call).await.unwrap_or_else(|_| {
+        let Shared { clock, measures, .. } = &*self.keeper.shared;
+        let begun = clock.now().instant;
+        let outcome = timeout(STORE_DEADLINE, call).await;
+        measures.store.count(clock.now().instant.since(begun));
+        outcome.unwrap_or_else(|_| {
             Err(StoreError::new(
                 crate::store::StoreErrorKind::Unavailable,
                 format!("the store gave no answer within {} s", STORE_DEADLINE.as_secs()),
@@ -299,6 +423,9 @@ impl Drop for Flight {
             return;
         }
         self.keeper.shared.peers.hold(&self.keeper.credential, false);
+        if self.step == Step::Take {
+            drop(self.keeper.take_gift());
+        }
         let failure = Failure::new(Class::Transient, "the fetch was broken off inside Lingpai");
         self.keeper.apply(match self.step {
             Step::Rotate { reason, way, .. } => {
@@ -307,7 +434,33 @@ impl Drop for Flight {
             Step::Try(fingerprint) => Fact::Tried(fingerprint, Verdict::Inconclusive(failure)),
             _ => Fact::StoreDown(failure.message),
         });
+        self.keeper.refuse_gifts();
     }
+}
+
+/// Why there is no right to be had.
+enum Setback {
+    Newer(Box<Record>),
+    Held(Instant),
+    Unfinished(Intent),
+    Down(StoreError),
+}
+
+/// What is stored and published of a token that was admitted so. Where no companion came, the one before stays.
+fn token_of(issued: Issued, before: Option<Secret>, admission: &Admission, way: Way) -> Token {
+    Token {
+        value: issued.value,
+        generation: admission.generation,
+        issued_at: admission.issued_at.wall,
+        expires_at: admission.ends.wall,
+        full_life: admission.full_life,
+        way,
+        companion: issued.companion.or(before),
+    }
+}
+
+fn refused_by(error: &StoreError) -> GiveError {
+    GiveError::Store { kind: error.kind, message: describe(error) }
 }
 
 /// The whole chain of an error in one line.

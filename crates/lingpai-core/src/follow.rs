@@ -44,7 +44,7 @@ pub(crate) async fn run(shared: Arc<Shared>, keepers: Arc<Keepers>) {
                             let compared = compare(&keeper).await;
                             if let Some(at) = stored_at.filter(|_| compared.is_ok()) {
                                 let shared = &keeper.shared;
-                                shared.delays.count(shared.clock.now().wall.since(at));
+                                shared.measures.propagation.count(shared.clock.now().wall.since(at));
                             }
                         });
                     }

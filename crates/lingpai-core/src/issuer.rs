@@ -14,8 +14,8 @@ use crate::proxy::Proxy;
 use crate::secret::Secret;
 use crate::token::Token;
 
-/// What [`Issuer::depth`] is at most: a platform's token, an authorizer's token, its ticket.
-pub const DEPTH: usize = 2;
+/// What [`Issuer::depth`] is at most: a platform's ticket, its token, an authorizer's token, the tickets of that.
+pub const DEPTH: usize = 3;
 
 /// An upstream endpoint and the way to call it, for one credential.
 ///
@@ -37,11 +37,14 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
     /// Asks upstream for a token, once; once more where the first answer says that the [`Parent`]'s was bad. Retries and their pauses are the engine's; an issuer only moves on to another
     /// host where a connection could not be made.
     ///
+    /// `companion` is what came with the newest stored token ([`Issued::companion`]), looked at after the right to fetch was
+    /// taken; none if none ever came.
+    ///
     /// Dropping the future gives the request up; the engine then treats it as one that may have reached upstream.
     ///
     /// # Errors
     /// A [`Failure`] with the class that tells the engine what to do, and without any secret in it.
-    async fn issue(&self, way: Way) -> Result<Issued, Failure>;
+    async fn issue(&self, way: Way, companion: Option<&Secret>) -> Result<Issued, Failure>;
 
     /// Tries a token with the cheapest call that upstream checks it on.
     async fn check(&self, token: &Token) -> Verdict;
@@ -108,6 +111,22 @@ pub struct Issued {
     pub value: Secret,
     /// How long it is good, counted by upstream from when it answered; the engine counts from before it asked.
     pub life: Duration,
+    /// A second secret that came with it, and that the next call needs: a refresh token. It is made durable together with the
+    /// token, and before the token is published. Where none comes, the one before stays.
+    pub companion: Option<Secret>,
+}
+
+impl Issued {
+    /// A token without a companion.
+    pub fn new(value: impl Into<Secret>, life: Duration) -> Self {
+        Self { value: value.into(), life, companion: None }
+    }
+
+    /// The same with one.
+    #[must_use]
+    pub fn with_companion(self, companion: impl Into<Secret>) -> Self {
+        Self { companion: Some(companion.into()), ..self }
+    }
 }
 
 /// What a trial of a token found.
@@ -135,6 +154,10 @@ pub struct Profile {
     pub fallback: Option<Renewal>,
     /// How many fetches a day are spent at most where the account's policy says nothing: well below what upstream allows.
     pub daily_budget: u32,
+    /// Upstream gives the companion of the next call once only: an answer that is lost may cost it, though the one before is
+    /// accepted for some minutes more. So a lost answer is followed by one more fetch at once, nothing is fetched without a
+    /// lease, and a token is not published before it is stored and [confirmed](crate::store::Store::confirm).
+    pub given_once: bool,
 }
 
 impl Profile {
@@ -144,6 +167,11 @@ impl Profile {
             Way::Primary | Way::Forced => self.primary,
             Way::Fallback => self.fallback.unwrap_or(self.primary),
         }
+    }
+
+    /// Whether a call of this way whose answer is lost leaves something behind: another call has to follow.
+    pub fn matters_if_lost(&self, way: Way) -> bool {
+        self.renewal(way).is_minting() || self.given_once
     }
 }
 
@@ -167,6 +195,14 @@ pub enum Renewal {
     /// New tokens do not end older ones, which live to their own expiry. A repeated one is stated as good for the whole
     /// life again, which it is not.
     Surviving,
+    /// Upstream brings the value of its own accord ([`Keeper::give`](crate::Keeper::give)), and older ones live to their own
+    /// expiry. Nothing is fetched; a call asks upstream to bring one
+    /// ([`Class::Awaited`](crate::failure::Class::Awaited)).
+    Pushed {
+        /// After how long without one that is told, and asked for. Counted from the last one, or from the start of the
+        /// process if that was later.
+        overdue: Duration,
+    },
 }
 
 impl Renewal {
@@ -174,8 +210,18 @@ impl Renewal {
     pub fn overlap(self) -> Duration {
         match self {
             Self::Minting { overlap } | Self::Windowed { overlap, .. } => overlap,
-            Self::Repeating | Self::Surviving => Duration::ZERO,
+            Self::Repeating | Self::Surviving | Self::Pushed { .. } => Duration::ZERO,
         }
+    }
+
+    /// Whether tokens live to their own expiry, whatever comes after them.
+    pub fn is_surviving(self) -> bool {
+        matches!(self, Self::Surviving | Self::Pushed { .. })
+    }
+
+    /// Whether upstream brings the value of its own accord.
+    pub fn is_pushed(self) -> bool {
+        matches!(self, Self::Pushed { .. })
     }
 
     /// Whether a call can end a token that somebody else relies on.

@@ -146,6 +146,10 @@ fn log(event: &Event) {
         What::FellBack { cause } => {
             tracing::warn!(%credential, cause, "tokens now come from the isolated fallback family");
         }
+        What::Overdue { since } => tracing::warn!(
+            %credential, %since,
+            "upstream has not brought it for too long: see whether its pushes arrive; it is asked for one"
+        ),
         What::BudgetSpent { used, reason } => tracing::warn!(
             %credential, used, ?reason, "the day's budget is spent down to the reserve for scheduled rotations"
         ),

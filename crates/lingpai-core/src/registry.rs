@@ -10,12 +10,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::delays::{Delays, Propagation};
+use crate::delays::Histogram;
 use crate::event::{Event, What};
 use crate::follow;
 use crate::id::{CredentialId, Kind, NodeId};
 use crate::issuer::{DEPTH, Issuer, Profile};
 use crate::keeper::Keeper;
+use crate::measures::{Measured, Measures};
 use crate::parent::{Kept, Parent};
 use crate::peers::{self, Node, Peers};
 use crate::policy::{Policy, STORE_DEADLINE};
@@ -59,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) events: Events,
     pub(crate) peers: Peers,
-    pub(crate) delays: Delays,
+    pub(crate) measures: Measures,
     /// When the store last forgot something, in milliseconds since 1970; 0 if it never has.
     forgot: AtomicI64,
     profiles: Mutex<HashSet<Arc<Profile>>>,
@@ -113,7 +114,7 @@ impl Registry {
             clock,
             node,
             peers,
-            delays: Delays::default(),
+            measures: Measures::default(),
             scheduler: Scheduler::default(),
             flights: std::array::from_fn(|_| Arc::new(Semaphore::new(FLIGHTS))),
             tasks: Tasks::default(),
@@ -310,8 +311,13 @@ impl Registry {
     }
 
     /// How long it took until rotations by other nodes were in memory here.
-    pub fn propagation(&self) -> Propagation {
-        self.shared.delays.so_far()
+    pub fn propagation(&self) -> Histogram {
+        self.shared.measures.propagation.so_far()
+    }
+
+    /// What this process has measured of its own work.
+    pub fn measured(&self) -> Measured {
+        self.shared.measures.so_far()
     }
 
     /// How long a rotation that begins now can take: what [`Registry::close`] has to wait for if none is to be lost.

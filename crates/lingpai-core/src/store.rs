@@ -42,10 +42,11 @@ pub trait Store: Send + Sync + 'static {
     /// - [`Begun::Held`]: another node that may be alive holds an unexpired lease; nothing was changed. A store that
     ///   knows a holder to be dead (its process has ended) does not wait for its lease to run out.
     /// - [`Begun::Unfinished`]: there is an intent without an outcome whose fence is not `claim.settles`; nothing was
-    ///   changed.
+    ///   changed. Not answered to a claim without a way.
     /// - [`Begun::Granted`]: the lease is `claim.node`'s for `claim.lease` from `claim.at`, its fence is above every
     ///   earlier one of this credential, `claim.way` was written down as the intent (which counts the unfinished one that it settles as lost), and the fetch was counted in the
-    ///   ledger of `Day::of(claim.at)` under [`Entry::Fetch`].
+    ///   ledger of `Day::of(claim.at)` under [`Entry::Fetch`]. Without a way nothing is fetched: the intent that there is
+    ///   stays as it is, and nothing is counted.
     async fn begin(&self, claim: Claim) -> Result<Begun, StoreError>;
 
     /// Stores the token that a lease's fetch brought, clears the intent and gives the lease back; or changes nothing and
@@ -53,7 +54,8 @@ pub trait Store: Send + Sync + 'static {
     /// after it still commits.
     ///
     /// If the value differs from the stored token's, the stored one becomes `previous` until `previous_until` (absent:
-    /// the former `previous` and the former token are struck off).
+    /// the former `previous` and the former token are struck off). A token without a companion leaves the stored companion
+    /// in its place; one with another companion replaces it in the same step.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
     /// Gives a lease back after a fetch that brought no token, and clears the intent: its outcome is known. Does nothing
@@ -330,8 +332,8 @@ pub struct Claim {
     pub known: Generation,
     /// The unfinished intent whose consequences it has considered.
     pub settles: Option<Fence>,
-    /// How it will ask upstream.
-    pub way: Way,
+    /// How it will ask upstream. None if it will not: it stores a token that was given.
+    pub way: Option<Way>,
     /// The wall time now.
     pub at: Timestamp,
     /// When its request will have ended one way or the other.

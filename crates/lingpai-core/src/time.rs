@@ -239,6 +239,12 @@ impl Day {
         Self(i32::try_from(days).unwrap_or(i32::MAX))
     }
 
+    /// The first day of its month.
+    pub fn first_of_month(self) -> Self {
+        let (.., day) = civil_from_days(i64::from(self.0));
+        Self(self.0 - i32::try_from(day).unwrap_or(1) + 1)
+    }
+
     /// When it ends.
     pub fn end(self) -> Timestamp {
         Timestamp::from_millis(
@@ -292,6 +298,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_day_of_a_month_has_the_same_first() {
+        for day in (0..60_000).map(Day) {
+            let first = day.first_of_month().to_string();
+            assert_eq!(first, format!("{}-01", &day.to_string()[..7]));
+        }
+    }
 
     #[test]
     fn an_instant_that_may_be_missing_takes_no_more_room() {

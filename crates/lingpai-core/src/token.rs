@@ -25,8 +25,11 @@ pub struct Token {
     /// How long a token of this credential lives when new. A repeated answer states only what is left, so this is the
     /// longest life seen; leads and margins are shares of it.
     pub full_life: Duration,
-    /// How it was obtained.
+    /// How it was obtained. One that was given counts as of the primary family.
     pub way: Way,
+    /// The secret that came with it and that the next fetch needs ([`Issued::companion`](crate::issuer::Issued::companion)).
+    /// Sealed at rest, and never handed to anybody but the issuer.
+    pub companion: Option<Secret>,
 }
 
 impl Token {

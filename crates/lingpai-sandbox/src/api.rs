@@ -21,6 +21,7 @@ use crate::{
     app::ApiKind,
     outcome::Success,
     people::Person,
+    platform,
     quota::{CLASSIC_PATH, STABLE_PATH},
     refusal::Refusal,
     settings::AppKind,
@@ -102,15 +103,21 @@ const fn post(path: &'static str, serve: Serve) -> Api {
 }
 
 pub(crate) fn exists(path: &str) -> bool {
-    APIS.iter().any(|api| api.path == path)
+    paths().any(|known| known == path)
 }
 
 pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
-    APIS.iter().map(|api| api.path)
+    APIS.iter().map(|api| api.path).chain(platform::APIS.iter().map(|(path, _)| *path))
 }
 
 /// Carries out one call.
 pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
+    if let Some((_, api)) = platform::APIS.iter().find(|(path, _)| *path == call.path()) {
+        return serve_platform(world, call, *api);
+    }
+    if platform::PAGES.contains(&call.path()) {
+        return platform::serve_page(world, call);
+    }
     let api = APIS.iter().find(|api| api.path == call.path()).ok_or(Refusal::INVALID_URL)?;
     match (api.method, call.request.method()) {
         (Verb::Get | Verb::Either, &Method::GET) | (Verb::Post | Verb::Either, &Method::POST) => {}
@@ -130,6 +137,19 @@ pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
     }
 }
 
+fn serve_platform(world: &mut World, call: &Call<'_>, api: platform::Serve) -> Served {
+    if call.request.method() != Method::POST {
+        return Err(Refusal::REQUIRE_POST);
+    }
+    match api {
+        platform::Serve::WithSecret(serve) => serve(world, call),
+        platform::Serve::WithToken(serve) => {
+            let appid = platform::identify(world, call)?;
+            serve(world, call, &appid)
+        }
+    }
+}
+
 /// Finds the app by its token and checks that it may call this API from here. Only the query is
 /// read: a token in a header or body is no token, as calls to the real one have shown.
 fn authorise(world: &mut World, call: &Call<'_>) -> Result<String, Refusal> {
@@ -141,6 +161,9 @@ fn authorise(world: &mut World, call: &Call<'_>) -> Result<String, Refusal> {
     }
     let (appid, _) = world.tokens.owner(token).ok_or(Refusal::BAD_TOKEN)?;
     let appid = appid.to_owned();
+    if world.platforms.has(&appid) {
+        return Err(Refusal::WANTS_ACCOUNT_TOKEN);
+    }
     let app = world.apps.get_mut(&appid).ok_or(Refusal::BAD_TOKEN)?;
     // A mini program's whitelist guards only the APIs that take the AppSecret .
     if app.kind == AppKind::OfficialAccount {

@@ -3,6 +3,7 @@
 //! It asks nobody who he is, which is why the server keeps to the loopback unless told otherwise.
 
 mod index;
+mod suites;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     AgentSettings, AppSecret, AppSettings, Decision, Error, Family, Fault, IpPattern, OtherSystem,
     Punishment, Quota, Revocation, Scope, Takes, World, api::FOLLOWERS, outcome::response,
-    params::Params, quota::limit, time::TOKEN_LIFETIME,
+    params::Params, platform, quota::limit, time::TOKEN_LIFETIME,
 };
 
 type Answered = Result<Value, Error>;
@@ -89,6 +90,12 @@ fn route(world: &mut World, now: Duration, peer: IpAddr, request: &Request<Bytes
         ("POST", ["agents", corpid, agent, deed]) => {
             on_agent(world, now, (corpid, number(agent)?), deed, body)?
                 .ok_or_else(|| unknown(method, path))
+        }
+        ("POST", ["components", deed @ ..]) => {
+            platform::control(world, now, deed, body)?.ok_or_else(|| unknown(method, path))
+        }
+        (_, ["suites" | "providers" | "pushes", ..]) => {
+            suites::route(world, now, method, &segments, body)?.ok_or_else(|| unknown(method, path))
         }
         ("GET", ["apps"]) => Ok(json!({"apps": apps(world, now)})),
         ("POST", ["apps"]) => create(world, body),

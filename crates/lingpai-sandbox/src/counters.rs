@@ -92,8 +92,14 @@ pub struct Minted {
     pub classic: u64,
     /// By `/cgi-bin/stable_token`.
     pub stable: u64,
-    /// By WeCom's `gettoken`.
+    /// By WeCom's `gettoken` or `get_corp_token`.
     pub wecom: u64,
+    /// For a third-party platform: its own, and those of accounts that have authorised it.
+    pub platform: u64,
+    /// By WeCom's `get_suite_token`.
+    pub suite: u64,
+    /// By WeCom's `get_provider_token`.
+    pub provider: u64,
 }
 
 impl Minted {
@@ -101,6 +107,7 @@ impl Minted {
         match family {
             Family::Classic => self.classic += 1,
             Family::Stable => self.stable += 1,
+            Family::Platform => self.platform += 1,
         }
     }
 }

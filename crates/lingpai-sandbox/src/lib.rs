@@ -1,7 +1,8 @@
 //! A simulated WeChat to try, develop and test against.
 //!
 //! What lives here: [`World`], a pure simulator of the access_token APIs (both families, their
-//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, of WeCom's applications, and of
+//! rotation, quotas, whitelists and refusals, word for word), of tickets, of logging in, of WeCom's applications and suites, of third-party
+//! platforms, and of
 //! a few business APIs that check the token; [`Server`], the HTTP shell around it; and the control API under
 //! `/__sandbox/` that makes things go wrong by name.
 //!
@@ -25,6 +26,7 @@ mod operate;
 mod outcome;
 mod params;
 mod people;
+mod platform;
 mod push;
 mod quota;
 mod random;
@@ -50,6 +52,10 @@ pub use self::{
     log::LogEntry,
     operate::{OtherSystem, Revocation},
     people::Scope,
+    platform::{
+        ComponentSettings, DEMO_COMPONENT, DEMO_COMPONENT_KEY, DEMO_COMPONENT_SECRET,
+        DEMO_COMPONENT_TOKEN, RefreshVerdict,
+    },
     quota::Quota,
     reply::{Act, Reply},
     server::Server,
@@ -59,7 +65,11 @@ pub use self::{
     },
     shared::SharedWorld,
     time::TOKEN_LIFETIME,
-    tokens::{Family, Rank, Verdict},
-    wecom::{AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID},
+    tokens::{Family, Issue, Rank, Verdict},
+    wecom::{
+        AgentSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_CORPID, DEMO_PROVIDER,
+        DEMO_PROVIDER_SECRET, DEMO_SUITE, DEMO_SUITE_SECRET, ProviderSettings, PushTo,
+        SuiteSettings,
+    },
     world::World,
 };

@@ -109,8 +109,10 @@ fn mask_json(value: &mut Value) {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_word = ["code", "js_code", "session_key"].contains(&name.as_str());
-    is_word || ["secret", "token", "ticket"].iter().any(|word| name.contains(word))
+    let is_word = ["code", "session_key"].contains(&name.as_str());
+    is_word
+        || name.ends_with("_code")
+        || ["secret", "token", "ticket"].iter().any(|word| name.contains(word))
 }
 
 /// As WeChat's own rid/get shows a token: `50_Im7xxxx`. Of what may be a secret nothing is shown.

@@ -15,6 +15,10 @@ pub(crate) const JSON: &str = "application/json; encoding=utf-8";
 /// What an API answers when it does not refuse.
 pub(crate) enum Success {
     Json(Value),
+    /// A web page for a person.
+    Page(String),
+    /// A person is sent elsewhere.
+    Redirect(String),
     File {
         content_type: String,
         name: &'static str,
@@ -51,6 +55,16 @@ impl Outcome {
     pub(crate) fn success(success: Success) -> Self {
         let answer = match success {
             Success::Json(body) => response(StatusCode::OK, JSON, body.to_string().into()),
+            Success::Page(html) => {
+                response(StatusCode::OK, "text/html; charset=utf-8", html.into())
+            }
+            Success::Redirect(to) => {
+                let mut answer = response(StatusCode::FOUND, "text/html", Bytes::new());
+                if let Ok(to) = to.parse() {
+                    answer.headers_mut().insert(header::LOCATION, to);
+                }
+                answer
+            }
             Success::File { content_type, name, bytes } => {
                 let mut file = response(StatusCode::OK, &content_type, bytes);
                 if let Ok(value) = format!("attachment; filename=\"{name}\"").parse() {

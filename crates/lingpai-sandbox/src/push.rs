@@ -8,7 +8,9 @@ mod send;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::send::answer;
+use crate::PushTo;
+
+pub(crate) use self::send::{answer, deliver, deliver_here, in_query};
 
 /// The path of the control API that sends a push.
 pub(crate) const PATH: &str = "/__sandbox/push";
@@ -36,6 +38,57 @@ pub(crate) struct Order {
     patience: u64,
     /// Check the URL with this text first, and send nothing.
     echostr: Option<String>,
+    /// The `ToUserName` of the envelope.
+    #[serde(default = "original_name")]
+    to: String,
+    /// A platform's own pushes name it in `AppId` instead.
+    #[serde(default)]
+    names_appid: bool,
+    /// What it is about, for the list of pushes.
+    #[serde(skip)]
+    what: String,
+}
+
+impl Order {
+    /// A notice of WeCom's to the URL of a suite.
+    pub(crate) fn notice(to: &PushTo, suite_id: &str, what: &str, message: String) -> Self {
+        Self {
+            url: to.url.clone(),
+            appid: suite_id.to_owned(),
+            token: to.token.clone(),
+            encoding_aes_key: to.encoding_aes_key.clone(),
+            mode: Mode::Safe,
+            message: Some(message),
+            fault: Fault::None,
+            patience: five(),
+            echostr: None,
+            to: suite_id.to_owned(),
+            names_appid: false,
+            what: what.to_owned(),
+        }
+    }
+}
+
+impl Order {
+    /// A push of a platform's own.
+    pub(crate) fn of_platform(
+        (url, appid): (&str, &str),
+        (token, key): (&str, &str),
+        (what, message): (&str, String),
+        fault: Fault,
+    ) -> Self {
+        let to = PushTo {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            encoding_aes_key: key.to_owned(),
+        };
+        let names_appid = true;
+        Self { fault, names_appid, ..Self::notice(&to, appid, what, message) }
+    }
+}
+
+fn original_name() -> String {
+    "gh_sandbox".to_owned()
 }
 
 fn five() -> u64 {

@@ -149,6 +149,7 @@ impl Usage {
         let path = match family {
             Family::Classic => CLASSIC_PATH,
             Family::Stable => STABLE_PATH,
+            Family::Platform => "/cgi-bin/component/api_authorizer_token",
         };
         self.days.entry(path.to_owned()).or_default().take(now.day(), u64::MAX);
     }

@@ -78,6 +78,25 @@ impl Refusal {
         refusal(50004, "user not allow to use accesstoken, maybe for punishment");
     /// Wording ours.
     pub(crate) const ACCOUNT_FROZEN: Self = refusal(50007, "user is frozen");
+    /// Of third-party platforms; wording ours where there is no rid in the sample.
+    pub(crate) const COMPONENT_APPID_MISSING: Self = refusal(41018, "missing component_appid");
+    pub(crate) const COMPONENT_TOKEN_MISSING: Self =
+        refusal(41021, "missing component_access_token");
+    pub(crate) const COMPONENT_TOKEN_EXPIRED: Self =
+        refusal(42006, "component_access_token expired");
+    pub(crate) const PASSWORD_CHANGED: Self =
+        refusal(42007, "access_token and refresh_token exception");
+    pub(crate) const NOT_AUTHORIZED: Self =
+        refusal(61003, "component is not authorized by this account");
+    pub(crate) const COMPONENT_TICKET_EXPIRED: Self = refusal(61005, "component ticket is expired");
+    pub(crate) const COMPONENT_TICKET_INVALID: Self = refusal(61006, "component ticket is invalid");
+    pub(crate) const AUTH_CODE_INVALID: Self = refusal(61009, "code is invalid");
+    pub(crate) const AUTH_CODE_EXPIRED: Self = refusal(61010, "code is expired");
+    pub(crate) const INVALID_COMPONENT: Self = refusal(61011, "invalid component");
+    pub(crate) const WANTS_COMPONENT_TOKEN: Self =
+        refusal(61014, "should use component_access_token");
+    pub(crate) const WANTS_ACCOUNT_TOKEN: Self = refusal(61015, "should use account access_token");
+    pub(crate) const COMPONENT_REFRESH_TOKEN: Self = refusal(61023, "refresh_token is invalid");
     /// Wording ours.
     pub(crate) const COMPONENT_ONLY: Self = refusal(61024, "should use api_component_token");
     pub(crate) const RID_NOT_FOUND: Self = refusal(76001, "rid not found");
@@ -99,6 +118,28 @@ impl Refusal {
     pub(crate) const INVALID_TOKEN: Self = refusal(40014, "invalid access_token");
     pub(crate) const WRONG_CORPSECRET: Self = refusal(40001, "invalid credential");
     pub(crate) const INVALID_CORPID: Self = refusal(40013, "invalid corpid");
+    pub(crate) const INVALID_AUTH_CODE: Self = refusal(40078, "invalid auth_code");
+    pub(crate) const SHORT_AUTH_CODE: Self =
+        refusal(40058, "auth_code exceed min length 64. Invalid input invalid Request Parameter");
+    /// WeCom's typing error.
+    pub(crate) const INVALID_SUITE_TOKEN: Self =
+        refusal(40082, "invalid suite_acccess_token or provider_access_token");
+    pub(crate) const INVALID_SUITE_ID: Self = refusal(40083, "invalid suite_id");
+    pub(crate) const INVALID_PERMANENT_CODE: Self = refusal(40084, "invalid permanent_code");
+    pub(crate) const INVALID_SUITE_TICKET: Self = refusal(40085, "invalid suite ticket");
+    /// Wording ours.
+    pub(crate) const INVALID_SUITE_SECRET: Self = refusal(40091, "invalid suite_secret");
+    /// Wording ours, as for the six that follow.
+    pub(crate) const INVALID_PRE_AUTH_CODE: Self = refusal(40058, "invalid pre_auth_code");
+    pub(crate) const SUITE_TOKEN_MISSING: Self = refusal(41021, "suite_access_token missing");
+    pub(crate) const SUITE_ID_MISSING: Self = refusal(41022, "suite_id missing");
+    pub(crate) const SUITE_TICKET_MISSING: Self = refusal(41023, "suite_ticket missing");
+    pub(crate) const SUITE_SECRET_MISSING: Self = refusal(41024, "suite_secret missing");
+    pub(crate) const PERMANENT_CODE_MISSING: Self = refusal(41025, "permanent_code missing");
+    pub(crate) const PROVIDER_SECRET_MISSING: Self = refusal(41004, "provider_secret missing");
+    /// Nobody's password has changed: in WeCom it is this.
+    pub(crate) const PRE_AUTH_CODE_EXPIRED: Self = refusal(42007, "pre_auth_code expired");
+    pub(crate) const SUITE_TOKEN_EXPIRED: Self = refusal(42009, "suite_access_token expired");
     pub(crate) const CORPID_MISSING: Self = refusal(41002, "corpid missing");
     pub(crate) const CORPSECRET_MISSING: Self = refusal(41004, "corpsecret missing");
     pub(crate) const INVALID_PARAMETER: Self = refusal(40058, "invalid Request Parameter");
@@ -108,6 +149,12 @@ impl Refusal {
     pub(crate) const UNTRUSTED_IP: Self = refusal(60020, "not allow to access from your ip");
     pub(crate) const ANOTHER_AGENT: Self =
         refusal(301_002, "not allow operate another agent with this accesstoken");
+
+    /// 61004, with the address that was seen.
+    pub(crate) fn component_ip(caller: IpAddr) -> Self {
+        let text = format!("access clientip is not registered requestIP: {caller}");
+        Self { code: 61004, text: text.into() }
+    }
 
     pub(crate) fn ip_not_listed(caller: IpAddr) -> Self {
         let text = match caller {
@@ -161,8 +208,17 @@ const KNOWN: &[Refusal] = &[
     Refusal::TOKEN_FORBIDDEN,
     Refusal::ACCOUNT_FROZEN,
     Refusal::COMPONENT_ONLY,
+    Refusal::NOT_AUTHORIZED,
+    Refusal::PASSWORD_CHANGED,
+    Refusal::COMPONENT_TICKET_EXPIRED,
+    Refusal::COMPONENT_TICKET_INVALID,
+    Refusal::COMPONENT_REFRESH_TOKEN,
     Refusal::CONFIRMATION_PENDING,
     Refusal::CONFIRMATION_NEEDED,
     Refusal::REFUSED_TWICE,
     Refusal::REFUSED_ONCE,
+    Refusal::INVALID_SUITE_TOKEN,
+    Refusal::INVALID_SUITE_TICKET,
+    Refusal::INVALID_PERMANENT_CODE,
+    Refusal::SUITE_TOKEN_EXPIRED,
 ];

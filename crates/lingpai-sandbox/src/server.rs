@@ -19,6 +19,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
@@ -26,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    Act, Error, Settings, SharedWorld,
+    Act, Error, Reply, Settings, SharedWorld,
     api::{BULK_UPLOAD, Meter},
     outcome::response,
     push,
@@ -120,6 +121,7 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             () = accepting => {}
+            () = push::deliver(self.world.clone()) => {}
         }
         drop((self.listener, stopping));
         stop.send_replace(());
@@ -195,7 +197,14 @@ async fn answer(
             _ = stopping.changed() => Err(Cut),
         };
     }
-    let reply = world.handle(peer, &request).await;
+    let (mut reply, asked) = world.handle(peer, &request).await;
+    if !asked.is_empty() {
+        let mut told = Vec::new();
+        for order in asked {
+            told.push(push::deliver_here(&world, order).await);
+        }
+        reply = with_pushes(reply, told);
+    }
     let wire = async {
         if !reply.delay.is_zero() {
             sleep(reply.delay).await;
@@ -213,6 +222,17 @@ async fn answer(
         outcome = wire => outcome,
         _ = stopping.changed() => Err(Cut),
     }
+}
+
+/// An answer of the control API, and what came of the pushes that it caused.
+fn with_pushes(mut reply: Reply, told: Vec<Value>) -> Reply {
+    if let Act::Answer(answer) = &mut reply.act
+        && let Ok(Value::Object(mut body)) = serde_json::from_slice(answer.body())
+    {
+        body.insert("pushes".to_owned(), told.into());
+        *answer.body_mut() = format!("{:#}\n", Value::Object(body)).into();
+    }
+    reply
 }
 
 enum NotReceived {

@@ -9,7 +9,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentSettings, Error, IpPattern, time::TOKEN_LIFETIME};
+use crate::{
+    AgentSettings, ComponentSettings, Error, IpPattern, ProviderSettings, time::TOKEN_LIFETIME,
+};
 
 /// The appid of the app that every default world has.
 pub const DEMO_APPID: &str = "wx5a0db0c0ffee0001";
@@ -49,6 +51,11 @@ pub struct Settings {
     /// The applications of WeCom at the start. Default: one,
     /// [`DEMO_AGENT`](crate::DEMO_AGENT) of [`DEMO_CORPID`](crate::DEMO_CORPID).
     pub agents: Vec<AgentSettings>,
+    /// The third-party platforms at the start. Default: one, [`DEMO_COMPONENT`](crate::DEMO_COMPONENT).
+    pub components: Vec<ComponentSettings>,
+    /// The service providers of WeCom at the start. Default: one, [`DEMO_PROVIDER`](crate::DEMO_PROVIDER), with
+    /// [`DEMO_SUITE`](crate::DEMO_SUITE).
+    pub providers: Vec<ProviderSettings>,
 }
 
 impl Settings {
@@ -96,6 +103,8 @@ impl Default for Settings {
             log_size: 1000,
             apps: vec![AppSettings::demo()],
             agents: vec![AgentSettings::demo()],
+            components: vec![ComponentSettings::demo()],
+            providers: vec![ProviderSettings::demo()],
         }
     }
 }

@@ -9,10 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use http::Request;
-use tokio::{sync::Mutex as AsyncMutex, task::spawn_blocking, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    task::spawn_blocking,
+    time::Instant,
+};
 
 use crate::{
     Counters, Error, Reply, Settings, TicketVerdict, Verdict, World,
+    push::Order,
     state::{StateFile, wall},
 };
 
@@ -22,6 +27,8 @@ pub struct SharedWorld {
     world: Arc<Mutex<World>>,
     start: Instant,
     file: Option<Arc<AsyncMutex<StateFile>>>,
+    /// Something has changed that may be pushed.
+    changed: Arc<Notify>,
 }
 
 impl SharedWorld {
@@ -37,7 +44,12 @@ impl SharedWorld {
                 (world, Some(Arc::new(AsyncMutex::new(file))))
             }
         };
-        Ok(Self { world: Arc::new(Mutex::new(world)), start: Instant::now(), file })
+        Ok(Self {
+            world: Arc::new(Mutex::new(world)),
+            start: Instant::now(),
+            file,
+            changed: Arc::default(),
+        })
     }
 
     /// Does something with the world, and the real time since its start. No call is answered
@@ -46,10 +58,22 @@ impl SharedWorld {
     /// If the world is kept in a file, the file knows of it before the next call is answered, or
     /// when the server ends.
     pub fn with<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
-        self.locked(|world, now| {
+        let told = self.locked(|world, now| {
             world.revision += 1;
             deed(world, now)
-        })
+        });
+        self.changed.notify_one();
+        told
+    }
+
+    /// What is to be pushed now, and in how much time there is more.
+    pub(crate) fn due_pushes(&self) -> (Vec<Order>, Option<Duration>) {
+        self.locked(World::due_pushes)
+    }
+
+    /// Returns when there may be something to push before its time.
+    pub(crate) async fn pushing(&self) {
+        self.changed.notified().await;
     }
 
     /// The counts since the start or the last reset.
@@ -69,11 +93,25 @@ impl SharedWorld {
 
     /// Answers one call. What lasts of it, and of all that it may have built on, is in the file
     /// before the reply is known.
-    pub(crate) async fn handle(&self, peer: IpAddr, request: &Request<Bytes>) -> Reply {
-        let (reply, revision) =
-            self.locked(|world, now| (world.handle(now, peer, request), world.revision));
+    ///
+    /// Besides, the pushes that a control call about a platform asks for: whoever asks wants to know what was answered.
+    pub(crate) async fn handle(
+        &self,
+        peer: IpAddr,
+        request: &Request<Bytes>,
+    ) -> (Reply, Vec<Order>) {
+        let is_asked = request.uri().path().starts_with("/__sandbox/components/");
+        let (reply, asked, revision, has_changed) = self.locked(|world, now| {
+            let before = world.revision;
+            let reply = world.handle(now, peer, request);
+            let asked = if is_asked { std::mem::take(&mut world.outgoing) } else { Vec::new() };
+            (reply, asked, world.revision, world.revision != before)
+        });
+        if has_changed {
+            self.changed.notify_one();
+        }
         self.save(revision).await;
-        reply
+        (reply, asked)
     }
 
     /// Writes the file, whether anything lasting has changed or not.

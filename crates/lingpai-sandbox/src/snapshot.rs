@@ -9,6 +9,7 @@ use crate::{
     Error, Settings, World,
     api::KeptTickets,
     app::App,
+    platform::Platforms,
     random::Random,
     settings::valid_speed,
     time::{Clock, Moment},
@@ -35,6 +36,8 @@ struct Snapshot {
     tickets: KeptTickets,
     #[serde(default)]
     wecom: WeCom,
+    #[serde(default)]
+    platforms: Platforms,
 }
 
 /// Something that the settings say, and that can be changed while the world runs.
@@ -54,7 +57,7 @@ impl<T: PartialEq> Changeable<T> {
 impl World {
     /// Everything that a restart must not undo, as JSON: the apps with all that was done to them
     /// and what they have used up, the tokens of both families (the live ones, and the last 500
-    /// dead ones), the tickets, WeCom's applications and tokens, virtual time and its speed, the caller's address, and the randomness, so that
+    /// dead ones), the tickets, WeCom's applications, suites and tokens, the platforms, virtual time and its speed, the caller's address, and the randomness, so that
     /// no token comes twice.
     ///
     /// Not in it: faults, counters, the log (so rid/get finds no calls from before) and uploaded
@@ -73,6 +76,7 @@ impl World {
             tokens: self.tokens.kept(),
             tickets: self.tickets.kept(),
             wecom: self.wecom.clone(),
+            platforms: self.platforms.clone(),
         };
         json!(snapshot).to_string()
     }
@@ -102,6 +106,8 @@ impl World {
 
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let components = std::mem::take(&mut settings.components);
+        let providers = std::mem::take(&mut settings.providers);
         let mut world = Self::new(settings)?;
         world.clock = Clock::new(moment, kept.speed.after(world.settings.speed));
         world.caller_ip = kept.caller_ip.after(world.settings.caller_ip);
@@ -110,9 +116,20 @@ impl World {
         world.tokens = Tokens::from(kept.tokens);
         world.tickets = kept.tickets.into();
         world.wecom = kept.wecom;
+        world.platforms = kept.platforms;
+        for component in components {
+            if !world.platforms.has(&component.appid) {
+                world.add_component(Duration::ZERO, component)?;
+            }
+        }
         for agent in agents {
             if !world.wecom.has(&agent) {
                 world.add_agent(agent)?;
+            }
+        }
+        for provider in providers {
+            if !world.has_provider(&provider) {
+                world.add_provider(provider)?;
             }
         }
         for app in apps {

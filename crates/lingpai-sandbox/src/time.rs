@@ -16,7 +16,7 @@ const SHANGHAI_OFFSET: u64 = 8 * 3600;
 const DAY: u64 = 86_400;
 
 /// A moment of virtual time, counted from the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Moment(Duration);
 
@@ -93,9 +93,20 @@ impl Clock {
         self.anchor = (now, self.at(now).plus(by));
     }
 
+    /// When it was so late, in real time since the start; if the clock was set since, when that was.
+    pub(crate) fn when(&self, moment: Moment) -> Duration {
+        let (real, anchor) = self.anchor;
+        real + self.real(anchor.until(moment))
+    }
+
+    /// A virtual span in real time.
+    pub(crate) fn real(&self, span: Duration) -> Duration {
+        scaled(span, 1.0 / self.speed)
+    }
+
     /// A virtual span in whole seconds of the caller's time.
     pub(crate) fn stated(&self, span: Duration) -> u64 {
-        scaled(span, 1.0 / self.speed).as_secs()
+        self.real(span).as_secs()
     }
 }
 
@@ -120,6 +131,16 @@ mod tests {
         assert_eq!(before.day() + 1, after.day());
         assert_eq!(before.month() + 1, after.month());
         assert_eq!(after.month(), 2026 * 12);
+    }
+
+    #[test]
+    fn real_time_is_what_virtual_time_was_made_of() {
+        let mut clock = Clock::new(Moment::from_unix(1000), 20.0);
+        let now = Duration::from_secs(10);
+        assert_eq!(clock.when(clock.at(now)), now);
+        clock.advance(now, Duration::from_secs(3600));
+        assert_eq!(clock.when(Moment::from_unix(1000)), now);
+        assert_eq!(clock.when(clock.at(2 * now)), 2 * now);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const REMEMBERED: usize = 100_000;
 /// often, and what drops out of it gets 40001 instead of 42001.
 const KEPT: usize = 500;
 
-/// The two families of tokens, which do not touch each other.
+/// The families of tokens, which do not touch each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
@@ -36,11 +36,13 @@ pub enum Family {
     Classic,
     /// Handed out by `/cgi-bin/stable_token`.
     Stable,
+    /// A third-party platform's own, and those that it is handed out for the accounts that have authorised it.
+    Platform,
 }
 
 impl Family {
-    /// Both of them.
-    pub const ALL: &[Self] = &[Self::Classic, Self::Stable];
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Classic, Self::Stable, Self::Platform];
 }
 
 /// Where a live token stands in its family.
@@ -88,9 +90,23 @@ pub(crate) enum Standing {
 struct Issued {
     appid: String,
     family: Family,
+    /// The beginning of time in snapshots of earlier versions.
+    #[serde(default)]
+    issued_at: Moment,
     expires_at: Moment,
     /// When it stops being accepted, for whatever reason; never after `expires_at`.
     ends_at: Moment,
+}
+
+/// A token in the history of its family: for tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// Its value.
+    pub token: String,
+    /// When it was issued, in real time since the start.
+    pub at: Duration,
+    /// When it was accepted no more, or will not be, likewise.
+    pub ends: Duration,
 }
 
 /// The tokens of one app in one family.
@@ -140,6 +156,11 @@ impl Tokens {
         Handed { token, left: TOKEN_LIFETIME, how: How::Minted }
     }
 
+    /// `/cgi-bin/component/...`: always a new one.
+    pub(crate) fn of_platform(&mut self, now: Moment, owner: &str, mint: Mint<'_>) -> String {
+        self.mint(now, owner, Family::Platform, mint)
+    }
+
     /// `/cgi-bin/stable_token` in normal mode: the same one until its last five minutes.
     pub(crate) fn stable(&mut self, now: Moment, appid: &str, mint: Mint<'_>) -> Handed {
         if let Some((token, left)) = self.repeatable(now, appid) {
@@ -185,7 +206,13 @@ impl Tokens {
         let replaced = line.previous.clone();
         self.end(dropped.as_deref(), now);
         self.end(replaced.as_deref(), now.plus(OVERLAP));
-        let issued = Issued { appid: appid.to_owned(), family, expires_at, ends_at: expires_at };
+        let issued = Issued {
+            appid: appid.to_owned(),
+            family,
+            issued_at: now,
+            expires_at,
+            ends_at: expires_at,
+        };
         self.issued.insert(token.clone(), issued);
         self.order.push_back(token.clone());
         if self.order.len() > REMEMBERED
@@ -249,6 +276,18 @@ impl Tokens {
 
     pub(crate) fn owner(&self, token: &str) -> Option<(&str, Family)> {
         self.issued.get(token).map(|issued| (issued.appid.as_str(), issued.family))
+    }
+
+    /// The tokens of an app in a family that are remembered, oldest first: when each was issued and when it ends.
+    pub(crate) fn of_line(
+        &self,
+        appid: &str,
+        family: Family,
+    ) -> impl Iterator<Item = (&str, Moment, Moment)> {
+        let named = self.order.iter().filter_map(|token| self.issued.get_key_value(token));
+        let of_line =
+            named.filter(move |(_, issued)| issued.appid == appid && issued.family == family);
+        of_line.map(|(token, issued)| (token.as_str(), issued.issued_at, issued.ends_at))
     }
 
     /// `None` if it was never issued.

@@ -26,16 +26,22 @@ use crate::{
     outcome::{JSON, Outcome, response},
     params::Params,
     people::People,
+    platform::Platforms,
+    push::Order,
     random::Random,
     refusal::Refusal,
     settings::Settings,
     time::{Clock, Moment},
-    tokens::{Standing, Tokens, Verdict},
+    tokens::{Family, Issue, Standing, Tokens, Verdict},
     wecom::{self, WeCom},
 };
 
 /// 2026-01-01 00:00 UTC: where virtual time starts if nobody says, so that tests repeat.
 const FIXED_START: u64 = 1_767_225_600;
+/// So many pushes are remembered.
+const PUSHES_KEPT: usize = 100;
+/// What is due at once at a high speed is looked for no more often than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The pure simulator of WeChat.
 ///
@@ -63,7 +69,11 @@ pub struct World {
     pub(crate) tickets: Tickets,
     pub(crate) people: People,
     pub(crate) wecom: WeCom,
+    pub(crate) platforms: Platforms,
     pub(crate) media: VecDeque<Media>,
+    /// What is to be pushed, and what came of the last pushes.
+    pub(crate) outgoing: Vec<Order>,
+    pub(crate) pushed: VecDeque<Value>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
@@ -86,6 +96,11 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     pub(crate) fn path(&self) -> &str {
         self.request.uri().path()
+    }
+
+    /// The token in the query, under whichever of its names.
+    pub(crate) fn token(&self) -> Option<&str> {
+        token_in(&self.query)
     }
 
     /// The path without its prefix, if the call is to WeCom.
@@ -111,6 +126,8 @@ impl World {
         settings.validate()?;
         let apps = std::mem::take(&mut settings.apps);
         let agents = std::mem::take(&mut settings.agents);
+        let components = std::mem::take(&mut settings.components);
+        let providers = std::mem::take(&mut settings.providers);
         let start = settings.start.unwrap_or(FIXED_START);
         let mut world = Self {
             clock: Clock::new(Moment::from_unix(start), settings.speed),
@@ -120,7 +137,10 @@ impl World {
             tickets: Tickets::default(),
             people: People::default(),
             wecom: WeCom::default(),
+            platforms: Platforms::default(),
             media: VecDeque::new(),
+            outgoing: Vec::new(),
+            pushed: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
             log: Log::new(settings.log_size),
@@ -133,6 +153,12 @@ impl World {
         }
         for agent in agents {
             world.add_agent(agent)?;
+        }
+        for component in components {
+            world.add_component(Duration::ZERO, component)?;
+        }
+        for provider in providers {
+            world.add_provider(provider)?;
         }
         Ok(world)
     }
@@ -152,7 +178,7 @@ impl World {
         let caller = self.seen(peer);
         let mut call = Call { now: moment, caller, request, query, token_length: None };
 
-        let has_token = call.query.value("access_token").is_some();
+        let has_token = call.token().is_some();
         let target = Target { path, appid: appid.as_deref(), has_token };
         let mishap =
             if is_chunked(request) { Mishap::default() } else { self.faults.strike(now, target) };
@@ -198,6 +224,36 @@ impl World {
         }
     }
 
+    /// The tokens that an app was issued in a family, oldest first, as far as they are remembered: what replaced what, and when.
+    pub fn history(&self, appid: &str, family: Family) -> Vec<Issue> {
+        let when = |moment| self.clock.when(moment);
+        let issued = self.tokens.of_line(appid, family);
+        issued
+            .map(|(token, at, ends)| Issue {
+                token: token.to_owned(),
+                at: when(at),
+                ends: when(ends),
+            })
+            .collect()
+    }
+
+    /// What is to be pushed now, and in how much real time there is more. A [`Server`](crate::Server) does it.
+    pub(crate) fn due_pushes(&mut self, now: Duration) -> (Vec<Order>, Option<Duration>) {
+        let moment = self.clock.at(now);
+        let next = [self.push_due_tickets(moment), self.push_due_component_tickets(moment)];
+        let next = next.into_iter().flatten().min();
+        let pause = next.map(|next| self.clock.real(next).max(SHORTEST_PAUSE));
+        (std::mem::take(&mut self.outgoing), pause)
+    }
+
+    /// Keeps what came of a push.
+    pub(crate) fn note_push(&mut self, told: Value) {
+        if self.pushed.len() >= PUSHES_KEPT {
+            self.pushed.pop_front();
+        }
+        self.pushed.push_back(told);
+    }
+
     /// The counts since the start or the last reset.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -223,10 +279,14 @@ impl World {
 
     /// The app that a call belongs to, by its token or its appid, if it is one of ours.
     fn ascribe(&mut self, query: &Params, body: &Bytes) -> Option<String> {
-        if let Some(token) = query.value("access_token") {
+        if let Some(token) = token_in(query) {
             let owner = self.tokens.owner(token).map(|(appid, _)| appid);
             let owner = owner.or_else(|| self.people.owner(token)).map(str::to_owned);
             return owner.or_else(|| self.wecom.owner(token));
+        }
+        let of_service = ["suite_access_token", "provider_access_token"];
+        if let Some(token) = of_service.into_iter().find_map(|name| query.value(name)) {
+            return self.wecom.service_owner(token);
         }
         if let Some((corpid, secret)) = query.value("corpid").zip(query.value("corpsecret")) {
             return self.wecom.asker(corpid, secret);
@@ -236,7 +296,14 @@ impl World {
             return known(appid);
         }
         match serde_json::from_slice::<HashMap<String, Value>>(body) {
-            Ok(fields) => fields.get("appid").and_then(Value::as_str).and_then(known),
+            Ok(fields) => {
+                let named = |name| fields.get(name).and_then(Value::as_str);
+                let service = named("suite_id").or_else(|| named("corpid"));
+                let service = service.filter(|id| self.wecom.knows_service(id));
+                let component = named("component_appid").filter(|id| self.platforms.has(id));
+                let one = service.or(component).map(str::to_owned);
+                one.or_else(|| named("appid").and_then(known))
+            }
             Err(_) => {
                 let form = Params::parse(std::str::from_utf8(body).unwrap_or_default());
                 form.value("appid").and_then(known)
@@ -247,6 +314,7 @@ impl World {
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
         let served = match call.path_at_wecom() {
             Some(path) => wecom::serve(self, call, path),
+            None if call.path() == wecom::INSTALL_PAGE => wecom::serve_page(self, call),
             None => api::serve(self, call),
         };
         match served {
@@ -316,6 +384,11 @@ impl fmt::Debug for World {
             .field("apps", &apps)
             .finish_non_exhaustive()
     }
+}
+
+/// Platforms may call it by either name.
+fn token_in(query: &Params) -> Option<&str> {
+    query.value("access_token").or_else(|| query.value("component_access_token"))
 }
 
 /// WeChat answers a chunked POST without Content-Length with 412 and nothing.

@@ -10,8 +10,9 @@ use http::{Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
 use lingpai_core::store::Damage;
-use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Timestamp};
+use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Kind, Timestamp};
 use lingpai_wechat::catalogue;
+use lingpai_wechat::kinds::ROOTS;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
@@ -55,6 +56,15 @@ struct CredentialAnswer {
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
+    /// When the current token began.
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    issued_at: Option<Timestamp>,
+    /// Until when WeChat accepts the one before it.
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    previous_until: Option<Timestamp>,
+    /// On this day in China, by this node.
+    fetches_today: u32,
+    daily_budget: u32,
     rotating: bool,
     /// How many more tokens are to be issued until one that leaked has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,13 +129,15 @@ pub(crate) async fn status(
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
     let admitted = serving.admit(caller, Right::StatusRead, account).await?;
-    let keeper = serving.keeper(&admitted.credential)?;
-    let keepers = keeper.dependents().iter().filter_map(|kind| {
-        let credential = CredentialId::new(kind.clone(), keeper.credential().account.clone());
-        serving.registry.get(&credential)
-    });
-    let keepers = keepers.chain([Arc::clone(&keeper)]).collect();
     let account = admitted.credential.account;
+    let kept =
+        |kind: &Kind| serving.registry.get(&CredentialId::new(kind.clone(), account.clone()));
+    let roots: Vec<_> = ROOTS.iter().filter_map(kept).collect();
+    let dependents = roots.iter().flat_map(|root| root.dependents()).filter_map(kept);
+    let keepers: Vec<_> = dependents.chain(roots.iter().cloned()).collect();
+    if keepers.is_empty() {
+        return Err(Refusal::AccountUnknown);
+    }
     let calls_today = serving.called_today(&account).await?;
     let language = language::wanted(&head.headers);
     let answer = AccountAnswer::new((account, keepers), language);
@@ -150,6 +162,10 @@ impl CredentialAnswer {
             state: State::of(&status).as_str(),
             generation: status.generation,
             expires_in: status.expires_in.map(|left| left.as_secs()),
+            issued_at: status.outlook.issued_at.filter(|_| status.expires_in.is_some()),
+            previous_until: status.outlook.previous_until,
+            fetches_today: status.outlook.fetches_today,
+            daily_budget: status.outlook.daily_budget,
             rotating: status.rotating,
             compromised: Some(status.compromised).filter(|more| *more > 0),
             next_at: status.next_at,
@@ -217,6 +233,7 @@ pub(crate) fn class_name(class: Class) -> &'static str {
         Class::RateLimited(_) => "rate-limited",
         Class::Quota => "quota",
         Class::NeedsPerson => "needs-person",
+        Class::Awaited(_) => "awaited",
         _ => "transient",
     }
 }

@@ -61,6 +61,7 @@ async fn open(serving: &Serving, accepted: Accepted) -> io::Result<Open> {
     let Limits { head_time, write_time, .. } = serving.limits;
     let Accepted { stream, peer, surface, tls } = accepted;
     let mut stream = Patient::new(stream, write_time);
+    let is_encrypted = tls.is_some();
     let opening = async {
         let address = introduced(serving, &mut stream, peer).await?;
         let (io, version) = match tls {
@@ -71,7 +72,8 @@ async fn open(serving: &Serving, accepted: Accepted) -> io::Result<Open> {
             }),
         }?;
         let is_proxy = serving.proxies.tells_in_headers(peer);
-        Ok(Open { io: TokioIo::new(io), origin: Origin { address, is_proxy, surface }, version })
+        let origin = Origin { address, is_proxy, is_encrypted, surface };
+        Ok(Open { io: TokioIo::new(io), origin, version })
     };
     let last_call = async {
         stopped(serving).await;

@@ -89,14 +89,14 @@ struct BoundsWanted {
 /// `"all"`, or a list of names.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "`accounts` must be \"all\" or a list of account names")]
-enum Named {
+pub(crate) enum Named {
     All(All),
     Only(BTreeSet<AccountId>),
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum All {
+pub(crate) enum All {
     All,
 }
 
@@ -155,7 +155,7 @@ fn tell(serving: &Serving, change: KeyChange, key: &str, (admin, peer): (&KeyHas
 
 /// Only an admin of all accounts: whoever makes keys could make one that may do more. His key.
 async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<KeyHash, Refusal> {
-    let caller = bearer(&head.headers, peer)?;
+    let caller = bearer(head, peer)?;
     match serving.admit_somewhere(caller, Right::Admin).await? {
         (key, Accounts::All) => Ok(key),
         (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
@@ -220,6 +220,15 @@ fn told(harmful: &Harmful) -> Refusal {
     ))
 }
 
+impl Named {
+    pub(crate) fn of(accounts: &Accounts) -> Self {
+        match accounts {
+            Accounts::All => Self::All(All::All),
+            Accounts::Only(accounts) => Self::Only(accounts.clone()),
+        }
+    }
+}
+
 impl From<BoundsWanted> for Bounds {
     fn from(wanted: BoundsWanted) -> Self {
         let BoundsWanted { paths, per_minute, at_once, per_day } = wanted;
@@ -234,10 +243,7 @@ impl KeyAnswer {
             name: key.name.clone(),
             environment: key.environment,
             rights: key.rights.clone(),
-            accounts: match &key.accounts {
-                Accounts::All => Named::All(All::All),
-                Accounts::Only(accounts) => Named::Only(accounts.clone()),
-            },
+            accounts: Named::of(&key.accounts),
             networks: key.networks.clone(),
             bounds: key.bounds.clone(),
             domains: key.domains.clone(),

@@ -23,6 +23,15 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Formats a [`Bilingual`]: `both!("{n} keys", "{n} 个密钥", n = 1)`. Either text may leave a value out.
+macro_rules! both {
+    ($english:literal, $chinese:literal $(, $name:ident = $value:expr)* $(,)?) => {{
+        $(let $name = &$value;)*
+        $crate::language::Bilingual::made(format!($english), format!($chinese))
+    }};
+}
+pub(crate) use both;
+
 /// One text in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bilingual {
@@ -44,6 +53,11 @@ impl Bilingual {
     /// The words of a crate that speaks only English.
     pub fn foreign(words: &impl ToString) -> Self {
         Self { english: words.to_string().into(), chinese: words.to_string().into() }
+    }
+
+    /// The texts, English first.
+    pub(crate) fn texts(&self) -> (&str, &str) {
+        (&self.english, &self.chinese)
     }
 
     /// The text in this language.

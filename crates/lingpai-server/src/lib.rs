@@ -15,6 +15,8 @@
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
+//! - [`diagnosis`]: why WeChat refused a token, worked out from the events.
+//! - `console/`: the pages for people, and their sessions.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
@@ -27,6 +29,8 @@ mod answer;
 mod audit;
 pub mod change;
 mod connection;
+pub mod console;
+pub mod diagnosis;
 mod dropin;
 mod error;
 mod events;
@@ -50,6 +54,7 @@ mod params;
 mod proxies;
 pub mod push;
 mod query;
+mod quota;
 mod refusal;
 mod routes;
 mod server;
@@ -67,3 +72,4 @@ pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
 pub use refusal::{Explained, Reason, errcode, explain};
 pub use server::{Bound, Server};
+pub use serving::WayToWeChat;

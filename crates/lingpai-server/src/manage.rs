@@ -34,7 +34,7 @@ pub(crate) async fn create(
     body: Incoming,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    let caller = bearer(&head.headers, peer)?;
+    let caller = bearer(head, peer)?;
     let (key, allowed) = serving.admit_somewhere(caller, Right::Admin).await?;
     let body = serving.body(body).await?;
     let now = serving.registry.clock().now().wall;
@@ -99,7 +99,7 @@ async fn admit(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Admitted, Refusal> {
-    serving.admit(bearer(&head.headers, peer)?, Right::Admin, account).await
+    serving.admit(bearer(head, peer)?, Right::Admin, account).await
 }
 
 /// Has a change made, and tells everyone who asked for it.

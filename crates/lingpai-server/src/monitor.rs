@@ -17,6 +17,7 @@ use crate::answer::{self, Body};
 use crate::gateway::Gateway;
 use crate::metrics;
 use crate::native::bearer;
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 
@@ -104,13 +105,14 @@ pub(crate) async fn metrics(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     is_read(head)?;
-    let caller = bearer(&head.headers, peer)?;
+    let caller = bearer(head, peer)?;
     let (_, Accounts::All) = serving.admit_somewhere(caller, Right::StatusRead).await? else {
         return Err(Refusal::SomeAccountsOnly);
     };
+    let most = Query::of(head).how_many("credentials", metrics::USUAL, metrics::MOST)?;
     let standing = serving.monitor.look(&serving.registry);
     let aside = serving.gateway.as_ref().map_or(0, Gateway::bytes_aside);
-    let text = serving.metrics.text(&standing, aside, &serving.registry);
+    let text = serving.metrics.text(&standing, aside, &serving.registry, most);
     Ok(answer::text(StatusCode::OK, metrics::TEXT, text))
 }
 

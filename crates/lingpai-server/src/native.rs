@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH, InvalidHeaderValue};
+use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
+use crate::console::Session;
 use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
@@ -327,12 +328,15 @@ pub(crate) fn caller<'a>(
     if head.method != method {
         return Err(Refusal::MethodUnknown(method));
     }
-    bearer(&head.headers, peer)
+    bearer(head, peer)
 }
 
-/// The key in the `Authorization` header, and whence it came.
-pub(crate) fn bearer(headers: &HeaderMap, peer: IpAddr) -> Result<Caller<'_>, Refusal> {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+/// The key in the `Authorization` header, or the session that stands for it, and whence it came.
+pub(crate) fn bearer(head: &Parts, peer: IpAddr) -> Result<Caller<'_>, Refusal> {
+    if let Some(session) = head.extensions.get::<Session>() {
+        return Ok(Caller::of_session(*session, peer));
+    }
+    let value = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match value.and_then(|value| value.split_at_checked("Bearer ".len())) {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("Bearer ") => {
             Ok(Caller::new(key.trim(), peer))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::delays::Propagation;
+use lingpai_core::delays::Histogram;
 use lingpai_core::peers::Node;
 use lingpai_core::{CredentialId, NodeId, Timestamp};
 use serde::Serialize;
@@ -94,7 +94,7 @@ fn told(Node { presence, seen_at, lives }: Node, own: &NodeId) -> NodeAnswer {
 }
 
 impl PropagationAnswer {
-    fn of(propagation: &Propagation) -> Self {
+    fn of(propagation: &Histogram) -> Self {
         let within = |share| propagation.within(share).map(millis);
         Self {
             rotations: propagation.count(),

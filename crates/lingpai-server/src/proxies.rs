@@ -13,6 +13,7 @@ use lingpai_core::Network;
 use crate::listen::Surface;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The proxies that are believed, and how they tell for whom they stand. By default none is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,18 @@ pub(crate) struct Origin {
     pub(crate) address: IpAddr,
     /// Whether the headers of its requests tell for whom it stands.
     pub(crate) is_proxy: bool,
+    /// Whether it came encrypted to this server.
+    pub(crate) is_encrypted: bool,
     pub(crate) surface: Surface,
+}
+
+impl Origin {
+    /// Whether nobody on the way to the client's browser could listen: as far as this server, or the proxy before it, knows.
+    pub(crate) fn is_encrypted(&self, headers: &HeaderMap) -> bool {
+        let proto = || headers.get(X_FORWARDED_PROTO).and_then(|proto| proto.to_str().ok());
+        self.is_encrypted
+            || self.is_proxy && proto().is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+    }
 }
 
 impl Proxies {
@@ -165,7 +177,7 @@ mod tests {
         }
         let address = peer.parse().unwrap();
         let is_proxy = proxies.tells_in_headers(address);
-        let origin = Origin { address, is_proxy, surface: Surface::Whole };
+        let origin = Origin { address, is_proxy, is_encrypted: false, surface: Surface::Whole };
         proxies.client(&origin, &headers).to_string()
     }
 

@@ -30,6 +30,18 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// How many of something: this number if it is not given, and never more than the most.
+    pub(crate) fn how_many(
+        &self,
+        name: &'static str,
+        default: usize,
+        most: usize,
+    ) -> Result<usize, Refusal> {
+        let expected = Bilingual::fixed("a whole number", "非负整数");
+        let said = self.read::<u32>(name, expected)?;
+        Ok(said.map_or(default, |said| most.min(said as usize)))
+    }
+
     /// The account named by this parameter, if any is.
     pub(crate) fn account(&self, name: &'static str) -> Result<Option<AccountId>, Refusal> {
         self.read(name, Bilingual::fixed("the name of an account", "账号名"))
@@ -72,6 +84,11 @@ impl<'a> Query<'a> {
             Some(_) => Err(Refusal::QueryUnreadable("language", EXPECTED)),
             None => Ok(language::wanted(&head.headers)),
         }
+    }
+
+    /// The text of this parameter, unless it is empty.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.value(name).filter(|text| !text.is_empty())
     }
 
     fn read<T: FromStr>(

@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, alerts, audit, events, keys, language, manage, monitor, native, nodes, openapi, push,
-    tickets,
+    accounts, alerts, audit, console, diagnosis, events, keys, language, manage, monitor, native,
+    nodes, openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -64,6 +64,12 @@ pub(crate) enum Route<'a> {
     PushOf(&'a str, &'a str),
     /// The same once more.
     PushRetry(&'a str, &'a str),
+    /// What the account of this name has called, and may still call.
+    Quota(&'a str),
+    /// Have WeChat set the account's counters to zero.
+    QuotaClear(&'a str),
+    /// What WeChat knows of the request of this rid.
+    Rid(&'a str),
     /// The nodes that share the store.
     Nodes,
     /// Events as they happen.
@@ -76,10 +82,16 @@ pub(crate) enum Route<'a> {
     Alerts,
     /// Try the alert of this name.
     AlertTest(&'a str),
+    /// Why a token was refused.
+    Diagnose,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
     Key(&'a str),
+    /// The log-in of the console.
+    Session,
+    /// Whatever else stands below `/console`, with what follows that.
+    Console(&'a str),
     /// A call of WeChat's API, with this path.
     Forward(&'a str),
     /// Nowhere.
@@ -116,7 +128,7 @@ pub(crate) async fn answer(
             })
         }
         // What is asked for rarely must not make every connection larger.
-        _ => Box::pin(rare(serving, route, &head, body, peer)).await,
+        _ => Box::pin(rare(serving, route, &head, body, (origin, peer))).await,
     };
     let (mut response, error) = match outcome {
         Ok(response) => (response, None),
@@ -142,12 +154,12 @@ pub(crate) async fn answer(
 }
 
 /// All but the routes that carry nearly all requests.
-async fn rare(
+pub(crate) async fn rare(
     serving: &Arc<Serving>,
     route: Route<'_>,
     head: &Parts,
     body: Incoming,
-    peer: IpAddr,
+    (origin, peer): (&Origin, IpAddr),
 ) -> Result<Response<Body>, Refusal> {
     match route {
         Route::ReportInvalid(account) => {
@@ -190,18 +202,32 @@ async fn rare(
         Route::PushRetry(account, id) => {
             push::retry(serving, &decoded(account), id, head, peer).await
         }
+        Route::Quota(account) => quota::read(serving, &decoded(account), head, peer).await,
+        Route::QuotaClear(account) => {
+            quota::clear(serving, &decoded(account), head, body, peer).await
+        }
+        Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Audit => audit::list(serving, head, peer).await,
         Route::Alerts => alerts::list(serving, head, peer).await,
         Route::AlertTest(name) => alerts::test(serving, &decoded(name), head, peer).await,
+        Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
+        Route::Session => {
+            Box::pin(console::answer(serving, "/session", head, body, (origin, peer))).await
+        }
+        Route::Console(path) => {
+            Box::pin(console::answer(serving, path, head, body, (origin, peer))).await
+        }
+        // Only of whoever is logged in to the console.
+        Route::Token(account) => native::token(serving, &decoded(account), head, peer).await,
         Route::Ready => monitor::readiness(serving, head),
         Route::Metrics => monitor::metrics(serving, head, peer).await,
         Route::OpenApi => openapi::answer(head),
-        Route::Token(_) | Route::DropIn(_) | Route::Health | Route::Forward(_) | Route::Unknown => {
+        Route::DropIn(_) | Route::Health | Route::Forward(_) | Route::Unknown => {
             Err(Refusal::PathUnknown)
         }
     }
@@ -223,7 +249,7 @@ async fn forward(
 }
 
 impl<'a> Route<'a> {
-    fn of(path: &'a str) -> Self {
+    pub(crate) fn of(path: &'a str) -> Self {
         if let Some(rest) = path.strip_prefix("/v1/accounts/") {
             return match rest.split_once('/') {
                 Some((account, "token")) => Self::Token(account),
@@ -233,14 +259,20 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, "quota")) => Self::Quota(account),
+                Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
                 None if !rest.is_empty() => Self::Account(rest),
                 _ => Self::Unknown,
             };
         }
         if let Some(account) = path.strip_prefix("/push/") {
-            let is_one = !account.is_empty() && !account.contains('/');
-            return if is_one { Self::Push(account) } else { Self::Unknown };
+            return if is_one(account) { Self::Push(account) } else { Self::Unknown };
+        }
+        if let Some(rest) = path.strip_prefix("/console")
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            return if rest == "/session" { Self::Session } else { Self::Console(rest) };
         }
         match path {
             "/cgi-bin/token" => Self::DropIn(Call::Token),
@@ -257,12 +289,20 @@ impl<'a> Route<'a> {
             "/v1/events/history" => Self::History,
             "/v1/audit" => Self::Audit,
             "/v1/alerts" => Self::Alerts,
-            "/v1/keys" => Self::Keys,
             _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
-            _ => match path.strip_prefix("/v1/keys/") {
-                Some(id) if !id.is_empty() && !id.contains('/') => Self::Key(id),
-                _ => Self::Unknown,
-            },
+            "/v1/diagnose" => Self::Diagnose,
+            "/v1/keys" => Self::Keys,
+            _ => Self::of_id(path),
+        }
+    }
+
+    /// What is known by an id of its own.
+    fn of_id(path: &'a str) -> Self {
+        let below = |beginning| path.strip_prefix(beginning).filter(|id: &&str| is_one(id));
+        match (below("/v1/keys/"), below("/v1/rids/")) {
+            (Some(id), _) => Self::Key(id),
+            (None, Some(rid)) => Self::Rid(rid),
+            (None, None) => Self::Unknown,
         }
     }
 
@@ -277,7 +317,6 @@ impl<'a> Route<'a> {
 
     /// What stands below an account and has a name or an id of its own.
     fn of_account(account: &'a str, more: &'a str) -> Self {
-        let is_one = |part: &str| !part.is_empty() && !part.contains('/');
         match more.split_once('/') {
             Some(("tickets", of)) if is_one(of) => Self::Ticket(account, of),
             Some(("pushes", id)) if is_one(id) => Self::PushOf(account, id),
@@ -299,8 +338,28 @@ impl<'a> Route<'a> {
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Audit | Self::Alerts | Self::AlertTest(_) => true,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
+            Self::Diagnose => true,
+            Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
+            Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
         }
+    }
+
+    /// Whether the console's sessions may ask for it: for nothing that shows a token, or that is signed with one.
+    pub(crate) fn is_for_sessions(self) -> bool {
+        !matches!(
+            self,
+            Self::Token(_)
+                | Self::ReportInvalid(_)
+                | Self::Ticket(..)
+                | Self::JsConfig(_)
+                | Self::CardSignature(_)
+                | Self::DropIn(_)
+                | Self::Push(_)
+                | Self::Session
+                | Self::Console(_)
+                | Self::Forward(_)
+        )
     }
 
     /// The same with what is not Lingpai's own, which is a call of WeChat's API. The token calls are Lingpai's, wherever an
@@ -317,7 +376,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 30] = [
+    pub(crate) const NAMES: [&'static str; 36] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -345,6 +404,12 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/pushes/{id}/retry",
         "/v1/nodes",
         "/cgi-bin/gettoken",
+        "/console/session",
+        "console",
+        "/v1/diagnose",
+        "/v1/accounts/{account}/quota",
+        "/v1/accounts/{account}/quota/clear",
+        "/v1/rids/{rid}",
         "/v1/audit",
         "/v1/alerts",
         "/v1/alerts/{name}/test",
@@ -380,15 +445,26 @@ impl<'a> Route<'a> {
             Self::PushRetry(..) => 24,
             Self::Nodes => 25,
             Self::DropIn(Call::Gettoken) => 26,
-            Self::Audit => 27,
-            Self::Alerts => 28,
-            Self::AlertTest(_) => 29,
+            Self::Session => 27,
+            Self::Console(_) => 28,
+            Self::Diagnose => 29,
+            Self::Quota(_) => 30,
+            Self::QuotaClear(_) => 31,
+            Self::Rid(_) => 32,
+            Self::Audit => 33,
+            Self::Alerts => 34,
+            Self::AlertTest(_) => 35,
         }
     }
 
     fn name(self) -> &'static str {
         Self::NAMES[self.number()]
     }
+}
+
+/// Whether it is one part of a path.
+fn is_one(part: &str) -> bool {
+    !part.is_empty() && !part.contains('/')
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.
@@ -403,7 +479,11 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_name() {
         for (number, name) in Route::NAMES.into_iter().enumerate() {
-            let route = if name == "gateway" { Route::Forward(name) } else { Route::of(name) };
+            let route = match name {
+                "gateway" => Route::Forward(name),
+                "console" => Route::of("/console/app.js"),
+                _ => Route::of(name),
+            };
             assert_eq!(route.number(), number, "{name}");
         }
     }

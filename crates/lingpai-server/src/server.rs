@@ -16,6 +16,7 @@ use crate::alerts::{self, Alerts};
 use crate::audit::Trail;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
+use crate::console::{self, Console};
 use crate::error::Error;
 use crate::events::refused::Refused;
 use crate::gateway::{self, Gateway};
@@ -28,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
-use crate::serving::Serving;
+use crate::serving::{Serving, WayToWeChat};
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -44,8 +45,10 @@ pub struct Server {
     logs_access: bool,
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
+    console: Option<console::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
+    wechat: Option<WayToWeChat>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -59,10 +62,19 @@ pub struct Bound {
 impl Server {
     /// A server of what `registry` keeps, for those who hold a key in `directory`, within the default [`Limits`].
     pub fn new(registry: Arc<Registry>, directory: Arc<dyn Directory>) -> Self {
-        let (limits, proxies) = (Limits::default(), Proxies::default());
-        let (changes, gateway, pushes, alerts) = (None, None, None, None);
-        let logs_access = false;
-        Self { registry, directory, limits, proxies, logs_access, changes, gateway, pushes, alerts }
+        Self {
+            registry,
+            directory,
+            limits: Limits::default(),
+            proxies: Proxies::default(),
+            logs_access: false,
+            changes: None,
+            gateway: None,
+            console: None,
+            pushes: None,
+            alerts: None,
+            wechat: None,
+        }
     }
 
     /// The same with other limits.
@@ -96,6 +108,12 @@ impl Server {
         self
     }
 
+    /// The same, and people find pages at `/console`.
+    pub fn with_console(mut self, console: console::Settings) -> Self {
+        self.console = Some(console);
+        self
+    }
+
     /// The same, and what WeChat pushes is received.
     pub fn receiving_pushes(mut self, pushes: push::Settings) -> Self {
         self.pushes = Some(pushes);
@@ -105,6 +123,12 @@ impl Server {
     /// The same, and people are alerted of what happens.
     pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
         self.alerts = Some(alerts);
+        self
+    }
+
+    /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
+    pub fn asking(mut self, wechat: WayToWeChat) -> Self {
+        self.wechat = Some(wechat);
         self
     }
 
@@ -131,10 +155,13 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
-        let alerts = self.alerts.map(Alerts::new).transpose().map_err(Error::Gateway)?;
+        let alerts = self.alerts.map(|alerts| Alerts::new(alerts, &self.registry));
+        let alerts = alerts.transpose().map_err(Error::Gateway)?;
+        let console = self.console.map(Console::new).transpose();
+        let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let tape = Tape::default();
@@ -147,6 +174,7 @@ impl Server {
             keys,
             given: Given::new(),
             gateway,
+            console,
             pushes,
             tape,
             trail: Trail::new(),
@@ -158,6 +186,7 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            wechat,
             changes,
             leaving: AtomicBool::new(false),
             stopping,

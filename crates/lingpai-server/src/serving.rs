@@ -14,12 +14,14 @@ use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
+use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::alerts::Alerts;
 use crate::audit::Trail;
 use crate::change::Desk;
+use crate::console::{Console, Session};
 use crate::events::refused::Refused;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
@@ -34,6 +36,9 @@ use crate::refusal::Refusal;
 use crate::tape::Tape;
 use crate::trace::Trace;
 
+/// WeChat, by the way to it that is in force when it is called.
+pub type WayToWeChat = Arc<dyn Fn() -> WeChat + Send + Sync>;
+
 /// What every request needs.
 pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
@@ -41,6 +46,8 @@ pub(crate) struct Serving {
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
+    /// The pages for people, if the operator wants them.
+    pub(crate) console: Option<Console>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
@@ -55,6 +62,8 @@ pub(crate) struct Serving {
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
     pub(crate) complained: AtomicBool,
+    /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.
+    pub(crate) wechat: Option<WayToWeChat>,
     /// Where changes of accounts go, if somebody makes them.
     pub(crate) changes: Option<Desk>,
     /// True as soon as the server is asked to end: clients should go elsewhere.
@@ -70,11 +79,18 @@ pub(crate) struct Caller<'a> {
     /// By which the key is looked up: found once for all looks of a request.
     pub(crate) hash: KeyHash,
     pub(crate) peer: IpAddr,
+    /// The session of the console that stands for the key, if one does. It sees no token.
+    pub(crate) session: Option<Session>,
 }
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(key: &'a str, peer: IpAddr) -> Self {
-        Self { key, hash: KeyHash::of(key), peer }
+        Self { key, hash: KeyHash::of(key), peer, session: None }
+    }
+
+    /// Whoever is logged in to the console.
+    pub(crate) fn of_session(session: Session, peer: IpAddr) -> Self {
+        Self { key: "", hash: session.key, peer, session: Some(session) }
     }
 }
 
@@ -109,7 +125,8 @@ impl Serving {
         let now = self.registry.clock().wall();
         let look = |key: &ApiKey| {
             key.allows_from(caller.peer, right, &account, now)?;
-            let (may_read, may_report) = (key.has(Right::TokenRead), key.has(Right::TokenReport));
+            let may_read = key.has(Right::TokenRead) && caller.session.is_none();
+            let may_report = key.has(Right::TokenReport);
             Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
         };
         let looked = self.keys.look(&caller.hash, look).await;

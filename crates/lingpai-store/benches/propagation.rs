@@ -35,11 +35,12 @@ impl Issuer for Upstream {
             forced: None,
             fallback: None,
             daily_budget: 2000,
+            given_once: false,
         }
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
-        Ok(Issued { value: Secret::from("a token"), life: Duration::from_secs(7200) })
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
+        Ok(Issued::new(Secret::from("a token"), Duration::from_secs(7200)))
     }
 
     async fn check(&self, _token: &Token) -> Verdict {

@@ -91,7 +91,7 @@ async fn rotate(store: &SqliteStore, n: usize) {
         node: store.node().clone(),
         known,
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at: AT,
         deadline: AT + Duration::from_secs(8),
         lease: Duration::from_secs(10),
@@ -112,6 +112,7 @@ async fn rotate(store: &SqliteStore, n: usize) {
         expires_at: AT + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
+        companion: None,
     };
     let previous_until = Some(AT + Duration::from_secs(300));
     store.commit(Commit { lease, token, previous_until }).await.unwrap();

@@ -19,6 +19,7 @@
     reason = "each function is a test, and its name says what it proves"
 )]
 
+mod companion;
 mod events;
 mod outbox;
 mod people;
@@ -35,6 +36,7 @@ use lingpai_core::{
 
 use crate::EventBounds;
 
+pub use self::companion::*;
 pub use self::events::*;
 pub use self::outbox::*;
 pub use self::people::*;
@@ -88,6 +90,15 @@ macro_rules! conformance_tests {
             a_lease_given_back_cannot_be_abandoned,
             a_late_answer_still_commits_after_its_lease_was_abandoned,
             load_finds_what_read_finds,
+            // companion.rs
+            a_companion_comes_back_with_its_token,
+            a_token_without_a_companion_leaves_the_one_before,
+            a_commit_that_is_fenced_off_leaves_the_companion_alone,
+            a_fetch_that_brought_nothing_leaves_the_companion_alone,
+            a_removed_account_takes_its_companions_along,
+            what_is_given_is_neither_counted_nor_an_intent,
+            what_is_given_is_fenced_as_what_is_fetched,
+            a_gift_that_was_broken_off_leaves_the_unfinished_fetch,
             // people.rs
             accounts_come_back_as_they_were_put,
             an_account_is_replaced_by_one_of_its_name,
@@ -150,7 +161,7 @@ fn claim() -> Claim {
         node: NodeId::new("a"),
         known: Generation(0),
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at: NOON,
         deadline: NOON + seconds(8),
         lease: LEASE,
@@ -169,6 +180,7 @@ fn token(generation: u64, value: &str) -> Token {
         expires_at: NOON + seconds(7200),
         full_life: seconds(7200),
         way: Way::Primary,
+        companion: None,
     }
 }
 
@@ -217,6 +229,7 @@ mod tests {
         let macro_text = include_str!("conformance.rs");
         let rules = [
             include_str!("conformance/rotation.rs"),
+            include_str!("conformance/companion.rs"),
             include_str!("conformance/people.rs"),
             include_str!("conformance/events.rs"),
             include_str!("conformance/outbox.rs"),

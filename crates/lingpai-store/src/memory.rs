@@ -68,8 +68,10 @@ impl Store for MemoryStore {
                 let counted = rules::usage(&claim.credential, day, lines);
                 let lease = kept.standing.grant(&claim, contents.last_fence, None, counted);
                 let usage = kept.standing.usage;
-                let entry = Entry::Fetch(claim.credential.kind.clone(), claim.way);
-                contents.count(account, day, &entry, 1);
+                if let Some(way) = claim.way {
+                    let entry = Entry::Fetch(claim.credential.kind.clone(), way);
+                    contents.count(account, day, &entry, 1);
+                }
                 Ok(Begun::Granted { lease, usage })
             }
         }
@@ -81,7 +83,9 @@ impl Store for MemoryStore {
         match contents.credentials.get_mut(credential) {
             Some(kept) if !kept.standing.fences_off(&commit.lease) => {
                 kept.standing.commit(&commit)?;
-                kept.token = Some(commit.token);
+                let before = kept.token.take().and_then(|token| token.companion);
+                let companion = commit.token.companion.clone().or(before);
+                kept.token = Some(Token { companion, ..commit.token });
                 Ok(Committed::Stored)
             }
             Some(kept) => Ok(Committed::Fenced(Box::new(kept.record(credential)))),

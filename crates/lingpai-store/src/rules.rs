@@ -78,7 +78,7 @@ impl Standing {
             return Some(Refusal::Held { by: hold.node.clone(), until: hold.until });
         }
         match self.intent {
-            Some(intent) if claim.settles != Some(intent.fence) => {
+            Some(intent) if claim.way.is_some() && claim.settles != Some(intent.fence) => {
                 Some(Refusal::Unfinished(intent))
             }
             _ => None,
@@ -96,20 +96,22 @@ impl Standing {
     ) -> Lease {
         let until = claim.at + claim.lease;
         self.usage = counted;
-        self.usage.fetches = self.usage.fetches.saturating_add(1);
-        if claim.way == Way::Forced {
-            self.usage.forced = self.usage.forced.saturating_add(1);
-            self.last_forced_at = Some(claim.at);
-        }
         self.fence = fence;
         self.hold = Some(Hold { node: claim.node.clone(), from: claim.at, until, process });
-        self.intent = Some(Intent {
-            fence,
-            way: claim.way,
-            at: claim.at,
-            deadline: claim.deadline,
-            lost: self.intent.map_or(0, |unfinished| unfinished.lost.saturating_add(1)),
-        });
+        if let Some(way) = claim.way {
+            self.usage.fetches = self.usage.fetches.saturating_add(1);
+            if way == Way::Forced {
+                self.usage.forced = self.usage.forced.saturating_add(1);
+                self.last_forced_at = Some(claim.at);
+            }
+            self.intent = Some(Intent {
+                fence,
+                way,
+                at: claim.at,
+                deadline: claim.deadline,
+                lost: self.intent.map_or(0, |unfinished| unfinished.lost.saturating_add(1)),
+            });
+        }
         Lease { credential: claim.credential.clone(), node: claim.node.clone(), fence, until }
     }
 
@@ -118,7 +120,7 @@ impl Standing {
         self.fence != lease.fence
     }
 
-    /// Takes over a token that was fetched under the latest lease.
+    /// Takes over a token that was fetched or given under the latest lease.
     ///
     /// # Errors
     /// If its generation is not a new one, since whoever knows the former would not see it.

@@ -57,7 +57,7 @@ pub(crate) fn issued(
         Some(stated) if may_have_ended && integer(stated) == Some(0) => Duration::ZERO,
         stated => life(stated)?,
     };
-    Ok(Issued { value, life })
+    Ok(Issued::new(value, life))
 }
 
 /// Reads the answer to a call made only to try a token.
@@ -75,6 +75,15 @@ pub(crate) fn tried(
     }
 }
 
+/// Reads any other answer: the object, or the refusal that it is.
+pub(crate) fn told(
+    answer: &Response<Bytes>,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Result<Map<String, Value>, Failure> {
+    accepted(answer.status(), answer.body(), scope, secrets)
+}
+
 /// Whether a failure of a call that carried a token says that the token is bad.
 pub(crate) fn blames_token(failure: &Failure, scope: Scope) -> bool {
     failure.code.is_some_and(|code| catalogue::blames_token(code, scope))
@@ -87,7 +96,11 @@ pub(crate) fn blames_secret(failure: &Failure) -> bool {
 }
 
 /// The answer as an object, if it does not say that the call was refused.
-fn accepted(
+///
+/// # Errors
+/// What upstream refused it for, or that it answered with what cannot be used. `secrets` are those that the call carried: no
+/// failure repeats them.
+pub fn accepted(
     status: StatusCode,
     body: &[u8],
     scope: Scope,
@@ -168,7 +181,7 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 /// An answer that looks like success and cannot be used: upstream may well have issued a token.
-fn unusable(why: impl Into<String>) -> Failure {
+pub(crate) fn unusable(why: impl Into<String>) -> Failure {
     Failure::new(Class::Transient, why).perhaps_reached().with_remedy(remedy::UNUSABLE.en)
 }
 

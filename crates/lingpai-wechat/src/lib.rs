@@ -7,6 +7,7 @@
 //! Where to start reading:
 //! - [`WeChat`]: the entry point, an issuer for each account.
 //! - `issuers/`: one file for each kind of credential.
+//! - [`kinds`]: what accounts have of them, and who may see it.
 //! - [`sign`] and [`page`]: what is done with tickets.
 //! - [`wire`]: the HTTP below it: hosts and fail-over, deadlines, the
 //!   [`Transport`](wire::Transport) seam for tests.
@@ -22,6 +23,7 @@ pub mod catalogue;
 mod clean;
 mod error;
 mod issuers;
+pub mod kinds;
 pub mod page;
 pub mod protocol;
 pub mod push;
@@ -29,6 +31,7 @@ mod remedy;
 pub mod sign;
 pub mod wire;
 
+pub use answer::accepted;
 pub use error::Error;
-pub use issuers::WeChat;
 pub use issuers::ticket::{Ticket, UnknownTicket};
+pub use issuers::{Find, Quota, WeChat};

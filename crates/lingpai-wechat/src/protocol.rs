@@ -31,6 +31,15 @@ pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
 /// nothing else.
 pub const CALLBACK_IP_PATH: &str = "/cgi-bin/getcallbackip";
 
+/// `GET`: whether a person's token (web authorisation) is good, with their `openid`.
+pub const PERSON_PATH: &str = "/sns/auth";
+
+/// `POST`: how much of an API's quota of the day is left.
+pub const QUOTA_PATH: &str = "/cgi-bin/openapi/quota/get";
+
+/// `POST`: what WeChat has noted of one request, within seven days.
+pub const RID_PATH: &str = "/cgi-bin/openapi/rid/get";
+
 /// `GET`: brings a ticket of an Official Account, by its `type`.
 pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
 

@@ -68,7 +68,10 @@ fn of_command(path: &str) -> Option<&'static str> {
         "alert test" => "立即发一条消息，并说明结果",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
-        "explain" => "离线解释微信或 Lingpai 的错误，中文或英文",
+        "explain" => "离线解释微信或 Lingpai 的错误，或说明凭据为何被拒绝；中文或英文",
+        "quota" => "查看账号今天的接口调用次数与剩余额度，或清零",
+        "quota clear" => "让微信把账号的接口调用次数清零，每月 10 次",
+        "rid" => "按错误信息里的 rid 查看微信记录的那次请求",
         "key" => "新建、列出、吊销客户端的 API 密钥",
         "key create" => "为人或业务服务新建密钥。只显示这一次",
         "key list" => "列出所有密钥",
@@ -111,12 +114,20 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
         ("events" | "audit", "account") => "只看这个账号",
+        ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
+        ("rid", "account") => "请求所属的 appid [默认：最多十个账号中知道它的那个]",
         (_, "account") => "appid",
         (
             "account add" | "account set-secret" | "account set-proxy" | "account set-push"
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
+        ("explain", "server") => "由这个服务查看 [默认：查看本机的存储]",
+        ("explain", "token_file") => {
+            "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
+        }
+        ("explain", "errcode") => "被拒绝时的 errcode",
+        ("explain", "offline") => "不向微信核对凭据（核对最多调用两次低成本接口）",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
         (_, "key_file") => "存放 API 密钥的文件 [默认：环境变量 LINGPAI_KEY]",
         ("serve", "listen") => "监听地址 [默认：配置中的地址，或 127.0.0.1:8700]",
@@ -161,6 +172,14 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("call", "output") => "把返回内容写入文件。被拒绝时文件保持原样",
         ("call", "standalone") => "不询问服务：打开配置中的存储，从本机调用微信",
+        ("quota", "path") => {
+            "向微信查询这个路径的额度，如 /cgi-bin/message/custom/send [默认：Lingpai 今天的计数]"
+        }
+        ("quota clear", "yes") => "不询问",
+        ("rid", "rid") => "微信错误信息里的 rid，如 61725984-6126f6f9-040f19c4",
+        ("quota" | "quota clear" | "rid", "standalone") => {
+            "不询问服务：打开配置中的存储，从本机调用微信"
+        }
         ("ticket", "ticket") => "jsapi 或 wx_card；企业微信应用为 jsapi 或 agent_config",
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
         ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",

@@ -1,4 +1,6 @@
-//! `lingpai explain`: what an error of WeChat means, or one of Lingpai's own.
+//! `lingpai explain`: what an error of WeChat means, or one of Lingpai's own; and why a token was refused.
+
+pub(crate) mod token;
 
 use std::io::Read;
 

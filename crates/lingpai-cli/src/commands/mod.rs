@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod alert;
+mod alone;
 pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod check;
@@ -10,6 +11,8 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod pushes;
+pub(crate) mod quota;
+pub(crate) mod rid;
 pub(crate) mod rotate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
@@ -20,12 +23,15 @@ pub(crate) mod store;
 pub(crate) mod ticket;
 pub(crate) mod token;
 
+use std::io::{self, BufRead, IsTerminal};
+
 use lingpai_core::{Account, AccountId};
 
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
 use crate::keeping::{Keeping, OpenStore};
 use crate::language::{either, say};
+use crate::output;
 
 /// Opens the store of a configuration for a command that would be pointless on one that ends with the command.
 async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
@@ -49,4 +55,20 @@ async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Resul
             "配置与存储中都没有账号 {id}。`lingpai account list` 列出已有的账号"
         ))
     })
+}
+
+/// Tells a person what is about to be done, and asks whether it is meant. `unasked` is what is said where nobody is there to
+/// answer.
+fn is_meant(deed: &str, unasked: &str) -> Result<bool, Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::said(unasked.to_owned()));
+    }
+    output::tell(&say!("{deed}\nType yes to go on:", "{deed}\n输入 yes 继续："));
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let is_meant = ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str());
+    if !is_meant {
+        output::tell(either("Nothing was done.", "什么也没有做。"));
+    }
+    Ok(is_meant)
 }

@@ -2,7 +2,6 @@
 
 mod leak;
 
-use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
 use lingpai_core::AccountId;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::Rotate;
 use crate::client::Client;
+use crate::commands::is_meant;
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -22,8 +22,7 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
     if options.compromised {
         return leak::end(&client, &options).await;
     }
-    if !options.yes && !is_meant(&about_to_rotate(account))? {
-        output::tell(either("Nothing was done.", "什么也没有做。"));
+    if !options.yes && !is_meant(&about_to_rotate(account), unasked())? {
         return Ok(());
     }
     let mut answer =
@@ -50,18 +49,12 @@ fn about_to_rotate(account: &AccountId) -> String {
     )
 }
 
-/// Tells a person what is about to be done, and asks whether it is meant.
-fn is_meant(deed: &str) -> Result<bool, Error> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::said(either(
-            "a rotation is asked about first, and nobody is there to answer. Say --yes if it is meant",
-            "更换之前需要确认，但没有人可以回答。确实要更换，请加 --yes",
-        )));
-    }
-    output::tell(&say!("{deed}\nType yes to go on:", "{deed}\n输入 yes 继续："));
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+/// What is said where nobody is there to be asked.
+fn unasked() -> &'static str {
+    either(
+        "a rotation is asked about first, and nobody is there to answer. Say --yes if it is meant",
+        "更换之前需要确认，但没有人可以回答。确实要更换，请加 --yes",
+    )
 }
 
 fn told(account: &AccountId, answer: &Value) -> String {

@@ -12,6 +12,7 @@ use crate::config::{Listen, StoreAt, show_duration};
 use crate::error::Error;
 use crate::keeping::Keeping;
 use crate::limits;
+use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
@@ -106,14 +107,20 @@ async fn serve(
         Some(gateway) => server.with_gateway(gateway),
         None => server,
     };
+    let server = match config.console.clone() {
+        Some(console) => server.with_console(console),
+        None => server,
+    };
     let pushes = push::Settings {
         upstream: config.upstream.clone(),
         outbox: keeping.store.outbox(),
-        notices: None,
+        notices: Some(Arc::new(Taker::new(keeping))),
     };
-    let (server, changes) = server.receiving_pushes(pushes).taking_changes();
+    let engine = Arc::clone(&keeping.engine);
+    let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
+    let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();

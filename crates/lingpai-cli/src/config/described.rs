@@ -332,6 +332,30 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        key: "console.enabled",
+        default: ["`true`", "`true`"],
+        meaning: [
+            "Pages for people at `/console/`, for whoever has an admin key: see [console](console.md).",
+            "在 `/console/` 提供网页控制台，用管理密钥登录，见[控制台](console.md)。",
+        ],
+    },
+    Setting {
+        key: "console.session-life",
+        default: ["`\"8h\"`", "`\"8h\"`"],
+        meaning: [
+            "After this time one has to log in again: from 5 m to 30 d.",
+            "登录后经过这段时间需要重新登录，5 分钟到 30 天。",
+        ],
+    },
+    Setting {
+        key: "console.reveal",
+        default: ["`false`", "`false`"],
+        meaning: [
+            "Whether an admin may have the console show a token. Each time is logged.",
+            "是否允许管理员在控制台查看凭据。每次查看都会写入日志。",
+        ],
+    },
+    Setting {
         key: "log.level",
         default: ["`\"info\"`", "`\"info\"`"],
         meaning: [

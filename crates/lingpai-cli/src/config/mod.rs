@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 mod alert;
+mod console;
 pub(crate) mod described;
 mod duration;
 mod gateway;
@@ -31,6 +32,7 @@ use std::{io, mem};
 
 use lingpai_core::{Account, AccountId};
 use lingpai_server::alerts::Alert;
+use lingpai_server::console::Settings as Console;
 use lingpai_server::gateway::Settings as Gateway;
 use lingpai_store::{KeySource, RedisAddress};
 use lingpai_wechat::wire;
@@ -84,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) forced_refresh: bool,
     /// How calls to WeChat are forwarded, if they are.
     pub(crate) gateway: Option<Gateway>,
+    /// The pages for people, if there are to be any.
+    pub(crate) console: Option<Console>,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.

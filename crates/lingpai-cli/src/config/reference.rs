@@ -17,7 +17,7 @@ const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 3] = ["tls", "gateway", "log"];
+const TABLES: [&str; 4] = ["tls", "gateway", "console", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -171,6 +171,7 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         (gateway.rules.per_day, gateway.rules.bounds.per_day) = (None, None);
         gateway.spool_dir.clone_from(&default_gateway.spool_dir);
         assert_eq!(gateway, default_gateway);
+        assert_eq!(written.console, default.console);
         let log =
             |config: &Config| (config.log.level.clone(), config.log.format, config.log.access);
         assert_eq!(log(&written), log(&default));

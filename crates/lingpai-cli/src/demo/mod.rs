@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use lingpai_core::{Account, AccountId, Keeper, Mode, Secret};
 use lingpai_sandbox as sandbox;
-use lingpai_server::{self as server, gateway};
+use lingpai_server::{self as server, console, gateway};
 use lingpai_wechat::wire;
 use tokio::sync::oneshot;
 
@@ -72,7 +72,8 @@ async fn keep(
     let key = folder.key(&*keeping.store.directory(), keeping.clock().now().wall).await?;
     let server = server::Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
     let gateway = gateway::Settings { upstream: wechat, ..gateway::Settings::default() };
-    let (server, changes) = server.with_gateway(gateway).taking_changes();
+    let server = server.with_gateway(gateway).with_console(console::Settings::default());
+    let (server, changes) = server.taking_changes();
     let bound = server.bind(options.listen.unwrap_or(DEFAULT_LISTEN)).await?;
     let server = format!("http://{}", bound.local_addr());
 

@@ -255,6 +255,7 @@ fn why(reason: Reason, before: Option<(Generation, String)>) -> String {
         (Reason::Manual, _) => {
             either("rotated because somebody asked for it", "已更换，因为有人要求")
         }
+        (Reason::Given, _) => either("brought from outside", "由外部给出"),
         (Reason::Probe, _) => either("fetched from the primary family again", "重新由普通接口获取"),
         _ => either("fetched", "已获取"),
     };

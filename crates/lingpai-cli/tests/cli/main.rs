@@ -7,5 +7,6 @@ mod commands;
 mod config;
 mod demo;
 mod messages;
+mod quota;
 mod serve;
 mod support;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lingpai_sandbox::{Fault, FaultKind};
@@ -15,8 +15,9 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, block_in_place};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::blame::{Blame, Breakage, Breakage as B, Broken, Refusal, Stalls};
 use crate::cable::{Cable, Passage};
 use crate::node::{Home, Node, WeChat, answer, appid, soaking};
 
@@ -36,44 +37,6 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// `docs/reliability.md` states.
 const REPAIRED: Duration = Duration::from_secs(3);
 
-/// For how long after it is whole again a node may not have heard what it has missed. With what it does not know of, it may
-/// give out a token that was replaced more than an overlap ago: the other bound.
-const HEARS: Duration = Duration::from_secs(5);
-
-/// How often the test looks whether it runs itself.
-const TICK: Duration = Duration::from_millis(20);
-
-/// When the test itself did not run for a while: what it waited then, no node is to blame for.
-#[derive(Default)]
-struct Stalls(Mutex<Vec<(Instant, Instant)>>);
-
-impl Stalls {
-    async fn watch(&self) {
-        loop {
-            let due = Instant::now() + TICK;
-            sleep_until(due).await;
-            let woken = Instant::now();
-            if woken > due + 5 * TICK {
-                self.0.lock().unwrap().push((due, woken));
-            }
-        }
-    }
-
-    /// How much of this time it did not run.
-    fn between(&self, from: Instant, until: Instant) -> Duration {
-        let stalls = self.0.lock().unwrap();
-        let shared = |stall: &(Instant, Instant)| {
-            stall.1.min(until).saturating_duration_since(stall.0.max(from))
-        };
-        stalls.iter().map(shared).sum()
-    }
-
-    fn longest(&self) -> Duration {
-        let stalls = self.0.lock().unwrap();
-        stalls.iter().map(|(due, woken)| *woken - *due).max().unwrap_or_default()
-    }
-}
-
 /// Dice that a seed repeats.
 struct Dice(u64);
 
@@ -89,80 +52,6 @@ impl Dice {
     fn between(&mut self, least: Duration, most: Duration) -> Duration {
         least + Duration::from_millis(self.throw((most - least).as_millis() as u64 + 1))
     }
-}
-
-/// What can be broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Breakage {
-    NodeKilled,
-    NodeStopped,
-    RedisKilled,
-    RedisStopped,
-    RedisFlushed,
-    /// A replica takes over that has missed the last seconds.
-    Failover,
-    CableCut,
-    CableBlocked,
-    CableRefused,
-    CableSlow,
-}
-
-use Breakage as B;
-
-impl Breakage {
-    const ALL: [Self; 10] = [
-        B::NodeKilled,
-        B::NodeStopped,
-        B::RedisKilled,
-        B::RedisStopped,
-        B::RedisFlushed,
-        B::Failover,
-        B::CableCut,
-        B::CableBlocked,
-        B::CableRefused,
-        B::CableSlow,
-    ];
-
-    fn is_of_redis(self) -> bool {
-        matches!(self, B::RedisKilled | B::RedisStopped | B::RedisFlushed | B::Failover)
-    }
-
-    fn is_of_a_node(self) -> bool {
-        matches!(self, B::NodeKilled | B::NodeStopped)
-    }
-
-    /// Whether a node does not hear what others store meanwhile, this one or all.
-    fn deafens(self) -> bool {
-        self.is_of_redis() || !matches!(self, B::NodeKilled)
-    }
-}
-
-/// What is broken, since when and until when.
-struct Broken {
-    what: Breakage,
-    node: usize,
-    since: Instant,
-    until: Instant,
-}
-
-impl Broken {
-    /// Whether that is why this node gave out a dead token at this time.
-    fn explains(&self, refusal: &Refusal, stalls: &Stalls) -> bool {
-        let concerns = self.what.is_of_redis() || self.node == refusal.node;
-        self.what.deafens()
-            && concerns
-            && self.since <= refusal.at
-            && refusal.at <= self.until + HEARS + stalls.between(self.until, refusal.at)
-    }
-}
-
-/// A token that a node gave out and WeChat refused.
-#[derive(Debug)]
-struct Refusal {
-    at: Instant,
-    node: usize,
-    token: String,
-    what: String,
 }
 
 struct Chaos<'a> {
@@ -354,7 +243,8 @@ async fn client(
             let node = (first + attempt) % NODES;
             let from = Instant::now();
             let answer = timeout(PATIENCE, homes[node].token(account)).await;
-            asked.push((from, Instant::now()));
+            let given = Instant::now();
+            asked.push((from, given));
             match answer {
                 Ok(Ok(token)) => {
                     seen.calls += 1;
@@ -364,7 +254,7 @@ async fn client(
                     if errcode == 0 {
                         break;
                     }
-                    let (at, seconds) = (Instant::now(), start.elapsed().as_secs());
+                    let seconds = start.elapsed().as_secs();
                     let what =
                         format!("after {seconds} s: account {account} of node {node}: {errcode}");
                     troubles.push(what.clone());
@@ -376,7 +266,7 @@ async fn client(
                         asked.push((from, Instant::now()));
                     }
                     refused.clone_from(&token);
-                    seen.refusals.push(Refusal { at, node, token, what });
+                    seen.refusals.push(Refusal { account, node, given, token, what });
                 }
                 Ok(Err(why)) => troubles.push(format!("node {node}: {why}")),
                 Err(_) => troubles.push(format!("node {node}: no answer")),
@@ -549,13 +439,17 @@ async fn survive_chaos(mode: &str) {
         })
         .collect();
     assert!(late.is_empty(), "{late:#?}");
-    let unexplained = |refusal: &&Refusal| {
-        !seen.reported.contains_key(&refusal.token)
-            && !chaos.mended.iter().any(|broken| broken.explains(refusal, &stalls))
-    };
-    let unexplained = seen.refusals.iter().filter(unexplained).map(|refusal| &refusal.what);
-    let unexplained: Vec<_> = unexplained.collect();
-    assert!(unexplained.is_empty(), "from nodes that hear of each other: {unexplained:#?}");
+    let blame = Blame::of(&wechat, &chaos.mended, &stalls);
+    let mut bounds = BTreeMap::new();
+    let mut unexplained = Vec::new();
+    for refusal in &seen.refusals {
+        match blame.lay(refusal) {
+            (Some(bound), _) => *bounds.entry(bound).or_insert(0) += 1,
+            (None, what) => unexplained.push(what),
+        }
+    }
+    println!("{mode}: refused calls by the bound that explains them: {bounds:?}");
+    assert!(unexplained.is_empty(), "no bound explains: {unexplained:#?}");
     // What was fetched before a loss is fetched once more, each credential once in most of an overlap.
     let losses = [B::RedisFlushed, B::Failover].iter().filter_map(|what| chaos.counts.get(what));
     let lost: u32 = if mode == "classic" { losses.sum() } else { 0 };

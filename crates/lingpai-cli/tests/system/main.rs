@@ -15,9 +15,11 @@
 
 mod accounts;
 mod backup;
+mod blame;
 mod cable;
 mod certificates;
 mod chaos;
+mod console;
 mod crowd;
 mod day;
 mod gateway;

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::TokenRef;
 use crate::failure::Failure;
 use crate::id::{CredentialId, Generation};
-use crate::rotation::AskDenied;
+use crate::rotation::{AskDenied, Outlook};
 use crate::time::Timestamp;
 
 /// What came of a report, and the token to use now.
@@ -41,6 +41,12 @@ pub struct Status {
     pub credential: CredentialId,
     /// The latest generation.
     pub generation: Generation,
+    /// When the current token was asked for, if there is one.
+    pub issued_at: Option<Timestamp>,
+    /// How many fetches were made on this day in China, as far as this process knows, whatever their way and outcome.
+    pub fetches_today: u32,
+    /// How many may be made in a day.
+    pub daily_budget: u32,
     /// How long the current token is still good, if there is one.
     pub expires_in: Option<Duration>,
     /// Whether upstream refused the current token on trial.
@@ -49,6 +55,8 @@ pub struct Status {
     pub rotating: bool,
     /// How many more tokens are to be issued until none that leaked is good; 0 if none leaked.
     pub compromised: u8,
+    /// How far its life and the day's fetches have gone.
+    pub outlook: Outlook,
     /// When something is planned next.
     pub next_at: Option<Timestamp>,
     /// What stands in the way of a fresh token.

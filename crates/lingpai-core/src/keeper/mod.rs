@@ -4,6 +4,7 @@
 //! nobody. Callers who wait are woken by every change and look for themselves.
 
 mod answers;
+mod give;
 mod read;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,6 +28,7 @@ use crate::time::{Instant, Moment};
 use crate::token::{Fingerprint, Token};
 
 pub use answers::{Outcome, Reported, RotateError, Status, Unavailable};
+pub use give::GiveError;
 pub use read::{Reader, TokenRef};
 
 /// Keeps one credential fresh and hands its token out.
@@ -49,6 +51,8 @@ pub struct Keeper {
 struct State {
     rotation: Rotation,
     issuer: Arc<dyn Issuer>,
+    /// What was given and is not yet taken in; none where there is nothing, since there are very many keepers.
+    gifts: Option<Box<give::Gifts>>,
     /// No more steps are started.
     retired: bool,
 }
@@ -81,7 +85,7 @@ impl Keeper {
             credential,
             shared,
             cell,
-            state: Mutex::new(State { rotation, issuer, retired: false }),
+            state: Mutex::new(State { rotation, issuer, gifts: None, retired: false }),
             changed: Notify::new(),
             planned: AtomicU64::new(u64::MAX),
             last_used: AtomicU64::new(0),
@@ -119,6 +123,7 @@ impl Keeper {
     /// # Errors
     /// [`Unavailable`] with the cause, as soon as a fetch has failed and until the next may be tried.
     pub async fn fresh(self: &Arc<Self>) -> Result<TokenRef, Unavailable> {
+        let mut waiting = None;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -142,9 +147,14 @@ impl Keeper {
                     Answer::Wait => {
                         state.rotation.apply(now, Fact::Wanted);
                         self.drive(&mut state, now);
+                        if let Answer::Fail(trouble) = state.rotation.answer(now) {
+                            let retry_after = trouble.retry_at.since(now.instant);
+                            return Err(self.unavailable(trouble.failure.clone(), retry_after));
+                        }
                     }
                 }
             }
+            waiting.get_or_insert_with(|| self.shared.measures.waits());
             changed.await;
         }
     }
@@ -294,6 +304,9 @@ impl Keeper {
         Status {
             credential: self.credential.clone(),
             generation: rotation.generation(),
+            issued_at: self.published().map(|token| token.issued_at),
+            fetches_today: rotation.fetches(now),
+            daily_budget: rotation.daily_budget(),
             expires_in: rotation
                 .current()
                 .map(|(_, ends)| ends.since(now.instant))
@@ -301,6 +314,7 @@ impl Keeper {
             refused: rotation.is_refused(),
             rotating: rotation.is_busy(),
             compromised: rotation.compromised(),
+            outlook: rotation.outlook(now),
             next_at,
             failure: rotation.trouble().map(|trouble| trouble.failure.clone()),
             failing_since: rotation.trouble().map(|trouble| trouble.since),
@@ -345,7 +359,13 @@ impl Keeper {
 
     /// Starts no more steps.
     pub(crate) fn retire(&self) {
-        self.lock().retired = true;
+        {
+            let mut state = self.lock();
+            state.retired = true;
+            if !state.rotation.is_in_flight() {
+                state.gifts = None;
+            }
+        }
         self.cell.store(None);
         self.changed.notify_waiters();
     }
@@ -434,6 +454,7 @@ impl Keeper {
             return;
         }
         state.rotation.take_turn(now, self.shared.peers.turn(state.rotation.seed()));
+        state.rotation.set_given(state.gifts.is_some());
         match state.rotation.next(now) {
             Step::Rest => self.planned.store(u64::MAX, Ordering::Relaxed),
             Step::Wait(at) => {
@@ -442,7 +463,8 @@ impl Keeper {
                 }
             }
             step => {
-                state.rotation.apply(now, Fact::Started);
+                let events = state.rotation.apply(now, Fact::Started);
+                self.tell(now, events);
                 flight::start(self, step);
             }
         }

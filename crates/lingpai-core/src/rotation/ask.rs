@@ -63,9 +63,12 @@ impl Rotation {
         if self.live(at).is_some() {
             return Answer::Serve;
         }
+        // What is pushed comes when it comes: nothing that is done here is worth waiting for.
+        let is_pushed = self.profile.primary.is_pushed();
         match &self.trouble {
             Some(trouble)
-                if self.activity == Activity::Resting && at.instant < trouble.retry_at =>
+                if self.activity == Activity::Resting
+                    && (is_pushed || at.instant < trouble.retry_at) =>
             {
                 Answer::Fail(trouble)
             }

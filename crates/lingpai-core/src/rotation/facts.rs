@@ -32,6 +32,10 @@ pub enum Reason {
     Scheduled,
     /// The current token is of the fallback family, and the primary one may be usable again.
     Probe,
+    /// Nobody asked: it was brought from outside ([`Keeper::give`](crate::Keeper::give)).
+    Given,
+    /// Upstream brings it of its own accord, and has not done so for too long.
+    Overdue,
 }
 
 /// What the engine learns, and tells the machine by [`Rotation::apply`](super::Rotation::apply).
@@ -89,6 +93,10 @@ pub enum Fact {
         /// The fence of the lease it was asked for under; none if there was no lease.
         fence: Option<Fence>,
     },
+    /// What was given is what we have: there was nothing to do.
+    Unchanged,
+    /// The store could not take what a fetch brought, and said this; the flight tries again.
+    Delayed(String),
     /// The store has the current token.
     Saved,
     /// The store could not do what the step needed, and said this.

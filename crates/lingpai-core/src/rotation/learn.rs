@@ -29,7 +29,8 @@ impl Rotation {
         self.wanted = false;
         self.asked = false;
         self.trouble = None;
-        if way == Way::Primary {
+        let is_given = reason == Reason::Given;
+        if way == Way::Primary && !is_given {
             self.quota = None;
         }
         if way == Way::Forced {
@@ -48,11 +49,16 @@ impl Rotation {
         };
         match before.filter(|before| before.fingerprint == held.fingerprint) {
             Some(before) => {
-                held.issued = before.issued;
-                held.repeated_until =
-                    Some(at.instant + pace::after_repetition(held.ends.since(at.instant)));
+                if !is_given {
+                    held.issued = before.issued;
+                    held.repeated_until =
+                        Some(at.instant + pace::after_repetition(held.ends.since(at.instant)));
+                }
                 self.current = Some(held);
-                self.repeated(at, way);
+                self.generation = self.generation.max(admission.generation);
+                if !is_given {
+                    self.repeated(at, way);
+                }
                 events.push(What::Repeated {
                     generation: admission.generation,
                     way,
@@ -76,7 +82,8 @@ impl Rotation {
             }
         }
         self.suspect = None;
-        let ends_one = way == Way::Forced || self.profile.renewal(way).is_minting();
+        let mints = way == Way::Forced || self.profile.renewal(way).is_minting();
+        let ends_one = mints && !is_given;
         let is_new = before.is_none_or(|before| before.fingerprint != admission.fingerprint);
         if self.compromised > 0 && ends_one && is_new {
             self.compromised -= 1;
@@ -117,7 +124,7 @@ impl Rotation {
         if way == Way::Forced {
             self.last_forced = Some(at.instant);
         }
-        if failure.reached == Reached::Perhaps && self.profile.renewal(way).is_minting() {
+        if failure.reached == Reached::Perhaps && self.profile.matters_if_lost(way) {
             self.become_suspect(
                 at.instant,
                 "a fetch that failed may have been carried out all the same",
@@ -142,13 +149,37 @@ impl Rotation {
             self.wanted = false;
         }
         self.asked = false;
-        events.push(What::Failed {
-            reason,
-            way,
-            failure: failure.clone(),
-            retry_after: retry_at.since(at.instant),
-        });
+        if !matches!(failure.class, Class::Awaited(_)) {
+            events.push(What::Failed {
+                reason,
+                way,
+                failure: failure.clone(),
+                retry_after: retry_at.since(at.instant),
+            });
+        }
         self.trouble = Some(Box::new(Trouble { failure, attempts, since, retry_at }));
+    }
+
+    /// Somebody wants a token that only upstream can bring: he is told so.
+    pub(super) fn await_push(&mut self, at: Moment) {
+        if !self.profile.primary.is_pushed() || self.trouble.is_some() || self.live(at).is_some() {
+            return;
+        }
+        let what = "upstream brings it of its own accord, and it has not come yet";
+        let failure = Failure::new(Class::Awaited(pace::PUSH_TURN), what);
+        let (since, retry_at) = (at.wall, at.instant);
+        self.trouble = Some(Box::new(Trouble { failure, attempts: 0, since, retry_at }));
+    }
+
+    /// A gap without a pushed token is told of when upstream is asked for one.
+    pub(super) fn tell_overdue(&mut self, at: Moment, events: &mut Vec<What>) {
+        if let Some((since, due)) = self.overdue_at()
+            && due <= at.instant
+            && self.told_overdue != Some(since)
+        {
+            self.told_overdue = Some(since);
+            events.push(What::Overdue { since: at.wall_at(since) });
+        }
     }
 
     /// The number of the failure that has just come, and when the first of its row did.
@@ -210,9 +241,18 @@ impl Rotation {
         // have that the store lacks comes after what it has lost.
         let lost = stored.is_none() && self.unsaved;
         let least = if lost { record.generation.next() } else { record.generation };
+        let is_later = least > self.generation;
         self.generation = self.generation.max(least);
         if same {
             self.unsaved = false;
+            // Unless it was given once more.
+            if let Some((held, stored)) = self.current.as_mut().zip(stored)
+                && is_later
+                && stored.issued > held.issued + pace::GIVEN_AGAIN
+            {
+                (held.issued, held.ends) = (stored.issued, held.ends.max(stored.ends));
+                self.trouble = None;
+            }
         } else if stored.is_some() && !behind {
             self.unsaved = false;
             self.current = stored;
@@ -243,7 +283,7 @@ impl Rotation {
 
     pub(super) fn suspect_intent(&mut self, at: Moment, intent: Intent, events: &mut Vec<What>) {
         self.settles = Some(intent.fence);
-        if self.profile.renewal(intent.way).is_minting() {
+        if self.profile.matters_if_lost(intent.way) {
             let cause = "a process ended between fetching a token and storing it";
             let begun = at.instant_at(intent.at).min(at.instant);
             let overlap = self.overlap(intent.way);
@@ -255,21 +295,41 @@ impl Rotation {
             self.become_suspect(settled_at.min(latest), cause, events);
             // Its overlap is over, or a second lost fetch has cut it short.
             let overlap_ends = begun + overlap;
-            let dead = intent.lost > 0 || overlap_ends <= at.instant;
+            let kills = self.profile.renewal(intent.way).is_minting();
+            let dead = kills && (intent.lost > 0 || overlap_ends <= at.instant);
             if let Some(held) = &mut self.current {
                 held.doubtful = dead && held.way == intent.way;
             }
         }
     }
 
+    /// A node that begins a fetch of its own accord ends in the sight of others, which are due for the same one. A repair is
+    /// nobody else's: if the node that began it is gone, whoever looks at the record is to take it over, or nobody would before
+    /// the token is dead. Looked at when its end has been waited for, on whichever of the nodes' clocks.
+    pub(super) fn look_for_lost(
+        &mut self,
+        at: Moment,
+        intent: Option<Intent>,
+        events: &mut Vec<What>,
+    ) {
+        let is_over = |intent: &Intent| intent.deadline + pace::TURN < at.wall;
+        if self.activity == Activity::Resting
+            && self.suspect.is_none()
+            && let Some(intent) = intent.filter(is_over)
+        {
+            self.suspect_intent(at, intent, events);
+        }
+    }
+
     /// A token that was issued before the store forgot may be dead, if a fetch kills: whoever sent one that nobody knows of
     /// can have ended since. It cannot be under way for longer than an attempt. And it was sent after our token was issued,
     /// which so lives for an overlap at least: to settle it earlier would only end the token before ours in use, and each of
-    /// several losses in a row another one.
+    /// several losses in a row another one. What is settled at a time is settled then, whatever is lost until then: losses that
+    /// come faster than that would put it off until the token is dead.
     pub(super) fn forgotten(&mut self, at: Moment, when: Timestamp, events: &mut Vec<What>) {
         let Some(held) = self.current else { return };
         let is_older = at.wall_at(held.issued) < when;
-        if is_older && self.suspect.is_none() && self.profile.renewal(held.way).is_minting() {
+        if is_older && self.suspect.is_none() && self.profile.matters_if_lost(held.way) {
             let cause = "the store has lost what was stored last, perhaps a fetch";
             let settled_at = at.instant + self.policy.attempt();
             let settled_at = settled_at.max(self.settled_by(held.issued, held.way));
@@ -298,7 +358,7 @@ impl Rotation {
         }
         let retry_at = at.instant + pace::STORE_RETRY;
         self.store_down = Some(retry_at);
-        let alone = self.policy.alone || self.has_fallback() || !self.profile.primary.is_minting();
+        let alone = self.has_fallback() || self.may_go_alone(Way::Primary);
         if !alone && self.live(at).is_none() {
             // Nothing can be done before, and whoever waits is told why.
             let failure = Failure::new(Class::Transient, message);

@@ -13,7 +13,8 @@
 mod ask;
 mod facts;
 mod learn;
-mod pace;
+mod outlook;
+pub(crate) mod pace;
 mod plan;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::token::{Fingerprint, Token};
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
+pub use outlook::Outlook;
 pub use pace::{HUNCH_SPACING, TRIAL_SPACING};
 pub use plan::Step;
 
@@ -88,6 +90,10 @@ pub struct Rotation {
     /// The primary family is out of quota, and tried again at this time.
     quota: Option<Instant>,
     trouble: Option<Box<Trouble>>,
+    /// Something was given and is to be taken in.
+    given: bool,
+    /// The beginning of the gap without a pushed token that was told of.
+    told_overdue: Option<Instant>,
 }
 
 /// What the machine is waiting to hear of.
@@ -179,6 +185,8 @@ impl Rotation {
             unsaved: false,
             quota: None,
             trouble: None,
+            given: false,
+            told_overdue: None,
         }
     }
 
@@ -189,11 +197,13 @@ impl Rotation {
             Fact::Wanted => {
                 self.wanted = true;
                 self.last_used = self.last_used.max(at.instant);
+                self.await_push(at);
             }
             Fact::Used(when) => self.last_used = self.last_used.max(when),
             Fact::Started => {
                 self.activity = Activity::Busy;
                 self.held_until = None;
+                self.tell_overdue(at, &mut events);
             }
             Fact::Granted(usage) => {
                 self.usage = usage;
@@ -228,9 +238,10 @@ impl Rotation {
                     self.generation = self.generation.next();
                     self.unsaved = true;
                 }
+                self.look_for_lost(at, record.intent, &mut events);
             }
             Fact::Undecided => {
-                if self.profile.primary.is_minting() {
+                if self.profile.matters_if_lost(Way::Primary) {
                     let cause =
                         "two nodes fetched a token each, and which is the later one is not known";
                     self.become_suspect(at.instant, cause, &mut events);
@@ -248,14 +259,21 @@ impl Rotation {
                 self.issued(at, &admission, way, reason, &mut events);
                 self.unsaved = saved != Saved::Yes;
                 self.settles = fence.filter(|_| self.unsaved);
-                if let Saved::Refused(message) = saved {
-                    self.store_is_down(at, message, &mut events);
+                match saved {
+                    Saved::Refused(message) => self.store_is_down(at, message, &mut events),
+                    Saved::Yes => self.store_is_up(&mut events),
+                    Saved::NotYet => {}
                 }
             }
+            Fact::Unchanged => {
+                self.store_is_up(&mut events);
+                self.activity = Activity::Resting;
+            }
+            Fact::Delayed(message) => self.store_is_down(at, message, &mut events),
             Fact::Fenced(record) => {
                 self.activity = Activity::Resting;
                 self.adopt(at, &record, &mut events);
-                if self.profile.primary.is_minting() {
+                if self.profile.matters_if_lost(Way::Primary) {
                     // Whose token is the latest cannot be known: the store orders writes, not issues.
                     self.become_suspect(
                         at.instant,
@@ -327,6 +345,39 @@ impl Rotation {
             full_life,
             previous_until: self.previous_until(sent, way).map(|until| sent.wall_at(until)),
         }
+    }
+
+    /// What becomes of a token that was given at `at`, if it is to be the current one. Its generation is a new one even if it
+    /// is the token that we have: so other nodes see how it stands with it. None if it changes nothing: it is the token that
+    /// we have and that the store has, for no longer than we know, and no push, which would at least say that they still come.
+    pub fn admit_given(
+        &self,
+        at: Moment,
+        fingerprint: Fingerprint,
+        life: Duration,
+        is_companion_new: bool,
+    ) -> Option<Admission> {
+        let current = self.current.filter(|held| held.fingerprint == fingerprint);
+        let ends = current.map_or(at + life, |held| {
+            if held.ends > at.instant + life { at + held.ends.since(at.instant) } else { at + life }
+        });
+        let changes = current.is_none_or(|held| ends.instant > held.ends);
+        if !changes && !is_companion_new && !self.unsaved && !self.profile.primary.is_pushed() {
+            return None;
+        }
+        Some(Admission {
+            fingerprint,
+            generation: self.generation.next(),
+            issued_at: at,
+            ends,
+            full_life: current.map_or(life, |held| held.full_life.max(life)),
+            previous_until: self.previous_until(at, Way::Primary).map(|until| at.wall_at(until)),
+        })
+    }
+
+    /// Takes in whether something was given that is to be taken in.
+    pub fn set_given(&mut self, given: bool) {
+        self.given = given;
     }
 
     /// Takes in whose turn it is, of the nodes that share the store. What nobody waits for is left to those that go first.
@@ -403,6 +454,11 @@ impl Rotation {
         &self.policy
     }
 
+    /// Whether a step was begun and has not ended.
+    pub fn is_in_flight(&self) -> bool {
+        self.activity == Activity::Busy
+    }
+
     /// Whether the store lacks the current token.
     pub fn is_unsaved(&self) -> bool {
         self.unsaved
@@ -420,7 +476,7 @@ impl Rotation {
             return None;
         }
         let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
-        let survives = self.profile.renewal(way) == Renewal::Surviving;
+        let survives = self.profile.renewal(way).is_surviving();
         let until = if one_family && !survives {
             // What was issued in between, if anything, has already used the overlap up.
             if self.suspect.is_some() || self.refused.is_some() {

@@ -22,8 +22,17 @@ pub(super) const LEASE_POLL: Duration = Duration::from_millis(200);
 /// How long each node that goes first is given, until the next one in turn looks after the credential.
 pub(super) const TURN: Duration = Duration::from_secs(5);
 
+/// The same for asking upstream to push: it does so within seconds, and then nobody else has to ask.
+pub(super) const PUSH_TURN: Duration = Duration::from_secs(60);
+
+/// The same token with a beginning this much later was given once more: less is the difference between clocks.
+pub(super) const GIVEN_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long a companion is accepted after upstream has given the next one.
+const GRACE: Duration = Duration::from_secs(300);
+
 /// How long a store that failed is left alone.
-pub(super) const STORE_RETRY: Duration = Duration::from_secs(2);
+pub(crate) const STORE_RETRY: Duration = Duration::from_secs(2);
 
 /// Between two rotations of a credential without an overlap: a guard against an upstream that states absurd lives.
 const MIN_SPACING: Duration = Duration::from_secs(1);
@@ -64,7 +73,7 @@ impl Rotation {
                 let lead = lead.min(times(self.scaled(window), 0.8));
                 held.ends - times(lead, 1.0 - 0.25 * self.dice(0))
             }
-            Renewal::Repeating => held.ends,
+            Renewal::Repeating | Renewal::Pushed { .. } => held.ends,
         };
         Some(at.max(self.spaced()).max(held.repeated_until.unwrap_or_default()))
     }
@@ -94,7 +103,8 @@ impl Rotation {
     /// By when a token is replaced that an unknown fetch may have replaced at `since`, or later: it is good for an overlap from
     /// then on, and what is left of that is for the fetch.
     pub(super) fn settled_by(&self, since: Instant, way: Way) -> Instant {
-        since + times(self.overlap(way), 0.8)
+        let grace = if self.profile.given_once { self.scaled(GRACE) } else { Duration::ZERO };
+        since + times(self.overlap(way).max(grace), 0.8)
     }
 
     pub(super) fn forced_spacing(&self) -> Duration {
@@ -124,7 +134,7 @@ impl Rotation {
                 let most = most.clamp(Duration::from_millis(500), Duration::from_secs(60));
                 times(doubled(Duration::from_millis(500), most), 0.5 + 0.5 * dice)
             }
-            Class::RateLimited(pause) => times(pause, 1.0 + 0.1 * dice),
+            Class::RateLimited(pause) | Class::Awaited(pause) => times(pause, 1.0 + 0.1 * dice),
             Class::Quota => {
                 let probe = times(self.scaled(QUOTA_PROBE), 1.0 + 0.2 * dice);
                 let day_ends = at.day().end().since(at.wall) + times(Duration::from_secs(60), dice);

@@ -1,8 +1,8 @@
 //! What to do next, when and how.
 
-use super::{Activity, Reason, Rotation, pace};
+use super::{Activity, Doubt, Reason, Rotation, pace};
 use crate::event::What;
-use crate::issuer::Way;
+use crate::issuer::{Renewal, Way};
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
 use crate::token::Fingerprint;
@@ -27,6 +27,8 @@ pub enum Step {
     Try(Fingerprint),
     /// Give the store the token that it lacks.
     Save,
+    /// Take in what was given.
+    Take,
 }
 
 impl Rotation {
@@ -38,8 +40,13 @@ impl Rotation {
         }
         let mut earliest: Option<(Instant, Step)> = None;
         // In the order of urgency: of several that are due, the first is done.
-        let candidates =
-            [self.trial_step(at), self.rotate_step(at), self.save_step(), self.idle_step(at)];
+        let candidates = [
+            self.take_step(at),
+            self.trial_step(at),
+            self.rotate_step(at),
+            self.save_step(),
+            self.idle_step(at),
+        ];
         for (due, step) in candidates.into_iter().flatten() {
             if due <= at.instant && !matches!(step, Step::Wait(_)) {
                 return step;
@@ -49,6 +56,11 @@ impl Rotation {
             }
         }
         earliest.map_or(Step::Rest, |(due, _)| Step::Wait(due))
+    }
+
+    /// Whoever gives waits for it: a store that was down is asked at once.
+    fn take_step(&self, at: Moment) -> Option<(Instant, Step)> {
+        self.given.then(|| (self.held_until.unwrap_or(at.instant), Step::Take))
     }
 
     fn trial_step(&self, at: Moment) -> Option<(Instant, Step)> {
@@ -106,7 +118,12 @@ impl Rotation {
         }
         let mut alone = false;
         if let Some(retry) = self.store_down.filter(|retry| due.max(at.instant) < *retry) {
-            if !self.profile.renewal(way).is_minting() && way != Way::Forced || self.policy.alone {
+            // Nodes that each mint alone would end a token that is most likely good.
+            let is_spared = reason == Reason::Suspect
+                && self.is_unlikely(at)
+                && self.has_fallback()
+                && self.profile.renewal(way).is_minting();
+            if self.may_go_alone(way) && !is_spared {
                 alone = true;
             } else if self.has_fallback()
                 && way == Way::Primary
@@ -129,7 +146,11 @@ impl Rotation {
         let mut reasons = Vec::with_capacity(4);
         if let Some(settled_at) = self.suspect.filter(|_| needed) {
             // As long as the token that we have is served, the lost request may still arrive and must not be overtaken.
-            reasons.push((if live.is_some() { settled_at } else { now }, Reason::Suspect));
+            let mut due = if live.is_some() { settled_at } else { now };
+            if self.is_unlikely(at) && !self.has_fallback() {
+                due = due.max(self.store_down.unwrap_or_default());
+            }
+            reasons.push((due, Reason::Suspect));
         }
         if self.compromised > 0 {
             reasons.push((now, Reason::Compromised));
@@ -141,7 +162,11 @@ impl Rotation {
         if self.asked {
             reasons.push((self.spaced(), Reason::Manual));
         }
-        if live.is_none() && needed {
+        if let Some((_, due)) = self.overdue_at() {
+            reasons.push((due, Reason::Overdue));
+        }
+        let is_pushed = self.profile.primary.is_pushed();
+        if live.is_none() && needed && !is_pushed {
             let due = match self.kept_since {
                 Some(since) if self.current.is_none() && !self.wanted => {
                     since + pace::TURN * self.turn.after
@@ -152,6 +177,7 @@ impl Rotation {
         }
         if let Some(held) = live
             && self.kept(at)
+            && !is_pushed
         {
             let due = |renew| renew + self.patience(renew, held.ends);
             reasons.extend(self.renew_at().map(|renew| (due(renew), Reason::Scheduled)));
@@ -160,6 +186,24 @@ impl Rotation {
             }
         }
         reasons.into_iter().min_by_key(|(due, _)| (*due).max(now))
+    }
+
+    /// Whether the token that we have is suspect only because the store has lost something.
+    fn is_unlikely(&self, at: Moment) -> bool {
+        self.doubt == Doubt::Remote && self.live(at).is_some()
+    }
+
+    /// Since when a pushed token has been awaited, and when that is too long. Nodes that share the store ask one after another.
+    pub(super) fn overdue_at(&self) -> Option<(Instant, Instant)> {
+        let Renewal::Pushed { overdue } = self.profile.primary else { return None };
+        let since = self.current.map(|held| held.issued).max(self.kept_since)?;
+        Some((since, since + self.scaled(overdue) + pace::PUSH_TURN * self.turn.after))
+    }
+
+    /// Whether a token may be fetched by this way without a lease: a fetch too many harms nobody, or the owner wants it so.
+    pub(super) fn may_go_alone(&self, way: Way) -> bool {
+        let is_harmless = !self.profile.renewal(way).is_minting() && way != Way::Forced;
+        !self.profile.given_once && (is_harmless || self.policy.alone)
     }
 
     /// When a token that is missing may be fetched.
@@ -194,7 +238,7 @@ impl Rotation {
 
     /// Whether the day's budget allows a rotation that is not scheduled.
     pub(super) fn may_spend(&self, at: Moment) -> bool {
-        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
+        let budget = self.nominal_budget();
         // The last quarter is the scheduled rotations' own.
         self.fetches(at) < per_day(budget - budget / 4, self.share())
     }
@@ -202,16 +246,23 @@ impl Rotation {
     /// Tells when nine tenths of the day's budget are used. The store counts the fetches of all nodes one by one, so one of
     /// them is the one, once a day.
     pub(super) fn near_the_end_of_the_day(&self, events: &mut Vec<What>) {
-        let budget = self.policy.daily_budget.unwrap_or(self.profile.daily_budget);
-        let budget = per_day(budget, self.share());
-        let used = self.usage.fetches;
+        let (used, budget) = (self.usage.fetches, self.daily_budget());
         if used > 1 && used == budget - budget / 10 {
             events.push(What::QuotaLow { used, budget });
         }
     }
 
+    /// How many fetches may be made in a day.
+    pub(crate) fn daily_budget(&self) -> u32 {
+        per_day(self.nominal_budget(), self.share())
+    }
+
+    fn nominal_budget(&self) -> u32 {
+        self.policy.daily_budget.unwrap_or(self.profile.daily_budget)
+    }
+
     /// How many fetches were made today.
-    pub(super) fn fetches(&self, at: Moment) -> u32 {
+    pub(crate) fn fetches(&self, at: Moment) -> u32 {
         if self.usage.day == at.day() { self.usage.fetches } else { 0 }
     }
 
@@ -225,6 +276,6 @@ impl Rotation {
 }
 
 /// A number that is meant per day of nominal lives, for a day in which tokens live this share of them.
-fn per_day(nominal: u32, share: f64) -> u32 {
+pub(super) fn per_day(nominal: u32, share: f64) -> u32 {
     (f64::from(nominal) / share).min(f64::from(u32::MAX)) as u32
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::Policy;
 use lingpai_core::rotation::{Answer, Fact, Reason, Step};
+use lingpai_core::{Policy, Way};
 
 use crate::machine::{CLASSIC, HOUR, LIFE, MINUTE, Machine, OVERLAP, SECOND, lost, rotates};
 
@@ -51,6 +51,72 @@ fn several_losses_in_a_row_cost_a_fetch_for_each_overlap_and_not_each_a_fetch() 
     }
     assert!(fetched.windows(2).all(|pair| pair[1].since(pair[0]) >= 240 * SECOND));
     assert_eq!(fetched.len(), 5);
+}
+
+#[test]
+fn a_loss_does_not_put_off_what_an_earlier_one_has_had_planned() {
+    let mut machine = Machine::classic().with_token();
+    machine.pass(HOUR);
+    let first = machine.now.instant;
+    machine.tell(Fact::Forgotten(machine.now.wall));
+    while !matches!(machine.step(), Step::Rotate { .. }) {
+        machine.pass(SECOND);
+        machine.tell(Fact::Forgotten(machine.now.wall));
+    }
+    assert_eq!(machine.now.instant.since(first), Policy::default().attempt());
+}
+
+/// A machine whose token is suspect only because of a loss, and due, when the store turns out to be down.
+fn doubtful_without_a_store(policy: Policy) -> Machine {
+    let mut machine = Machine::new(CLASSIC, policy).with_token();
+    machine.pass(HOUR);
+    machine.tell(Fact::Forgotten(machine.now.wall));
+    assert!(rotates(machine.until_step(), Reason::Suspect));
+    machine.tell(Fact::Started);
+    machine.tell(Fact::StoreDown("broken".into()));
+    machine
+}
+
+#[test]
+fn while_the_store_is_away_a_loss_alone_is_settled_by_the_isolated_family() {
+    for alone in [false, true] {
+        let machine = doubtful_without_a_store(Policy { alone, ..Policy::default() });
+        let step = machine.step();
+        assert!(matches!(step, Step::Rotate { way: Way::Fallback, alone: true, .. }), "{step:?}");
+    }
+}
+
+#[test]
+fn and_where_there_is_none_it_waits_for_the_store_even_if_the_account_may_be_fetched_alone() {
+    for alone in [false, true] {
+        let policy = Policy { alone, fallback: false, ..Policy::default() };
+        let mut machine = doubtful_without_a_store(policy);
+        for _ in 0..10 {
+            let step = machine.until_step();
+            assert!(matches!(step, Step::Rotate { alone: false, .. }), "{step:?}");
+            machine.tell(Fact::Started);
+            machine.tell(Fact::StoreDown("broken".into()));
+            assert_eq!(machine.rotation.answer(machine.now), Answer::Serve);
+        }
+    }
+}
+
+#[test]
+fn what_is_due_besides_is_fetched_alone_all_the_same() {
+    let policy = Policy { alone: true, fallback: false, ..Policy::default() };
+    let mut machine = doubtful_without_a_store(policy);
+    while machine.left() > 5 * MINUTE {
+        if let step @ Step::Rotate { alone, .. } = machine.step() {
+            if alone {
+                assert!(rotates(step, Reason::Scheduled), "{step:?}");
+                return;
+            }
+            machine.tell(Fact::Started);
+            machine.tell(Fact::StoreDown("broken".into()));
+        }
+        machine.pass(SECOND);
+    }
+    panic!("nothing was fetched before the token's end");
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(crate) const STABLE: Profile = Profile {
     forced: Some(ForcedLimits { spacing: Duration::from_secs(30), per_day: 20 }),
     fallback: None,
     daily_budget: 2000,
+    given_once: false,
 };
 
 /// What WeChat's `token` is like.
@@ -35,6 +36,7 @@ pub(crate) const CLASSIC: Profile = Profile {
     forced: None,
     fallback: Some(WINDOWED),
     daily_budget: 200,
+    given_once: false,
 };
 
 /// 2026-11-23T04:00:00Z: noon in Shanghai.
@@ -176,6 +178,7 @@ impl Machine {
                 expires_at: issued_at + LIFE,
                 full_life: LIFE,
                 way: Way::Primary,
+                companion: None,
             }),
             previous: None,
             intent: None,

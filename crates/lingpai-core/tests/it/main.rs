@@ -2,6 +2,7 @@
 //!
 //! - `machine`: a [`lingpai_core::rotation::Rotation`] with a clock to turn and an upstream to play.
 //! - `rules`, `turns`, `reports`: what the machine decides, rule by rule; `edges`: its corners.
+//! - `given`: tokens that are not fetched but given, pushed ones among them, and those that are given once.
 //! - `properties`: what holds whatever happens, over random histories.
 //! - `keeper`: the asynchronous shell, on a paused clock.
 
@@ -15,6 +16,7 @@
 mod durations;
 mod edges;
 mod forgetting;
+mod given;
 mod keeper;
 mod kinds;
 mod leak;

@@ -322,6 +322,7 @@ impl World {
             expires_at: admission.ends.wall,
             full_life: admission.full_life,
             way: if way == Way::Forced { Way::Primary } else { way },
+            companion: None,
         });
         if fence.is_some() {
             let previous = self.rotation.current().zip(admission.previous_until);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{DEMO_AGENT, DEMO_APPID, DEMO_CORPID};
+use crate::{DEMO_AGENT, DEMO_APPID, DEMO_CORPID, DEMO_SUITE};
 
 /// Method, path, what it does, and a body as an example.
 type Route = (&'static str, &'static str, &'static str, &'static str);
@@ -201,7 +201,7 @@ pub(super) const ROUTES: &[Route] = &[
         "push a message to a URL, signed and encrypted; mode is safe, compatible or plain, message XML or JSON; fault is \
          replay, late, corrupt, truncate, wrong-token, wrong-key, wrong-receiver, wrong-padding or bomb; with an echostr \
          the URL is checked instead",
-        r#"{"url":"http://127.0.0.1:8700/push/APPID","appid":"APPID","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+        r#"{"url":"http://127.0.0.1:8700/push/wx5a0db0c0ffee00c0","appid":"APPID","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
     ),
     ("POST", "/apps/APPID/pardon", "end the punishment", ""),
     (
@@ -209,6 +209,54 @@ pub(super) const ROUTES: &[Route] = &[
         "/apps/APPID/reset-secret",
         "give the app another secret; the old one is dead at once",
         r#"{"secret":"5a0db0c0ffee00015a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components",
+        "create a third-party platform; push_url is where its tickets and authorisations go",
+        r#"{"appid":"wx00000000000000c1","push_url":"http://127.0.0.1:8080/push/wx00000000000000c1"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/set-push",
+        "where a platform's pushes go and how they are sealed; on: whether tickets are pushed",
+        r#"{"url":"http://127.0.0.1:8080/push/wx5a0db0c0ffee00c0","token":"...","encoding_aes_key":"...","on":true}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/push-ticket",
+        "push a new ticket now, with a fault of /push if wanted; what was answered is told",
+        r#"{"fault":"none"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/authorize",
+        "the owner of an app authorises the platform, without a page",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/change-password",
+        "the owner changes the password: token and refresh token are void (42007)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/lose-refresh-token",
+        "another refresh token takes the place of the last, unseen (61023)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/check-refresh-token",
+        "whether a refresh token is good: latest, in-grace or dead",
+        r#"{"authorizer":"wx5a0db0c0ffee0001","refresh_token":"..."}"#,
+    ),
+    (
+        "POST",
+        "/components/wx5a0db0c0ffee00c0/unauthorize",
+        "and takes it back (61003)",
+        r#"{"authorizer":"wx5a0db0c0ffee0001"}"#,
     ),
     ("GET", "/agents", "the applications of WeCom, without their secrets", ""),
     (
@@ -231,6 +279,38 @@ pub(super) const ROUTES: &[Route] = &[
         "who may call all but gettoken; others get 60020",
         r#"{"trusted":["127.0.0.1"]}"#,
     ),
+    ("GET", "/suites", "the suites of WeCom's service providers, without their secrets", ""),
+    (
+        "POST",
+        "/providers",
+        "create a service provider and its suites",
+        r#"{"corpid":"ww00000000000000bb","suites":[{"suite_id":"ww00000000000000cc"}]}"#,
+    ),
+    (
+        "POST",
+        "/suites/SUITE/push-to",
+        "where its tickets and notices go; the first ticket comes at once, then one every ten minutes",
+        r#"{"url":"http://127.0.0.1:8700/push/SUITE","token":"AAAAA","encoding_aes_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+    ),
+    ("POST", "/suites/SUITE/push-ticket", "push a ticket now", ""),
+    (
+        "POST",
+        "/suites/SUITE/authorize",
+        "a corp authorises it: create_auth is pushed, and the auth_code answered; for a person there is \
+         /3rdapp/install?suite_id=SUITE",
+        r#"{"corpid":"CORPID"}"#,
+    ),
+    ("POST", "/suites/SUITE/change", "it changes that: change_auth", r#"{"corpid":"CORPID"}"#),
+    (
+        "POST",
+        "/suites/SUITE/reset-code",
+        "the provider asks for another permanent code: reset_permanent_code",
+        r#"{"corpid":"CORPID"}"#,
+    ),
+    ("POST", "/suites/SUITE/cancel", "it takes that back: cancel_auth", r#"{"corpid":"CORPID"}"#),
+    ("POST", "/suites/SUITE/expire", "end the lifetime of its token (42009)", ""),
+    ("POST", "/suites/SUITE/revoke", "end its token early (40082)", ""),
+    ("GET", "/pushes", "what came of the last tickets and notices", ""),
     (
         "POST",
         "/agents/CORPID/AGENT/reset-secret",
@@ -242,13 +322,17 @@ pub(super) const ROUTES: &[Route] = &[
 pub(super) fn index(host: &str) -> Value {
     let route = |&(method, path, what, body): &Route| {
         let path = format!("/__sandbox{}", path.replace("APPID", DEMO_APPID));
-        let path = path.replace("CORPID", DEMO_CORPID).replace("AGENT", &DEMO_AGENT.to_string());
+        let path = path
+            .replace("SUITE", DEMO_SUITE)
+            .replace("CORPID", DEMO_CORPID)
+            .replace("AGENT", &DEMO_AGENT.to_string());
         let mut curl = match method {
             "GET" => format!("curl '{host}{path}'"),
             _ => format!("curl -X {method} '{host}{path}'"),
         };
         if !body.is_empty() {
-            curl += &format!(" -d '{}'", body.replace("APPID", DEMO_APPID));
+            let body = body.replace("APPID", DEMO_APPID).replace("SUITE", DEMO_SUITE);
+            curl += &format!(" -d '{}'", body.replace("CORPID", DEMO_CORPID));
         }
         json!({"route": format!("{method} {path}"), "what": what, "example": curl})
     };

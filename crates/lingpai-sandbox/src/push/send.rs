@@ -8,10 +8,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use super::{Fault, Mode, Order, Try, seal};
-use crate::random::Random;
+use crate::{SharedWorld, random::Random, state::wall};
 
 /// How often WeChat tries.
 const TRIES: usize = 3;
@@ -69,7 +72,7 @@ fn wire(order: &Order, now: i64, random: &mut Random) -> Result<Wire, &'static s
     }
     let mut body = match &sealed {
         None => text.clone(),
-        Some(sealed) => envelope(order.mode, &text, &corrupted(sealed, fault)),
+        Some(sealed) => envelope(order, &text, &corrupted(sealed, fault)),
     };
     if order.echostr.is_some() {
         method = Method::GET;
@@ -113,7 +116,8 @@ fn corrupted(sealed: &str, fault: Fault) -> String {
 }
 
 /// In compatible mode the message stands beside the ciphertext.
-fn envelope(mode: Mode, text: &str, sealed: &str) -> String {
+fn envelope(order: &Order, text: &str, sealed: &str) -> String {
+    let Order { mode, to, .. } = order;
     let is_json = text.trim_start().starts_with('{');
     match (mode, is_json) {
         (Mode::Compatible, true) => {
@@ -121,24 +125,64 @@ fn envelope(mode: Mode, text: &str, sealed: &str) -> String {
             all["Encrypt"] = sealed.into();
             all.to_string()
         }
-        (_, true) => json!({"ToUserName": "gh_sandbox", "Encrypt": sealed}).to_string(),
+        (_, true) => json!({"ToUserName": to, "Encrypt": sealed}).to_string(),
         (Mode::Compatible, false) => {
             let encrypt = format!("<Encrypt><![CDATA[{sealed}]]></Encrypt></xml>");
             text.replace("</xml>", &encrypt)
         }
+        (_, false) if order.names_appid => format!(
+            "<xml><AppId><![CDATA[{to}]]></AppId><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+        ),
         (_, false) => format!(
-            "<xml><ToUserName><![CDATA[gh_sandbox]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+            "<xml><ToUserName><![CDATA[{to}]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
         ),
     }
 }
 
-fn in_query(text: &str) -> String {
+pub(crate) fn in_query(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+/// Delivers what the world pushes by itself, until the future is dropped.
+pub(crate) async fn deliver(world: SharedWorld) {
+    loop {
+        let (orders, pause) = world.due_pushes();
+        for order in orders {
+            tokio::spawn(deliver_one(world.clone(), order));
+        }
+        let wait = async {
+            match pause {
+                Some(pause) => sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wait => {}
+            () = world.pushing() => {}
+        }
+    }
+}
+
+async fn deliver_one(world: SharedWorld, order: Order) {
+    deliver_here(&world, order).await;
+}
+
+/// Delivers one push: what came of it.
+pub(crate) async fn deliver_here(world: &SharedWorld, order: Order) -> Value {
+    let mut random = world.with(|world, _| Random::seeded(world.random.next()));
+    let now = i64::try_from(wall().as_secs()).unwrap_or(i64::MAX);
+    let tries = match wire(&order, now, &mut random) {
+        Ok(wire) => json!(sent(&order, wire).await),
+        Err(problem) => json!({ "error": problem }),
+    };
+    let told = json!({"what": order.what, "for": order.appid, "tries": tries});
+    world.with(|world, _| world.note_push(told.clone()));
+    told
 }
 
 async fn sent(order: &Order, wire: Wire) -> Vec<Try> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     AgentId, Issued, PREFIX, expiry,
     rates::{AGENT_TICKETS, CORP_TICKETS},
+    suite,
 };
 use crate::{
     World,
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Longer than WeChat's, as WeCom's own are.
-const CHARACTERS: usize = 214;
+pub(super) const CHARACTERS: usize = 214;
 /// So many tokens are remembered; an older one is as good as never issued.
 const REMEMBERED: usize = 1000;
 
@@ -55,7 +56,8 @@ const fn post(path: &'static str, serve: Serve) -> Api {
 /// All paths, with the prefix.
 pub(crate) fn paths() -> impl Iterator<Item = String> {
     let others = APIS.iter().map(|api| api.path);
-    [GETTOKEN].into_iter().chain(others).map(|path| format!("{PREFIX}{path}"))
+    let services = suite::APIS.iter().map(|api| api.path);
+    [GETTOKEN].into_iter().chain(others).chain(services).map(|path| format!("{PREFIX}{path}"))
 }
 
 /// Carries out one call; `path` is without the prefix.
@@ -63,14 +65,22 @@ pub(crate) fn serve(world: &mut World, call: &Call<'_>, path: &str) -> Served {
     if path == GETTOKEN {
         return gettoken(world, call);
     }
-    let api = APIS.iter().find(|api| api.path == path).ok_or(Refusal::INVALID_URL)?;
-    match (&api.method, call.request.method()) {
-        (wanted, method) if wanted == method => {}
-        (&Method::GET, _) => return Err(Refusal::REQUIRE_GET),
-        _ => return Err(Refusal::REQUIRE_POST),
+    if let Some(service) = suite::APIS.iter().find(|service| service.path == path) {
+        check_method(&service.method, call)?;
+        return (service.serve)(world, call);
     }
+    let api = APIS.iter().find(|api| api.path == path).ok_or(Refusal::INVALID_URL)?;
+    check_method(&api.method, call)?;
     let agent = authorise(world, call, path)?;
     (api.serve)(world, call, &agent)
+}
+
+fn check_method(wanted: &Method, call: &Call<'_>) -> Result<(), Refusal> {
+    match (wanted, call.request.method()) {
+        (wanted, method) if wanted == method => Ok(()),
+        (&Method::GET, _) => Err(Refusal::REQUIRE_GET),
+        _ => Err(Refusal::REQUIRE_POST),
+    }
 }
 
 fn gettoken(world: &mut World, call: &Call<'_>) -> Served {
@@ -86,11 +96,21 @@ fn gettoken(world: &mut World, call: &Call<'_>) -> Served {
         return Err(Refusal::TOO_FREQUENT);
     }
     world.wecom.rates.take(call.now, corpid, GETTOKEN, call.caller)?;
-    let Some((id, agent)) = world.wecom.by_secret(corpid, secret) else {
+    let Some((id, _)) = world.wecom.by_secret(corpid, secret) else {
         world.wecom.wrong.entry(corpid.to_owned()).or_default().count(call.now);
         return Err(Refusal::WRONG_CORPSECRET);
     };
-    let (id, latest) = (id.clone(), agent.token.clone());
+    let id = id.clone();
+    let (token, expires_in) = hand_out(world, call, &id);
+    Ok(Success::Json(json!({
+        "errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": expires_in,
+    })))
+}
+
+/// The token of an application, a new one if there is none that lives, and how long it is stated to be good.
+pub(super) fn hand_out(world: &mut World, call: &Call<'_>, id: &AgentId) -> (String, u64) {
+    let agent = world.wecom.agent(&id.corpid, id.agent);
+    let latest = agent.ok().and_then(|(_, agent)| agent.token.clone());
     let issued = latest.as_ref().and_then(|token| world.wecom.issued.get(token));
     let live = issued.filter(|issued| !issued.revoked && call.now < issued.expires_at);
     let (token, left) = match (latest, live) {
@@ -100,14 +120,11 @@ fn gettoken(world: &mut World, call: &Call<'_>) -> Served {
         }
         _ => {
             let token = world.random.url_safe(call.token_length.unwrap_or(CHARACTERS));
-            mint(world, call, &id, token.clone());
+            mint(world, call, id, token.clone());
             (token, TOKEN_LIFETIME)
         }
     };
-    let expires_in = world.clock.stated(left);
-    Ok(Success::Json(json!({
-        "errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": expires_in,
-    })))
+    (token, world.clock.stated(left))
 }
 
 fn mint(world: &mut World, call: &Call<'_>, id: &AgentId, token: String) {

@@ -1,4 +1,5 @@
-//! WeCom (企业微信), below `/qyapi`: corps, their applications, and the token of each.
+//! WeCom (企业微信), below `/qyapi`: corps, their applications, and the token of each; those of service providers are in
+//! `suite`.
 //!
 //! The rules are WeCom's own (its pages on gettoken, on limits and on global error codes): a token is repeated until it
 //! expires and nothing overlaps; a wrong secret is 40001, a bad token 40014; all but gettoken come from trusted addresses
@@ -7,6 +8,7 @@
 
 mod api;
 mod rates;
+mod suite;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,6 +20,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::rates::{Rates, WrongCalls};
+use self::suite::{Provider, Suite};
 use crate::{
     AppSecret, Error, IpPattern, World,
     random::Random,
@@ -25,6 +28,11 @@ use crate::{
 };
 
 pub(crate) use self::api::{paths, serve};
+pub use self::suite::{
+    DEMO_PROVIDER, DEMO_PROVIDER_SECRET, DEMO_SUITE, DEMO_SUITE_SECRET, ProviderSettings, PushTo,
+    SuiteSettings,
+};
+pub(crate) use self::suite::{INSTALL_PAGE, serve_page};
 
 /// What stands before every path of WeCom's, since they collide with those of WeChat.
 pub(crate) const PREFIX: &str = "/qyapi";
@@ -88,6 +96,9 @@ struct Agent {
     trusted: Vec<IpPattern>,
     /// The token that gettoken repeats.
     token: Option<String>,
+    /// The suite that it is of, whose permanent code the secret then is.
+    #[serde(default)]
+    suite: Option<String>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -103,6 +114,10 @@ struct Issued {
 pub(crate) struct WeCom {
     agents: Vec<(AgentId, Agent)>,
     issued: HashMap<String, Issued>,
+    #[serde(default)]
+    providers: Vec<Provider>,
+    #[serde(default)]
+    suites: Vec<Suite>,
     /// What was called lately; a restart forgets that.
     #[serde(skip)]
     rates: Rates,
@@ -127,10 +142,20 @@ impl WeCom {
         self.agents.iter().any(|(id, _)| id.corpid == corpid)
     }
 
+    /// A permanent code is a secret for gettoken only where the application was developed on behalf of the corp (代开发).
     fn by_secret(&mut self, corpid: &str, secret: &str) -> Option<(&AgentId, &mut Agent)> {
+        let has_secret = |agent: &Agent| {
+            agent.secret == secret
+                && agent.suite.as_ref().is_none_or(|suite| suite.starts_with("dk"))
+        };
         let mut all = self.agents.iter_mut();
-        let found = all.find(|(id, agent)| id.corpid == corpid && agent.secret == secret);
+        let found = all.find(|(id, agent)| id.corpid == corpid && has_secret(agent));
         found.map(|(id, agent)| (&*id, agent))
+    }
+
+    /// All corps that have an application.
+    fn corps(&self) -> impl Iterator<Item = &str> {
+        self.agents.iter().map(|(id, _)| id.corpid.as_str())
     }
 
     /// Whose token this is.
@@ -161,15 +186,12 @@ impl World {
             return Err(Error::AppExists { appid });
         }
         let AgentSettings { corpid, agent, secret, trusted } = settings;
-        let is_corpid = (corpid.starts_with("ww") || corpid.starts_with("wx"))
-            && corpid.len() == 18
-            && corpid.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_corpid {
+        if !valid_corpid(&corpid) {
             return Err(Error::BadCorpid { corpid });
         }
         let secret = valid_secret(secret, &mut self.random)?;
         let agent_id = AgentId { corpid, agent };
-        self.wecom.agents.push((agent_id, Agent { secret, trusted, token: None }));
+        self.wecom.agents.push((agent_id, Agent { secret, trusted, token: None, suite: None }));
         Ok(())
     }
 
@@ -251,6 +273,12 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn valid_corpid(corpid: &str) -> bool {
+    (corpid.starts_with("ww") || corpid.starts_with("wx"))
+        && corpid.len() == 18
+        && corpid.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn valid_secret(secret: Option<AppSecret>, random: &mut Random) -> Result<String, Error> {

@@ -12,7 +12,7 @@ const APPID: &str = "wxb11529c136998cb6";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 /// A push URL that answers each request with the next of these, and what came.
-async fn url(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn url(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/push?k=1", listener.local_addr().unwrap());
     let came = Arc::<Mutex<Vec<String>>>::default();

@@ -1,6 +1,7 @@
 //! What an alert has to say, and when: it gathers, holds back what was said lately, and knows what has been solved. Pure: it
 //! is told the time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -68,6 +69,12 @@ impl Board {
 
     /// Takes in what happened.
     pub(super) fn take(&mut self, event: &Event, now: Instant) {
+        let mut event = Cow::Borrowed(event);
+        if event.what.name().starts_with("store-") && event.credential.is_some() {
+            // The store is the same for all accounts: that it is down is one problem, and no account's.
+            event.to_mut().credential = None;
+        }
+        let event = &*event;
         for name in solves(&event.what) {
             if let Some(problem) = self.problems.get_mut(&key(name, event)) {
                 (problem.solved, problem.waits) = (true, true);
@@ -144,10 +151,8 @@ impl Rule {
     }
 }
 
-/// The store is the same for all accounts: that it is down is one problem.
 fn key(name: &str, event: &Event) -> Key {
-    let account = event.account().filter(|_| !name.starts_with("store-")).cloned();
-    Key { name: name.to_owned(), account }
+    Key { name: name.to_owned(), account: event.account().cloned() }
 }
 
 /// The problems that this event ends.
@@ -255,7 +260,7 @@ mod tests {
             board.take(&down(account), at(100));
         }
         let message = board.speak(at(130)).unwrap();
-        assert_eq!(message.problems, [(down("wx1"), 3)]);
+        assert_eq!(message.problems, [(Event { credential: None, ..down("wx1") }, 3)]);
         board.take(&event("wx2", What::StoreRestored), at(140));
         assert_eq!(board.speak(at(200)).unwrap().solved.len(), 1);
     }

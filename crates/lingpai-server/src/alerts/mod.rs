@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lingpai_core::event::Event;
+use lingpai_core::registry::EventStream;
 use lingpai_core::{Clock, Instant, Registry, Secret, Timestamp};
 use lingpai_wechat::Error;
 use lingpai_wechat::catalogue::Language;
@@ -80,6 +81,8 @@ pub(crate) struct Alerts {
 struct Courier {
     alert: Alert,
     http: Client<Connector, Full<Bytes>>,
+    /// From before anything happens.
+    events: Mutex<Option<EventStream>>,
     state: Mutex<State>,
 }
 
@@ -106,7 +109,7 @@ impl Alerts {
     ///
     /// # Errors
     /// If the machine has no certificates to trust and they are needed.
-    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+    pub(crate) fn new(settings: Settings, registry: &Registry) -> Result<Self, Error> {
         let courier = |alert: Alert| {
             let connector = Connector::new(&settings.upstream)?.guarded();
             let mut builder = Client::builder(TokioExecutor::new());
@@ -119,7 +122,8 @@ impl Alerts {
                 sent_at: None,
                 failure: None,
             };
-            Ok(Arc::new(Courier { alert, http, state: Mutex::new(state) }))
+            let events = Mutex::new(Some(registry.events()));
+            Ok(Arc::new(Courier { alert, http, events, state: Mutex::new(state) }))
         };
         let couriers = settings.alerts.into_iter().map(courier).collect::<Result<_, Error>>()?;
         Ok(Self { couriers })
@@ -139,7 +143,8 @@ impl Alerts {
 
 impl Courier {
     async fn run(&self, registry: &Registry) {
-        let mut events = registry.events();
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut events = events.unwrap_or_else(|| registry.events());
         let clock = &**registry.clock();
         loop {
             let due = self.lock().due();

@@ -15,7 +15,7 @@ use lingpai_core::audit::{Deed, Note, Who};
 use lingpai_core::client::KeyHash;
 use lingpai_core::{CredentialId, Registry};
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 pub(crate) use self::api::list;
 use self::reads::Reads;
@@ -61,7 +61,7 @@ impl Trail {
 
     /// Writes what there is to write, for ever.
     pub(crate) async fn keep(&self, registry: &Registry, keys: &KeyRing) -> Infallible {
-        let mut minutes = interval(PERIOD);
+        let mut minutes = interval_at(Instant::now() + PERIOD, PERIOD);
         minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -65,6 +65,8 @@ struct Details<'a> {
     errcode: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusals: Option<u32>,
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +122,7 @@ impl<'a> Details<'a> {
             }
             What::ReportUnfounded { fingerprint } => details.fingerprint = Some(*fingerprint),
             What::Suspect { cause } | What::FellBack { cause } => details.cause = Some(cause),
+            What::Overdue { since } => details.since = Some(*since),
             What::BudgetSpent { used, reason } => {
                 details.used = Some(*used);
                 details.reason = Some(*reason);

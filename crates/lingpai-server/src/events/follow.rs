@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::STEP;
 use super::answer::EventAnswer;
 use super::wanted::Wanted;
+use crate::console::Session;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::tape::Seat;
@@ -28,6 +29,7 @@ const SLOWEST: Duration = Duration::from_secs(10);
 pub(super) struct Follower {
     serving: Arc<Serving>,
     key: KeyHash,
+    session: Option<Session>,
     peer: IpAddr,
     wanted: Wanted,
     /// Up to where its reader has seen everything.
@@ -44,7 +46,7 @@ impl Follower {
     /// Opens a stream that goes on after `last_seen`, or after what was asked for, or else from now on.
     pub(super) async fn start(
         serving: Arc<Serving>,
-        key: KeyHash,
+        (key, session): (KeyHash, Option<Session>),
         peer: IpAddr,
         wanted: Wanted,
         last_seen: Option<Position>,
@@ -57,7 +59,7 @@ impl Follower {
         let seat = seen.is_none().then(|| seat.clone());
         let seen = seen.or(seat.as_ref().and_then(|seat| seat.position)).unwrap_or_default();
         let (pieces, body) = mpsc::channel(BEHIND);
-        let this = Self { serving, key, peer, wanted, seen, seat, pieces };
+        let this = Self { serving, key, session, peer, wanted, seen, seat, pieces };
         // So that the reader sees at once that the stream is open, and where it is.
         let mut first = format!(": open\nretry: 1000\nid: {seen}\n\n");
         if gap {
@@ -156,6 +158,11 @@ impl Follower {
     /// The accounts that the key is for, if it is still good for this.
     fn accounts(&self) -> Option<Accounts> {
         let now = self.serving.registry.clock().now().wall;
+        if let (Some(session), Some(console)) = (&self.session, &self.serving.console)
+            && !console.holds(session, now)
+        {
+            return None;
+        }
         self.serving.keys.look_now(&self.key, |key| {
             let allowed = key.allows_somewhere(Right::StatusRead, now).is_ok()
                 && key.is_open_to(self.peer)

@@ -58,7 +58,9 @@ pub(crate) async fn stream(
     let last_seen = head.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     // What is no id is of another program, or of an older version: all that is kept may be new to its reader.
     let last_seen = last_seen.map(|id| id.parse().unwrap_or_default());
-    let body = Follower::start(Arc::clone(serving), key, peer, wanted, last_seen).await?;
+    let session = head.extensions.get().copied();
+    let body =
+        Follower::start(Arc::clone(serving), (key, session), peer, wanted, last_seen).await?;
     let mut response = answers::empty(StatusCode::OK);
     *response.body_mut() = Body::Stream(body);
     let headers = response.headers_mut();

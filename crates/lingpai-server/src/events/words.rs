@@ -61,6 +61,10 @@ pub fn sentence(event: &Event, language: Language) -> String {
             "改由相互隔离的稳定版接口获取凭据：{cause}",
             cause = cut(cause)
         ),
+        What::Overdue { .. } => either(
+            "upstream has not pushed it for too long: it is asked to",
+            "微信太久没有推送，已请求推送",
+        ),
         What::BudgetSpent { used, .. } => say!(
             language,
             "a rotation was refused: only the reserve is left after {used} fetches today",
@@ -151,6 +155,7 @@ fn why(reason: Reason, language: Language) -> &'static str {
         ),
         Reason::Compromised => ("replaced, since a token had leaked", "已更换，因为有凭据泄露"),
         Reason::Manual => ("rotated because somebody asked for it", "已更换，因为有人要求"),
+        Reason::Given => ("brought from outside", "由外部给出"),
         Reason::Probe => ("fetched from the primary family again", "重新由普通接口获取"),
         _ => ("fetched", "已获取"),
     };
@@ -212,6 +217,7 @@ mod tests {
             What::ReportUnfounded { fingerprint },
             What::Suspect { cause: cause() },
             What::FellBack { cause: cause() },
+            What::Overdue { since: Timestamp::default() },
             What::BudgetSpent { used: 150, reason },
             What::ClientMisuse { key: key(), asks: 70 },
             What::AccountChanged { change: AccountChange::SecretReplaced, key: key() },

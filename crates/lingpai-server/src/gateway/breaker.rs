@@ -37,7 +37,7 @@ pub(super) struct Caller<'a> {
 
 /// What became of a call that was refused because of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Another token mended it.
     Mended,
     /// The token is good, or another one was refused too: the call is at fault.
@@ -49,8 +49,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Mended, Self::AtFault, Self::NoBetterToken, Self::NotLookedInto];
+
     /// Its name in the numbers.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Mended => "mended",
             Self::AtFault => "call-at-fault",

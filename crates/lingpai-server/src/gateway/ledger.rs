@@ -60,6 +60,18 @@ struct Answered {
     times: u32,
 }
 
+impl Called {
+    /// The path, with the prefix of its host.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How many calls.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
+    }
+}
+
 impl Ledger {
     /// Counts one call that was answered with this errcode, if its answer had one.
     pub(crate) fn count(&self, account: &AccountId, day: Day, path: &str, errcode: Option<i64>) {

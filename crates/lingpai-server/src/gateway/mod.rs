@@ -18,6 +18,7 @@ mod line;
 mod look;
 mod meter;
 mod needs;
+mod own;
 mod pace;
 mod paced;
 mod passing;
@@ -51,7 +52,7 @@ use lingpai_wechat::{Error, wire};
 use tokio::time::Instant;
 
 use self::aside::Place;
-use self::breaker::{Caller, Outcome};
+use self::breaker::Caller;
 use self::call::{Call, DONE, Heard, IMPOSSIBLE};
 use self::hosts::Destination;
 use self::needs::Needs;
@@ -67,6 +68,7 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::tickets;
 
+pub(crate) use self::breaker::Outcome;
 pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
@@ -363,12 +365,14 @@ impl Gateway {
         let upstream = self.upstream.load_full();
         let proxy_of = |credential| serving.registry.with(credential, |keeper| keeper.proxy())?;
         let through = call.credential.and_then(proxy_of);
+        let sent = Instant::now();
         let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
+        let took = sent.elapsed();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let seen = look::look(&head.headers, &mut body, deadline).await?;
         let heard = Heard { seen, head, body };
-        serving.metrics.heard(call.destination.host, heard.errcode());
+        serving.metrics.heard(call.destination.host, heard.errcode(), took);
         if let Some(credential) = call.credential {
             self.gate.heard(&serving.registry, credential, call.destination, heard.errcode());
         }

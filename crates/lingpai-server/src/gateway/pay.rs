@@ -51,7 +51,7 @@ pub(super) async fn who(serving: &Serving, head: &Parts, peer: IpAddr) -> Result
     let shown = head.headers.get(KEY_HEADER).and_then(|key| key.to_str().ok());
     let caller = match shown {
         Some(key) => Caller::new(key, peer),
-        None => bearer(&head.headers, peer).map_err(|_| Barred::CallerUnknown)?,
+        None => bearer(head, peer).map_err(|_| Barred::CallerUnknown)?,
     };
     Ok(serving.admit_somewhere(caller, Right::Gateway).await?.0)
 }

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use lingpai_core::client::{ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
+use lingpai_core::store::Entry;
 use lingpai_core::{
-    AccountId, Bounds, CredentialId, Directory, Environment, Keeper, Network, PathGlob, Registry,
-    StoreError,
+    AccountId, Bounds, CredentialId, Day, Directory, Environment, Keeper, Network, PathGlob,
+    Registry, StoreError,
 };
 
 use super::budget::{Budgets, Charge, Share};
@@ -98,6 +99,13 @@ enum Client {
 /// One call that may be made. Dropping it says that the call has ended.
 #[must_use]
 pub(crate) struct Permit(Arc<Mutex<Meter>>);
+
+impl Permit {
+    /// One for a call of Lingpai's own, which is within no client's bounds.
+    pub(super) fn for_us() -> Self {
+        Self(Arc::default())
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -192,6 +200,11 @@ async fn without_key(
     Ok(gate.begin(serving, client, most, owner, account).await?)
 }
 
+/// What is counted of an account on the first day of a month: each clearing of its quota in that month.
+fn clearing() -> Entry {
+    Entry::Spent("clearings")
+}
+
 /// In whose ledger a client's calls are counted that is no account.
 fn owner(name: &str) -> Result<AccountId, Refusal> {
     name.parse().map_err(|_| Refusal::AccountUnknown)
@@ -263,8 +276,47 @@ impl Gate {
         let today = registry.clock().now().day();
         self.ledger.count(&credential.account, today, &written(destination), errcode);
         if errcode == Some(0) && destination.needs == Needs::Right(Right::QuotaClear) {
-            registry.with(credential, Keeper::quota_cleared);
+            self.ledger.add(&credential.account, today.first_of_month(), clearing());
+            let Some(keeper) = registry.get(credential) else { return };
+            keeper.quota_cleared();
+            for kind in keeper.dependents() {
+                let dependent = CredentialId::new(kind.clone(), credential.account.clone());
+                registry.with(&dependent, Keeper::quota_cleared);
+            }
         }
+    }
+
+    /// How often an account's quota was cleared from here in the month of this day, and how many calls were let through on the
+    /// day under the budget of all clients of the account, if there is one.
+    ///
+    /// # Errors
+    /// As of every method of [`Store`](lingpai_core::Store).
+    pub(crate) async fn spent(
+        &self,
+        registry: &Registry,
+        account: &AccountId,
+        today: Day,
+    ) -> Result<(u32, Option<(u32, NonZeroU32)>), StoreError> {
+        let first = today.first_of_month();
+        let month = registry.store().ledger(account, first).await?;
+        let clearings = month.get(&clearing().name()).copied().unwrap_or_default();
+        let clearings = clearings + self.ledger.gathered(account, first, &clearing());
+        let Some(most) = self.rules.per_day else { return Ok((clearings, None)) };
+        let day = registry.store().ledger(account, today).await?;
+        let shares = Environment::ALL.map(|environment| Entry::Spent(environment.as_str()));
+        let used = shares.iter().map(|entry| {
+            let stored = day.get(&entry.name()).copied().unwrap_or_default();
+            stored + self.ledger.gathered(account, today, entry)
+        });
+        Ok((clearings, Some((used.sum(), most))))
+    }
+
+    /// Stores what was counted so far.
+    ///
+    /// # Errors
+    /// The store is away: what was counted is kept.
+    pub(crate) async fn store_counts(&self, registry: &Registry) -> Result<(), StoreError> {
+        self.ledger.store(registry.store()).await
     }
 
     fn denies(&self, path: &str) -> bool {

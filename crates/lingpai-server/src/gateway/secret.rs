@@ -138,7 +138,7 @@ pub(super) async fn who(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
-    let caller = bearer(&head.headers, peer).unwrap_or_else(|_| Caller::new(&shown.secret, peer));
+    let caller = bearer(head, peer).unwrap_or_else(|_| Caller::new(&shown.secret, peer));
     let account = shown.appid.parse::<AccountId>();
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {

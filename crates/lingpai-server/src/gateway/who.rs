@@ -42,7 +42,7 @@ pub(crate) async fn who(
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
     let named = named(head, destination)?;
-    if let Ok(caller) = bearer(&head.headers, peer) {
+    if let Ok(caller) = bearer(head, peer) {
         return by_key(serving, caller, named).await;
     }
     match destination.target.token().filter(|token| !token.is_empty()) {
@@ -84,7 +84,7 @@ pub(crate) async fn who_passes(
     if destination.target.token().is_some_and(|token| virtual_token::is_virtual(&token)) {
         return Err(Barred::WrongKind.into());
     }
-    match bearer(&head.headers, peer) {
+    match bearer(head, peer) {
         Ok(caller) => {
             let (key, _) = serving.admit_somewhere(caller, Right::Gateway).await?;
             Ok(Some(key))

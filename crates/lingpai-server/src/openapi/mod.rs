@@ -46,7 +46,13 @@ fn document() -> Value {
         "paths": paths::paths(),
         "components": {
             "schemas": schemas::schemas(),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "lingpai_session",
+                    "description": "Of the console. The paths for it are those below /v1/ with /console before them.",
+                },
+            },
             "responses": {
                 "error": content("What went wrong, and what to do.", JSON, &reference("Error")),
             },

@@ -8,6 +8,17 @@ use serde_json::{Value, json};
 use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
 use crate::metrics;
 
+/// Proves that a page of the console asks.
+fn csrf(what: &str) -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "X-Lingpai-CSRF", "in": "header", "required": true, "description": what, "schema": text})
+}
+
+fn session_cookie() -> Value {
+    let text = json!({"type": "string"});
+    json!({"name": "lingpai_session", "in": "cookie", "required": true, "schema": text})
+}
+
 pub(super) fn paths() -> Value {
     let account = || vec![in_path("account", "Its appid.")];
     let form = "application/x-www-form-urlencoded";
@@ -138,6 +149,28 @@ pub(super) fn paths() -> Value {
                 .answers_nothing(204, "It is tried.")
                 .done(),
         },
+        "/v1/accounts/{account}/quota": {
+            "get": Operation::with("What the account has called today; with a path, what WeChat says of that.", Right::StatusRead)
+                .takes(account())
+                .takes(vec![in_query("path", &json!({"type": "string"}), "As in WeChat's documentation: `/cgi-bin/user/get`.")])
+                .answers(200, &json!({"anyOf": [reference("Quotas"), reference("Quota")]}))
+                .done(),
+        },
+        "/v1/accounts/{account}/quota/clear": {
+            "post": Operation::with("Has WeChat set the counters of the account to zero: ten times a month.", Right::QuotaClear)
+                .takes(account())
+                .answers(200, &reference("Cleared"))
+                .done(),
+        },
+        "/v1/rids/{rid}": {
+            "get": Operation::with("What WeChat knows of a request. It may hold a token.", Right::TokenRead)
+                .takes(vec![
+                    in_path("rid", "As it stands in an `errmsg`."),
+                    in_query("account", &account_name(), "Whose request it was; needed if the key is for more than ten."),
+                ])
+                .answers(200, &reference("Request"))
+                .done(),
+        },
         "/push/{account}": {
             "get": Operation::open("WeChat checks the URL: `echostr` comes back if the signature is right.")
                 .takes(account())
@@ -163,6 +196,12 @@ pub(super) fn paths() -> Value {
                     json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}),
                 ])
                 .answers_as(200, "text/event-stream", &reference("Message"))
+                .done(),
+        },
+        "/v1/diagnose": {
+            "post": Operation::with("Says why WeChat refused a token, or a call for one.", Right::StatusRead)
+                .reads("Refused")
+                .answers(200, &reference("Diagnosis"))
                 .done(),
         },
         "/v1/events/history": {
@@ -232,6 +271,21 @@ pub(super) fn paths() -> Value {
                 .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
                 .never_refused(),
         },
+        "/console/session": {
+            "get": Operation::open("Who is logged in to the console.")
+                .takes(vec![session_cookie()])
+                .answers(200, &reference("Session"))
+                .done(),
+            "post": Operation::open("Logs in to the console with a key that has the right `admin`.")
+                .takes(vec![csrf("Any value, such as `login`: no page of another site can send it.")])
+                .reads("Login")
+                .answers(200, &reference("Session"))
+                .done(),
+            "delete": Operation::open("Logs out.")
+                .takes(vec![session_cookie(), csrf("The `csrf` of the session.")])
+                .answers_nothing(204, "The session has ended.")
+                .done(),
+        },
         "/healthz": {
             "get": Operation::open("Whether the server runs.").answers(200, &reference("Health")).never_refused(),
         },
@@ -243,6 +297,11 @@ pub(super) fn paths() -> Value {
         },
         "/metrics": {
             "get": Operation::with("Numbers for Prometheus. The key must be for all accounts.", Right::StatusRead)
+                .takes(vec![in_query(
+                    "credentials",
+                    &json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
+                    "Of so many single credentials at most, those in trouble first; 200 if nothing is said.",
+                )])
                 .answers_as(200, metrics::TEXT, &json!({"type": "string"}))
                 .done(),
         },

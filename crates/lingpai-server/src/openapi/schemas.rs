@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
 use crate::accounts::State;
+use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
 const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
@@ -53,6 +54,19 @@ pub(super) fn schemas() -> Value {
         ["account", "kind", "access_token", "generation", "issued_at", "expires_at", "expires_in"];
     add("Token", &of_token, token);
     tickets(&mut add);
+    let key_name = json!({
+        "type": "object", "required": ["id", "name"], "properties": {"id": text(), "name": text()},
+        "additionalProperties": false,
+    });
+    add("Login", &["key"], json!({"key": text()}));
+    add(
+        "Session",
+        &["csrf", "key", "accounts", "expires_at", "reveal", "version"],
+        json!({
+            "csrf": text(), "key": key_name, "accounts": accounts, "expires_at": time(), "reveal": yes_or_no(),
+            "version": text(),
+        }),
+    );
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(
         "Drill",
@@ -89,13 +103,15 @@ pub(super) fn schemas() -> Value {
         json!({"errcode": {"type": "integer"}, "times": number()}),
     );
     settings(&mut add);
+    quotas(&mut add);
     nodes(&mut add);
     add(
         "Credential",
-        &["kind", "state", "generation", "rotating"],
+        &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
+            "expires_in": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
+            "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
     );
@@ -103,7 +119,7 @@ pub(super) fn schemas() -> Value {
         "Failure",
         &["class", "message"],
         json!({
-            "class": one_of(&["transient", "rate-limited", "quota", "needs-person"]), "message": text(),
+            "class": one_of(&["transient", "rate-limited", "quota", "needs-person", "awaited"]), "message": text(),
             "remedy": text(), "errcode": {"type": "integer"}, "rid": text(),
         }),
     );
@@ -119,7 +135,7 @@ pub(super) fn schemas() -> Value {
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
             "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": text(),
+            "change": text(), "since": time(),
         }),
     );
     add(
@@ -149,6 +165,26 @@ pub(super) fn schemas() -> Value {
     );
     add("History", &["events"], json!({"events": list(reference("Event")), "next": text()}));
     records(&mut add);
+    add(
+        "Refused",
+        &[],
+        json!({
+            "access_token": text(), "text": text(), "errcode": {"type": "integer"},
+            "account": account_name(), "offline": yes_or_no(),
+        }),
+    );
+    let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
+    let looked_at = json!({"type": "object", "required": ["events"], "properties": {"events": number(), "since": time()}});
+    add(
+        "Diagnosis",
+        &["cause", "certain", "headline", "evidence", "remedy", "asked_wechat", "looked_at"],
+        json!({
+            "cause": one_of(&Cause::ALL.map(Cause::as_str)), "certain": yes_or_no(), "headline": text(),
+            "evidence": list(evidence), "remedy": list(text()), "asked_wechat": number(),
+            "looked_at": looked_at, "account": text(), "fingerprint": text(),
+            "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
+        }),
+    );
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
         "Key",
@@ -311,6 +347,50 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
         "CardSignature",
         &["timestamp", "nonceStr", "signature"],
         json!({"timestamp": number(), "nonceStr": text(), "signature": text()}),
+    );
+}
+
+/// What was called and may be called. What WeChat says passes as it comes.
+fn quotas(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
+    let told = json!({"type": "object"});
+    let used = json!({
+        "type": "object", "required": ["used", "most"], "additionalProperties": false,
+        "properties": {"used": number, "most": number},
+    });
+    add(
+        "Fetches",
+        &["kind", "used", "most"],
+        json!({"kind": text, "used": number, "most": number}),
+    );
+    let clearings = json!({"month": text, "used": number, "most": number});
+    add("Clearings", &["month", "used", "most"], clearings);
+    add(
+        "Quotas",
+        &["account", "day", "calls", "fetches", "clearings"],
+        json!({
+            "account": text, "day": text, "calls": {"type": "array", "items": reference("Called")},
+            "fetches": {"type": "array", "items": reference("Fetches")}, "calls_per_day": used,
+            "clearings": reference("Clearings"),
+        }),
+    );
+    add(
+        "Quota",
+        &["account", "path", "calls", "quota"],
+        json!({
+            "account": text, "path": text, "calls": number, "quota": told, "rate_limit": told,
+            "component_rate_limit": told,
+        }),
+    );
+    add(
+        "Cleared",
+        &["account", "by", "explanation", "clearings"],
+        json!({"account": text, "by": text, "explanation": text, "clearings": reference("Clearings")}),
+    );
+    add(
+        "Request",
+        &["account", "rid", "request"],
+        json!({"account": text, "rid": text, "request": told}),
     );
 }
 

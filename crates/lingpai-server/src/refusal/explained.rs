@@ -166,6 +166,8 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::AgentUnclear,
         Refusal::TicketUnknown,
         Refusal::NoTickets,
+        Refusal::NoQuota,
+        Refusal::UpstreamRefused(Box::new(failure())),
         Refusal::PathUnknown,
         Refusal::MethodUnknown("METHOD"),
         Refusal::BodyTooLarge(NUMBER as usize),
@@ -176,6 +178,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::ParameterMissing(Parameter::Secret),
         Refusal::ParameterMissing(Parameter::CorpId),
         Refusal::ParameterMissing(Parameter::CorpSecret),
+        Refusal::ParameterMissing(Parameter::Account),
         Refusal::GrantType,
         Refusal::BodyWrong(Bilingual::fixed(WORDS, WORDS)),
         Refusal::KeyIdUnknown,
@@ -195,6 +198,9 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SessionUnknown,
+        Refusal::SessionLimited,
+        Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),
     ];
     // A name that is good, so it is always there.
     if let Ok(account) = "wx".parse() {

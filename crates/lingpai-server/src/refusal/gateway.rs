@@ -324,7 +324,8 @@ impl Refusal {
             }
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Domain)
             | Self::SomeAccountsOnly
-            | Self::NoTickets => errcode::NOT_ALLOWED,
+            | Self::NoTickets
+            | Self::NoQuota => errcode::NOT_ALLOWED,
             Self::AccountUnknown | Self::AgentUnclear => errcode::ACCOUNT_UNCLEAR,
             Self::Pending => errcode::TOKEN_PENDING,
             Self::NoToken(_) | Self::Store(_) | Self::NotRotated(..) | Self::NoRandomness => {
@@ -344,11 +345,15 @@ impl Refusal {
             | Self::AccountConfigured(_)
             | Self::AccountsFixed
             | Self::SecretRefused(_)
+            | Self::UpstreamRefused(_)
             | Self::ChangePending
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::AlertUnknown
-            | Self::PushUnknown => errcode::NOT_FORWARDABLE,
+            | Self::PushUnknown
+            | Self::SessionUnknown
+            | Self::SessionLimited
+            | Self::LoginLocked(_) => errcode::NOT_FORWARDABLE,
         }
     }
 }

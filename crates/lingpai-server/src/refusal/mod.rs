@@ -41,6 +41,10 @@ pub(crate) enum Refusal {
     TicketUnknown,
     /// The account has no tickets.
     NoTickets,
+    /// The account has no quota that could be read.
+    NoQuota,
+    /// WeChat refuses what was asked of it for the caller.
+    UpstreamRefused(Box<Failure>),
     /// There is no such path.
     PathUnknown,
     /// The path does not know the method; these it knows.
@@ -53,7 +57,7 @@ pub(crate) enum Refusal {
     BodyUnreadable(Bilingual),
     /// A parameter of the query cannot be read: its name, and what it should have been.
     QueryUnreadable(&'static str, Bilingual),
-    /// A parameter that WeChat requires is missing.
+    /// A parameter that is required is missing.
     ParameterMissing(Parameter),
     /// The `grant_type` is another than `client_credential`.
     GrantType,
@@ -91,19 +95,26 @@ pub(crate) enum Refusal {
     PushUnknown,
     /// No alert has this name.
     AlertUnknown,
+    /// The session of the console is none, or has ended.
+    SessionUnknown,
+    /// What is asked for is not for sessions of the console.
+    SessionLimited,
+    /// Logging in has failed too often; after this time it may be tried again.
+    LoginLocked(Duration),
     /// The gateway does not let the caller through.
     Barred(Barred),
     /// A call could not be forwarded, or brought no answer.
     Forwarding(Trouble),
 }
 
-/// What WeChat's token calls require.
+/// What WeChat's token calls require, and in the end one of Lingpai's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parameter {
     AppId,
     Secret,
     CorpId,
     CorpSecret,
+    Account,
 }
 
 impl Refusal {
@@ -122,6 +133,8 @@ impl Refusal {
             Self::AgentUnclear => "agent-unclear",
             Self::TicketUnknown => "ticket-unknown",
             Self::NoTickets => "no-tickets",
+            Self::NoQuota => "no-quota",
+            Self::UpstreamRefused(_) => "upstream-refused",
             Self::PathUnknown => "path-unknown",
             Self::MethodUnknown(_) => "method-unknown",
             Self::BodyTooLarge(_) => "body-too-large",
@@ -150,6 +163,9 @@ impl Refusal {
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
             Self::AlertUnknown => "alert-unknown",
+            Self::SessionUnknown => "session-unknown",
+            Self::SessionLimited => "session-limited",
+            Self::LoginLocked(_) => "login-locked",
             Self::Barred(why) => why.code(),
             Self::Forwarding(trouble) => trouble.code(),
         }
@@ -194,6 +210,7 @@ impl Parameter {
             Self::Secret => "secret",
             Self::CorpId => "corpid",
             Self::CorpSecret => "corpsecret",
+            Self::Account => "account",
         }
     }
 }

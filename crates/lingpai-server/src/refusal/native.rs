@@ -10,7 +10,7 @@ use lingpai_core::client::Denied;
 use lingpai_core::keeper::RotateError;
 use serde::Serialize;
 
-use super::Refusal;
+use super::{Barred, Refusal};
 use crate::answer::Body;
 use crate::language::{self, Language};
 
@@ -47,7 +47,7 @@ impl Refusal {
                 RotateError::Failed(failure) => Upstream::of(failure),
                 RotateError::Denied(_) => None,
             },
-            Self::SecretRefused(failure) => Upstream::of(failure),
+            Self::SecretRefused(failure) | Self::UpstreamRefused(failure) => Upstream::of(failure),
             _ => None,
         };
         let (message, remedy) = (self.message(language), self.remedy(language));
@@ -77,6 +77,9 @@ impl Refusal {
             Self::NotRotated(_, retry_after) if !retry_after.is_zero() => {
                 headers.insert(RETRY_AFTER, whole_seconds(*retry_after).into());
             }
+            Self::LoginLocked(wait) => {
+                headers.insert(RETRY_AFTER, whole_seconds(*wait).into());
+            }
             Self::Pending | Self::ChangePending => {
                 headers.insert(RETRY_AFTER, 1_u64.into());
             }
@@ -89,9 +92,11 @@ impl Refusal {
         match self {
             Self::KeyMissing
             | Self::KeyUnknown
+            | Self::SessionUnknown
             | Self::Denied(Denied::Revoked | Denied::Expired) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::Right(_) | Denied::Account | Denied::Network | Denied::Domain)
             | Self::SomeAccountsOnly
+            | Self::SessionLimited
             | Self::PushRefused => StatusCode::FORBIDDEN,
             Self::AccountUnknown
             | Self::PathUnknown
@@ -99,7 +104,9 @@ impl Refusal {
             | Self::PushUnknown
             | Self::AlertUnknown
             | Self::TicketUnknown
-            | Self::NoTickets => StatusCode::NOT_FOUND,
+            | Self::NoTickets
+            | Self::NoQuota => StatusCode::NOT_FOUND,
+            Self::LoginLocked(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodUnknown(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
@@ -110,8 +117,8 @@ impl Refusal {
             | Self::AgentUnclear
             | Self::GrantType => StatusCode::BAD_REQUEST,
             Self::AccountExists | Self::AccountConfigured(_) => StatusCode::CONFLICT,
-            Self::SecretRefused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::AccountsFixed => StatusCode::NOT_IMPLEMENTED,
+            Self::SecretRefused(_) | Self::UpstreamRefused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::AccountsFixed | Self::Barred(Barred::GatewayOff) => StatusCode::NOT_IMPLEMENTED,
             Self::NoRandomness => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotRotated(error, _) => match **error {
                 RotateError::Denied(_) => StatusCode::CONFLICT,
@@ -122,7 +129,7 @@ impl Refusal {
             | Self::ChangePending
             | Self::PushNotTaken
             | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            // The gateway answers in WeChat's shape.
+            // The gateway answers in WeChat's shape; what a person asks through it is answered here.
             Self::Barred(_) | Self::Forwarding(_) => StatusCode::BAD_GATEWAY,
         }
     }

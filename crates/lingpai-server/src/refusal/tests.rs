@@ -85,6 +85,9 @@ fn all() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SessionUnknown,
+        Refusal::SessionLimited,
+        Refusal::LoginLocked(Duration::from_secs(30)),
     ]
 }
 

@@ -101,11 +101,14 @@ impl Refusal {
             Self::Pending => (errcode::TOKEN_PENDING, self.in_own_words()),
             // Only the native API and the gateway have these.
             Self::BodyWrong(_)
+            | Self::ParameterMissing(Parameter::Account)
             | Self::KeyIdUnknown
             | Self::SomeAccountsOnly
             | Self::AgentUnclear
             | Self::TicketUnknown
             | Self::NoTickets
+            | Self::NoQuota
+            | Self::UpstreamRefused(_)
             | Self::NoRandomness
             | Self::AccountExists
             | Self::AccountConfigured(_)
@@ -116,6 +119,9 @@ impl Refusal {
             | Self::PushNotTaken
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SessionUnknown
+            | Self::SessionLimited
+            | Self::LoginLocked(_)
             | Self::Store(_)
             | Self::NotRotated(..)
             | Self::Barred(_)

@@ -34,6 +34,11 @@ impl Refusal {
                  and `agent_config`, Mini Programs and Mini Games none",
                 "这个账号没有这种 ticket：公众号有 `jsapi` 和 `wx_card`，企业微信应用有 `jsapi` 和 `agent_config`，小程序和小游戏没有",
             ),
+            Self::NoQuota => either(
+                "an application of WeCom has no quota to read or clear, and no rids: WeCom bounds how often it is called",
+                "企业微信应用没有可查询或清零的调用额度，也没有 rid：企业微信限制的是调用频率",
+            ),
+            Self::UpstreamRefused(failure) => because(failure, language).into(),
             Self::PathUnknown => either("there is nothing at this path", "没有这个路径"),
             Self::MethodUnknown(known) => {
                 say!(language, "this path is for {known} only", "这个路径只接受 {known}").into()
@@ -146,6 +151,20 @@ impl Refusal {
             ),
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
             Self::AlertUnknown => either("no alert has this name", "没有这个名称的告警"),
+            Self::SessionUnknown => {
+                either("nobody is logged in to the console, or not any more", "尚未登录控制台，或登录已失效")
+            }
+            Self::SessionLimited => either(
+                "the console sees no tokens, and nothing that is signed with them",
+                "控制台不显示凭据，也不提供用凭据签名的内容",
+            ),
+            Self::LoginLocked(wait) => say!(
+                language,
+                "logging in has failed too often; it may be tried again in {seconds} s",
+                "登录失败次数过多，{seconds} 秒后才能再试",
+                seconds = super::native::whole_seconds(*wait)
+            )
+            .into(),
             Self::Barred(why) => why.message(language).into(),
             Self::Forwarding(trouble) => trouble.message(language),
         }
@@ -183,6 +202,18 @@ impl Refusal {
                 "Check the account, and the `kind` that it has here",
                 "请检查账号，以及它在这里的 `kind`",
             ),
+            Self::NoQuota => either(
+                "Check the account. If WeCom answers 45009, call less often: `lingpai explain 45009`",
+                "请检查账号。如果企业微信返回 45009，请降低调用频率：`lingpai explain 45009`",
+            ),
+            Self::UpstreamRefused(failure) => {
+                catalogue::remedy(failure, language).unwrap_or_else(|| {
+                    either(
+                        "`lingpai explain` says what the errcode means",
+                        "错误码的含义见 `lingpai explain`",
+                    )
+                })
+            }
             Self::PathUnknown => either(
                 "Try /v1/accounts/{account}/token or /cgi-bin/token; /openapi.json and docs/api.md describe all paths. Those for \
                  managing may be on an address of their own (admin-listen)",
@@ -287,6 +318,20 @@ impl Refusal {
             Self::PushUnknown => either(
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",
                 "`GET /v1/accounts/{account}/pushes` 列出等待转发的推送",
+            ),
+            Self::SessionUnknown => either(
+                "Log in at /console/ with the key of an admin",
+                "请在 /console/ 用管理密钥登录",
+            ),
+            Self::SessionLimited => either(
+                "Use a key of the API for this. `console.reveal = true` lets an admin see the token of an account, and each \
+                 time is logged",
+                "请改用 API 密钥。设置 `console.reveal = true` 后，管理员可以在控制台查看账号的凭据，每次都会记录",
+            ),
+            Self::LoginLocked(_) => either(
+                "Wait, and copy the whole key. If it was not you, see in the log which addresses try to log in; whoever is \
+                 logged in is not affected, nor is the API",
+                "请等待，并完整复制密钥。如果不是你本人在登录，请在日志中查看是哪些地址；已登录的人和 API 不受影响",
             ),
             Self::Barred(why) => why.remedy(language).into(),
             Self::Forwarding(trouble) => trouble.remedy(language).into(),

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 31] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -65,14 +65,21 @@ const ROUTES: [Route; 27] = [
     route("GET", "/v1/events", Right::StatusRead, About::Some),
     route("GET", "/v1/events?account={account}", Right::StatusRead, About::Account),
     route("GET", "/v1/events/history?account={account}", Right::StatusRead, About::Account),
+    Route {
+        body: r#"{"errcode": 40001, "account": "{account}"}"#,
+        ..route("POST", "/v1/diagnose", Right::StatusRead, About::Account)
+    },
     route("GET", "/v1/accounts/{account}/pushes", Right::StatusRead, About::Account),
     route("DELETE", "/v1/accounts/{account}/pushes/{id}", Right::Admin, About::Account),
     route("POST", "/v1/accounts/{account}/pushes/{id}/retry", Right::Admin, About::Account),
+    route("GET", "/v1/accounts/{account}/quota", Right::StatusRead, About::Account),
+    route("POST", "/v1/accounts/{account}/quota/clear", Right::QuotaClear, About::Account),
+    route("GET", "/v1/rids/{rid}?account={account}", Right::TokenRead, About::Account),
     route("GET", "/metrics", Right::StatusRead, About::All),
     route("GET", "/v1/audit", Right::Admin, About::All),
     route("GET", "/v1/audit?account={account}", Right::Admin, About::Account),
     route("GET", "/v1/alerts", Right::Admin, About::All),
-    route("POST", "/v1/alerts/ops/test", Right::Admin, About::All),
+    route("POST", "/v1/alerts/{name}/test", Right::Admin, About::All),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),
@@ -80,6 +87,10 @@ const ROUTES: [Route; 27] = [
 
 /// Routes for WeChat, who signs.
 const SIGNED: [(&str, &str); 2] = [("GET", "/push/{account}"), ("POST", "/push/{account}")];
+
+/// Routes for whoever logs in to the console, which `console.rs` proves.
+const OF_THE_CONSOLE: [(&str, &str); 3] =
+    [("GET", "/console/session"), ("POST", "/console/session"), ("DELETE", "/console/session")];
 
 /// Routes for anybody.
 const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
@@ -123,6 +134,8 @@ impl Route {
             text.replace("{account}", account)
                 .replace("{id}", "lp_000000000000")
                 .replace("{type}", "jsapi")
+                .replace("{name}", "ops")
+                .replace("{rid}", "1-2-3")
         };
         house.call(key, self.method, &named(self.path), &named(self.body)).await
     }
@@ -147,7 +160,7 @@ async fn the_tables_have_every_route_there_is() {
         }
     }
     let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
-    let tables = keyed.chain(OPEN).chain(SIGNED).chain(DROP_IN);
+    let tables = keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN);
     let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(there_are, tables);
 }
@@ -222,7 +235,9 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
         let real = path
             .replace("{account}", KEPT)
             .replace("{id}", "lp_000000000000")
-            .replace("{type}", "jsapi");
+            .replace("{type}", "jsapi")
+            .replace("{name}", "ops")
+            .replace("{rid}", "1-2-3");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if known.contains(method) {
                 continue;

@@ -21,6 +21,9 @@ async fn the_list_has_the_accounts_that_the_key_is_for() {
     assert_eq!(credential["kind"], "access_token");
     assert_eq!((&credential["state"], &credential["generation"]), (&json!("good"), &json!(1)));
     assert!(credential["expires_in"].as_u64().unwrap() > 7000);
+    assert_eq!(credential["fetches_today"], 1);
+    assert!(credential["daily_budget"].as_u64().unwrap() > 1);
+    assert!(credential["issued_at"].is_string() && credential.get("previous_until").is_none());
     assert_eq!(accounts[1]["credentials"][0]["state"], "idle");
     assert!(!reply.json.to_string().contains("SeCrEtToKeN"));
 

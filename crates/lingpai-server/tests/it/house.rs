@@ -16,7 +16,9 @@ use lingpai_core::{
     Policy, Refresh, Registry, Secret, StoreError, StoreErrorKind, SystemClock, Timestamp, Token,
     Way,
 };
-use lingpai_server::{Address, Bound, Limits, Listeners, Server, Surface, Tls, gateway, push};
+use lingpai_server::{
+    Address, Bound, Limits, Listeners, Server, Surface, Tls, console, gateway, push,
+};
 use lingpai_store::MemoryStore;
 use lingpai_wechat::wire;
 use serde_json::Value;
@@ -89,6 +91,7 @@ impl House {
             registry.manage(credential(account), issuer, Arc::clone(&policy));
         }
         let server = Server::new(Arc::clone(&registry), Arc::clone(&directory) as _);
+        let server = server.with_console(console::Settings::default());
         let (server, changes) = server.taking_changes();
         let office = Office::new(&directory, &registry, &upstream);
         tokio::spawn(office.make_all(changes));
@@ -491,5 +494,6 @@ pub(crate) fn token_of(generation: lingpai_core::Generation, value: &str) -> Tok
         expires_at: at + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
+        companion: None,
     }
 }

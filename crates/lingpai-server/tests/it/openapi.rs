@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lingpai_core::event::Severity;
 use lingpai_core::{Class, Failure, Verdict};
+use lingpai_server::Surface;
+use lingpai_server::alerts::{self, Alert, Robot, Rule};
+use lingpai_wechat::catalogue::Language;
+use lingpai_wechat::wire;
 use serde_json::{Value, json};
 
-use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply};
+use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply, local};
 use crate::schema::misfit;
 
 /// An account that is not kept at first.
@@ -58,9 +63,29 @@ impl Description {
     }
 }
 
+/// A house with an alert whose receiver is not reached: it is in a network that is not allowed.
+async fn with_an_alert() -> House {
+    let alert = Alert {
+        name: "ops".to_owned(),
+        robot: Robot::Webhook,
+        url: "http://127.0.0.1:9/".into(),
+        secret: None,
+        language: Language::English,
+        rule: Rule {
+            severity: Severity::Error,
+            events: Vec::new(),
+            accounts: Vec::new(),
+            group: Duration::ZERO,
+            pause: Duration::ZERO,
+        },
+    };
+    let settings = alerts::Settings { upstream: wire::Settings::default(), alerts: vec![alert] };
+    House::on(&[(local(), Surface::Whole)], None, |server| server.alerting(settings)).await
+}
+
 #[tokio::test]
 async fn every_answer_of_every_operation_is_as_described() {
-    let house = House::open().await;
+    let house = with_an_alert().await;
     let admin = house.admin().await;
     let document = house.ask("GET", "/openapi.json", &[], "").await;
     let mut description = Description { document: document.json.clone(), seen: BTreeSet::new() };
@@ -88,7 +113,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 45] = [
+    let calls: [(&str, &str, &str, &str, &str); 55] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -117,7 +142,14 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("put", secret, NEW, "", r#"{"secret": "wrong"}"#),
         ("delete", account, NEW, "", ""),
         ("delete", account, OTHER, "", ""),
+        ("post", "/v1/diagnose", "", "", r#"{"text": "errcode 40001"}"#),
+        ("post", "/v1/diagnose", "", "", "{}"),
         ("get", "/v1/events/history", "", "", ""),
+        ("get", "/v1/audit", "", "", ""),
+        ("get", "/v1/audit", "", "?limit=x", ""),
+        ("get", "/v1/alerts", "", "", ""),
+        ("post", "/v1/alerts/{name}/test", "ops", "", ""),
+        ("post", "/v1/alerts/{name}/test", "nobody", "", ""),
         ("get", "/v1/events/history", "", "?limit=x", ""),
         ("get", "/v1/events", "", "?account=wx%20", ""),
         ("post", "/v1/keys", "", "", &new_key),
@@ -127,6 +159,10 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("get", pushes, KEPT, "?limit=0", ""),
         ("delete", push_of, KEPT, "", ""),
         ("post", retry, KEPT, "", ""),
+        // Without a gateway nothing is asked of WeChat.
+        ("get", "/v1/accounts/{account}/quota", KEPT, "", ""),
+        ("post", "/v1/accounts/{account}/quota/clear", KEPT, "", ""),
+        ("get", "/v1/rids/{rid}", "", "", ""),
         ("get", "/push/{account}", KEPT, "?echostr=1", ""),
         ("post", "/push/{account}", KEPT, "", "<xml/>"),
         ("get", "/cgi-bin/token", "", &query, ""),
@@ -138,8 +174,8 @@ async fn every_answer_of_every_operation_is_as_described() {
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
         house.clock.advance(Duration::from_secs(200));
-        let real =
-            path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi") + rest;
+        let real = path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi");
+        let real = real.replace("{rid}", "1-2-3") + rest;
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }
@@ -172,7 +208,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     house.clock.advance(Duration::from_secs(1));
     description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
 
-    for path in ["/v1/keys", "/metrics", "/v1/nodes"] {
+    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.
@@ -180,6 +216,23 @@ async fn every_answer_of_every_operation_is_as_described() {
         description.check(method, path, reply);
     })
     .await;
+    crate::quota::told_as_described(|method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
+    // Whoever logs in; `console.rs` proves the rest.
+    let body = json!({"key": admin}).to_string();
+    let session = "/console/session";
+    let proof = [("X-Lingpai-CSRF", "login")];
+    description.check("post", session, &house.ask("POST", session, &[], &body).await);
+    let login = house.ask("POST", session, &proof, &body).await;
+    description.check("post", session, &login);
+    let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap();
+    let proof = [("Cookie", cookie), ("X-Lingpai-CSRF", login.text("csrf"))];
+    for method in ["GET", "DELETE", "GET", "DELETE"] {
+        let reply = house.ask(method, session, &proof, "").await;
+        description.check(&method.to_lowercase(), session, &reply);
+    }
     // A stream does not end by itself; `stream.rs` reads some.
     description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
     let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();

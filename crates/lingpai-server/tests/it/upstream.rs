@@ -106,12 +106,19 @@ impl Issuer for FakeTickets {
     fn profile(&self) -> Profile {
         let nominal_life = Duration::from_secs(7200);
         let primary = Renewal::Surviving;
-        Profile { nominal_life, primary, forced: None, fallback: None, daily_budget: 100 }
+        Profile {
+            nominal_life,
+            primary,
+            forced: None,
+            fallback: None,
+            daily_budget: 100,
+            given_once: false,
+        }
     }
 
-    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         self.token.value().await?;
-        Ok(Issued { value: Secret::from(fake_ticket(&self.kind)), life: Duration::from_secs(7200) })
+        Ok(Issued::new(Secret::from(fake_ticket(&self.kind)), Duration::from_secs(7200)))
     }
 
     async fn check(&self, _: &Token) -> Verdict {
@@ -148,10 +155,11 @@ impl Issuer for FakeUpstream {
             forced: Some(ForcedLimits { spacing: Duration::from_secs(30), per_day: 20 }),
             fallback: None,
             daily_budget: 200,
+            given_once: false,
         }
     }
 
-    async fn issue(&self, _: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let n = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
         self.called.add_permits(1);
         self.gate.acquire().await.unwrap().forget();
@@ -159,7 +167,7 @@ impl Issuer for FakeUpstream {
             Some(failure) => Err(failure),
             None => {
                 let n = if self.repeats.load(Ordering::SeqCst) { 1 } else { n };
-                Ok(Issued { value: Self::token(n).into(), life: Duration::from_secs(7200) })
+                Ok(Issued::new(Secret::from(Self::token(n)), Duration::from_secs(7200)))
             }
         }
     }

@@ -41,7 +41,7 @@ pub async fn the_ledger_counts_by_account_and_day<S: Subject>(store: Arc<S>) {
 pub async fn usage_begins_anew_at_midnight_in_shanghai<S: Subject>(store: Arc<S>) {
     let midnight = Day::of(NOON).end();
     let before = Claim { at: midnight - Duration::from_millis(1), ..claim() };
-    let (first, usage) = grant(&*store, Claim { way: Way::Forced, ..before }).await;
+    let (first, usage) = grant(&*store, Claim { way: Some(Way::Forced), ..before }).await;
     assert_eq!((usage.day, usage.fetches, usage.forced), (Day::of(NOON), 1, 1));
     let after = Claim { at: midnight, settles: Some(first.fence), ..claim() };
     let (_, usage) = grant(&*store, after).await;

@@ -27,6 +27,7 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
             mode: PushMode::Compatible,
             relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
         }),
+        platform: Some(account("wx00000000000000ff")),
         proxy: Some("socks5://lingpai:hunter2@proxy.example.com".parse().unwrap()),
         policy: Policy {
             refresh: Refresh::IdleAfter(Duration::from_hours(6)),

@@ -24,7 +24,7 @@ pub async fn a_claim_is_granted_where_nothing_stands_against_it<S: Subject>(stor
 }
 
 pub async fn a_grant_writes_down_the_intent_and_counts_the_fetch<S: Subject>(store: Arc<S>) {
-    let forced = Claim { way: Way::Forced, ..claim() };
+    let forced = Claim { way: Some(Way::Forced), ..claim() };
     let (lease, usage) = grant(&*store, forced).await;
     let record = store.read(&credential()).await.unwrap().unwrap();
     let intent = Intent {
@@ -137,7 +137,7 @@ pub async fn a_refused_claim_changes_nothing<S: Subject>(store: Arc<S>) {
     rotate(&*store, 1).await;
     lease(&*store, Claim { known: Generation(1), ..claim() }).await;
     let before = store.read(&credential()).await.unwrap();
-    let knowing = Claim { known: Generation(1), way: Way::Forced, ..of_node("b") };
+    let knowing = Claim { known: Generation(1), way: Some(Way::Forced), ..of_node("b") };
     store.begin(of_node("b")).await.unwrap();
     store.begin(knowing.clone()).await.unwrap();
     store.begin(Claim { at: NOON + LEASE, ..knowing }).await.unwrap();
@@ -336,7 +336,7 @@ pub async fn load_finds_what_read_finds<S: Subject>(store: Arc<S>) {
     store.abandon(&failing, &failure()).await.unwrap();
     for name in ["wx2", "wx3"] {
         let credential = CredentialId::access_token(account(name));
-        lease(&*store, Claim { credential, way: Way::Fallback, ..claim() }).await;
+        lease(&*store, Claim { credential, way: Some(Way::Fallback), ..claim() }).await;
     }
     let mut found = store.load().await.unwrap();
     found.sort_by(|a, b| a.credential.cmp(&b.credential));

@@ -97,6 +97,7 @@ mod tests {
             expires_at: NOON + Duration::from_secs(ends),
             full_life: Duration::from_secs(7200),
             way: Way::Primary,
+            companion: None,
         };
         let record = Record {
             credential: CredentialId::access_token("wx1".parse().unwrap()),

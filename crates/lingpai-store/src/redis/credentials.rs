@@ -8,8 +8,8 @@ use lingpai_core::store::{
     Begun, Claim, Commit, Committed, Damage, Intent, Lease, Previous, Record, Usage,
 };
 use lingpai_core::{
-    AccountId, Class, CredentialId, Day, Failure, Fence, Generation, NodeId, Reached, StoreError,
-    StoreErrorKind, Timestamp, Token, Way,
+    AccountId, Class, CredentialId, Day, Failure, Fence, Generation, NodeId, Reached, Secret,
+    StoreError, StoreErrorKind, Timestamp, Token, Way,
 };
 use redis::{Cmd, cmd};
 
@@ -22,6 +22,12 @@ use crate::rules;
 use crate::seal::{Place, Unopened};
 
 const TABLE: &str = "credentials";
+
+const TOKEN: &str = "token";
+const COMPANION: &str = "companion";
+
+/// The fields that are sealed.
+pub(super) const SEALED: [&str; 2] = [TOKEN, COMPANION];
 
 /// Every credential that can be read, and takes note of the others.
 pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> {
@@ -39,8 +45,8 @@ pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> 
     let keys: Vec<_> = credentials.iter().map(|id| store.layout.credential(id)).collect();
     let found: Vec<HashMap<String, Vec<u8>>> =
         store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
-    if !store.whole.knows(found.iter().filter_map(|fields| fields.get("token")).map(Vec::as_slice))
-    {
+    let sealed = |fields| SEALED.into_iter().filter_map(move |column| field(fields, column));
+    if !store.whole.knows(found.iter().flat_map(sealed)) {
         store.whole.look_for_keys().await?;
     }
     let mut records = Vec::with_capacity(found.len());
@@ -93,7 +99,7 @@ pub(super) async fn begin(store: &RedisStore, claim: &Claim) -> Result<Begun, St
         .arg(u128::from_le_bytes(random()?).to_string())
         .arg(claim.known.0)
         .arg(claim.settles.map(|fence| fence.0.to_string()).unwrap_or_default())
-        .arg(way.as_str())
+        .arg(way.map(|way| way.as_str()).unwrap_or_default())
         .arg(at.as_millis())
         .arg(claim.deadline.as_millis())
         .arg(millis(claim.lease))
@@ -139,18 +145,20 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
     let credential = &lease.credential;
     let key = store.layout.credential(credential);
     let name = credential.to_string();
+    let companion = seal_companion(store, &name, token)?;
     let call = script::commit([key.clone()])
         .arg(lease.fence.0)
         .arg(token.generation.0)
         .arg(String::from(token.fingerprint()))
         .arg(previous_until.map(|until| until.as_millis().to_string()).unwrap_or_default())
-        .arg(store.whole.foundation().ring.seal(place(&name), token.value.expose())?)
+        .arg(store.whole.foundation().ring.seal(place(&name, TOKEN), token.value.expose())?)
         .arg(token.issued_at.as_millis())
         .arg(token.expires_at.as_millis())
         .arg(millis(token.full_life))
         .arg(token.way.as_str())
         .arg(store.layout.changes())
-        .arg(store.message(credential));
+        .arg(store.message(credential))
+        .arg(companion.unwrap_or_default());
     let reply: Vec<Vec<u8>> = store.link.call(&call, Repeat::Harmless).await?;
     let (word, reply) = Reply::new(reply);
     match &word[..] {
@@ -222,8 +230,10 @@ pub(super) async fn keep(store: &RedisStore, kept: &Kept) -> Result<(), StoreErr
     put("usage_fetches", record.usage.fetches.to_string());
     put("usage_forced", record.usage.forced.to_string());
     if let Some(token) = &record.token {
-        let sealed = store.whole.foundation().ring.seal(place(&name), token.value.expose())?;
-        fields.push(("token", sealed));
+        let sealed =
+            store.whole.foundation().ring.seal(place(&name, TOKEN), token.value.expose())?;
+        fields.push((TOKEN, sealed));
+        fields.extend(seal_companion(store, &name, token)?.map(|sealed| (COMPANION, sealed)));
     }
     let account = &credential.account;
     let mut call =
@@ -278,7 +288,7 @@ async fn told(
     credential: &CredentialId,
     fields: &Fields<'_>,
 ) -> Result<Record, StoreError> {
-    if !store.whole.knows(fields.bytes("token")) {
+    if !store.whole.knows(SEALED.into_iter().filter_map(|column| fields.bytes(column))) {
         store.whole.look_for_keys().await?;
     }
     record(store, credential, fields)
@@ -294,9 +304,16 @@ fn record(
     let ring = &store.whole.foundation().ring;
     let generation = Generation(fields.parsed("generation")?.unwrap_or_default());
     let mut failure = fields.json("failure")?;
-    let token = match fields.bytes("token") {
+    let name = credential.to_string();
+    // Without its companion the token is still good to its end.
+    let companion = fields.bytes(COMPANION).and_then(|sealed| {
+        ring.open(place(&name, COMPANION), sealed)
+            .map_err(|why| failure = Some(unopened(credential, COMPANION, why)))
+            .ok()
+    });
+    let token = match fields.bytes(TOKEN) {
         None => None,
-        Some(sealed) => match ring.open(place(&credential.to_string()), sealed) {
+        Some(sealed) => match ring.open(place(&name, TOKEN), sealed) {
             Ok(value) => Some(Token {
                 value,
                 generation,
@@ -306,9 +323,10 @@ fn record(
                     fields.needed("full_life", fields.parsed("full_life")?)?,
                 ),
                 way: way_in(fields, "way")?,
+                companion,
             }),
             Err(why) => {
-                failure = Some(unopened(credential, why));
+                failure = Some(unopened(credential, TOKEN, why));
                 None
             }
         },
@@ -350,8 +368,8 @@ fn record(
     })
 }
 
-fn unopened(credential: &CredentialId, why: Unopened) -> Failure {
-    let message = format!("the stored token of {credential} cannot be opened: {why}");
+fn unopened(credential: &CredentialId, what: &str, why: Unopened) -> Failure {
+    let message = format!("the stored {what} of {credential} cannot be opened: {why}");
     tracing::error!(%credential, message);
     Failure { reached: Reached::No, ..Failure::new(Class::Transient, message) }
         .with_remedy("A new token is fetched. Find out who else writes to the store")
@@ -363,8 +381,22 @@ pub(super) fn parse(name: &str) -> Option<CredentialId> {
     Some(CredentialId::new(kind.parse().ok()?, account.parse::<AccountId>().ok()?))
 }
 
-pub(super) fn place(credential: &str) -> Place<'_> {
-    Place { table: "credentials", record: credential, column: "token" }
+pub(super) fn place<'a>(credential: &'a str, column: &'static str) -> Place<'a> {
+    Place { table: TABLE, record: credential, column }
+}
+
+fn seal_companion(
+    store: &RedisStore,
+    credential: &str,
+    token: &Token,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let ring = &store.whole.foundation().ring;
+    let seal = |companion: &Secret| ring.seal(place(credential, COMPANION), companion.expose());
+    token.companion.as_ref().map(seal).transpose()
+}
+
+fn field<'a>(fields: &'a HashMap<String, Vec<u8>>, name: &str) -> Option<&'a [u8]> {
+    fields.get(name).map(Vec::as_slice)
 }
 
 fn way_in(fields: &Fields<'_>, name: &str) -> Result<Way, StoreError> {

@@ -24,6 +24,9 @@ pub(super) const SECRET: &str = "secret";
 pub(super) const PROXY: &str = "proxy";
 pub(super) const PUSH: &str = "push";
 
+/// The account that acts for it.
+const PLATFORM: &str = "platform";
+
 /// Every account that is whole, and what is wrong with the others.
 pub(super) async fn accounts(
     store: &RedisStore,
@@ -103,6 +106,9 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     }
     if let Some(push) = &account.push {
         call = call.arg(PUSH).arg(sealed(PUSH, &push.to_text())?);
+    }
+    if let Some(platform) = &account.platform {
+        call = call.arg((PLATFORM, platform.as_str()));
     }
     // Listed first: one that is listed and not there does no harm.
     let mut list = cmd("SADD");
@@ -213,6 +219,7 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
         mode: fields.needed("mode", fields.json("mode")?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
         push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
+        platform: fields.parsed(PLATFORM)?,
         policy: fields.needed("policy", fields.json("policy")?)?,
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,

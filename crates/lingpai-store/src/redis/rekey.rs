@@ -66,8 +66,10 @@ async fn reseal_all(store: &RedisStore) -> Result<usize, StoreError> {
     for credential in names.iter().filter_map(|name| credentials::parse(name)) {
         let key = store.layout.credential(&credential);
         let name = credential.to_string();
-        let place = credentials::place(&name);
-        count += reseal(store, (&key, place.column), place, "let it be fetched anew").await?;
+        for column in credentials::SEALED {
+            let place = credentials::place(&name, column);
+            count += reseal(store, (&key, column), place, "let it be fetched anew").await?;
+        }
     }
     for (account, _) in store.outboxes().await? {
         for id in outbox::ids(store, &account).await? {

@@ -6,7 +6,7 @@ use lingpai_core::store::{
     Begun, Claim, Commit, Committed, Damage, Entry, Intent, Lease, Record, Usage,
 };
 use lingpai_core::{
-    Class, CredentialId, Day, Failure, Fence, Generation, Reached, Timestamp, Token, Way,
+    Class, CredentialId, Day, Failure, Fence, Generation, Reached, Secret, Timestamp, Token, Way,
 };
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
@@ -21,9 +21,13 @@ use crate::seal::{Place, Unopened};
 
 const TABLE: &str = "credentials";
 
+/// The columns that are sealed.
+const TOKEN: &str = "token";
+const COMPANION: &str = "companion";
+
 const COLUMNS: &str = "account, kind, generation, fence, hold, intent, failure, last_forced_at, \
      usage_day, usage_fetches, usage_forced, previous, fingerprint, token, issued_at, expires_at, \
-     full_life, way";
+     full_life, way, companion";
 
 /// Every credential that is whole. One that is not is told of in the log and brings nobody else down; whoever claims it
 /// is told again.
@@ -76,8 +80,10 @@ pub(super) fn begin(database: &Database, claim: &Claim) -> Result<Begun, Trouble
     let process = database.node.process().clone();
     let lease = standing.grant(claim, next_fence(database)?, Some(process), so_far);
     save(database, credential, &standing)?;
-    let entry = Entry::Fetch(credential.kind.clone(), claim.way);
-    add_to_ledger(database, &credential.account, day, &entry, 1)?;
+    if let Some(way) = claim.way {
+        let entry = Entry::Fetch(credential.kind.clone(), way);
+        add_to_ledger(database, &credential.account, day, &entry, 1)?;
+    }
     Ok(Begun::Granted { lease, usage: standing.usage })
 }
 
@@ -144,16 +150,11 @@ pub(super) fn keep(database: &Database, kept: &Kept) -> Result<(), Trouble> {
         usage: record.usage,
     };
     save(database, credential, &standing)?;
-    match &record.token {
-        Some(token) => save_token(database, credential, token),
-        None => {
-            let mut clear = database.connection.prepare_cached(
-                "UPDATE credentials SET token = NULL WHERE account = ?1 AND kind = ?2",
-            )?;
-            clear.execute((credential.account.as_str(), credential.kind.as_str()))?;
-            Ok(())
-        }
-    }
+    let mut clear = database.connection.prepare_cached(
+        "UPDATE credentials SET token = NULL, companion = NULL WHERE account = ?1 AND kind = ?2",
+    )?;
+    clear.execute((credential.account.as_str(), credential.kind.as_str()))?;
+    record.token.as_ref().map_or(Ok(()), |token| save_token(database, credential, token))
 }
 
 pub(super) fn remove_of_account(database: &Database, account: &str) -> Result<(), Trouble> {
@@ -163,27 +164,30 @@ pub(super) fn remove_of_account(database: &Database, account: &str) -> Result<()
     Ok(())
 }
 
-/// Opens every token and seals it again with the key of `to`. How many there were.
+/// Opens every token and every companion and seals it again with the key of `to`. How many there were.
 pub(super) fn reseal(database: &Database, to: &crate::seal::Sealer) -> Result<usize, Trouble> {
-    let mut select = database
-        .connection
-        .prepare("SELECT rowid, account, kind, token FROM credentials WHERE token IS NOT NULL")?;
-    let mut update =
-        database.connection.prepare("UPDATE credentials SET token = ?2 WHERE rowid = ?1")?;
-    let mut rows = select.query([])?;
     let mut count = 0;
-    while let Some(row) = rows.next()? {
-        let record = format!("{}/{}", row.get::<_, String>(1)?, row.get::<_, String>(2)?);
-        let place = Place { table: TABLE, record: &record, column: "token" };
-        let token = database.sealer.open(place, &row.get::<_, Vec<u8>>(3)?).map_err(|why| {
-            super::sealed_shut(
-                place,
-                why,
-                "Nothing was changed. Let it be fetched anew, or remove its account, and try again",
-            )
-        })?;
-        update.execute((row.get::<_, i64>(0)?, to.seal(place, token.expose())?))?;
-        count += 1;
+    for column in [TOKEN, COMPANION] {
+        let mut select = database.connection.prepare(&format!(
+            "SELECT rowid, account, kind, {column} FROM credentials WHERE {column} IS NOT NULL"
+        ))?;
+        let mut update = database
+            .connection
+            .prepare(&format!("UPDATE credentials SET {column} = ?2 WHERE rowid = ?1"))?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let record = format!("{}/{}", row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+            let place = Place { table: TABLE, record: &record, column };
+            let value = database.sealer.open(place, &row.get::<_, Vec<u8>>(3)?).map_err(|why| {
+                super::sealed_shut(
+                    place,
+                    why,
+                    "Nothing was changed. Let it be fetched anew, or remove its account, and try again",
+                )
+            })?;
+            update.execute((row.get::<_, i64>(0)?, to.seal(place, value.expose())?))?;
+            count += 1;
+        }
     }
     Ok(count)
 }
@@ -197,6 +201,7 @@ struct Stored {
 
 struct SealedToken {
     value: Vec<u8>,
+    companion: Option<Vec<u8>>,
     issued_at: Timestamp,
     expires_at: Timestamp,
     full_life: Duration,
@@ -240,6 +245,7 @@ impl Stored {
             None => None,
             Some(value) => Some(SealedToken {
                 value,
+                companion: row.get(18)?,
                 issued_at: Timestamp::from_millis(row.get(14)?),
                 expires_at: Timestamp::from_millis(row.get(15)?),
                 full_life: Duration::from_millis(number(16)?),
@@ -256,29 +262,34 @@ impl Stored {
         let Self { credential, mut standing, token } = self;
         let Some(sealed) = token else { return Ok(standing.record(credential, None)) };
         let name = credential.to_string();
-        let place = Place { table: TABLE, record: &name, column: "token" };
-        let token = match database.sealer.open(place, &sealed.value) {
-            Ok(value) => Some(Token {
-                value,
-                generation: standing.generation,
-                issued_at: sealed.issued_at,
-                expires_at: sealed.expires_at,
-                full_life: sealed.full_life,
-                way: sealed.way,
-            }),
-            Err(why) => {
-                let failure = unopened(&credential, why);
-                tracing::error!(%credential, "{failure}");
-                standing.failure = Some(failure);
-                None
-            }
+        let open = |column, sealed: &[u8]| {
+            database.sealer.open(Place { table: TABLE, record: &name, column }, sealed)
         };
+        let mut unopened = |what, why| {
+            let failure = unopened(&credential, what, why);
+            tracing::error!(%credential, "{failure}");
+            standing.failure = Some(failure);
+        };
+        // Without its companion the token is still good to its end.
+        let companion = sealed.companion.and_then(|companion| {
+            open(COMPANION, &companion).map_err(|why| unopened(COMPANION, why)).ok()
+        });
+        let value = open(TOKEN, &sealed.value).map_err(|why| unopened(TOKEN, why)).ok();
+        let token = value.map(|value| Token {
+            value,
+            generation: standing.generation,
+            issued_at: sealed.issued_at,
+            expires_at: sealed.expires_at,
+            full_life: sealed.full_life,
+            way: sealed.way,
+            companion,
+        });
         Ok(standing.record(credential, token))
     }
 }
 
-fn unopened(credential: &CredentialId, why: Unopened) -> Failure {
-    let message = format!("the stored token of {credential} cannot be opened: {why}");
+fn unopened(credential: &CredentialId, what: &str, why: Unopened) -> Failure {
+    let message = format!("the stored {what} of {credential} cannot be opened: {why}");
     Failure { reached: Reached::No, ..Failure::new(Class::Transient, message) }
         .with_remedy("A new token is fetched. Find out who else writes to the store")
 }
@@ -329,20 +340,24 @@ fn save_token(
     token: &Token,
 ) -> Result<(), Trouble> {
     let name = credential.to_string();
-    let place = Place { table: TABLE, record: &name, column: "token" };
+    let seal = |column, value: &Secret| {
+        database.sealer.seal(Place { table: TABLE, record: &name, column }, value.expose())
+    };
     let mut update = database.connection.prepare_cached(
         "UPDATE credentials
-         SET token = ?3, issued_at = ?4, expires_at = ?5, full_life = ?6, way = ?7
+         SET token = ?3, issued_at = ?4, expires_at = ?5, full_life = ?6, way = ?7,
+             companion = ifnull(?8, companion)
          WHERE account = ?1 AND kind = ?2",
     )?;
     update.execute((
         credential.account.as_str(),
         credential.kind.as_str(),
-        database.sealer.seal(place, token.value.expose())?,
+        seal(TOKEN, &token.value)?,
         token.issued_at.as_millis(),
         token.expires_at.as_millis(),
         i64::try_from(token.full_life.as_millis()).unwrap_or(i64::MAX),
         token.way.as_str(),
+        token.companion.as_ref().map(|companion| seal(COMPANION, companion)).transpose()?,
     ))?;
     Ok(())
 }

@@ -40,7 +40,7 @@ fn select(
     parameters: impl Params,
 ) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
     let sql = format!(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy, push
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy, push, platform
          FROM accounts {which}"
     );
     let mut select = database.connection.prepare_cached(&sql)?;
@@ -75,10 +75,11 @@ pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
 
 pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
     let mut upsert = database.connection.prepare_cached(
-        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy, push)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy, push,
+             platform)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT DO UPDATE SET kind = ?2, mode = ?3, secret = ?4, policy = ?5,
-             created_at = ?6, updated_at = ?7, proxy = ?8, push = ?9",
+             created_at = ?6, updated_at = ?7, proxy = ?8, push = ?9, platform = ?10",
     )?;
     let sealed = |column, value: &Secret| {
         database.sealer.seal(place_of(account.id.as_str(), column), value.expose())
@@ -96,6 +97,7 @@ pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), 
         account.updated_at.as_millis(),
         account.proxy.as_ref().map(|proxy| sealed(PROXY, &proxy.to_url())).transpose()?,
         account.push.as_ref().map(|push| sealed(PUSH, &push.to_text())).transpose()?,
+        account.platform.as_ref().map(AccountId::as_str),
     ))?;
     Ok(())
 }
@@ -191,6 +193,8 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
     };
     let proxy = opened(7, PROXY)?.map(|url| url.expose().parse::<Proxy>());
     let push = opened(8, PUSH)?.map(|text| text.expose().parse::<PushSettings>());
+    let platform: Option<String> = row.get(9).map_err(|error| wrong("platform", &error))?;
+    let platform = platform.map(|name| name.parse()).transpose();
     Ok(Account {
         id: id.parse().map_err(|error| wrong("name", &error))?,
         kind: serde_json::from_str(text(1)).map_err(|error| wrong("kind", &error))?,
@@ -198,6 +202,7 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
         mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
         push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
+        platform: platform.map_err(|error| wrong("platform", &error))?,
         policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,
         updated_at: time(6).map_err(|error| wrong("time", &error))?,

@@ -87,6 +87,12 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX outbox_waiting ON outbox (account, seq) WHERE due_at IS NOT NULL;
 ", "
+    -- The account that acts for it, if it has authorised one.
+    ALTER TABLE accounts ADD COLUMN platform TEXT;
+", "
+    -- The second secret that came with the token, such as a refresh token: sealed.
+    ALTER TABLE credentials ADD COLUMN companion BLOB;
+", "
     -- The audit trail, which is like the events.
     CREATE TABLE audit (
         id INTEGER PRIMARY KEY,

@@ -53,7 +53,7 @@ async fn fill(store: &dyn Archive) {
     let Begun::Granted { lease, .. } = begun else { panic!("{begun:?}") };
     store.abandon(&lease, &Failure::new(Class::NeedsPerson, "invalid ip")).await.unwrap();
     store.begin(claim("wx2", &node, 3)).await.unwrap();
-    let forced = Claim { way: Way::Forced, ..claim("wx3", &node, 3) };
+    let forced = Claim { way: Some(Way::Forced), ..claim("wx3", &node, 3) };
     store.begin(forced).await.unwrap();
     store.remove_account(&"wx19".parse().unwrap()).await.unwrap();
     for key in [some_key(1), ApiKey { revoked_at: Some(NOON), ..some_key(2) }] {

@@ -81,7 +81,7 @@ pub(crate) fn claim(name: &str, node: &NodeId, known: u64) -> Claim {
         node: node.clone(),
         known: Generation(known),
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at: NOON,
         deadline: NOON + Duration::from_secs(8),
         lease: Duration::from_secs(10),
@@ -96,6 +96,7 @@ pub(crate) fn token(name: &str, generation: u64) -> Token {
         expires_at: NOON + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
+        companion: None,
     }
 }
 

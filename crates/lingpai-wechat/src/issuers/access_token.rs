@@ -81,6 +81,7 @@ impl Issuer for AccessToken {
                 }),
                 fallback: None,
                 daily_budget: protocol::STABLE_DAILY_BUDGET,
+                given_once: false,
             },
             Mode::Classic => Profile {
                 nominal_life,
@@ -88,11 +89,12 @@ impl Issuer for AccessToken {
                 forced: None,
                 fallback: Some(windowed),
                 daily_budget: protocol::CLASSIC_DAILY_BUDGET,
+                given_once: false,
             },
         }
     }
 
-    async fn issue(&self, way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let call = match (self.mode, way) {
             (Mode::Stable, Way::Forced) => self.stable(true),
             (Mode::Stable, Way::Primary | Way::Fallback) | (Mode::Classic, Way::Fallback) => {

@@ -3,6 +3,7 @@
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
 mod access_token;
+mod examine;
 pub(crate) mod ticket;
 mod wecom;
 
@@ -10,10 +11,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use lingpai_core::{
-    Account, AccountKind, Class, Failure, Issuer, Mode, Proxy, Secret, Token, Verdict, Way,
+    Account, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent, Proxy, Secret,
+    Token, Verdict, Way,
 };
 
 use self::access_token::AccessToken;
+pub use self::examine::Quota;
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
@@ -30,7 +33,7 @@ use crate::{answer, protocol, remedy};
 /// let wechat = WeChat::new(wire::Upstream::new(wire::Settings::default())?);
 /// let secret = Secret::from("the AppSecret");
 /// let account = Account::new("wx5a0db0c0ffee0001".parse()?, secret, Timestamp::default());
-/// let token = wechat.issuer(&account).issue(Way::Primary).await?;
+/// let token = wechat.issuer(&account).issue(Way::Primary, None).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -39,6 +42,9 @@ pub struct WeChat {
     api: Party,
     wecom: Party,
 }
+
+/// What finds the credential that another one needs.
+pub type Find<'a> = &'a dyn Fn(&CredentialId) -> Arc<dyn Parent>;
 
 /// One of the parties that WeChat is: they have hosts of their own.
 #[derive(Clone, Debug)]
@@ -67,6 +73,23 @@ impl WeChat {
         }
     }
 
+    /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
+    /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
+    pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
+        let _ = parent;
+        (Kind::ACCESS_TOKEN, self.issuer(account))
+    }
+
+    /// What else is kept of the account without being asked for, and the issuers of that.
+    pub fn roots_besides(
+        &self,
+        account: &Account,
+        parent: Find<'_>,
+    ) -> Vec<(Kind, Arc<dyn Issuer>)> {
+        let _ = (account, parent);
+        Vec::new()
+    }
+
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
     /// it is of the stable family, which repeats its token until the last five minutes and is isolated from the classic
     /// one; WeCom repeats its only one. Whatever token it brings is dropped; the engine is given the same one when it asks.
@@ -74,7 +97,7 @@ impl WeChat {
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
         let stable = Account { mode: Mode::Stable, ..account.clone() };
-        match self.issuer(&stable).issue(Way::Primary).await {
+        match self.issuer(&stable).issue(Way::Primary, None).await {
             Ok(_) => Verdict::Accepted,
             Err(failure) if answer::blames_secret(&failure) => Verdict::Refused(failure),
             Err(failure) => Verdict::Inconclusive(failure),
@@ -102,15 +125,24 @@ impl Party {
 
 /// Tries a token with the cheapest call that checks it and asks for nothing else. WeChat and WeCom have the same one.
 async fn try_token(upstream: &Upstream, token: &Token, scope: Scope, secret: &Secret) -> Verdict {
-    let secrets = [&token.value, secret];
+    try_value(upstream, &token.value, scope, &[&token.value, secret]).await
+}
+
+/// The same of a value that may be one. `secrets` must not be seen in what comes of it.
+async fn try_value(
+    upstream: &Upstream,
+    value: &Secret,
+    scope: Scope,
+    secrets: &[&Secret],
+) -> Verdict {
     let call = Call {
         path: protocol::CALLBACK_IP_PATH,
-        query: Some(format!("access_token={}", percent_encoded(token.value.expose()))),
+        query: Some(format!("access_token={}", percent_encoded(value.expose()))),
         body: None,
     };
     let outcome = match upstream.send(call).await {
-        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, &secrets),
-        Err(error) => Err(unanswered(&error, &secrets)),
+        Ok(answer) => answer::tried(answer.status(), answer.body(), scope, secrets),
+        Err(error) => Err(unanswered(&error, secrets)),
     };
     match outcome {
         Ok(()) => Verdict::Accepted,

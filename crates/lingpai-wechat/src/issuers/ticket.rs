@@ -150,6 +150,7 @@ impl Issuer for Getticket {
             forced: None,
             fallback: None,
             daily_budget: protocol::TICKET_DAILY_BUDGET,
+            given_once: false,
         }
     }
 
@@ -157,7 +158,7 @@ impl Issuer for Getticket {
         self.token.value().await.map(drop)
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let token = self.token.value().await?;
         match self.ask(&token).await {
             Err(refused) if answer::blames_token(&refused, self.endpoint.scope) => {

@@ -46,10 +46,11 @@ impl Issuer for Gettoken {
             forced: None,
             fallback: None,
             daily_budget: protocol::WECOM_DAILY_BUDGET,
+            given_once: false,
         }
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let (corpid, secret) =
             (percent_encoded(self.corpid()), percent_encoded(self.secret.expose()));
         let call = Call {

@@ -19,7 +19,7 @@ const SHORT: Deadlines =
 async fn a_closed_port_is_passed_over_for_the_next_host() {
     let (good, seen) = start(Server::Answers(BODY)).await;
     let issuer = issuer_at(vec![closed_port().await, good], Deadlines::default());
-    issuer.issue(Way::Primary).await.unwrap();
+    issuer.issue(Way::Primary, None).await.unwrap();
     assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
@@ -50,7 +50,7 @@ async fn a_handshake_that_stalls_has_sent_nothing() {
     let host = format!("https://{}", stalled.local_addr().unwrap()).parse().unwrap();
     let (good, seen) = start(Server::Answers(BODY)).await;
     let deadlines = Deadlines { call: Duration::from_secs(10), ..SHORT };
-    issuer_at(vec![host, good], deadlines).issue(Way::Primary).await.unwrap();
+    issuer_at(vec![host, good], deadlines).issue(Way::Primary, None).await.unwrap();
     assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
@@ -95,11 +95,11 @@ async fn the_host_that_worked_last_is_asked_first_for_ten_minutes() {
         Some(if down { Err(TransportError::not_sent("no route")) } else { Ok(success()) })
     });
     let issuer = transport.issuer(Mode::Stable);
-    issuer.issue(Way::Primary).await.unwrap();
+    issuer.issue(Way::Primary, None).await.unwrap();
     tokio::time::advance(Duration::from_secs(599)).await;
-    issuer.issue(Way::Primary).await.unwrap();
+    issuer.issue(Way::Primary, None).await.unwrap();
     tokio::time::advance(Duration::from_secs(2)).await;
-    issuer.issue(Way::Primary).await.unwrap();
+    issuer.issue(Way::Primary, None).await.unwrap();
     let [api, api2, ..] = protocol::HOSTS;
     assert_eq!(transport.hosts(), [api, api2, api2, api, api2]);
 }

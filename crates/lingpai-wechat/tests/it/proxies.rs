@@ -44,7 +44,7 @@ async fn names_are_resolved_by_the_proxy_and_not_here() {
         let (base, _) = start(Server::Answers(BODY)).await;
         let running = Running::start(scheme, Manner::Connects).await;
         let (host, target) = unknown_here(&base);
-        issuer_with(through(running.proxy.clone(), host)).issue(Way::Primary).await.unwrap();
+        issuer_with(through(running.proxy.clone(), host)).issue(Way::Primary, None).await.unwrap();
         assert_eq!(running.asked(), [target]);
     }
 }
@@ -56,7 +56,7 @@ async fn a_login_is_given_to_a_proxy_that_wants_one() {
         let running = Running::start(scheme, Manner::WantsLogin).await;
         let (host, _) = unknown_here(&base);
         let proxy = running.with_login("lingpai", "hunter2");
-        issuer_with(through(proxy, host.clone())).issue(Way::Primary).await.unwrap();
+        issuer_with(through(proxy, host.clone())).issue(Way::Primary, None).await.unwrap();
 
         let wrong = running.with_login("lingpai", "secret-but-wrong");
         let failure = failure_of(&issuer_with(through(wrong, host))).await;
@@ -118,7 +118,7 @@ async fn hosts_of_no_proxy_are_reached_directly() {
         let running = Running::start("http", Manner::Connects).await;
         let settings = through(running.proxy.clone(), base.clone());
         let settings = Settings { no_proxy: vec![rule.parse().unwrap()], ..settings };
-        issuer_with(settings).issue(Way::Primary).await.unwrap();
+        issuer_with(settings).issue(Way::Primary, None).await.unwrap();
         assert_eq!(running.asked().is_empty(), is_direct, "{rule}");
     }
 }
@@ -158,7 +158,7 @@ async fn a_proxy_of_an_account_goes_before_the_one_of_all() {
     let wechat = WeChat::new(Upstream::new(settings).unwrap());
     for account in [proxied(&of_one.proxy), account(Mode::Stable)] {
         let issuer = wechat.issuer(&account);
-        issuer.issue(Way::Primary).await.unwrap();
+        issuer.issue(Way::Primary, None).await.unwrap();
         assert_eq!(issuer.proxy().as_deref(), account.proxy.as_ref(), "others go the same way");
     }
     assert_eq!((of_one.asked(), of_all.asked()), (vec![target.clone()], vec![target]));
@@ -173,7 +173,7 @@ async fn accounts_with_the_same_proxy_share_its_connections() {
     let wechat = WeChat::new(Upstream::new(settings).unwrap());
     let issuers = [0, 1].map(|_| wechat.issuer(&proxied(&running.proxy)));
     for issuer in &issuers {
-        issuer.issue(Way::Primary).await.unwrap();
+        issuer.issue(Way::Primary, None).await.unwrap();
     }
     assert_eq!((running.asked().len(), seen.lock().unwrap().len()), (1, 2));
 }

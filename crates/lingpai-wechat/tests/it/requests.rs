@@ -9,7 +9,7 @@ use crate::support::{InProcess, SECRET, Server, TOKEN, issuer_at, start, success
 
 async fn sent(mode: Mode, way: Way) -> Request<Bytes> {
     let transport = InProcess::answering(success());
-    let issued = transport.issuer(mode).issue(way).await.unwrap();
+    let issued = transport.issuer(mode).issue(way, None).await.unwrap();
     assert_eq!(issued.value.expose(), TOKEN);
     transport.seen.lock().unwrap().remove(0)
 }
@@ -78,7 +78,7 @@ async fn a_base_url_with_a_path_goes_before_every_path() {
     const BODY: &str = r#"{"access_token":"x","expires_in":7200}"#;
     let (base, seen) = start(Server::Answers(BODY)).await;
     let base = format!("{base}/wx/").parse().unwrap();
-    issuer_at(vec![base], Default::default()).issue(Way::Primary).await.unwrap();
+    issuer_at(vec![base], Default::default()).issue(Way::Primary, None).await.unwrap();
     let seen = seen.lock().unwrap();
     assert!(seen[0].starts_with("POST /wx/cgi-bin/stable_token HTTP/1.1\r\n"), "{}", seen[0]);
 }
@@ -89,7 +89,7 @@ async fn a_connection_is_used_again() {
     let (base, seen) = start(Server::Answers(BODY)).await;
     let issuer = issuer_at(vec![base], Default::default());
     for _ in 0..3 {
-        issuer.issue(Way::Primary).await.unwrap();
+        issuer.issue(Way::Primary, None).await.unwrap();
     }
     assert_eq!(seen.lock().unwrap().len(), 3);
 }

@@ -29,7 +29,7 @@ async fn no_failure_holds_a_secret_or_a_token() {
             assert_clean(&format!("{issuer:?} {:?}", issuer.check(&token()).await));
             // Where the upstream gives away a token that it was not sent, only its shape tells, and
             // this one is too short to have it.
-            let failure = issuer.issue(Way::Primary).await.unwrap_err();
+            let failure = issuer.issue(Way::Primary, None).await.unwrap_err();
             assert!(!format!("{failure} {failure:?}").contains(SECRET), "{failure:?}");
         }
     }
@@ -43,7 +43,7 @@ async fn a_transport_that_repeats_the_request_is_masked() {
     });
     for mode in [Mode::Stable, Mode::Classic] {
         let issuer = transport.issuer(mode);
-        let failure = issuer.issue(Way::Primary).await.unwrap_err();
+        let failure = issuer.issue(Way::Primary, None).await.unwrap_err();
         assert!(failure.message.contains("***"), "{failure}");
         assert_clean(&format!("{failure} {failure:?} {:?}", issuer.check(&token()).await));
     }
@@ -56,7 +56,7 @@ async fn an_issuer_prints_its_appid_and_no_secret() {
         format!("{issuer:?}"),
         r#"AccessToken { appid: AccountId("wx5a0db0c0ffee0001"), mode: Stable, .. }"#
     );
-    let issued = issuer.issue(Way::Primary).await.unwrap();
+    let issued = issuer.issue(Way::Primary, None).await.unwrap();
     assert_clean(&format!("{issued:?}"));
 }
 

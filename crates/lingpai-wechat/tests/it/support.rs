@@ -28,6 +28,7 @@ pub(crate) fn token() -> Token {
         expires_at: Timestamp::default(),
         full_life: Default::default(),
         way: Way::Primary,
+        companion: None,
     }
 }
 
@@ -211,5 +212,5 @@ pub(crate) fn issuer_with(settings: Settings) -> Arc<dyn Issuer> {
 }
 
 pub(crate) async fn failure_of(issuer: &Arc<dyn Issuer>) -> Failure {
-    issuer.issue(Way::Primary).await.unwrap_err()
+    issuer.issue(Way::Primary, None).await.unwrap_err()
 }

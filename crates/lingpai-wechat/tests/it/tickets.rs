@@ -55,7 +55,7 @@ async fn a_ticket_is_asked_for_by_its_type_with_the_token_in_the_query() {
     for (ticket, of) in [(Ticket::Jsapi, "jsapi"), (Ticket::WxCard, "wx_card")] {
         let wechat = InProcess::answering(SUCCESS);
         let issuer = issuer(&wechat, ticket, &tokens("unused"));
-        let issued = issuer.issue(Way::Primary).await.unwrap();
+        let issued = issuer.issue(Way::Primary, None).await.unwrap();
         assert_eq!(
             (issued.value.expose(), issued.life.as_secs()),
             ("kgt8ON7yVITDhtdwci0qeQ", 7200)
@@ -72,7 +72,7 @@ async fn a_ticket_is_asked_for_by_its_type_with_the_token_in_the_query() {
 async fn a_refused_token_is_reported_and_the_call_made_once_more() {
     let wechat = InProcess::new(|request| Some(Ok(refuses_the_first(request))));
     let tokens = tokens("71_better");
-    issuer(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary).await.unwrap();
+    issuer(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary, None).await.unwrap();
     assert_eq!(*tokens.reported.lock().unwrap(), [TOKEN]);
     assert_eq!(wechat.seen.lock().unwrap().len(), 2);
 }
@@ -80,7 +80,7 @@ async fn a_refused_token_is_reported_and_the_call_made_once_more() {
 #[tokio::test]
 async fn a_token_that_is_good_after_all_is_not_tried_again() {
     let wechat = InProcess::answering(REFUSED);
-    let failure = issuer(&wechat, Ticket::Jsapi, &tokens(TOKEN)).issue(Way::Primary).await;
+    let failure = issuer(&wechat, Ticket::Jsapi, &tokens(TOKEN)).issue(Way::Primary, None).await;
     assert_eq!(failure.unwrap_err().code, Some(40001));
     assert_eq!(wechat.seen.lock().unwrap().len(), 1);
 }
@@ -88,7 +88,8 @@ async fn a_token_that_is_good_after_all_is_not_tried_again() {
 #[tokio::test]
 async fn a_second_token_that_is_refused_too_ends_it() {
     let wechat = InProcess::answering(REFUSED);
-    let failure = issuer(&wechat, Ticket::Jsapi, &tokens("71_better")).issue(Way::Primary).await;
+    let failure =
+        issuer(&wechat, Ticket::Jsapi, &tokens("71_better")).issue(Way::Primary, None).await;
     assert_eq!(failure.unwrap_err().code, Some(40001));
     assert_eq!(wechat.seen.lock().unwrap().len(), 2);
 }
@@ -104,15 +105,17 @@ async fn refusals_have_their_class_and_tell_no_token() {
         let body = format!(r#"{{"errcode":{code},"errmsg":"no {TOKEN}"}}"#);
         let wechat = InProcess::answering(body);
         let failure = issuer(&wechat, Ticket::WxCard, &tokens("unused"))
-            .issue(Way::Primary)
+            .issue(Way::Primary, None)
             .await
             .unwrap_err();
         assert_eq!(failure.class, class, "{code}");
         assert!(!failure.to_string().contains(TOKEN), "{failure}");
     }
     let wechat = InProcess::answering(r#"{"errcode":0,"errmsg":"ok","expires_in":7200}"#);
-    let failure =
-        issuer(&wechat, Ticket::WxCard, &tokens("unused")).issue(Way::Primary).await.unwrap_err();
+    let failure = issuer(&wechat, Ticket::WxCard, &tokens("unused"))
+        .issue(Way::Primary, None)
+        .await
+        .unwrap_err();
     assert_eq!(failure.message, "the answer has no ticket");
 }
 

@@ -56,7 +56,7 @@ async fn an_authority_that_is_named_is_trusted_through_each_kind_of_proxy() {
             extra_authorities: extra_authorities.clone(),
             ..Settings::default()
         };
-        issuer_with(settings).issue(Way::Primary).await.unwrap();
+        issuer_with(settings).issue(Way::Primary, None).await.unwrap();
     }
 }
 

@@ -26,7 +26,7 @@ fn issuer(wechat: &Arc<InProcess>) -> Arc<dyn Issuer> {
 async fn a_token_is_asked_for_with_the_corps_id_at_wecoms_own_host() {
     let wechat = InProcess::answering(success());
     let issuer = issuer(&wechat);
-    let issued = issuer.issue(Way::Primary).await.unwrap();
+    let issued = issuer.issue(Way::Primary, None).await.unwrap();
     assert_eq!((issued.value.expose(), issued.life.as_secs()), (TOKEN, 7200));
     let request = wechat.seen.lock().unwrap().remove(0);
     assert_eq!(
@@ -46,7 +46,7 @@ async fn what_stands_in_for_wechat_has_wecom_below_a_prefix() {
     let hosts = vec!["http://127.0.0.1:8900/x".parse().unwrap()];
     let transport: Arc<dyn Transport> = Arc::<InProcess>::clone(&wechat);
     let upstream = Upstream::over(transport, Settings { hosts, ..Settings::default() });
-    WeChat::new(upstream).issuer(&agent("ww1:2")).issue(Way::Primary).await.unwrap();
+    WeChat::new(upstream).issuer(&agent("ww1:2")).issue(Way::Primary, None).await.unwrap();
     let request = wechat.seen.lock().unwrap().remove(0);
     assert_eq!(request.uri().path(), "/x/qyapi/cgi-bin/gettoken");
     assert_eq!(request.uri().authority().unwrap(), "127.0.0.1:8900");
@@ -55,10 +55,10 @@ async fn what_stands_in_for_wechat_has_wecom_below_a_prefix() {
 #[tokio::test]
 async fn a_token_with_nothing_left_of_its_life_is_a_token() {
     let body = format!(r#"{{"errcode":0,"errmsg":"ok","access_token":"{TOKEN}","expires_in":0}}"#);
-    let issued = issuer(&InProcess::answering(body)).issue(Way::Primary).await.unwrap();
+    let issued = issuer(&InProcess::answering(body)).issue(Way::Primary, None).await.unwrap();
     assert!(issued.life.is_zero());
     let body = format!(r#"{{"errcode":0,"access_token":"{TOKEN}","expires_in":-1}}"#);
-    assert!(issuer(&InProcess::answering(body)).issue(Way::Primary).await.is_err());
+    assert!(issuer(&InProcess::answering(body)).issue(Way::Primary, None).await.is_err());
 }
 
 #[tokio::test]
@@ -73,7 +73,8 @@ async fn refusals_of_a_token_call_have_wecoms_meaning_and_tell_no_secret() {
         let body = format!(
             r#"{{"errcode":{code},"errmsg":"invalid credential, hint: [1642406569024700231269230], from ip: 203.0.113.7, {SECRET}"}}"#
         );
-        let failure = issuer(&InProcess::answering(body)).issue(Way::Primary).await.unwrap_err();
+        let failure =
+            issuer(&InProcess::answering(body)).issue(Way::Primary, None).await.unwrap_err();
         assert_eq!((failure.class, failure.code), (class, Some(code)));
         assert!(!failure.to_string().contains(SECRET), "{failure}");
     }
@@ -128,7 +129,7 @@ async fn the_corps_ticket_and_the_agents_come_from_two_paths() {
     ] {
         let body = r#"{"errcode":0,"errmsg":"ok","ticket":"bxLdikRXVbTPdHSM05e5u5sUoXNKdvsdshFKA","expires_in":7200}"#;
         let wechat = InProcess::answering(body);
-        ticket(&wechat, of, &tokens("unused")).issue(Way::Primary).await.unwrap();
+        ticket(&wechat, of, &tokens("unused")).issue(Way::Primary, None).await.unwrap();
         let request = wechat.seen.lock().unwrap().remove(0);
         assert_eq!(request.uri().to_string(), format!("https://qyapi.weixin.qq.com{path}"));
     }
@@ -139,7 +140,7 @@ async fn a_ticket_is_asked_for_with_a_better_token_only_where_wecom_blames_the_t
     for (code, reports) in [(40014, 1), (42001, 1), (40001, 0), (60020, 0)] {
         let wechat = InProcess::answering(format!(r#"{{"errcode":{code},"errmsg":"x"}}"#));
         let tokens = tokens("71_better");
-        let failure = ticket(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary).await;
+        let failure = ticket(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary, None).await;
         assert_eq!(failure.unwrap_err().code, Some(code));
         assert_eq!(tokens.reported.lock().unwrap().len(), reports, "{code}");
         assert_eq!(wechat.seen.lock().unwrap().len(), 1 + reports, "{code}");

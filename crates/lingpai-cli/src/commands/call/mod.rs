@@ -9,15 +9,11 @@ mod order;
 mod progress;
 mod upload;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, header};
 use hyper::body::Incoming;
-use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{AccountId, Directory, Secret};
-use lingpai_server::{Server, gateway};
-use lingpai_store::MemoryStore;
+use lingpai_core::{AccountId, Secret};
 use tokio::time::timeout;
 
 use self::answer::Receiver;
@@ -25,12 +21,10 @@ use self::order::Order;
 use self::upload::Upload;
 use crate::args::Call;
 use crate::client::{self, Way};
-use crate::commands::{account_of, key};
+use crate::commands::alone::{self, unless_interrupted};
 use crate::config::{Config, Environment};
 use crate::error::Error;
-use crate::keeping::Keeping;
-use crate::language::either;
-use crate::{language, signals};
+use crate::language::{self, either};
 
 /// How long nothing at all may move: longer than a gateway waits for WeChat.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,10 +43,8 @@ pub(crate) async fn standalone(
     environment: Environment<'_>,
 ) -> Result<(), Error> {
     let task = Task::of(&options, environment)?;
-    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
-    let outcome = unless_interrupted(in_process(task, &keeping, &config)).await;
-    keeping.close().await;
-    outcome
+    let work = async |url: &str, key: &Secret| exchange(task, url, key).await;
+    alone::served(&config, &options.account, work).await
 }
 
 /// What is to be done, checked before anything is.
@@ -70,44 +62,6 @@ impl Task {
             order: Order::of(options)?,
             receiver: Receiver::new(options.output.as_deref(), language)?,
         })
-    }
-}
-
-async fn in_process(task: Task, keeping: &Keeping, config: &Config) -> Result<(), Error> {
-    let account = account_of(keeping, config, &task.account).await?;
-    keeping.keep(&account);
-    // A key that nobody else has and no store keeps.
-    let only = Accounts::Only([account.id.clone()].into());
-    let new = key::make("lingpai call", [Right::Admin].into(), only, keeping.clock().now().wall)?;
-    let directory = Arc::new(MemoryStore::new());
-    directory.put_account(&account).await?;
-    directory.put_key(&new.record).await?;
-    let server =
-        Server::new(Arc::clone(&keeping.registry), directory).with_gateway(gateway_of(config));
-    let bound = server.bind(([127, 0, 0, 1], 0).into()).await?;
-    let url = format!("http://{}", bound.local_addr());
-    tokio::select! {
-        outcome = exchange(task, &url, &new.key) => outcome,
-        () = bound.serve(std::future::pending()) => Ok(()),
-    }
-}
-
-fn gateway_of(config: &Config) -> gateway::Settings {
-    let mut gateway = config.gateway.clone().unwrap_or_default();
-    gateway.upstream = config.upstream.clone();
-    // A person waits longer than an SDK.
-    gateway.repair_deadline = PATIENCE;
-    gateway
-}
-
-/// Dropped, the exchange leaves nothing behind: no half file.
-async fn unless_interrupted(
-    exchange: impl Future<Output = Result<(), Error>>,
-) -> Result<(), Error> {
-    let interrupted = signals::asked_to_end()?;
-    tokio::select! {
-        outcome = exchange => outcome,
-        () = interrupted => Err(Error::Interrupted),
     }
 }
 

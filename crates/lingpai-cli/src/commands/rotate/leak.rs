@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::is_meant;
+use super::unasked;
 use crate::args::Rotate;
 use crate::client::Client;
+use crate::commands::is_meant;
 use crate::error::Error;
 use crate::language::{either, say};
 use crate::output;
@@ -24,8 +25,7 @@ pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> 
         if options.dry_run {
             return if options.json { output::print_json(&plan) } else { output::print(&deed) };
         }
-        if !is_meant(&deed)? {
-            output::tell(either("Nothing was done.", "什么也没有做。"));
+        if !is_meant(&deed, unasked())? {
             return Ok(());
         }
     }

@@ -28,8 +28,8 @@ impl Issuer for TokenIssuer {
         STABLE
     }
 
-    async fn issue(&self, way: Way) -> Result<Issued, Failure> {
-        self.0.token.issue(way).await
+    async fn issue(&self, way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
+        self.0.token.issue(way, None).await
     }
 
     async fn check(&self, token: &Token) -> Verdict {
@@ -56,13 +56,13 @@ impl Issuer for TicketIssuer {
         self.1.value().await.map(drop)
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let mut token = self.1.value().await?;
         if self.0.revoked.lock().unwrap().as_deref() == Some(token.expose()) {
             token = self.1.instead_of(&token).await?;
         }
         let number = self.0.tickets.fetch_add(1, Ordering::SeqCst) + 1;
-        Ok(Issued { value: format!("ticket {number} by {}", token.expose()).into(), life: LIFE })
+        Ok(Issued::new(Secret::from(format!("ticket {number} by {}", token.expose())), LIFE))
     }
 
     async fn check(&self, _ticket: &Token) -> Verdict {

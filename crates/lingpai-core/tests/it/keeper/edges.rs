@@ -13,7 +13,7 @@ async fn holding(token: &str, age: Duration) -> Arc<MemoryStore> {
         node: NodeId::new("n0"),
         known: Generation(0),
         settles: None,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at,
         deadline: at + 8 * SECOND,
         lease: 10 * SECOND,
@@ -26,6 +26,7 @@ async fn holding(token: &str, age: Duration) -> Arc<MemoryStore> {
         expires_at: at + LIFE,
         full_life: LIFE,
         way: Way::Primary,
+        companion: None,
     };
     store.commit(Commit { lease, token, previous_until: None }).await.unwrap();
     store
@@ -340,10 +341,10 @@ impl Issuer for Mayfly {
     fn profile(&self) -> Profile {
         STABLE
     }
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let number = self.0.fetch_add(1, Ordering::SeqCst);
         sleep(Duration::from_millis(5)).await;
-        Ok(Issued { value: Secret::from(format!("T{number}")), life: Duration::from_millis(1) })
+        Ok(Issued::new(Secret::from(format!("T{number}")), Duration::from_millis(1)))
     }
     async fn check(&self, _token: &Token) -> Verdict {
         Verdict::Accepted

@@ -2,6 +2,7 @@
 //!
 //! - `rules`: what callers can rely on.
 //! - `other_nodes`: what others store is taken over as soon as the store tells.
+//! - `gifts`: what was not fetched but given, and the companions of tokens.
 //! - `dependents`: what needs another credential of its account.
 //! - `broken_store`: what a store that fails costs.
 //! - `edges`: the corners in which keepers once stood still, or ran in circles.
@@ -9,6 +10,7 @@
 mod broken_store;
 mod dependents;
 mod edges;
+mod gifts;
 mod other_nodes;
 mod rules;
 
@@ -29,7 +31,7 @@ use lingpai_core::{
 use lingpai_store::MemoryStore;
 use tokio::time::{sleep, timeout};
 
-use crate::machine::{CLASSIC, HOUR, LIFE, NOON, SECOND, STABLE, refusal};
+use crate::machine::{CLASSIC, HOUR, LIFE, NOON, OVERLAP, SECOND, STABLE, refusal};
 
 /// An upstream that takes a second to answer, counts, and fails when told to.
 #[derive(Debug)]
@@ -43,6 +45,9 @@ struct Upstream {
     hangs: AtomicBool,
     panics: AtomicBool,
     meanwhile: Meanwhile,
+    /// The companions that fetches came with; each is given another one as soon as `pairs` says so.
+    companions: Mutex<Vec<Option<String>>>,
+    pairs: AtomicBool,
 }
 
 /// What happens while the next fetch is under way.
@@ -66,6 +71,8 @@ impl Upstream {
             hangs: AtomicBool::new(false),
             panics: AtomicBool::new(false),
             meanwhile: Meanwhile::default(),
+            companions: Mutex::default(),
+            pairs: AtomicBool::new(false),
         })
     }
 
@@ -84,7 +91,9 @@ impl Issuer for Upstream {
         self.profile
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, companion: Option<&Secret>) -> Result<Issued, Failure> {
+        let companion = companion.map(|companion| companion.expose().to_owned());
+        self.companions.lock().unwrap().push(companion);
         let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
         assert!(!self.panics.load(Ordering::SeqCst), "the issuer has a bug");
         if self.hangs.load(Ordering::SeqCst) {
@@ -102,7 +111,9 @@ impl Issuer for Upstream {
             Some(Err(failure)) => return Err(failure),
             None => format!("T{number}"),
         };
-        Ok(Issued { value: Secret::from(value), life: LIFE })
+        let issued = Issued::new(Secret::from(value), LIFE);
+        let is_pair = self.pairs.load(Ordering::SeqCst);
+        Ok(if is_pair { issued.with_companion(Secret::from(format!("R{number}"))) } else { issued })
     }
 
     async fn check(&self, _token: &Token) -> Verdict {

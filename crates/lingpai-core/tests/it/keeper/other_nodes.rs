@@ -26,7 +26,7 @@ async fn another_fetches(store: &Fragile, at: Timestamp, generation: u64, settle
         node: NodeId::new("n2"),
         known: Generation(generation - 1),
         settles,
-        way: Way::Primary,
+        way: Some(Way::Primary),
         at,
         deadline: at + 8 * SECOND,
         lease: 10 * SECOND,
@@ -41,6 +41,7 @@ async fn another_fetches(store: &Fragile, at: Timestamp, generation: u64, settle
         expires_at: at + LIFE,
         full_life: LIFE,
         way: Way::Primary,
+        companion: None,
     };
     let commit = Commit { lease, token, previous_until: None };
     assert_eq!(store.inner.commit(commit).await.unwrap(), Committed::Stored);
@@ -269,5 +270,45 @@ async fn after_the_store_forgot_a_stable_token_costs_no_fetch() {
     let (store, stand) = node_of(STABLE).await;
     store.tell(Change::Forgotten(stand.clock.now().wall));
     sleep(60 * SECOND).await;
+    assert_eq!(stand.upstream.fetches(), 1);
+}
+
+/// A node with classic tokens, and another one that began a repair of its own and died over it.
+async fn node_beside_a_lost_repair() -> (Arc<Fragile>, Stand) {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, CLASSIC, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    let at = stand.clock.now().wall;
+    let claim = Claim {
+        credential: credential(),
+        node: NodeId::new("n2"),
+        known: Generation(1),
+        settles: None,
+        way: Some(Way::Primary),
+        at,
+        deadline: at + 8 * SECOND,
+        lease: 10 * SECOND,
+    };
+    assert!(matches!(store.inner.begin(claim).await.unwrap(), Begun::Granted { .. }));
+    (store, stand)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repair_that_another_node_died_over_is_taken_over_by_whoever_compares() {
+    let (store, stand) = node_beside_a_lost_repair().await;
+    sleep(60 * SECOND).await;
+    store.tell(Change::Anything);
+    let token = stand.keeper.later_than(Generation(1)).await;
+    assert_eq!(token.value.expose(), "T2");
+    assert_eq!(stand.upstream.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_left_alone_as_long_as_it_may_be_under_way() {
+    let (store, stand) = node_beside_a_lost_repair().await;
+    sleep(9 * SECOND).await;
+    store.tell(Change::Anything);
+    sleep(60 * SECOND).await;
+    assert_eq!(stand.keeper.token().unwrap().value.expose(), "T1");
     assert_eq!(stand.upstream.fetches(), 1);
 }

@@ -265,3 +265,26 @@ async fn a_wall_clock_set_by_hours_causes_no_storm_and_no_expired_read() {
     }
     assert!(stand.upstream.fetches() <= 4, "{} fetches", stand.upstream.fetches());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_counted_as_long_as_it_waits_and_a_fetch_as_long_as_it_takes() {
+    let stand = stand(STABLE).await;
+    let waiting = || stand.registry.measured().waiting;
+    let callers = (0..3).map(|_| {
+        let keeper = Arc::clone(&stand.keeper);
+        tokio::spawn(async move { keeper.fresh().await.map(drop) })
+    });
+    let mut callers: Vec<_> = callers.collect();
+    tokio::task::yield_now().await;
+    assert_eq!(waiting(), 3);
+    callers.pop().unwrap().abort();
+    tokio::task::yield_now().await;
+    assert_eq!(waiting(), 2, "one gave up");
+    for caller in callers {
+        caller.await.unwrap().unwrap();
+    }
+    let measured = stand.registry.measured();
+    assert_eq!((measured.waiting, measured.fetches.count()), (0, 1));
+    assert_eq!(measured.fetches.sum, SECOND);
+    assert_eq!(measured.store.count(), 2, "the claim and the commit");
+}

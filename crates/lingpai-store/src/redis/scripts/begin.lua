@@ -1,4 +1,4 @@
--- Compare, lease, intent and ledger in one step: Store::begin.
+-- Compare, lease, intent and ledger in one step: Store::begin. Without a way nothing is fetched: no intent, no count.
 local credential, kinds, fences, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local kind, node, claim, known, settles = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local way, at, deadline, lease = ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
@@ -22,7 +22,7 @@ if is.hold_node and is.hold_node ~= node then
     return { 'held', is.hold_node, whole(till - now) }
   end
 end
-if is.intent_fence and is.intent_fence ~= settles then
+if way ~= '' and is.intent_fence and is.intent_fence ~= settles then
   return { 'unfinished', is.intent_fence, is.intent_way, is.intent_at, is.intent_deadline, is.intent_lost }
 end
 
@@ -32,8 +32,10 @@ local last = math.max(tonumber(redis.call('GET', fences)) or 0, tonumber(is.fenc
 local fence = whole(math.max(last + 1, micros))
 redis.call('SET', fences, fence)
 
-redis.call('HINCRBY', ledger, 'fetch/' .. kind .. '/' .. way, 1)
-redis.call('EXPIRE', ledger, kept_for)
+if way ~= '' then
+  redis.call('HINCRBY', ledger, 'fetch/' .. kind .. '/' .. way, 1)
+  redis.call('EXPIRE', ledger, kept_for)
+end
 local fetches, forced = 0, 0
 for _, of in ipairs({ 'primary', 'forced', 'fallback' }) do
   local times = tonumber(redis.call('HGET', ledger, 'fetch/' .. kind .. '/' .. of)) or 0
@@ -41,11 +43,14 @@ for _, of in ipairs({ 'primary', 'forced', 'fallback' }) do
   if of == 'forced' then forced = times end
 end
 
-local lost = is.intent_fence and tonumber(is.intent_lost) + 1 or 0
 redis.call('HSET', credential, 'fence', fence, 'generation', is.generation or '0',
   'hold_node', node, 'hold_claim', claim, 'hold_from', whole(now), 'hold_until', whole(now + lease),
-  'intent_fence', fence, 'intent_way', way, 'intent_at', at, 'intent_deadline', deadline, 'intent_lost', whole(lost),
   'usage_day', day, 'usage_fetches', whole(fetches), 'usage_forced', whole(forced))
+if way ~= '' then
+  local lost = is.intent_fence and tonumber(is.intent_lost) + 1 or 0
+  redis.call('HSET', credential, 'intent_fence', fence, 'intent_way', way, 'intent_at', at,
+    'intent_deadline', deadline, 'intent_lost', whole(lost))
+end
 if way == 'forced' then redis.call('HSET', credential, 'last_forced_at', at) end
 redis.call('SADD', kinds, kind)
 return { 'granted', fence, whole(fetches), whole(forced) }

@@ -2,7 +2,7 @@
 local credential = KEYS[1]
 local fence, generation, fingerprint, previous_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local token, issued_at, expires_at, full_life, way = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-local channel, message = ARGV[10], ARGV[11]
+local channel, message, companion = ARGV[10], ARGV[11], ARGV[12]
 
 local is, flat = read(credential)
 if is.fence ~= fence then return answer('fenced', flat) end
@@ -20,6 +20,8 @@ if other then
 end
 redis.call('HSET', credential, 'generation', generation, 'fingerprint', fingerprint, 'token', token,
   'issued_at', issued_at, 'expires_at', expires_at, 'full_life', full_life, 'way', way)
+-- Where none came, the one before stays.
+if companion ~= '' then redis.call('HSET', credential, 'companion', companion) end
 redis.call('HDEL', credential, 'failure', unpack(HOLD))
 redis.call('HDEL', credential, unpack(INTENT))
 -- A hint: that it cannot be told must not undo the commit.

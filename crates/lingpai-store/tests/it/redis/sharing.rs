@@ -42,13 +42,14 @@ impl Issuer for Upstream {
             forced: None,
             fallback: None,
             daily_budget: 2000,
+            given_once: false,
         }
     }
 
-    async fn issue(&self, _way: Way) -> Result<Issued, Failure> {
+    async fn issue(&self, _way: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         sleep(Duration::from_millis(20)).await;
         let number = self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(Issued { value: Secret::from(format!("token {number}")), life: LIFE })
+        Ok(Issued::new(Secret::from(format!("token {number}")), LIFE))
     }
 
     async fn check(&self, _token: &Token) -> Verdict {

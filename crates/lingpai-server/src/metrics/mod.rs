@@ -1,28 +1,35 @@
 //! Numbers for Prometheus.
 //!
-//! Labels are bounded: routes, statuses, names of refusals, kinds, ways, reasons and classes, never accounts or keys; of
-//! WeChat's errcodes those in the catalogue.
+//! Labels are bounded: routes, statuses, names of refusals, kinds, ways, reasons and classes, never keys; of WeChat's errcodes
+//! those in the catalogue, of accounts as many as a scrape asks for.
 //! A request costs one atomic increment; the engine's numbers come from its events, the states from a look at scrape time.
+
+mod credentials;
+mod times;
 
 use std::array;
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use http::StatusCode;
 use lingpai_core::Registry as Engine;
-use lingpai_core::delays::{BOUNDS_MS, Propagation};
 use lingpai_core::event::{Event, What};
+use lingpai_core::measures::Measured;
 use lingpai_wechat::catalogue;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use self::credentials::Credentials;
+pub(crate) use self::credentials::{MOST, USUAL};
+use self::times::{ByHost, Kept};
 use crate::accounts::{State, class_name};
-use crate::gateway::Host;
+use crate::gateway::{Host, Outcome};
 use crate::monitor::Standing;
 use crate::routes::Route;
 
@@ -46,25 +53,13 @@ pub(crate) struct Metrics {
     repairs: Family<Repaired, Counter>,
     bytes_aside: Gauge,
     nodes: Family<Alive, Gauge>,
-    propagation: Heard,
-}
-
-/// The histogram that the engine keeps.
-#[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<Propagation>>);
-
-impl EncodeMetric for Heard {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let propagation = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bounds = BOUNDS_MS.into_iter().map(|bound| bound as f64 / 1000.0).chain([f64::MAX]);
-        let buckets: Vec<_> = bounds.zip(propagation.buckets).collect();
-        let (sum, count) = (propagation.sum.as_secs_f64(), propagation.count());
-        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
+    propagation: Kept,
+    fetch_times: Kept,
+    store_times: Kept,
+    lease_waits: Counter,
+    waiting: Gauge<u64, AtomicU64>,
+    upstream_times: ByHost,
+    single: Credentials,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,6 +85,7 @@ struct Failed {
     kind: String,
     way: String,
     class: &'static str,
+    errcode: Cow<'static, str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -145,8 +141,18 @@ impl Metrics {
             repairs: Family::default(),
             bytes_aside: Gauge::default(),
             nodes: Family::default(),
-            propagation: Heard::default(),
+            propagation: Kept::default(),
+            fetch_times: Kept::default(),
+            store_times: Kept::default(),
+            lease_waits: Counter::default(),
+            waiting: Gauge::default(),
+            upstream_times: ByHost::default(),
+            single: Credentials::default(),
         };
+        // A counter that is there from the start is seen to increase with its first count.
+        for outcome in Outcome::ALL {
+            drop(metrics.repairs.get_or_create(&Repaired { outcome: outcome.as_str() }));
+        }
         metrics.registered(requests)
     }
 
@@ -175,6 +181,20 @@ impl Metrics {
         all.register("nodes", help, self.nodes.clone());
         let help = "Seconds until a token that another node stored was in the memory of this one";
         all.register("propagation_seconds", help, self.propagation.clone());
+        let help = "Seconds until WeChat answered a call for a token, whatever it answered";
+        all.register("fetch_seconds", help, self.fetch_times.clone());
+        let help = "Seconds that the store took for a step of a rotation";
+        all.register("store_seconds", help, self.store_times.clone());
+        let help =
+            "How often a rotation waited because another node held the lease, since the start";
+        all.register("lease_waits", help, self.lease_waits.clone());
+        let help = "Callers that wait for a token now";
+        all.register("waiting", help, self.waiting.clone());
+        let help = "Seconds until WeChat answered a call of the gateway, by host";
+        all.register("gateway_upstream_seconds", help, self.upstream_times.clone());
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        all.register("build", "The version that runs", Info::new(version));
+        all.register_collector(Box::new(self.single.clone()));
         self
     }
 
@@ -189,8 +209,9 @@ impl Metrics {
         self.refusals.get_or_create(&Refused { error }).inc();
     }
 
-    /// Counts an answer of WeChat to a call of the gateway.
-    pub(crate) fn heard(&self, host: Host, errcode: Option<i64>) {
+    /// Counts an answer of WeChat to a call of the gateway, which took so long.
+    pub(crate) fn heard(&self, host: Host, errcode: Option<i64>, time: Duration) {
+        self.upstream_times.count(host, time);
         let [without, success] = &self.usual_answers[host as usize];
         let errcode = match errcode {
             None => {
@@ -201,10 +222,7 @@ impl Metrics {
                 success.inc();
                 return;
             }
-            Some(code) if catalogue::all().any(|entry| entry.code == code) => {
-                code.to_string().into()
-            }
-            Some(_) => "other".into(),
+            Some(code) => bounded(code),
         };
         self.answers.get_or_create(&Answered { host: host.as_str(), errcode }).inc();
     }
@@ -229,21 +247,34 @@ impl Metrics {
             }
             What::Failed { way, failure, .. } => {
                 let (way, class) = (way.to_string(), class_name(failure.class));
-                self.failures.get_or_create(&Failed { kind, way, class }).inc();
+                let errcode = failure.code.map_or("none".into(), bounded);
+                self.failures.get_or_create(&Failed { kind, way, class, errcode }).inc();
             }
             _ => {}
         }
     }
 
-    /// The text that Prometheus reads.
-    pub(crate) fn text(&self, standing: &Standing, bytes_aside: u64, engine: &Engine) -> String {
+    /// The text that Prometheus reads, with so many single credentials at most.
+    pub(crate) fn text(
+        &self,
+        standing: &Standing,
+        bytes_aside: u64,
+        engine: &Engine,
+        most: usize,
+    ) -> String {
         let nodes = engine.nodes();
         for (alive, name) in [(true, "yes"), (false, "no")] {
             let count = nodes.iter().filter(|node| node.lives == alive).count();
             let count = count.try_into().unwrap_or(i64::MAX);
             self.nodes.get_or_create(&Alive { alive: name }).set(count);
         }
-        *self.propagation.0.lock().unwrap_or_else(PoisonError::into_inner) = engine.propagation();
+        self.propagation.set(engine.propagation());
+        let Measured { fetches, store, lease_waits, waiting } = engine.measured();
+        self.fetch_times.set(fetches);
+        self.store_times.set(store);
+        self.lease_waits.inc_by(lease_waits.saturating_sub(self.lease_waits.get()));
+        self.waiting.set(waiting);
+        self.single.look(engine, most);
         self.bytes_aside.set(bytes_aside.try_into().unwrap_or(i64::MAX));
         for (kind, counts) in &standing.by_kind {
             for (state, count) in State::ALL.into_iter().zip(counts) {
@@ -258,5 +289,13 @@ impl Metrics {
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.all);
         text
+    }
+}
+
+/// An errcode as a label: of those that nobody knows there could be any number.
+fn bounded(code: i64) -> Cow<'static, str> {
+    match catalogue::all().any(|entry| entry.code == code) {
+        true => code.to_string().into(),
+        false => "other".into(),
     }
 }

@@ -1,0 +1,27 @@
+//! The arguments of commands that find out what is wrong.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Asked;
+
+/// The server that looks, where it is not this machine's store that is looked into.
+#[derive(Debug, Args)]
+pub(crate) struct Looking {
+    /// Ask this server [default: look into the store on this machine]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+
+    /// A file that holds the API key for the server [default: the environment variable LINGPAI_KEY]
+    #[arg(long, value_name = "FILE", requires = "server")]
+    key_file: Option<PathBuf>,
+}
+
+impl Looking {
+    /// The server that is to look, if one is.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        let server = self.server.clone()?;
+        Some(Asked { server, key_file: self.key_file.clone() })
+    }
+}

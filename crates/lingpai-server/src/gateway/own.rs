@@ -1,0 +1,149 @@
+//! Calls of Lingpai's own: what a person asks WeChat through the native API, sent as any call is.
+//!
+//! They go by the account's own way and are counted in its ledger. No bound of a client holds for them, since whoever asks has a
+//! right for what is asked.
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request};
+use lingpai_core::{AccountId, CredentialId, Failure, Secret};
+use lingpai_wechat::accepted;
+use lingpai_wechat::catalogue::{self, Scope};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::Gateway;
+use super::call::{Call, Heard};
+use super::hosts::Destination;
+use super::look::Seen;
+use super::rules::Permit;
+use super::trouble::Trouble;
+use super::upload::Upload;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+/// More than any answer to these calls has: it may hold another call's request and answer.
+const MOST: usize = 1024 * 1024;
+
+impl Gateway {
+    /// What WeChat answers to this JSON at this path, with the account's token. A token that it refuses is tried and replaced
+    /// as everywhere, and the call made once more.
+    ///
+    /// # Errors
+    /// There is no token, the call could not be made, or WeChat refuses it.
+    pub(crate) async fn ask(
+        &self,
+        serving: &Serving,
+        account: &AccountId,
+        path: &'static str,
+        body: &Value,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let credential = CredentialId::access_token(account.clone());
+        let token = serving.current(&credential).await?.token.value.clone();
+        let refused = match self.ask_with(serving, &credential, path, body, &token).await {
+            Err(Refusal::UpstreamRefused(failure)) if is_about_token(&failure) => failure,
+            outcome => return outcome,
+        };
+        let keeper = serving.keeper(&credential)?;
+        let reported = timeout(serving.limits.token_wait, keeper.report_invalid(token.expose()));
+        let better = reported.await.map_err(|_| Refusal::Pending)??.token.value.clone();
+        if better == token {
+            return Err(Refusal::UpstreamRefused(refused));
+        }
+        self.ask_with(serving, &credential, path, body, &better).await
+    }
+
+    /// The same by a call that carries no token, but appid and secret in its body.
+    ///
+    /// # Errors
+    /// The store does not give the secret, the call could not be made, or WeChat refuses it.
+    pub(crate) async fn ask_by_secret(
+        &self,
+        serving: &Serving,
+        account: &AccountId,
+        path: &'static str,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let kept = self.gate.directory.account(account).await?.ok_or(Refusal::AccountUnknown)?;
+        let body = json!({"appid": account.as_str(), "appsecret": kept.secret.expose()});
+        let credential = CredentialId::access_token(account.clone());
+        let (head, target) = (head(path)?, Secret::new(path.to_owned()));
+        let told = self.exchange(serving, &credential, &head, path, &body, &target).await?;
+        read(&told, &[&kept.secret])
+    }
+
+    async fn ask_with(
+        &self,
+        serving: &Serving,
+        credential: &CredentialId,
+        path: &'static str,
+        body: &Value,
+        token: &Secret,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let head = head(path)?;
+        let target = Destination::of(&head, path)?.target.with_token(path, token.expose());
+        let target = Secret::new(target);
+        let told = self.exchange(serving, credential, &head, path, body, &target).await?;
+        read(&told, &[token])
+    }
+
+    /// Sends one call, and reads all of its answer.
+    async fn exchange(
+        &self,
+        serving: &Serving,
+        credential: &CredentialId,
+        head: &Parts,
+        path: &str,
+        body: &Value,
+        target: &Secret<String>,
+    ) -> Result<Told, Refusal> {
+        let destination = Destination::of(head, path)?;
+        let call = Call {
+            head,
+            destination: &destination,
+            credential: Some(credential),
+            upload: Upload::Whole(body.to_string().into()),
+            begun: Instant::now(),
+            write_time: serving.limits.write_time,
+            held: (Permit::for_us(), self.places.take().await?),
+        };
+        let heard = self.send(serving, &call, target, call.upload.sending()).await?;
+        let Heard { head, mut body, seen } = heard;
+        let begun = match seen {
+            Seen::Whole(whole, _) => return Ok(Told { status: head.status, body: whole }),
+            Seen::Begun(begun) => begun,
+        };
+        let mut all = BytesMut::from(&begun[..]);
+        while let Some(piece) = body.next().await? {
+            if all.len() + piece.len() > MOST {
+                return Err(Trouble::Lost.into());
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(Told { status: head.status, body: all.freeze() })
+    }
+}
+
+/// An answer as it came.
+struct Told {
+    status: http::StatusCode,
+    body: Bytes,
+}
+
+/// The head of a call of ours.
+fn head(path: &'static str) -> Result<Parts, Refusal> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(request.body(()).map_err(|_| Trouble::PathUnclear)?.into_parts().0)
+}
+
+fn read(told: &Told, secrets: &[&Secret]) -> Result<Map<String, Value>, Refusal> {
+    accepted(told.status, &told.body, Scope::Api, secrets)
+        .map_err(|failure| Refusal::UpstreamRefused(Box::new(failure)))
+}
+
+fn is_about_token(failure: &Failure) -> bool {
+    failure.code.is_some_and(|code| catalogue::blames_token(code, Scope::Api))
+}
