@@ -175,7 +175,7 @@ async fn every_answer_of_every_operation_is_as_described() {
         // Long enough for one rotation, and too short for the next.
         house.clock.advance(Duration::from_secs(200));
         let real = path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi");
-        let real = real.replace("{rid}", "1-2-3") + rest;
+        let real = real.replace("{rid}", "1-2-3").replace("{name}", name) + rest;
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }
