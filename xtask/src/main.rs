@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test`, `check`, `package`, `screenshots`, `bench`, `soak`.
+//! Development tasks: `cargo xtask test`, `check`, `package`, `screenshots`, `bench`, `fuzz`, `soak`.
 //!
 //! Here is how the project is built, tested and measured; nothing here ships. What CI runs is
 //! `.ci/run`, which only calls these tasks. Start reading at [`main`]; the tools a task needs are
@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to who started it")]
 
 mod check;
+mod fuzz;
 mod long;
 mod package;
 mod process;
@@ -27,6 +28,7 @@ Usage: cargo xtask TASK [ARGUMENTS]
   package            static binaries, a Debian package, an SBOM and checksums, in target/package/
   screenshots        the pages of the console, in both languages, as pictures in docs/images/
   bench [NAME]       run one bench or all, results in target/bench/ (`bench --list` names them)
+  fuzz [TARGET] [--minutes N]   long searches for input that breaks a reader; all targets, 5 minutes each
   soak [ARGUMENTS]   the long forms of the tests (arguments as for `test`), then all benches";
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         Some(("bench", [])) => long::bench_all(),
         Some(("bench", [flag])) if flag == "--list" => long::list(),
         Some(("bench", [name])) => long::bench(name),
+        Some(("fuzz", rest)) => fuzz::fuzz(rest),
         Some(("soak", rest)) => long::soak(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");

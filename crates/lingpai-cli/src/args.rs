@@ -217,7 +217,7 @@ pub(crate) struct Status {
     /// The appid [default: every account that the key is for]
     pub(crate) account: Option<AccountId>,
 
-    /// Show it anew every two seconds, until Ctrl-C
+    /// Show it anew every two seconds, those in trouble first, until q or Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -468,14 +468,17 @@ impl Account {
 pub(crate) enum Account {
     /// Add an account to the store, with its AppSecret from a prompt, a file or standard input
     Add {
-        /// The appid; CORPID:AGENTID of an application of WeCom
+        /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game or wecom
+        /// official-account, mini-program, mini-game, wecom, platform, authorizer, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it
         #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
         mode: Mode,
+        /// The account that it has authorised: the platform or the suite; of a suite its provider's account
+        #[arg(long, value_name = "ACCOUNT")]
+        platform: Option<AccountId>,
         #[command(flatten)]
         secret: AppSecret,
         #[command(flatten)]

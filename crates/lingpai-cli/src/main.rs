@@ -20,6 +20,7 @@ mod output;
 mod reload;
 mod signals;
 mod supervisor;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -72,6 +72,18 @@ fn width_of(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
 
+/// As much of a line as this many columns hold.
+pub(crate) fn cut(line: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    for (at, c) in line.char_indices() {
+        taken += width_of(c.encode_utf8(&mut [0; 4]));
+        if taken > columns {
+            return &line[..at];
+        }
+    }
+    line
+}
+
 /// What a text is, which decides its looks.
 #[derive(Clone, Copy)]
 pub(crate) enum Tone {

@@ -69,12 +69,37 @@ pub enum AccountKind {
     /// An application of a corp in WeCom (企业微信). Each has a secret and a token of its own, so its name is of both.
     #[serde(rename = "wecom")]
     WeCom,
+    /// A third-party platform (第三方平台): its name is the component's appid, its secret the component's.
+    Platform,
+    /// An account that has authorised a platform, whose token is fetched with the platform's and with the refresh token of the
+    /// authorisation, which is its secret.
+    Authorizer,
+    /// A suite (应用套件) of a WeCom service provider: its name is the suite_id, its secret the suite's.
+    #[serde(rename = "wecom-suite")]
+    WeComSuite,
+    /// A WeCom service provider (服务商) itself: `corpid:provider`, with the ProviderSecret.
+    #[serde(rename = "wecom-provider")]
+    WeComProvider,
+    /// A suite in a corp that has authorised it: `corpid:suite_id`, with the permanent code for a secret. Its platform is the
+    /// suite.
+    #[serde(rename = "wecom-authorized")]
+    WeComAuthorized,
 }
 
 impl AccountKind {
     /// Whether an account of this kind can have this name.
     pub fn takes(self, id: &AccountId) -> bool {
-        self != Self::WeCom || id.corp_and_agent().is_some()
+        match self {
+            Self::WeCom | Self::WeComProvider | Self::WeComAuthorized => {
+                id.corp_and_agent().is_some()
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether an account of this kind is one that has authorised another: without its platform its token cannot be fetched.
+    pub fn needs_platform(self) -> bool {
+        matches!(self, Self::Authorizer | Self::WeComAuthorized)
     }
 }
 

@@ -85,10 +85,16 @@ impl Flight {
     async fn rotate(&self, reason: Reason, way: Way, alone: bool) {
         let clock = &self.keeper.shared.clock;
         let begun = clock.now().instant;
+        // Another node may have done it while this flight waited for its place. What is known is taken in the same step, so that
+        // one that does it from now on is told of by the claim.
+        let known = self
+            .keeper
+            .with(|rotation, _| rotation.is_rotation_due(clock.now()).then(|| rotation.known()));
+        let Some(known) = known else { return self.keeper.apply(Fact::Overtaken) };
         let lease = if alone {
             None
         } else {
-            let (lease, usage) = match self.claim(Some(way)).await {
+            let (lease, usage) = match self.claim(Some(way), known).await {
                 Ok(granted) => granted,
                 Err(setback) => return self.suffer(setback),
             };
@@ -209,7 +215,7 @@ impl Flight {
                 Err(error) => self.not_taken(&error),
             };
         }
-        let lease = match self.claim(None).await {
+        let lease = match self.claim(None, self.known()).await {
             Ok((lease, _)) => lease,
             Err(Setback::Down(error)) => return self.not_taken(&error),
             Err(setback) => return self.suffer(setback),
@@ -244,13 +250,13 @@ impl Flight {
     }
 
     /// Takes the right to fetch, or to store what was given.
-    async fn claim(&self, way: Option<Way>) -> Result<(Lease, Usage), Setback> {
+    async fn claim(&self, way: Option<Way>, known: Generation) -> Result<(Lease, Usage), Setback> {
         let shared = &self.keeper.shared;
         let now = shared.clock.now();
         let claim = self.keeper.with(|rotation, _| Claim {
             credential: self.keeper.credential.clone(),
             node: shared.node.clone(),
-            known: rotation.known(),
+            known,
             settles: rotation.settles(),
             way,
             at: now.wall,
@@ -267,6 +273,10 @@ impl Flight {
             Ok(Begun::Unfinished(intent)) => Err(Setback::Unfinished(intent)),
             Err(error) => Err(Setback::Down(error)),
         }
+    }
+
+    fn known(&self) -> Generation {
+        self.keeper.with(|rotation, _| rotation.known())
     }
 
     /// Tells the machine why there was no right to be had.
@@ -383,7 +393,7 @@ impl Flight {
         let Some(token) = self.keeper.published() else {
             return self.keeper.apply(Fact::Saved);
         };
-        let lease = match self.claim(Some(token.way)).await {
+        let lease = match self.claim(Some(token.way), self.known()).await {
             Ok((lease, _)) => lease,
             Err(setback) => return self.suffer(setback),
         };

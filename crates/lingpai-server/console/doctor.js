@@ -93,7 +93,7 @@ function told(it) {
     (it.remedy ?? []).length > 0 ? [h("h4", {}, say("remedy")), h("ol", {}, it.remedy.map((step) => h("li", {}, step)))] : null,
     h("p", { class: "quiet small" }, it.account ? h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(it.account)}` }, it.account) : null,
       it.fingerprint ? h("span", { class: "mono" }, ` ${it.fingerprint.slice(0, 12)}…`) : null,
-      it.asked_wechat !== undefined ? ` ${say("asked-wechat", { count: number(it.asked_wechat) })}` : null),
+      it.asked_wechat ? ` ${say("asked-wechat", { count: number(it.asked_wechat) })}` : null),
   );
 }
 

@@ -56,6 +56,9 @@ struct CredentialAnswer {
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
+    /// Of the current token, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<u64>,
     /// When the current token began.
     #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
     issued_at: Option<Timestamp>,
@@ -162,6 +165,11 @@ impl CredentialAnswer {
             state: State::of(&status).as_str(),
             generation: status.generation,
             expires_in: status.expires_in.map(|left| left.as_secs()),
+            life: status
+                .outlook
+                .life
+                .filter(|_| status.expires_in.is_some())
+                .map(|it| it.as_secs()),
             issued_at: status.outlook.issued_at.filter(|_| status.expires_in.is_some()),
             previous_until: status.outlook.previous_until,
             fetches_today: status.outlook.fetches_today,

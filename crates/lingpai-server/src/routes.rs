@@ -143,6 +143,9 @@ pub(crate) async fn answer(
             (response, Some(refusal.code()))
         }
     };
+    if matches!(route, Route::Forward(_)) && serving.console.is_some() {
+        console::keep_apart(&head.headers, response.headers_mut());
+    }
     let status = response.status();
     serving.metrics.answered(route, status);
     let id = serving.trace.id(&head.headers, error.is_some());

@@ -22,8 +22,13 @@ use crate::refusal::Refusal;
 const LONGEST_SECRET: usize = 256;
 
 const NO_AGENT: (&str, &str) = (
-    "`account` of an application of WeCom is `CORPID:AGENT`",
-    "企业微信应用的 `account` 应为 `企业ID:AgentId`",
+    "`account` of this kind in WeCom is `CORPID:` and the agentid, the suite_id, or `provider`",
+    "企业微信这类账号的 `account` 应为 `企业ID:` 加 AgentId、suite_id 或 `provider`",
+);
+
+const NO_PLATFORM: Bilingual = Bilingual::fixed(
+    "`platform` is missing: the account that this one has authorised, a platform or a suite",
+    "缺少 `platform`：此账号授权给了哪个账号，即第三方平台或应用套件",
 );
 
 /// What an account is to be like; `null` is not another word for absent. What is absent has its default in a new account, and stays as it is in another.
@@ -54,6 +59,9 @@ pub(crate) struct Wanted {
     /// All of it anew; `null` is none.
     #[serde(default, deserialize_with = "given")]
     push: Option<Option<PushWanted>>,
+    /// `null` is none.
+    #[serde(default, deserialize_with = "given")]
+    platform: Option<Option<AccountId>>,
     /// `null` is none of its own.
     #[serde(default, deserialize_with = "given")]
     proxy: Option<Option<ProxyUrl>>,
@@ -105,6 +113,7 @@ pub(crate) struct SettingsAnswer {
     alone: bool,
     fetch_deadline: u64,
     push: Option<PushAnswer>,
+    platform: Option<AccountId>,
     /// Without user and password.
     proxy: Option<String>,
     #[serde(serialize_with = "answer::rfc_3339")]
@@ -210,6 +219,10 @@ impl Wanted {
         }
         account.kind = self.kind.unwrap_or(account.kind);
         account.mode = self.mode.unwrap_or(account.mode);
+        account.platform = self.platform.unwrap_or_else(|| account.platform.take());
+        if account.kind.needs_platform() && account.platform.is_none() {
+            return Err(NO_PLATFORM);
+        }
         policy.refresh = self.refresh.map_or(policy.refresh, Refreshing::into);
         policy.lead = self.lead.map_or(policy.lead, seconds);
         policy.jitter = self.jitter.map_or(policy.jitter, seconds);
@@ -302,6 +315,7 @@ impl SettingsAnswer {
             alone: policy.alone,
             fetch_deadline: policy.fetch_deadline.as_secs(),
             push: account.push.map(PushAnswer::from),
+            platform: account.platform,
             proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,
             updated_at: account.updated_at,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::catalogue::{self, Scope};
 use crate::clean::clean;
+use crate::issuers::suite::CorpAuthorization;
 use crate::protocol;
 use crate::remedy;
 
@@ -38,6 +39,16 @@ impl Expected {
     pub(crate) const WECOM_TOKEN: Self =
         Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
 
+    /// Of a call with a platform's appid, secret and ticket.
+    pub(crate) const COMPONENT_TOKEN: Self =
+        Self { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
+    /// Of a call with a suite's id, secret and ticket.
+    pub(crate) const SUITE_TOKEN: Self =
+        Self { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
+    /// Of a call with a provider's corpid and secret.
+    pub(crate) const PROVIDER_TOKEN: Self =
+        Self { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
+
     /// Of a call with an access_token, where codes have the meaning of this scope.
     pub(crate) const fn ticket(scope: Scope) -> Self {
         Self { field: "ticket", scope, may_have_ended: false }
@@ -58,6 +69,19 @@ pub(crate) fn issued(
         stated => life(stated)?,
     };
     Ok(Issued::new(value, life))
+}
+
+/// Reads the answer to a call that exchanges a corp's auth_code.
+pub(crate) fn corp_authorization(
+    answer: &Response<Bytes>,
+    secrets: &[&Secret],
+) -> Result<CorpAuthorization, Failure> {
+    let mut answer = accepted(answer.status(), answer.body(), Scope::WeCom, secrets)?;
+    let permanent_code = token("permanent_code", answer.remove("permanent_code"))?;
+    let corpid = answer.get("auth_corp_info").and_then(|corp| corp.get("corpid"));
+    let corpid = corpid.and_then(Value::as_str).filter(|corpid| !corpid.is_empty());
+    let corpid = corpid.ok_or_else(|| unusable("the answer does not say which corp it is"))?;
+    Ok(CorpAuthorization { corpid: corpid.into(), permanent_code })
 }
 
 /// Reads the answer to a call made only to try a token.
@@ -133,7 +157,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
     }
 }
 
-fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
+pub(crate) fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     let token = match value {
         Some(Value::String(token)) => Secret::from(token),
         Some(_) => return Err(unusable(format!("{field} is not a string"))),
@@ -155,7 +179,7 @@ fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     }
 }
 
-fn life(value: Option<&Value>) -> Result<Duration, Failure> {
+pub(crate) fn life(value: Option<&Value>) -> Result<Duration, Failure> {
     let value = value.ok_or_else(|| unusable("the answer has no expires_in"))?;
     let seconds = match (integer(value), value) {
         (Some(seconds), _) => seconds as f64,

@@ -55,6 +55,10 @@ remedies! {
     TLS:
         "Check the clock of this machine, and who answers at that address.",
         "请检查本机时间，以及那个地址上是谁在应答。";
+    NO_SUITE_TICKET:
+        "See that the suite's callback URL in the provider's console is this server's push URL, and press the button there \
+         that pushes the ticket anew.",
+        "请检查服务商后台中该套件的指令回调 URL 是否是本服务的推送地址，并在那里手动刷新 ticket 推送。";
     LOST:
         "It mends itself as a rule; if it does not, check the network between here and WeChat.",
         "通常会自行恢复；如果没有，请检查到微信的网络。";

@@ -140,7 +140,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("sandbox", "lifetime") => "凭据的有效期；其他时间按比例缩短",
         ("sandbox", "seed") => "种子与调用相同，返回就相同",
         ("sandbox", "allow_remote") => "允许其他机器可以访问的地址；沙箱不验证任何人的身份",
-        ("status", "watch") => "每两秒刷新一次，直到按 Ctrl-C",
+        ("status", "watch") => "每两秒刷新一次，需要处理的排在最前，按 q 或 Ctrl-C 结束",
         ("status", "json") => "输出 JSON；与 --watch 同用时每次一行",
         ("audit", "client") => "只看这个客户端：其密钥的 id 或名称",
         ("audit", "since") => "从何时起，或多久以前起：2026-11-28T08:00:00Z、30m、2h、7d",
@@ -216,7 +216,12 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
-        ("account add", "kind") => "official-account、mini-program、mini-game 或 wecom",
+        ("account add", "kind") => {
+            "official-account、mini-program、mini-game、wecom、platform、authorizer、wecom-suite、wecom-provider 或 wecom-authorized"
+        }
+        ("account add", "platform") => {
+            "它授权给了哪个账号：第三方平台或应用套件；应用套件则填其服务商的账号"
+        }
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }

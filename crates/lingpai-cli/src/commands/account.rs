@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 use crate::commands::durable_store;
-use crate::config::account::{kind_name, mode_name, no_agent};
+use crate::config::account::{kind_name, mode_name, no_agent, no_platform};
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::error::Error;
@@ -34,10 +34,13 @@ pub(crate) async fn run(command: args::Account, config: Config) -> Result<(), Er
 async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Result<(), Error> {
     let now = SystemClock::new().now().wall;
     match command {
-        args::Account::Add { account: id, kind, mode, secret, proxy, .. } => {
+        args::Account::Add { account: id, kind, mode, platform, secret, proxy, .. } => {
             refuse_configured(&id, config)?;
             if !kind.takes(&id) {
                 return Err(Error::said(no_agent().to_owned()));
+            }
+            if kind.needs_platform() && platform.is_none() {
+                return Err(Error::said(no_platform().to_owned()));
             }
             if find(store, &id).await?.is_some() {
                 return Err(Error::said(say!(
@@ -49,7 +52,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             let secret = app_secret::take(&id, &secret)?;
             let proxy = proxy_at_adding(&id, &proxy)?;
             refuse_forbidden(proxy.as_ref(), config)?;
-            let account = Account { kind, mode, proxy, ..Account::new(id, secret, now) };
+            let account = Account { kind, mode, platform, proxy, ..Account::new(id, secret, now) };
             store.directory().put_account(&account).await?;
             output::tell(&say!(
                 "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \

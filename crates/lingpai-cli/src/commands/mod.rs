@@ -22,6 +22,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod ticket;
 pub(crate) mod token;
+pub(crate) mod watch;
 
 use std::io::{self, BufRead, IsTerminal};
 

@@ -111,10 +111,11 @@ async fn serve(
         Some(console) => server.with_console(console),
         None => server,
     };
+    let taker = Arc::new(Taker::new(keeping));
     let pushes = push::Settings {
         upstream: config.upstream.clone(),
         outbox: keeping.store.outbox(),
-        notices: Some(Arc::new(Taker::new(keeping))),
+        notices: Some(Arc::clone(&taker) as _),
     };
     let engine = Arc::clone(&keeping.engine);
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
@@ -123,6 +124,7 @@ async fn serve(
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
+    taker.resume().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();
     introduce(keeping, &addresses.join(" "));
     let accounts = keeping.count();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::args::Status;
 use crate::client::Client;
+use crate::commands::watch;
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -27,13 +28,16 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
             output::print(&(seen.told() + &nodes(&client, &options).await))
         };
     }
-    let clear = if io::stdout().is_terminal() && !options.json { "\x1b[H\x1b[2J" } else { "" };
+    if io::stdout().is_terminal() && !options.json {
+        let look = async || Ok(ask(&client, &options).await?.accounts);
+        return watch::run(&options.asked.server, look).await;
+    }
     loop {
         match ask(&client, &options).await {
             Ok(seen) if options.json => output::print(&Value::from(seen.accounts).to_string())?,
             Ok(seen) => {
                 let nodes = nodes(&client, &options).await;
-                output::print(&format!("{clear}{}{nodes}\n", seen.told()))?;
+                output::print(&format!("{}{nodes}\n", seen.told()))?;
             }
             // The server may be starting again: whoever watches wants to see it come back.
             Err(error) => output::tell(&error.report()),
@@ -204,7 +208,7 @@ fn row(account: &str, credential: &Value) -> [String; 6] {
 }
 
 /// The server's word, or what the documentation calls it in Chinese.
-fn state(word: &str) -> &str {
+pub(super) fn state(word: &str) -> &str {
     match word {
         "good" => either("good", "正常"),
         "failing" => either("failing", "获取失败"),
@@ -215,7 +219,7 @@ fn state(word: &str) -> &str {
     }
 }
 
-fn tone(state: &str) -> Option<Tone> {
+pub(super) fn tone(state: &str) -> Option<Tone> {
     match state {
         "good" => None,
         "idle" => Some(Tone::Faint),

@@ -17,11 +17,16 @@ use super::show_duration;
 use super::upstream::of_account;
 use crate::language::{either, say};
 
-const KINDS: [(&str, AccountKind); 4] = [
+const KINDS: [(&str, AccountKind); 9] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
     ("wecom", AccountKind::WeCom),
+    ("platform", AccountKind::Platform),
+    ("authorizer", AccountKind::Authorizer),
+    ("wecom-suite", AccountKind::WeComSuite),
+    ("wecom-provider", AccountKind::WeComProvider),
+    ("wecom-authorized", AccountKind::WeComAuthorized),
 ];
 const MODES: [(&str, Mode); 2] = [("stable", Mode::Stable), ("classic", Mode::Classic)];
 
@@ -44,6 +49,7 @@ pub(super) fn read(
     let secret = secret(section, base);
     let kind = section.text("kind", |text| one_of(&KINDS, text));
     let mode = section.text("mode", |text| one_of(&MODES, text));
+    let platform = section.text("platform", meaning::<AccountId>);
     let policy = policy(section, upstream.deadlines.call);
     let proxy = of_account(section, base, upstream);
     let push = push::read(section, base);
@@ -52,12 +58,18 @@ pub(super) fn read(
     {
         section.mistake(id.place.clone(), no_agent().to_owned());
     }
+    if let (Some(kind), None) = (&kind, &platform)
+        && kind.value.needs_platform()
+    {
+        section.mistake(kind.place.clone(), no_platform().to_owned());
+    }
     let (id, secret) = (id?, secret?);
     let mut account = Account::new(id.value, secret, Timestamp::default());
     account.kind = kind.map_or(account.kind, |said| said.value);
     account.mode = mode.map_or(account.mode, |said| said.value);
     account.proxy = proxy;
     account.push = push;
+    account.platform = platform.map(|said| said.value);
     account.policy = policy;
     Some((account, id.place))
 }
@@ -65,8 +77,17 @@ pub(super) fn read(
 /// What is wrong with the name of a WeCom application that lacks one half.
 pub(crate) fn no_agent() -> &'static str {
     either(
-        "an application of WeCom is named by corpid and agentid, as `ww1234567890abcdef:1000002`",
-        "企业微信应用的 id 由企业 ID 与 AgentId 组成，如 `ww1234567890abcdef:1000002`",
+        "an account of this kind in WeCom is named by its corp and something behind a colon: the agentid, the suite_id, or \
+         `provider`, as `ww1234567890abcdef:1000002`",
+        "企业微信的这类账号以企业 ID 加冒号命名，冒号后是 AgentId、suite_id 或 `provider`，如 `ww1234567890abcdef:1000002`",
+    )
+}
+
+/// What is wrong with an account that does not say whom it has authorised.
+pub(crate) fn no_platform() -> &'static str {
+    either(
+        "an account that has authorised another names it as its `platform`: the component_appid or the suite_id",
+        "授权给他人的账号需要用 `platform` 写明授权给谁：第三方平台的 AppID 或应用套件的 suite_id",
     )
 }
 

@@ -49,8 +49,8 @@ fn the_operator_is_told_in_chinese_and_the_log_is_english() {
     let mut command = lingpai(folder.path(), &["serve"]);
     command.env("LINGPAI_LANG", "zh");
     let mut server = Running::start(command);
-    server.wait_for("还没有 API 密钥，因此新建了一个");
-    server.wait_for("listening on");
+    server.until_said("还没有 API 密钥，因此新建了一个");
+    server.until_said("listening on");
     fs::write(&file, "lisen = 1\n").unwrap();
     server.wait_for("the configuration has a mistake. The one before it stays in force");
     server.wait_for("`lisen` is not a setting. Did you mean `listen`?");
@@ -62,6 +62,7 @@ fn the_server_hands_out_a_token_that_survives_its_restart() {
     let (_sandbox, upstream) = sandbox(folder.path());
     configure(folder.path(), &upstream);
     let (mut server, url) = serve(folder.path());
+    server.until_said("lp_");
     let made = server.seen();
     let key = made.lines().find_map(|line| line.trim().strip_prefix("lp_")).expect("the first key");
     let key = format!("lp_{key}");
@@ -120,7 +121,7 @@ fn an_operator_sees_how_accounts_stand_and_has_a_token_replaced() {
     let (_sandbox, upstream) = sandbox(folder.path());
     configure(folder.path(), &upstream);
     let (mut server, url) = serve(folder.path());
-    server.wait_for("token rotated");
+    server.until_said("token rotated");
     let made = {
         let create = ["key", "create", "ops", "--role", "operator", "--network", "127.0.0.0/8"];
         let mut command = lingpai(folder.path(), &create);
@@ -182,7 +183,7 @@ fn accounts_are_listed_as_they_stand() {
     let (_sandbox, upstream) = sandbox(folder.path());
     configure(folder.path(), &upstream);
     let (mut server, _) = serve(folder.path());
-    server.wait_for("token rotated");
+    server.until_said("token rotated");
     let ask = |arguments: &[&str]| {
         let mut command = lingpai(folder.path(), arguments);
         command.env("SECRET", SECRET);
@@ -211,7 +212,7 @@ fn a_leaked_token_is_ended_once_it_is_known_what_that_breaks() {
     let line = sandbox.wait_for("answers as WeChat on");
     configure(folder.path(), word_after(&line, "answers as WeChat on").trim_end_matches(';'));
     let (mut server, url) = serve(folder.path());
-    server.wait_for("token rotated");
+    server.until_said("token rotated");
     let key = |arguments: &[&str]| {
         let mut command = lingpai(folder.path(), &["key", "create"]);
         command.args(arguments).env("SECRET", SECRET);

@@ -84,6 +84,13 @@ impl Running {
         }
     }
 
+    /// The same if it has not been said already: in which order it says what it does at the same time, on its two outputs, is not
+    /// certain.
+    pub(crate) fn until_said(&mut self, text: &str) -> String {
+        let said = self.seen.iter().find(|line| line.contains(text)).cloned();
+        said.unwrap_or_else(|| self.wait_for(text))
+    }
+
     /// Everything said so far that was waited through.
     pub(crate) fn seen(&self) -> String {
         self.seen.join("\n")

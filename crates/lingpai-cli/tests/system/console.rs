@@ -16,18 +16,17 @@ const ACCOUNTS: usize = 8;
 /// Whose token cannot be had, by a refusal whose words are hostile.
 const FAILING: usize = 2;
 
-/// A server whose accounts stand in different ways.
-async fn stage() -> (WeChat, Home) {
-    let wechat = WeChat::start(LIFE, ACCOUNTS).await;
+/// A server whose accounts stand in different ways, with tokens that live so long.
+async fn stage(life: Duration, refused: &str) -> (WeChat, Home) {
+    let wechat = WeChat::start(life, ACCOUNTS).await;
     let home = Home::new(&wechat, ACCOUNTS, "classic", "", "");
-    let refuse = |errcode, errmsg: &str, account| {
+    for (errcode, errmsg, account) in
+        [(40164, refused, FAILING), (45009, "reach max api daily quota limit", 5)]
+    {
         let fault = FaultKind::Errcode { errcode, errmsg: Some(errmsg.to_owned()) };
         let fault = Fault::new(fault).on("*token").of(&appid(account));
         wechat.world.with(|world, now| world.fault(now, fault).unwrap());
-    };
-    let hostile = "invalid ip 203.0.113.7 <img src=x onerror=alert(1)>, not in whitelist";
-    refuse(40164, hostile, FAILING);
-    refuse(45009, "reach max api daily quota limit", 5);
+    }
     (wechat, home)
 }
 
@@ -53,7 +52,8 @@ async fn run(mut command: Command) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_looks_in_a_browser_sees_it_live_and_does_what_is_to_be_done() {
-    let (_wechat, home) = stage().await;
+    let hostile = "invalid ip 203.0.113.7 <img src=x onerror=alert(1)>, not in whitelist";
+    let (_wechat, home) = stage(LIFE, hostile).await;
     let node_ = home.start().await;
     home.token(0).await.unwrap();
     run(node(&home, "story.mjs")).await;
@@ -66,15 +66,32 @@ async fn whoever_looks_in_a_browser_sees_it_live_and_does_what_is_to_be_done() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_page_has_its_picture_in_both_languages() {
     let folder = PathBuf::from(std::env::var_os("LINGPAI_SCREENSHOTS").expect("a folder"));
-    let (_wechat, home) = stage().await;
+    let life = Duration::from_secs(10);
+    let (wechat, home) = stage(life, "invalid ip 203.0.113.7, not in whitelist").await;
+    wechat.stagger("classic", ACCOUNTS, life, life / 4);
     let node_ = home.start().await;
     for (name, role) in [("orders", "service"), ("grafana", "viewer"), ("night shift", "operator")]
     {
         let body = format!(r#"{{"name": "{name}", "role": "{role}", "accounts": "all"}}"#);
         assert_eq!(home.call("POST", "/v1/keys", &body).await.0, 201);
     }
+    // Somebody else refreshes once, and an account has a bad minute: so that there is something to see.
+    tokio::time::sleep(life * 2).await;
+    wechat.revoke(0);
+    let refused = home.token(0).await.unwrap();
+    home.report(0, &refused).await;
+    let trouble = Fault::new(FaultKind::Errcode { errcode: -1, errmsg: None }).on("*token");
+    let trouble = trouble.of(&appid(1)).times(2);
+    wechat.world.with(|world, now| world.fault(now, trouble).unwrap());
+    for _ in 0..5 {
+        home.call("GET", &format!("/gateway/{}/cgi-bin/user/info?openid=o1", appid(0)), "").await;
+    }
+    home.call("GET", &format!("/gateway/{}/cgi-bin/getcallbackip", appid(0)), "").await;
+    tokio::time::sleep(life * 2).await;
     let mut command = node(&home, "screenshots.mjs");
-    command.env("LINGPAI_SCREENSHOTS", folder);
+    command
+        .env("LINGPAI_SCREENSHOTS", folder)
+        .env("CONSOLE_PACE", (7200 / life.as_secs()).to_string());
     run(command).await;
     node_.end().await;
 }

@@ -51,6 +51,8 @@ pub enum Fact {
     Granted(Usage),
     /// Another node holds the right, until this time at most.
     Held(Instant),
+    /// The rotation that was started is not due any more, and nothing was done.
+    Overtaken,
     /// A fetch was begun under this intent and nobody knows what came of it.
     Unfinished(Intent),
     /// The store holds this: read at the start, or committed by another node.

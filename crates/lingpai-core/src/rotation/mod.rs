@@ -216,6 +216,7 @@ impl Rotation {
                 self.held_until = Some(until.min(at.instant + pace::LEASE_POLL));
                 self.activity = Activity::Resting;
             }
+            Fact::Overtaken => self.activity = Activity::Resting,
             Fact::Unfinished(intent) => {
                 self.store_is_up(&mut events);
                 self.suspect_intent(at, intent, &mut events);

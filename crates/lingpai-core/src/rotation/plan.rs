@@ -138,6 +138,11 @@ impl Rotation {
         Some((due, Step::Rotate { reason, way, alone }))
     }
 
+    /// Whether a rotation is due now, started or not.
+    pub fn is_rotation_due(&self, at: Moment) -> bool {
+        self.rotate_step(at).is_some_and(|(due, _)| due <= at.instant)
+    }
+
     /// The most urgent reason to rotate and when it holds, before pauses and other nodes are considered.
     fn due(&self, at: Moment) -> Option<(Instant, Reason)> {
         let now = at.instant;

@@ -13,7 +13,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use http::header::{
+    ACCEPT, CONTENT_SECURITY_POLICY, COOKIE, HeaderMap, LOCATION, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -40,6 +43,9 @@ const COOKIE_NAME: &str = "lingpai_session";
 const PROOF: HeaderName = HeaderName::from_static("x-lingpai-csrf");
 /// What a browser says of where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What a browser says of what it wants a thing for. No program sends it.
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// How the console is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +107,17 @@ impl Console {
     /// Whether a session that was opened is one still.
     pub(crate) fn holds(&self, session: &Session, now: Timestamp) -> bool {
         self.sessions.holds(session, now)
+    }
+}
+
+/// Shuts a page of somebody else's, which a browser was led to by way of the gateway, into an origin of its own: from this one it
+/// could ask whatever the console's pages can. What no browser asks for is left as it is.
+pub(crate) fn keep_apart(asked: &HeaderMap, answer: &mut HeaderMap) {
+    let is_browser = asked.contains_key(SEC_FETCH_DEST)
+        || header(asked, &ACCEPT).is_some_and(|kinds| kinds.contains("text/html"));
+    if is_browser {
+        answer.append(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        answer.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
 

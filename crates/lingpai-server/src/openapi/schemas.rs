@@ -110,7 +110,7 @@ pub(super) fn schemas() -> Value {
         &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
         json!({
             "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
+            "expires_in": number(), "life": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
             "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
             "failure": reference("Failure"), "failing_since": time(),
         }),
@@ -404,8 +404,15 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
     });
     let changeable = json!({
-        "kind": {"type": "string", "enum": ["official-account", "mini-program", "mini-game", "wecom"]},
+        "kind": {"type": "string", "enum": [
+            "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+            "platform", "authorizer",
+        ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
+        "platform": {
+            "type": ["string", "null"], "maxLength": 128,
+            "description": "The account that this one has authorised, or a suite's provider.",
+        },
         "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
         "lead": seconds(&Policy::LEADS),
         "jitter": seconds(&Policy::JITTERS),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lingpai_core::push::{PushMode, Relay};
-use lingpai_core::{Account, AccountId, Directory, Instant, Moment, StoreError};
+use lingpai_core::{Account, AccountId, AccountKind, Directory, Instant, Moment, StoreError};
 use lingpai_wechat::push::{AesKey, Envelope, PushCrypt, Refused, Sealing, Signed};
 
 use super::receive::Came;
@@ -90,11 +90,16 @@ impl Endpoint {
             None => AesKey::random().ok()?,
         };
         let previous = key(&push.previous_aes_key);
-        // A WeCom application is called by its corp and its agent; messages are for the corp.
-        let receiver = account.id.as_str().split(':').next();
+        // A WeCom application is called by its corp and its agent; messages are for the corp. To a suite they are for the
+        // suite, but for the check of its URL, which is for the provider's corp (WeCom's staff, 2020-02): the account that it
+        // names as its platform.
+        let provider =
+            account.platform.as_ref().filter(|_| account.kind == AccountKind::WeComSuite);
+        let receivers = [Some(&account.id), provider].into_iter().flatten();
+        let receivers = receivers.filter_map(|id| id.as_str().split(':').next());
         Some(Self {
             account: account.id.clone(),
-            crypt: PushCrypt::new(push.token.clone(), current, previous, receiver),
+            crypt: PushCrypt::new(push.token.clone(), current, previous, receivers),
             mode: push.mode,
             relay: push.relay.clone(),
         })

@@ -1,7 +1,7 @@
 //! A real Redis for tests.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,6 +18,7 @@ const SETTINGS: &str = "redis.conf";
 /// A `redis-server` of a test's own, on a free port of the loopback, in a directory of its own. Ends when it is dropped.
 #[derive(Debug)]
 pub struct RedisServer {
+    program: PathBuf,
     child: Child,
     port: u16,
     scheme: &'static str,
@@ -36,6 +37,11 @@ impl RedisServer {
         Self::start_as("redis", arguments, None)
     }
 
+    /// The same of another `redis-server` than that of the machine.
+    pub fn start_program(program: &Path, arguments: &[&str]) -> Self {
+        Self::start_of(program, "redis", arguments, None)
+    }
+
     /// One that has copied this one, and follows it.
     pub fn start_replica(&self) -> Self {
         self.replica_as("redis", &[])
@@ -52,7 +58,7 @@ impl RedisServer {
         let arguments: Vec<_> =
             replicates.into_iter().chain(more.iter().map(String::as_str)).collect();
         self.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
-        Self::start_as(scheme, &arguments, None).following()
+        Self::start_of(&self.program, scheme, &arguments, None).following()
     }
 
     /// A replica of each of the masters of a cluster.
@@ -150,6 +156,15 @@ impl RedisServer {
     }
 
     fn start_as(scheme: &'static str, arguments: &[&str], settings: Option<&str>) -> Self {
+        Self::start_of(Path::new("redis-server"), scheme, arguments, settings)
+    }
+
+    fn start_of(
+        program: &Path,
+        scheme: &'static str,
+        arguments: &[&str],
+        settings: Option<&str>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         if let Some(settings) = settings {
@@ -158,9 +173,10 @@ impl RedisServer {
         // Somebody else may take the port between the look and the start.
         for _ in 0..8 {
             let port = free_port();
-            let mut child = spawn(port, &arguments, &directory);
+            let mut child = spawn(program, port, &arguments, &directory);
             if answers(&mut child, port) {
-                return Self { child, port, scheme, arguments, directory };
+                let program = program.to_owned();
+                return Self { program, child, port, scheme, arguments, directory };
             }
         }
         panic!("redis-server does not start: {}", log(&directory));
@@ -196,7 +212,7 @@ impl RedisServer {
 
     /// Starts it again after [`RedisServer::kill`], on the same port, with what it kept on disk.
     pub fn start_again(&mut self) {
-        self.child = spawn(self.port, &self.arguments, &self.directory);
+        self.child = spawn(&self.program, self.port, &self.arguments, &self.directory);
         let answers = answers(&mut self.child, self.port);
         // It reads what it kept first.
         let mut looks = 0..LOOKS;
@@ -253,10 +269,10 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Child {
+fn spawn(program: &Path, port: u16, arguments: &[String], directory: &TempDir) -> Child {
     let port = port.to_string();
     let settings = directory.path().join(SETTINGS);
-    Command::new("redis-server")
+    Command::new(program)
         .args(settings.exists().then_some(settings))
         .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--logfile", "redis.log"])
         .arg("--dir")

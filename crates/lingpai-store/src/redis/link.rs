@@ -5,7 +5,7 @@
 
 mod confirm;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use lingpai_core::{Secret, StoreError, StoreErrorKind};
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue,
@@ -161,28 +161,58 @@ impl Link {
 
     /// Asks every server that has keys of its own for a name and a number, and adds the numbers up.
     pub(super) async fn sum_of_servers(&self, command: &Cmd) -> Result<usize, StoreError> {
+        let mut sum = 0;
+        for (_, answer) in self.ask_servers(command).await? {
+            let number = from_redis_value(answer).map(|(_, number): (String, usize)| number);
+            sum += self.explained(number.map_err(RedisError::from))?;
+        }
+        Ok(sum)
+    }
+
+    /// Asks every server that has keys of its own: what each answers, by its address. The only one has none.
+    pub(super) async fn ask_servers(
+        &self,
+        command: &Cmd,
+    ) -> Result<Vec<(Option<String>, Value)>, StoreError> {
         let asked = async {
             let mut live = self.connection(&self.state).await?;
-            let answers = match &mut live.connection {
+            match &mut live.connection {
                 Connection::One(connection) => {
-                    vec![connection.req_packed_command(command).await?.extract_error()?]
+                    let answer = connection.req_packed_command(command).await?;
+                    Ok(vec![(None, answer.extract_error()?)])
                 }
                 Connection::Cluster(connection) => {
                     let all = (MultipleNodeRoutingInfo::AllMasters, None);
                     let routing = RoutingInfo::MultiNode(all);
                     let answers = connection.route_command(command.clone(), routing).await?;
-                    let answers: HashMap<String, Value> = from_redis_value(answers)?;
-                    answers.into_values().collect()
+                    let answers: BTreeMap<String, Value> = from_redis_value(answers)?;
+                    Ok(answers.into_iter().map(|(server, answer)| (Some(server), answer)).collect())
                 }
-            };
-            let mut sum = 0;
-            for answer in answers {
-                let (_, number): (String, usize) = from_redis_value(answer)?;
-                sum += number;
             }
-            Ok(sum)
         };
         self.explained(within(ANSWER, Box::pin(asked)).await)
+    }
+
+    /// Asks the server of a cluster that has this address; without one, the only server.
+    pub(super) async fn ask_server(
+        &self,
+        address: Option<&str>,
+        command: &Cmd,
+    ) -> Result<Value, StoreError> {
+        let asked = async {
+            let mut live = self.connection(&self.state).await?;
+            let place = address.and_then(|address| address.rsplit_once(':'));
+            let place = place.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+            match (&mut live.connection, place) {
+                (Connection::Cluster(connection), Some((host, port))) => {
+                    let one = SingleNodeRoutingInfo::ByAddress { host: host.to_owned(), port };
+                    connection.route_command(command.clone(), RoutingInfo::SingleNode(one)).await
+                }
+                (connection, _) => connection.req_packed_command(command).await,
+            }
+        };
+        let outcome = within(ANSWER, Box::pin(asked)).await;
+        self.explained(outcome.and_then(Value::extract_error))
     }
 
     /// A connection of its own to one server, whichever that is.

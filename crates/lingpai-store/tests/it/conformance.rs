@@ -38,10 +38,31 @@ mod redis {
     use crate::support::redis_options;
 
     async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
-        let server = RedisServer::start();
+        open_on(RedisServer::start(), events).await
+    }
+
+    pub(super) async fn open_on(
+        server: RedisServer,
+        events: EventBounds,
+    ) -> (Arc<RedisStore>, RedisServer) {
         let options = redis_options(&server);
         let options = RedisOptions { events, lease_clock: LeaseClock::Claims, ..options };
         (Arc::new(RedisStore::open(options).await.unwrap()), server)
+    }
+
+    lingpai_store::conformance_tests!(open);
+}
+
+mod newer_redis {
+    use std::sync::Arc;
+
+    use lingpai_store::conformance::RedisServer;
+    use lingpai_store::{EventBounds, RedisStore};
+
+    use crate::support::newer_redis;
+
+    async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
+        super::redis::open_on(RedisServer::start_program(&newer_redis(), &[]), events).await
     }
 
     lingpai_store::conformance_tests!(open);

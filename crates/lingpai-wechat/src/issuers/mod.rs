@@ -4,6 +4,8 @@
 
 mod access_token;
 mod examine;
+pub(crate) mod platform;
+pub(crate) mod suite;
 pub(crate) mod ticket;
 mod wecom;
 
@@ -11,17 +13,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use lingpai_core::{
-    Account, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent, Proxy, Secret,
-    Token, Verdict, Way,
+    Account, AccountId, AccountKind, Class, CredentialId, Failure, Issuer, Kind, Mode, Parent,
+    Proxy, Secret, Token, Verdict, Way,
 };
 
 use self::access_token::AccessToken;
 pub use self::examine::Quota;
+use self::platform::{AuthorizerToken, Component, ComponentTicket, ComponentToken};
+use self::suite::{CorpAuthorization, CorpToken, ProviderToken, SuiteTicket, SuiteToken};
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
 use crate::wire::{Call, TransportError, TransportErrorKind, Upstream};
-use crate::{answer, protocol, remedy};
+use crate::{answer, kinds, protocol, remedy};
 
 /// WeChat, as the engine sees it: an issuer for each account.
 ///
@@ -68,7 +72,9 @@ impl WeChat {
     pub fn issuer(&self, account: &Account) -> Arc<dyn Issuer> {
         let proxy = account.proxy.as_ref();
         match account.kind {
-            AccountKind::WeCom => Arc::new(Gettoken::new(self.wecom.through(proxy), account)),
+            AccountKind::WeCom | AccountKind::WeComAuthorized => {
+                Arc::new(Gettoken::new(self.wecom.through(proxy), account))
+            }
             _ => Arc::new(AccessToken::new(self.api.through(proxy), account)),
         }
     }
@@ -76,8 +82,35 @@ impl WeChat {
     /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
     /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
     pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
-        let _ = parent;
-        (Kind::ACCESS_TOKEN, self.issuer(account))
+        let of =
+            |kind: Kind, account: &AccountId| parent(&CredentialId::new(kind, account.clone()));
+        let wecom = || self.wecom.through(account.proxy.as_ref());
+        let upstream = || self.api.through(account.proxy.as_ref());
+        match (account.kind, &account.platform) {
+            (AccountKind::Platform, _) => {
+                let ticket = of(kinds::COMPONENT_TICKET, &account.id);
+                let issuer = ComponentToken::new(upstream(), account, ticket);
+                (kinds::COMPONENT_TOKEN, Arc::new(issuer))
+            }
+            (AccountKind::Authorizer, Some(platform)) => {
+                let token = of(kinds::COMPONENT_TOKEN, platform);
+                let component = Component::new(upstream(), platform, token);
+                (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
+            }
+            (AccountKind::WeComSuite, _) => {
+                let ticket = of(kinds::SUITE_TICKET, &account.id);
+                let issuer = SuiteToken::new(wecom(), account, ticket);
+                (kinds::SUITE_ACCESS_TOKEN, Arc::new(issuer))
+            }
+            (AccountKind::WeComProvider, _) => {
+                (kinds::PROVIDER_ACCESS_TOKEN, Arc::new(ProviderToken::new(wecom(), account)))
+            }
+            (AccountKind::WeComAuthorized, Some(suite)) if !on_behalf(suite) => {
+                let token = of(kinds::SUITE_ACCESS_TOKEN, suite);
+                (Kind::ACCESS_TOKEN, Arc::new(CorpToken::new(wecom(), account, token)))
+            }
+            _ => (Kind::ACCESS_TOKEN, self.issuer(account)),
+        }
     }
 
     /// What else is kept of the account without being asked for, and the issuers of that.
@@ -86,8 +119,30 @@ impl WeChat {
         account: &Account,
         parent: Find<'_>,
     ) -> Vec<(Kind, Arc<dyn Issuer>)> {
-        let _ = (account, parent);
-        Vec::new()
+        let _ = parent;
+        match account.kind {
+            AccountKind::Platform => {
+                let upstream = self.api.through(account.proxy.as_ref());
+                let issuer = ComponentTicket::new(upstream, account);
+                vec![(kinds::COMPONENT_TICKET, Arc::new(issuer))]
+            }
+            AccountKind::WeComSuite => vec![(kinds::SUITE_TICKET, Arc::new(SuiteTicket))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Exchanges the auth_code of a corp that has authorised this suite, once, for what opens the application there. `token` is
+    /// the suite's. It takes as long as a call for a token; if the future is dropped, the code may be spent.
+    ///
+    /// # Errors
+    /// A [`Failure`], as of [`Issuer::issue`].
+    pub async fn exchange(
+        &self,
+        suite: &Account,
+        token: &Arc<dyn Parent>,
+        auth_code: &Secret,
+    ) -> Result<CorpAuthorization, Failure> {
+        suite::exchange(&self.wecom.through(suite.proxy.as_ref()), token, auth_code).await
     }
 
     /// Asks WeChat whether the secret that the account has now is the right one, by a call that no token in use dies of:
@@ -96,6 +151,13 @@ impl WeChat {
     ///
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
+        let needs_another = account.kind == AccountKind::WeComSuite
+            || account.kind == AccountKind::Platform
+            || account.kind.needs_platform();
+        if needs_another {
+            let what = "it is tried with the next fetch, which needs another credential";
+            return Verdict::Inconclusive(Failure::new(Class::Transient, what));
+        }
         let stable = Account { mode: Mode::Stable, ..account.clone() };
         match self.issuer(&stable).issue(Way::Primary, None).await {
             Ok(_) => Verdict::Accepted,
@@ -103,6 +165,11 @@ impl WeChat {
             Err(failure) => Verdict::Inconclusive(failure),
         }
     }
+}
+
+/// Whether a suite develops on behalf of corps (代开发): their permanent codes are secrets like those of any application.
+fn on_behalf(suite: &AccountId) -> bool {
+    suite.as_str().starts_with("dk")
 }
 
 impl Party {

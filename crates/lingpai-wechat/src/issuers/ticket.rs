@@ -79,23 +79,26 @@ pub(super) fn kinds(account: AccountKind) -> &'static [Kind] {
     const OFFICIAL: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
     const WECOM: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::AgentConfig.kind()];
     match account {
-        AccountKind::OfficialAccount => OFFICIAL,
-        AccountKind::WeCom => WECOM,
+        AccountKind::OfficialAccount | AccountKind::Authorizer => OFFICIAL,
+        AccountKind::WeCom | AccountKind::WeComAuthorized => WECOM,
         _ => &[],
     }
 }
 
-/// The issuer of one of these.
+/// The issuer of one of these. `depth` is one more than that of the token's.
 pub(super) fn issuer(
     kind: &Kind,
     account: AccountKind,
     upstream: &Arc<Upstream>,
     token: Arc<dyn Parent>,
+    depth: usize,
 ) -> Option<Arc<dyn Issuer>> {
     let ticket = Ticket::ALL.into_iter().find(|ticket| ticket.kind() == *kind)?;
     let endpoint = Endpoint::of(ticket, account);
     let upstream = Arc::clone(upstream);
-    kinds(account).contains(kind).then(|| Arc::new(Getticket { endpoint, upstream, token }) as _)
+    kinds(account)
+        .contains(kind)
+        .then(|| Arc::new(Getticket { endpoint, upstream, token, depth }) as _)
 }
 
 /// Where a ticket comes from.
@@ -109,13 +112,12 @@ struct Endpoint {
 impl Endpoint {
     fn of(ticket: Ticket, account: AccountKind) -> Self {
         let of_type = Some(ticket.as_str());
-        match (account, ticket) {
-            (AccountKind::WeCom, Ticket::Jsapi) => {
+        let is_wecom = matches!(account, AccountKind::WeCom | AccountKind::WeComAuthorized);
+        match (is_wecom, ticket) {
+            (true, Ticket::Jsapi) => {
                 Self { path: protocol::CORP_TICKET_PATH, of_type: None, scope: Scope::WeCom }
             }
-            (AccountKind::WeCom, _) => {
-                Self { path: protocol::AGENT_TICKET_PATH, of_type, scope: Scope::WeCom }
-            }
+            (true, _) => Self { path: protocol::AGENT_TICKET_PATH, of_type, scope: Scope::WeCom },
             _ => Self { path: protocol::TICKET_PATH, of_type, scope: Scope::Api },
         }
     }
@@ -127,6 +129,7 @@ struct Getticket {
     endpoint: Endpoint,
     upstream: Arc<Upstream>,
     token: Arc<dyn Parent>,
+    depth: usize,
 }
 
 impl Getticket {
@@ -183,6 +186,6 @@ impl Issuer for Getticket {
     }
 
     fn depth(&self) -> usize {
-        1
+        self.depth
     }
 }

@@ -79,7 +79,7 @@ impl Issuer for Gettoken {
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, AccountKind::WeCom, &self.upstream, parent)
+        ticket::issuer(kind, AccountKind::WeCom, &self.upstream, parent, self.depth() + 1)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::message::Unreadable;
 
@@ -31,7 +31,7 @@ pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
         match reader.read_event().map_err(|_| Unreadable)? {
             Event::Start(start) => {
                 elements += 1;
-                if depth == MAX_DEPTH || elements > MAX_ELEMENTS || is_over {
+                if depth == MAX_DEPTH || elements > MAX_ELEMENTS || is_over || !is_proper(&start) {
                     return Err(Unreadable);
                 }
                 match (depth, &mut open) {
@@ -55,6 +55,19 @@ pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
             Event::Eof => return Err(Unreadable),
         }
     }
+}
+
+/// Whether a start is one to every reader: ours takes `<<!DOCTYPE x>` for an element of a strange name.
+fn is_proper(start: &BytesStart<'_>) -> bool {
+    let name = start.name();
+    let name: &str = name.as_ref();
+    let begins = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    let in_name = |c: char| c.is_alphanumeric() || "_-.:".contains(c);
+    let attributes: &str = start.attributes_raw();
+    begins
+        && name.chars().all(in_name)
+        && !attributes.contains('<')
+        && start.attributes().all(|attribute| attribute.is_ok())
 }
 
 /// A child of the outermost element while it is being read.
@@ -159,6 +172,11 @@ mod tests {
             "<xml><A>&#0;</A></xml>",
             "<xml><A>&#xd800;</A></xml>",
             "<xml><A><![CDATA[1</A></xml>",
+            "<xml><<!DOCTYPE x [a/></xml>",
+            "<xml><1>x</1></xml>",
+            "<xml><A b='<'>1</A></xml>",
+            "<xml><A b>1</A></xml>",
+            "<xml><A b='1' b='2'>1</A></xml>",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

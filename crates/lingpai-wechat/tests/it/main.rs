@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod failover;
+mod fuzz;
 mod proxies;
 mod proxy;
 mod push;
 mod requests;
 mod secrets;
+mod suites;
 mod support;
 mod tickets;
 mod trust;

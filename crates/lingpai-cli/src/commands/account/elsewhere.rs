@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let client = Client::of(asked, environment)?;
     let at = |account: &AccountId| format!("/v1/accounts/{account}");
     match command {
-        Account::Add { account, kind, mode, secret, proxy, .. } => {
+        Account::Add { account, kind, mode, platform, secret, proxy, .. } => {
             let secret = app_secret::take(&account, &secret)?;
             let mut wanted = json!({
                 "account": account.as_str(), "secret": secret.expose(), "kind": kind_name(kind),
@@ -29,6 +29,9 @@ pub(crate) async fn run(
             });
             if let Some(proxy) = proxy_at_adding(&account, &proxy)? {
                 put_proxy(&mut wanted, Some(&proxy));
+            }
+            if let Some(platform) = platform {
+                wanted["platform"] = platform.as_str().into();
             }
             client.post("/v1/accounts", &wanted).await?;
             output::tell(&say!(

@@ -285,3 +285,21 @@ async fn without_a_gateway_nothing_is_forwarded() {
     let reply = house.call(&key, "GET", "/v1/unheard/of", "").await;
     assert_eq!((reply.status, reply.error()), (404, "path-unknown"));
 }
+
+#[tokio::test]
+async fn a_page_of_upstreams_in_a_browser_is_kept_apart_from_the_consoles() {
+    let it = Forwarding::to(|_| Plan::json("<script>fetch('/console/session')</script>")).await;
+    for (line, policy) in [
+        ("Accept: text/html,*/*\r\n", Some("sandbox")),
+        ("Sec-Fetch-Dest: iframe\r\n", Some("sandbox")),
+        ("Accept: application/json\r\n", None),
+        ("", None),
+    ] {
+        let request = format!(
+            "GET /cgi-bin/x?access_token={} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{line}\r\n",
+            it.token
+        );
+        let answer = it.exchange(request.as_bytes()).await;
+        assert_eq!(answer.header("content-security-policy"), policy, "{line}");
+    }
+}

@@ -5,6 +5,7 @@
 //! - `sealing`: what others read in Redis, and what they can break.
 //! - `away`: a Redis that is gone, full, or a replica.
 //! - `confirming`: what replicas are to confirm.
+//! - `newer`: what Redis 7.2 and later do besides.
 //! - `forgetting`: a Redis that comes back empty, or as it was before.
 //! - `rekeying`: another master key while nodes run; stores of the first layout.
 //! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
@@ -14,6 +15,7 @@ mod away;
 mod confirming;
 mod forgetting;
 mod leases;
+mod newer;
 mod nodes;
 mod opening;
 mod rekeying;

@@ -141,6 +141,65 @@ async fn how_durable_it_is_is_said() {
 }
 
 #[tokio::test]
+async fn in_a_cluster_every_server_is_looked_at_and_the_one_that_is_wrong_is_named() {
+    let servers = RedisServer::start_cluster();
+    let set = |server: &RedisServer, name: &str, value: &str| {
+        assert_eq!(server.cli(&["CONFIG", "SET", name, value]), "OK");
+    };
+    for server in &servers {
+        set(server, "appendonly", "yes");
+        set(server, "appendfsync", "always");
+    }
+    let url = format!("redis+cluster://127.0.0.1:{}", servers[0].port());
+    let options = RedisOptions { address: url.parse().unwrap(), ..some_options() };
+    assert_eq!(soon(RedisStore::check(&options)).await.unwrap(), [""; 0]);
+    for wrong in &servers {
+        let place = format!("the store {url}, at 127.0.0.1:{}, ", wrong.port());
+        set(wrong, "appendfsync", "everysec");
+        let wanting = RedisStore::check(&options).await.unwrap();
+        assert_eq!(wanting.len(), 1, "{wanting:?}");
+        assert!(wanting[0].starts_with(&format!("{place}flushes its log to disk")), "{wanting:?}");
+        assert_eq!(open_at(&url).await.unwrap().wanting(), wanting);
+        set(wrong, "maxmemory-policy", "volatile-lru");
+        let (kind, text) = refusal_at(&url).await;
+        assert_eq!(kind, StoreErrorKind::Invalid);
+        assert!(text.starts_with(&format!("{place}throws keys away")), "{text}");
+        set(wrong, "maxmemory-policy", "noeviction");
+        set(wrong, "appendfsync", "always");
+    }
+    // What is wrong with several is said once.
+    servers[1..].iter().for_each(|server| set(server, "appendonly", "no"));
+    let wanting = RedisStore::check(&options).await.unwrap();
+    assert_eq!(wanting.len(), 1, "{wanting:?}");
+    assert!(wanting[0].contains("keeps no log on disk"), "{wanting:?}");
+    for (server, is_named) in servers.iter().zip([false, true, true]) {
+        let named = wanting[0].replace(&url, "").contains(&server.port().to_string());
+        assert_eq!(named, is_named, "{wanting:?}");
+    }
+}
+
+#[tokio::test]
+async fn in_a_cluster_a_server_that_lets_us_see_nothing_is_named() {
+    let servers = RedisServer::start_cluster();
+    for server in &servers {
+        let user = ["ACL", "SETUSER", "lingpai", "on", ">right"];
+        let rights = RIGHTS.into_iter().chain(["+cluster|slots"]);
+        let command: Vec<_> = user.into_iter().chain(rights).collect();
+        assert_eq!(server.cli(&command), "OK");
+        assert_eq!(server.cli(&["CONFIG", "SET", "appendonly", "yes"]), "OK");
+        assert_eq!(server.cli(&["CONFIG", "SET", "appendfsync", "always"]), "OK");
+    }
+    let blind = &servers[1];
+    assert_eq!(blind.cli(&["ACL", "SETUSER", "lingpai", "-config|get"]), "OK");
+    let url = format!("redis+cluster://lingpai:right@127.0.0.1:{}", servers[0].port());
+    let options = RedisOptions { address: url.parse().unwrap(), ..some_options() };
+    let wanting = soon(RedisStore::check(&options)).await.unwrap();
+    assert_eq!(wanting.len(), 1, "{wanting:?}");
+    let place = format!(", at 127.0.0.1:{}, does not let this user see", blind.port());
+    assert!(wanting[0].contains(&place), "{wanting:?}");
+}
+
+#[tokio::test]
 async fn a_key_of_ours_is_another_programs() {
     let server = RedisServer::start();
     server.cli(&["SET", "lingpai:accounts", "1"]);

@@ -10,7 +10,7 @@ const TOKEN: &str = "pamtest";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const RECEIVER: &str = "wxb11529c136998cb6";
 
-fn crypt() -> PushCrypt {
+pub(crate) fn crypt() -> PushCrypt {
     let key = AesKey::parse(&Secret::from(KEY)).unwrap();
     PushCrypt::new(Secret::from(TOKEN), key, None, [RECEIVER])
 }

@@ -1,0 +1,182 @@
+//! WeCom's service providers through a real server: from the pushed ticket to a corp's token, and what a kill costs.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lingpai_sandbox::{
+    Act, DEMO_CORPID, DEMO_PROVIDER, DEMO_PROVIDER_SECRET, DEMO_SUITE, DEMO_SUITE_SECRET, Fault,
+    FaultKind, PushTo, When,
+};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use crate::node::{Home, PATIENCE, WeChat};
+
+const TOKEN: &str = "pushtoken0of0test";
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const EXCHANGE: &str = "/qyapi/cgi-bin/service/v2/get_permanent_code";
+
+/// The corp's account.
+fn corp() -> String {
+    format!("{DEMO_CORPID}:{DEMO_SUITE}")
+}
+
+/// A node that keeps the sandbox's suite and its provider.
+fn home(wechat: &WeChat) -> Home {
+    let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
+    for (file, text) in [
+        ("push-token", TOKEN),
+        ("push-key", KEY),
+        ("suite-secret", DEMO_SUITE_SECRET),
+        ("provider-secret", DEMO_PROVIDER_SECRET),
+    ] {
+        std::fs::write(home.file(file), text).unwrap();
+    }
+    home.write(&format!(
+        "{}[[account]]\nid = \"{DEMO_PROVIDER}:provider\"\nkind = \"wecom-provider\"\n\
+         secret = {{ file = \"provider-secret\" }}\n\
+         [[account]]\nid = \"{DEMO_SUITE}\"\nkind = \"wecom-suite\"\nsecret = {{ file = \"suite-secret\" }}\n\
+         platform = \"{DEMO_PROVIDER}:provider\"\n\
+         [account.push]\ntoken = {{ file = \"push-token\" }}\nencoding-aes-key = {{ file = \"push-key\" }}\n",
+        home.configuration()
+    ));
+    home
+}
+
+/// Has WeCom push to the node, beginning with a ticket.
+fn push(wechat: &WeChat, home: &Home) {
+    let url = format!("http://127.0.0.1:{}/push/{DEMO_SUITE}", home.port);
+    let to = PushTo { url, token: TOKEN.into(), encoding_aes_key: KEY.into() };
+    wechat.world.with(|world, _| world.push_suite_to(DEMO_SUITE, Some(to)).unwrap());
+}
+
+fn authorize(wechat: &WeChat) {
+    wechat.world.with(|world, now| world.authorize_suite(now, DEMO_SUITE, DEMO_CORPID)).unwrap();
+}
+
+/// Waits until this holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = timeout(PATIENCE, async {
+        while !holds().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+/// The token of the corp's account, once the account is there.
+async fn corp_token(home: &Home) -> String {
+    let path = format!("/v1/accounts/{}/token", corp());
+    let mut found = None;
+    until("the corp's account has no token", async || {
+        let (status, body) = home.get(&path).await.unwrap_or((0, String::new()));
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        found = answer["access_token"].as_str().filter(|_| status == 200).map(str::to_owned);
+        found.is_some()
+    })
+    .await;
+    found.unwrap()
+}
+
+/// What WeCom says of a corp's token.
+fn tried(wechat: &WeChat, token: &str) -> Value {
+    let uri = format!("/qyapi/cgi-bin/getcallbackip?access_token={token}");
+    let request = http::Request::get(uri).body(Bytes::new()).unwrap();
+    let peer = wechat.addr.ip();
+    match wechat.world.with(|world, now| world.handle(now, peer, &request)).act {
+        Act::Answer(answer) => serde_json::from_slice(answer.body()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Lets the exchange of an auth_code hang, once.
+fn hang(wechat: &WeChat, when: When) {
+    let fault = Fault::new(FaultKind::Hang { when }).on(EXCHANGE).times(1);
+    wechat.world.with(|world, now| world.fault(now, fault).unwrap());
+}
+
+async fn exchanges(wechat: &WeChat, count: u64) {
+    until("no exchange", async || wechat.counters().calls_of(EXCHANGE) == count).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pushed_ticket_and_a_corps_authorisation_bring_a_token_that_wecom_accepts() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = home(&wechat);
+    let node = home.start().await;
+    let suite_tokens = || wechat.counters().app(DEMO_SUITE).minted.suite;
+    let asked = wechat.counters().calls_of("/qyapi/cgi-bin/service/get_suite_token");
+    assert_eq!(asked, 0, "without a ticket there is nothing to ask with");
+    push(&wechat, &home);
+    until("no suite token", async || suite_tokens() == 1).await;
+    until("no provider token", async || wechat.counters().app(DEMO_PROVIDER).minted.provider == 1)
+        .await;
+    authorize(&wechat);
+    let token = corp_token(&home).await;
+    assert_eq!(tried(&wechat, &token)["errcode"], 0);
+    let called = format!("/gateway/{}/qyapi/cgi-bin/user/get?userid=zhangsan", corp());
+    let (status, body) = home.get(&called).await.unwrap();
+    assert!(status == 200 && body.contains("张三"), "{body}");
+    // It outlives a kill, and the corp can take it back.
+    node.kill();
+    let node = home.start().await;
+    assert_eq!(corp_token(&home).await, token);
+    wechat
+        .world
+        .with(|world, now| world.cancel_authorization(now, DEMO_SUITE, DEMO_CORPID))
+        .unwrap();
+    let path = format!("/v1/accounts/{}/token", corp());
+    until("the account is still there", async || home.get(&path).await.unwrap().0 == 404).await;
+    assert_eq!(suite_tokens(), 1);
+    discreet(&home);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authorisation_that_was_acknowledged_is_completed_by_the_process_after_a_kill() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = home(&wechat);
+    let node = home.start().await;
+    push(&wechat, &home);
+    hang(&wechat, When::Before);
+    authorize(&wechat);
+    exchanges(&wechat, 1).await;
+    node.kill();
+    let node = home.start().await;
+    let token = corp_token(&home).await;
+    assert_eq!(tried(&wechat, &token)["errcode"], 0);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permanent_code_that_was_lost_on_its_way_is_told_and_another_is_taken() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = home(&wechat);
+    let node = home.start().await;
+    push(&wechat, &home);
+    // WeCom has answered, and nobody has heard it.
+    hang(&wechat, When::After);
+    authorize(&wechat);
+    exchanges(&wechat, 1).await;
+    node.kill();
+    let node = home.start().await;
+    home.wait_for("an authorisation was lost").await;
+    let (_, listed) = home.get(&format!("/v1/accounts/{DEMO_SUITE}/pushes")).await.unwrap();
+    assert!(listed.contains("40078") && listed.contains("console"), "{listed}");
+    wechat
+        .world
+        .with(|world, now| world.reset_permanent_code(now, DEMO_SUITE, DEMO_CORPID))
+        .unwrap();
+    let token = corp_token(&home).await;
+    assert_eq!(tried(&wechat, &token)["errcode"], 0);
+    discreet(&home);
+    node.end().await;
+}
+
+/// No secret of the provider stands in what the node printed.
+fn discreet(home: &Home) {
+    let printed = home.printed();
+    for secret in [DEMO_SUITE_SECRET, DEMO_PROVIDER_SECRET, KEY] {
+        assert!(!printed.contains(secret));
+    }
+}
