@@ -21,7 +21,7 @@ use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::events::Events;
 pub(crate) use self::key::{Key, KeyCreate};
-pub(crate) use self::look::Looking;
+pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
+    /// Find out what is wrong, and what to do about it
+    Doctor(Doctor),
     /// Show what an account has called today and may still call, or set its counters to zero
     Quota(Quota),
     /// Show what WeChat knows of a request, by the rid in its error text
@@ -414,6 +416,10 @@ impl From<Lang> for Language {
 
 #[derive(Debug, Args)]
 pub(crate) struct AppSecret {
+    /// Take the AppSecret without asking WeChat whether it is right
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) untried: bool,
+
     /// The file that holds the AppSecret [default: a hidden prompt, or standard input if that is no terminal]
     #[arg(long = "secret-file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,

@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, alerts, audit, console, diagnosis, events, keys, language, manage, monitor, native,
-    nodes, openapi, push, quota, tickets,
+    accounts, alerts, audit, console, diagnosis, doctor, events, keys, language, manage, monitor,
+    native, nodes, openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -84,6 +84,8 @@ pub(crate) enum Route<'a> {
     AlertTest(&'a str),
     /// Why a token was refused.
     Diagnose,
+    /// Find out what is wrong.
+    Doctor,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -217,6 +219,7 @@ pub(crate) async fn rare(
         Route::Alerts => alerts::list(serving, head, peer).await,
         Route::AlertTest(name) => alerts::test(serving, &decoded(name), head, peer).await,
         Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
+        Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Session => {
@@ -294,6 +297,7 @@ impl<'a> Route<'a> {
             "/v1/alerts" => Self::Alerts,
             _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
             "/v1/diagnose" => Self::Diagnose,
+            "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
             _ => Self::of_id(path),
         }
@@ -341,7 +345,7 @@ impl<'a> Route<'a> {
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Audit | Self::Alerts | Self::AlertTest(_) => true,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Diagnose => true,
+            Self::Diagnose | Self::Doctor => true,
             Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
@@ -379,7 +383,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 36] = [
+    pub(crate) const NAMES: [&'static str; 37] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -413,6 +417,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/quota",
         "/v1/accounts/{account}/quota/clear",
         "/v1/rids/{rid}",
+        "/v1/doctor",
         "/v1/audit",
         "/v1/alerts",
         "/v1/alerts/{name}/test",
@@ -454,9 +459,10 @@ impl<'a> Route<'a> {
             Self::Quota(_) => 30,
             Self::QuotaClear(_) => 31,
             Self::Rid(_) => 32,
-            Self::Audit => 33,
-            Self::Alerts => 34,
-            Self::AlertTest(_) => 35,
+            Self::Doctor => 33,
+            Self::Audit => 34,
+            Self::Alerts => 35,
+            Self::AlertTest(_) => 36,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::audit::Trail;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
+use crate::doctor::SharedWard;
 use crate::error::Error;
 use crate::events::refused::Refused;
 use crate::gateway::{self, Gateway};
@@ -30,6 +31,7 @@ use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -49,6 +51,7 @@ pub struct Server {
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
     wechat: Option<WayToWeChat>,
+    ward: Option<SharedWard>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -74,6 +77,7 @@ impl Server {
             pushes: None,
             alerts: None,
             wechat: None,
+            ward: None,
         }
     }
 
@@ -132,6 +136,12 @@ impl Server {
         self
     }
 
+    /// The same, and the doctor is told by `ward` how it stands with the program around the accounts.
+    pub fn examined_with(mut self, ward: SharedWard) -> Self {
+        self.ward = Some(ward);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -161,7 +171,7 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let tape = Tape::default();
@@ -186,6 +196,9 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            ward,
+            examining: tokio::sync::Mutex::default(),
+            strays: Strays::default(),
             wechat,
             changes,
             leaving: AtomicBool::new(false),

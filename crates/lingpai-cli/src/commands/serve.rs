@@ -16,6 +16,7 @@ use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
+use crate::ward::Program;
 use crate::{output, signals};
 
 /// How long a server that is asked to end may still listen, besides the time that it says it is about to.
@@ -121,6 +122,8 @@ async fn serve(
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
+    let ward = Program::new(in_force.source.clone(), config);
+    let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;

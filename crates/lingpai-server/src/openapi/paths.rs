@@ -204,6 +204,12 @@ pub(super) fn paths() -> Value {
                 .answers(200, &reference("Diagnosis"))
                 .done(),
         },
+        "/v1/doctor": {
+            "post": Operation::with("Looks at the house and at accounts, and says what is wrong. Costs calls of WeChat's.", Right::TokenRotate)
+                .reads_this(json!({"content": {JSON: {"schema": reference("Examine")}}}))
+                .answers(200, &reference("Findings"))
+                .done(),
+        },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
                 .takes(filters("events"))

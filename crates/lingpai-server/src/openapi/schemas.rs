@@ -185,6 +185,25 @@ pub(super) fn schemas() -> Value {
             "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
+    add("Examine", &[], json!({"account": account_name()}));
+    let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
+    add(
+        "Finding",
+        &["check", "title", "verdict", "evidence", "calls"],
+        json!({
+            "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
+            "account": text(), "subject": text(), "remedy": text(), "cause": text(),
+            "errcode": {"type": "integer"},
+        }),
+    );
+    add(
+        "Findings",
+        &["worst", "passed", "warned", "failed", "skipped", "calls", "findings"],
+        json!({
+            "worst": verdict, "passed": number(), "warned": number(), "failed": number(),
+            "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
+        }),
+    );
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
         "Key",

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 31] = [
+const ROUTES: [Route; 32] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -65,6 +65,10 @@ const ROUTES: [Route; 31] = [
     route("GET", "/v1/events", Right::StatusRead, About::Some),
     route("GET", "/v1/events?account={account}", Right::StatusRead, About::Account),
     route("GET", "/v1/events/history?account={account}", Right::StatusRead, About::Account),
+    Route {
+        body: r#"{"account": "{account}"}"#,
+        ..route("POST", "/v1/doctor", Right::TokenRotate, About::Account)
+    },
     Route {
         body: r#"{"errcode": 40001, "account": "{account}"}"#,
         ..route("POST", "/v1/diagnose", Right::StatusRead, About::Account)
