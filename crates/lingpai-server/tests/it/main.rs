@@ -31,6 +31,7 @@ mod origins;
 mod push;
 mod quota;
 mod schema;
+mod services;
 mod sockets;
 mod stream;
 mod tickets;
