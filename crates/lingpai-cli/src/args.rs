@@ -18,7 +18,7 @@ use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
 pub(crate) use self::key::{Key, KeyCreate};
-pub(crate) use self::look::Looking;
+pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::store::{Store, StoreCopy};
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
     Call(Call),
+    /// Find out what is wrong, and what to do about it
+    Doctor(Doctor),
     /// Show what an account has called today and may still call, or set its counters to zero
     Quota(Quota),
     /// Show what WeChat knows of a request, by the rid in its error text
@@ -403,6 +405,10 @@ impl From<Lang> for Language {
 
 #[derive(Debug, Args)]
 pub(crate) struct AppSecret {
+    /// Take the AppSecret without asking WeChat whether it is right
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) untried: bool,
+
     /// The file that holds the AppSecret [default: a hidden prompt, or standard input if that is no terminal]
     #[arg(long = "secret-file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -459,13 +465,13 @@ pub(crate) enum Account {
     Add {
         /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game, wecom, wecom-suite, wecom-provider or wecom-authorized
+        /// official-account, mini-program, mini-game, wecom, platform, authorizer, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it
         #[arg(long, default_value = "stable", value_parser = config::account::parse_mode)]
         mode: Mode,
-        /// The account that it has authorised: the suite; of a suite its provider's account
+        /// The account that it has authorised: the platform or the suite; of a suite its provider's account
         #[arg(long, value_name = "ACCOUNT")]
         platform: Option<AccountId>,
         #[command(flatten)]

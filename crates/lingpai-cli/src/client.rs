@@ -57,6 +57,16 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// The same for an answer that takes long.
+    pub(crate) async fn post_within(
+        &self,
+        path: &str,
+        body: &Value,
+        deadline: Duration,
+    ) -> Result<Value, Error> {
+        self.ask_within(Method::POST, path, Some(body), deadline).await
+    }
+
     /// The same with another method.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.ask(Method::PUT, path, Some(body)).await
@@ -73,6 +83,16 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+        self.ask_within(method, path, body, DEADLINE).await
+    }
+
+    async fn ask_within(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        deadline: Duration,
+    ) -> Result<Value, Error> {
         let server = self.way.server();
         let request = Request::builder()
             .method(method)
@@ -87,7 +107,7 @@ impl Client {
                     "API 密钥中有密钥不会有的字符。请检查它的来源",
                 ))
             })?;
-        let answer = tokio::time::timeout(DEADLINE, self.send(request)).await.map_err(|_| {
+        let answer = tokio::time::timeout(deadline, self.send(request)).await.map_err(|_| {
             Error::said(say!(
                 "the server {server} did not answer in time. Check what it is doing, and ask again",
                 "服务 {server} 没有及时应答。请检查它的状况，然后重试"

@@ -94,6 +94,12 @@ pub(crate) enum Error {
         )
     )]
     Output(#[from] io::Error),
+    /// The doctor has found something, and said it.
+    #[error("{}", either("something needs to be looked at: see above", "有需要处理的问题，见上文"))]
+    Unwell {
+        /// Something does not work; else there are warnings only.
+        failed: bool,
+    },
     /// Anything that one command alone can meet, said in full.
     #[error("{0}")]
     Said(String),
@@ -135,11 +141,13 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// 78 (`EX_CONFIG`) for a configuration that must be changed first, 130 after Ctrl-C, 1 for everything else. clap says 2 for arguments.
+    /// 78 (`EX_CONFIG`) for a configuration that must be changed first, 130 after Ctrl-C, 3 and 4 for what the doctor
+    /// warns of and finds broken, 1 for everything else. clap says 2 for arguments.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::ConfigFile { .. } | Self::NothingToKeep => ExitCode::from(78),
             Self::Interrupted => ExitCode::from(130),
+            Self::Unwell { failed } => ExitCode::from(if *failed { 4 } else { 3 }),
             _ => ExitCode::FAILURE,
         }
     }

@@ -21,6 +21,7 @@ mod reload;
 mod signals;
 mod supervisor;
 mod terminal;
+mod ward;
 
 use std::process::ExitCode;
 
@@ -29,8 +30,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::elsewhere;
 use crate::commands::{
-    account, call, check, explain, init, key, pushes, quota, rid, rotate, sandbox, serve, settings,
-    shell, status, store, ticket, token,
+    account, call, check, doctor, explain, init, key, pushes, quota, rid, rotate, sandbox, serve,
+    settings, shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
     language::speak(language::choose(None, &environment));
     match run(Arguments::read()) {
         Ok(()) => ExitCode::SUCCESS,
+        // All of it is said already.
+        Err(error @ Error::Unwell { .. }) => error.exit_code(),
         // Whoever reads has seen enough: `lingpai key list | head -1`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
@@ -88,6 +91,14 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(call::standalone(options, config, &environment))
         }
         Command::Call(options) => block_on(call::ask(options, &environment)),
+        Command::Doctor(options) if options.looking.asked().is_some() => {
+            block_on(doctor::ask(options, &environment))
+        }
+        Command::Doctor(options) => {
+            let config = load()?;
+            quiet(&config);
+            block_on(doctor::here(options, config, source(None)))
+        }
         Command::Explain(options) if options.looking.asked().is_some() => {
             block_on(explain::token::ask(options, &environment))
         }

@@ -1,6 +1,7 @@
 //! What 100,000 accounts cost: memory, start-up from SQLite, and a steady 139 rotations a second.
 //!
-//! `cargo bench -p lingpai-core --bench scale [-- ACCOUNTS]`. Each figure comes from a process of its own, so that none
+//! `cargo bench -p lingpai-core --bench scale [-- [pairs] ACCOUNTS]`; with `pairs` what as many authorizers of a third-party
+//! platform cost, whose tokens come with a companion that upstream gives once. Each figure comes from a process of its own, so that none
 //! inherits another's heap. Memory is what a start with the accounts takes above a start with none. Files are written
 //! into the temporary directory (`TMPDIR`).
 
@@ -20,7 +21,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -48,24 +49,41 @@ const LONG: Duration = Duration::from_secs(7200);
 const SHORT: Duration = Duration::from_secs(741);
 const CYCLE: Duration = Duration::from_secs(719);
 
+/// How many bytes of payload an authorizer has besides: its refresh token.
+const COMPANION: usize = 64;
+
+/// After how long an authorizer's token is renewed, on the average: a lead and half of what it is spread over are taken off.
+const SPREAD_CYCLE: Duration = Duration::from_secs(7200 - 600 - 900);
+
+/// Whether the accounts are authorizers.
+static PAIRS: AtomicBool = AtomicBool::new(false);
+
 /// How long upstream accepts a token that it has replaced.
 const OVERLAP: Duration = Duration::from_secs(300);
 
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if arguments.first() == Some(&"pairs") {
+        arguments.remove(0);
+        PAIRS.store(true, Ordering::Relaxed);
+    }
     let number = |text: &str| text.parse::<usize>().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match *arguments {
+        [] if are_pairs() => authorizers(100_000),
+        [accounts] if are_pairs() => authorizers(number(accounts)),
         [] => all(100_000),
         [accounts] => all(number(accounts)),
         ["fill", file, accounts, life] => runtime.block_on(async {
             let store = sqlite(file).await;
             let accounts: Vec<Account> = (0..number(accounts)).map(account).collect();
             store.put_accounts(&accounts).await.unwrap();
-            let life = Duration::from_secs(life.parse().unwrap());
-            fill(&store, accounts.len(), life).await;
+            let cycle = (*life == *"spread").then_some(SPREAD_CYCLE);
+            let life = life.parse().map_or(LONG, Duration::from_secs);
+            let cycle = cycle.or((life == SHORT).then_some(CYCLE));
+            fill(&store, accounts.len(), life, cycle).await;
             store.close().await;
         }),
         ["strings", accounts] => strings(number(accounts)),
@@ -78,7 +96,7 @@ fn main() {
         ["steady", "memory", accounts] => runtime.block_on(async {
             let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
             let accounts: Vec<Account> = (0..number(accounts)).map(account).collect();
-            fill(&store, accounts.len(), SHORT).await;
+            fill(&store, accounts.len(), SHORT, Some(CYCLE)).await;
             steady(store, accounts).await;
         }),
         _ => panic!("not understood: {arguments:?}"),
@@ -128,6 +146,37 @@ fn all(accounts: usize) {
         row("CPU for each rotation", &windows, 1, "us", 0, "");
         row("**CPU, share of one core**", &windows, 2, "%", 1, "");
     }
+}
+
+/// What authorizers cost: their memory, and their refreshes at the life that they have.
+fn authorizers(accounts: usize) {
+    let payload = PAYLOAD + COMPANION;
+    println!("{}, {accounts} authorizers of {payload} B of payload\n", machine());
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name| directory.path().join(name).to_str().unwrap().to_owned();
+    let (none, long, spread) = (file("none.db"), file("long.db"), file("spread.db"));
+    let count = accounts.to_string();
+    let life = LONG.as_secs().to_string();
+    part(&["pairs", "fill", &none, "0", &life]);
+    part(&["pairs", "fill", &long, &count, &life]);
+    let (mut starts, mut memory) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (kept, nothing) = (part(&["pairs", "start", &long]), part(&["pairs", "start", &none]));
+        let above = (kept[0][6] - nothing[0][6]) / accounts as f64;
+        memory.push(vec![above, above - payload as f64]);
+        starts.extend(kept);
+    }
+    part(&["pairs", "fill", &spread, &count, "spread"]);
+    let windows = part(&["pairs", "steady", "sqlite", &spread]);
+    println!("| what | median | quartiles | target |");
+    println!("|---|---|---|---|");
+    row("start-up from SQLite", &starts, 4, "s", 2, "");
+    row("memory an authorizer", &memory, 0, "B", 0, "");
+    row("the same above the payload", &memory, 1, "B", 0, "");
+    row("nothing due: CPU, share of one core", &starts, 7, "%", 3, "");
+    row("refreshes a second", &windows, 0, "", 1, "");
+    row("CPU for each", &windows, 1, "us", 0, "");
+    row("CPU, share of one core", &windows, 2, "%", 2, "");
 }
 
 fn row(name: &str, rounds: &[Vec<f64>], index: usize, unit: &str, digits: usize, target: &str) {
@@ -205,9 +254,9 @@ async fn start(file: &str) {
 /// Keeps accounts whose tokens come to their ends evenly spread, and looks at the CPU time that it takes.
 async fn steady(store: Arc<dyn Store>, accounts: Vec<Account>) {
     let registry = open(store).await;
-    let fetches = manage(&registry, accounts, SHORT);
+    let fetches = manage(&registry, accounts, if are_pairs() { LONG } else { SHORT });
     // What became due while everything was prepared.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(if are_pairs() { 30 } else { 5 })).await;
     for _ in 0..WINDOWS {
         let (started, cpu, from) = (Instant::now(), process_cpu(), fetches.load(Ordering::Relaxed));
         tokio::time::sleep(WINDOW).await;
@@ -245,20 +294,29 @@ fn manage(registry: &Registry, accounts: Vec<Account>, life: Duration) -> Arc<At
     fetches
 }
 
-/// Gives the first `count` accounts tokens whose lives began at times spread evenly over a cycle of short lives, or just
-/// now if they live long.
-async fn fill<S: Store + ?Sized>(store: &Arc<S>, count: usize, life: Duration) {
+fn are_pairs() -> bool {
+    PAIRS.load(Ordering::Relaxed)
+}
+
+/// A companion as long as real ones are.
+fn companion() -> Option<Secret> {
+    are_pairs().then(|| Secret::from(format!("refreshtoken@@@{}", "q".repeat(COMPANION - 15))))
+}
+
+/// Gives the first `count` accounts tokens whose lives began at times spread evenly over a cycle, or just now.
+async fn fill<S: Store + ?Sized>(
+    store: &Arc<S>,
+    count: usize,
+    life: Duration,
+    cycle: Option<Duration>,
+) {
     const TOGETHER: usize = 256;
     let now = SystemClock::new().now().wall;
     let workers = (0..TOGETHER).map(|worker| {
         let store = Arc::clone(store);
         tokio::spawn(async move {
             for n in (worker..count).step_by(TOGETHER) {
-                let age = if life == SHORT {
-                    CYCLE.mul_f64(n as f64 / count as f64)
-                } else {
-                    Duration::ZERO
-                };
+                let age = cycle.unwrap_or_default().mul_f64(n as f64 / count as f64);
                 put_token(&*store, n, now - age, life).await;
             }
         })
@@ -289,7 +347,7 @@ async fn put_token<S: Store + ?Sized>(store: &S, n: usize, issued_at: Timestamp,
         expires_at: issued_at + life,
         full_life: life,
         way: Way::Primary,
-        companion: None,
+        companion: companion(),
     };
     store.commit(Commit { lease, token, previous_until: None }).await.unwrap();
 }
@@ -326,18 +384,22 @@ impl Issuer for Upstream {
     fn profile(&self) -> Profile {
         Profile {
             nominal_life: LONG,
-            primary: Renewal::Windowed { window: OVERLAP, overlap: OVERLAP },
+            primary: if are_pairs() {
+                Renewal::Minting { overlap: OVERLAP }
+            } else {
+                Renewal::Windowed { window: OVERLAP, overlap: OVERLAP }
+            },
             forced: None,
             fallback: None,
             daily_budget: 500,
-            given_once: false,
+            given_once: are_pairs(),
         }
     }
 
     async fn issue(&self, _: Way, _: Option<&Secret>) -> Result<Issued, Failure> {
         let number = self.fetches.fetch_add(1, Ordering::Relaxed);
         let value = Secret::from(value(100_000_000 + number as usize));
-        Ok(Issued::new(value, self.life))
+        Ok(Issued { companion: companion(), ..Issued::new(value, self.life) })
     }
 
     async fn check(&self, _: &Token) -> Verdict {

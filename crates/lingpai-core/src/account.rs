@@ -69,6 +69,11 @@ pub enum AccountKind {
     /// An application of a corp in WeCom (企业微信). Each has a secret and a token of its own, so its name is of both.
     #[serde(rename = "wecom")]
     WeCom,
+    /// A third-party platform (第三方平台): its name is the component's appid, its secret the component's.
+    Platform,
+    /// An account that has authorised a platform, whose token is fetched with the platform's and with the refresh token of the
+    /// authorisation, which is its secret.
+    Authorizer,
     /// A suite (应用套件) of a WeCom service provider: its name is the suite_id, its secret the suite's.
     #[serde(rename = "wecom-suite")]
     WeComSuite,
@@ -94,7 +99,7 @@ impl AccountKind {
 
     /// Whether an account of this kind is one that has authorised another: without its platform its token cannot be fetched.
     pub fn needs_platform(self) -> bool {
-        self == Self::WeComAuthorized
+        matches!(self, Self::Authorizer | Self::WeComAuthorized)
     }
 }
 

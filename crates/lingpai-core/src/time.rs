@@ -80,6 +80,17 @@ impl Timestamp {
         self.0
     }
 
+    /// The start of a day of the Gregorian calendar in UTC; months and days count from 1. (Howard Hinnant's days from civil:
+    /// the year begins in March.)
+    pub const fn from_civil(year: i64, month: i64, day: i64) -> Self {
+        let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+        let era = year.div_euclid(400);
+        let of_era = year - era * 400;
+        let of_year = (153 * month + 2) / 5 + day - 1;
+        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+        Self(days.saturating_mul(86_400_000))
+    }
+
     /// Whole seconds since the epoch.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1000)
@@ -241,6 +252,14 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_of_the_calendar_is_the_one_that_is_shown() {
+        for (year, month, day) in [(1970, 1, 1), (2024, 2, 29), (1999, 12, 31), (2100, 3, 1)] {
+            let shown = Timestamp::from_civil(year, month, day).to_string();
+            assert_eq!(shown, format!("{year:04}-{month:02}-{day:02}T00:00:00Z"));
+        }
+    }
 
     #[test]
     fn every_day_of_a_month_has_the_same_first() {

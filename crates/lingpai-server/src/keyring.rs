@@ -105,6 +105,11 @@ impl KeyRing {
         self.changed.subscribe()
     }
 
+    /// What people manage in the store.
+    pub(crate) fn directory(&self) -> &dyn Directory {
+        &*self.directory
+    }
+
     /// What the store has left out because it is damaged.
     pub(crate) fn damage(&self) -> Vec<Damage> {
         self.directory.damage()

@@ -14,7 +14,8 @@
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
 //!   lives on pushes.
-//! - [`diagnosis`]: why WeChat refused a token, worked out from the events.
+//! - [`diagnosis`]: why WeChat refused a token, worked out from the events. [`doctor`]: the list of checks; `strays.rs`: what clients
+//!   reported that is no current token.
 //! - `console/`: the pages for people, and their sessions.
 //! - `refusal/`: why a request is not served, and how each surface says so. No other place makes up an error.
 //! - `language.rs`: in which of two languages people read it.
@@ -28,6 +29,7 @@ pub mod change;
 mod connection;
 pub mod console;
 pub mod diagnosis;
+pub mod doctor;
 mod dropin;
 mod error;
 mod events;
@@ -55,8 +57,10 @@ mod quota;
 mod refusal;
 mod routes;
 mod server;
+mod services;
 mod serving;
 mod settings;
+mod strays;
 mod tape;
 mod tickets;
 mod trace;

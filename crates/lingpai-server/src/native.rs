@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, InvalidHeaderValue};
@@ -20,7 +21,7 @@ use crate::console::Session;
 use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
-use crate::{leak, object};
+use crate::{leak, object, strays};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -97,7 +98,7 @@ pub(crate) async fn token(
 
 /// `POST /v1/accounts/{account}/token/report-invalid`.
 pub(crate) async fn report_invalid(
-    serving: &Serving,
+    serving: &Arc<Serving>,
     account: &str,
     head: &Parts,
     body: Incoming,
@@ -109,17 +110,21 @@ pub(crate) async fn report_invalid(
     );
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenReport, account).await?;
-    let Admitted { credential, may_read, .. } = admitted;
-    let keeper = serving.keeper(&credential)?;
+    let may_read = admitted.may_read;
+    let credential = &admitted.credential;
+    let keeper = serving.keeper(credential)?;
     let body = serving.body(body).await?;
     let report: Report = object::read(&body).map_err(|_| Refusal::BodyUnreadable(EXPECTED))?;
     let waited =
         timeout(serving.limits.token_wait, keeper.report_invalid(report.access_token.expose()));
     let reported = waited.await.map_err(|_| Refusal::Pending)??;
+    if reported.outcome == Outcome::Replaced {
+        strays::noticed(serving, &admitted.key, &credential.account, report.access_token);
+    }
     let served = serving.served(reported.token);
     let language = language::wanted(&head.headers);
     let (outcome, explanation) = told(reported.outcome, language);
-    let token = may_read.then(|| TokenAnswer::new(&credential, &served));
+    let token = may_read.then(|| TokenAnswer::new(credential, &served));
     Ok(language::said(language, StatusCode::OK, &ReportAnswer { outcome, explanation, token }))
 }
 

@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, console, diagnosis, events, keys, language, manage, monitor, native, nodes, openapi,
-    push, quota, tickets,
+    accounts, console, diagnosis, doctor, events, keys, language, manage, monitor, native, nodes,
+    openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -78,6 +78,8 @@ pub(crate) enum Route<'a> {
     History,
     /// Why a token was refused.
     Diagnose,
+    /// Find out what is wrong.
+    Doctor,
     /// All keys, and making one.
     Keys,
     /// The key of this id.
@@ -129,7 +131,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
-                Route::DropIn(Call::Gettoken) => refusal.wecom(),
+                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -208,6 +210,7 @@ pub(crate) async fn rare(
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
         Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
+        Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
         Route::Session => {
@@ -273,6 +276,15 @@ impl<'a> Route<'a> {
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
             // At the root too: no other host has this path.
             "/qyapi/cgi-bin/gettoken" | "/cgi-bin/gettoken" => Self::DropIn(Call::Gettoken),
+            "/qyapi/cgi-bin/service/get_suite_token" | "/cgi-bin/service/get_suite_token" => {
+                Self::DropIn(Call::SuiteToken)
+            }
+            "/qyapi/cgi-bin/service/get_corp_token" | "/cgi-bin/service/get_corp_token" => {
+                Self::DropIn(Call::CorpToken)
+            }
+            "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
+                Self::DropIn(Call::ProviderToken)
+            }
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -282,6 +294,7 @@ impl<'a> Route<'a> {
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/diagnose" => Self::Diagnose,
+            "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
             _ => Self::of_id(path),
         }
@@ -319,7 +332,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Rotate(_) | Self::Accounts | Self::Account(_) | Self::History => true,
-            Self::Diagnose => true,
+            Self::Diagnose | Self::Doctor => true,
             Self::Quota(_) | Self::QuotaClear(_) | Self::Rid(_) => true,
             Self::Session | Self::Console(_) => true,
             Self::Secret(_) | Self::Keys | Self::Key(_) | Self::Metrics | Self::Nodes => true,
@@ -357,7 +370,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 33] = [
+    pub(crate) const NAMES: [&'static str; 37] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -391,6 +404,10 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/quota",
         "/v1/accounts/{account}/quota/clear",
         "/v1/rids/{rid}",
+        "/v1/doctor",
+        "/cgi-bin/service/get_suite_token",
+        "/cgi-bin/service/get_corp_token",
+        "/cgi-bin/service/get_provider_token",
     ];
 
     /// Its place among the names.
@@ -429,6 +446,10 @@ impl<'a> Route<'a> {
             Self::Quota(_) => 30,
             Self::QuotaClear(_) => 31,
             Self::Rid(_) => 32,
+            Self::Doctor => 33,
+            Self::DropIn(Call::SuiteToken) => 34,
+            Self::DropIn(Call::CorpToken) => 35,
+            Self::DropIn(Call::ProviderToken) => 36,
         }
     }
 
@@ -476,6 +497,8 @@ mod tests {
         {
             assert_eq!(route(path), Route::DropIn(Call::Gettoken));
         }
+        let corp = "/gateway/ww1:ww2/qyapi/cgi-bin/service/get_corp_token";
+        assert_eq!(route(corp), Route::DropIn(Call::CorpToken));
         assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
         assert_eq!(route("/v1/unheard/of"), Route::Unknown);
         assert_eq!(route("/readyz"), Route::Ready);

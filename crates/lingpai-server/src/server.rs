@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
+use crate::doctor::SharedWard;
 use crate::error::Error;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
@@ -27,6 +28,7 @@ use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -45,6 +47,7 @@ pub struct Server {
     console: Option<console::Settings>,
     pushes: Option<push::Settings>,
     wechat: Option<WayToWeChat>,
+    ward: Option<SharedWard>,
 }
 
 /// A server that listens: connections are taken by the kernel, and answered from [`Bound::serve`] on.
@@ -69,6 +72,7 @@ impl Server {
             console: None,
             pushes: None,
             wechat: None,
+            ward: None,
         }
     }
 
@@ -121,6 +125,12 @@ impl Server {
         self
     }
 
+    /// The same, and the doctor is told by `ward` how it stands with the program around the accounts.
+    pub fn examined_with(mut self, ward: SharedWard) -> Self {
+        self.ward = Some(ward);
+        self
+    }
+
     /// Reads the keys and listens on `addr`, in plain text; port 0 is any free one.
     ///
     /// # Errors
@@ -148,7 +158,7 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, wechat, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         if let Some(gateway) = &gateway {
@@ -168,6 +178,9 @@ impl Server {
             limits,
             proxies,
             complained: AtomicBool::new(false),
+            ward,
+            examining: tokio::sync::Mutex::default(),
+            strays: Strays::default(),
             wechat,
             changes,
             leaving: AtomicBool::new(false),

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::change::Desk;
 use crate::console::{Console, Session};
+use crate::doctor::SharedWard;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -29,6 +30,7 @@ use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
 
@@ -54,6 +56,12 @@ pub(crate) struct Serving {
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
     pub(crate) complained: AtomicBool,
+    /// What the program knows of itself, if it is to be examined.
+    pub(crate) ward: Option<SharedWard>,
+    /// Held while that is done.
+    pub(crate) examining: tokio::sync::Mutex<()>,
+    /// What clients reported that is no current token.
+    pub(crate) strays: Strays,
     /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.
     pub(crate) wechat: Option<WayToWeChat>,
     /// Where changes of accounts go, if somebody makes them.

@@ -27,8 +27,8 @@ const NO_AGENT: (&str, &str) = (
 );
 
 const NO_PLATFORM: Bilingual = Bilingual::fixed(
-    "`platform` is missing: the account that this one has authorised, a suite",
-    "缺少 `platform`：此账号授权给了哪个账号，即应用套件",
+    "`platform` is missing: the account that this one has authorised, a platform or a suite",
+    "缺少 `platform`：此账号授权给了哪个账号，即第三方平台或应用套件",
 );
 
 /// What an account is to be like; `null` is not another word for absent. What is absent has its default in a new account, and stays as it is in another.

@@ -39,6 +39,9 @@ impl Expected {
     pub(crate) const WECOM_TOKEN: Self =
         Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
 
+    /// Of a call with a platform's appid, secret and ticket.
+    pub(crate) const COMPONENT_TOKEN: Self =
+        Self { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
     /// Of a call with a suite's id, secret and ticket.
     pub(crate) const SUITE_TOKEN: Self =
         Self { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
@@ -154,7 +157,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
     }
 }
 
-fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
+pub(crate) fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     let token = match value {
         Some(Value::String(token)) => Secret::from(token),
         Some(_) => return Err(unusable(format!("{field} is not a string"))),
@@ -176,7 +179,7 @@ fn token(field: &str, value: Option<Value>) -> Result<Secret, Failure> {
     }
 }
 
-fn life(value: Option<&Value>) -> Result<Duration, Failure> {
+pub(crate) fn life(value: Option<&Value>) -> Result<Duration, Failure> {
     let value = value.ok_or_else(|| unusable("the answer has no expires_in"))?;
     let seconds = match (integer(value), value) {
         (Some(seconds), _) => seconds as f64,

@@ -52,6 +52,36 @@ pub const CORP_TICKET_PATH: &str = "/cgi-bin/get_jsapi_ticket";
 /// `GET`, WeCom: brings the ticket of an application, by its `type`.
 pub const AGENT_TICKET_PATH: &str = "/cgi-bin/ticket/get";
 
+/// `POST`, of a third-party platform: has WeChat push tickets, if it does not.
+pub const START_PUSH_PATH: &str = "/cgi-bin/component/api_start_push_ticket";
+
+/// `POST`: mints the token of a platform.
+pub const COMPONENT_TOKEN_PATH: &str = "/cgi-bin/component/api_component_token";
+
+/// `POST`: brings the code that an authorisation is begun with.
+pub const PREAUTHCODE_PATH: &str = "/cgi-bin/component/api_create_preauthcode";
+
+/// `POST`: trades an authorization code for tokens.
+pub const QUERY_AUTH_PATH: &str = "/cgi-bin/component/api_query_auth";
+
+/// `POST`: mints the token of an account that has authorised a platform.
+pub const AUTHORIZER_TOKEN_PATH: &str = "/cgi-bin/component/api_authorizer_token";
+
+/// `POST`: says what is known about one of them.
+pub const AUTHORIZER_INFO_PATH: &str = "/cgi-bin/component/api_get_authorizer_info";
+
+/// `POST`: lists them, with their refresh tokens.
+pub const AUTHORIZER_LIST_PATH: &str = "/cgi-bin/component/api_get_authorizer_list";
+
+/// How many of them one call lists at most.
+pub const AUTHORIZERS_PER_PAGE: u64 = 500;
+
+/// How long a `component_verify_ticket` is good. One is pushed every ten minutes.
+pub const COMPONENT_TICKET_LIFE: Duration = Duration::from_hours(12);
+
+/// For how long no ticket may have come until it is asked for: two pushes have failed by then.
+pub const TICKET_OVERDUE: Duration = Duration::from_mins(25);
+
 /// `POST`, WeCom: brings the token of a suite, the same until it expires.
 pub const SUITE_TOKEN_PATH: &str = "/cgi-bin/service/get_suite_token";
 

@@ -15,6 +15,12 @@ const EXIT_CODES: &str = "\
 
 没有账号也可以试用：lingpai serve --demo";
 
+const DOCTOR_CODES: &str = "\
+退出码：
+  0  一切正常
+  3  有需要留意的
+  4  有不能工作的";
+
 /// The command and those below it, explained in Chinese. What has no Chinese text keeps the English one.
 pub(super) fn in_chinese(command: Command) -> Command {
     let command = command
@@ -28,6 +34,10 @@ fn below(command: Command, path: &str) -> Command {
     let command = match of_command(path) {
         Some(about) => command.about(about).long_about(Resettable::Reset),
         None => command,
+    };
+    let command = match path {
+        "doctor" => command.after_help(DOCTOR_CODES),
+        _ => command,
     };
     command
         .help_template(TEMPLATE)
@@ -63,6 +73,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "status" => "查看运行中的服务里各账号的状况",
         "rotate" => "立即更换账号的凭据",
         "call" => "调用一次微信接口，由网关填入凭据",
+        "doctor" => "查明问题所在与处理办法",
         "explain" => "离线解释微信或 Lingpai 的错误，或说明凭据为何被拒绝；中文或英文",
         "quota" => "查看账号今天的接口调用次数与剩余额度，或清零",
         "quota clear" => "让微信把账号的接口调用次数清零，每月 10 次",
@@ -108,6 +119,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         (_, "config") => "配置文件 [默认：lingpai.toml，可以没有]",
         ("status", "account") => "appid [默认：该密钥可以使用的所有账号]",
         ("account add", "account") => "appid；企业微信应用写 CORPID:AGENTID",
+        ("doctor", "account") => "appid [默认：账号所依赖的一切与所有账号]",
         ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
         ("rid", "account") => "请求所属的 appid [默认：最多十个账号中知道它的那个]",
         (_, "account") => "appid",
@@ -116,7 +128,8 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
-        ("explain", "server") => "由这个服务查看 [默认：查看本机的存储]",
+        (_, "untried") => "不向微信核对 AppSecret，直接采用",
+        ("explain" | "doctor", "server") => "由这个服务查看 [默认：查看本机的存储]",
         ("explain", "token_file") => {
             "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
         }
@@ -199,9 +212,11 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
         ("account add", "kind") => {
-            "official-account、mini-program、mini-game、wecom、wecom-suite、wecom-provider 或 wecom-authorized"
+            "official-account、mini-program、mini-game、wecom、platform、authorizer、wecom-suite、wecom-provider 或 wecom-authorized"
         }
-        ("account add", "platform") => "它授权给了哪个账号：应用套件；应用套件则填其服务商的账号",
+        ("account add", "platform") => {
+            "它授权给了哪个账号：第三方平台或应用套件；应用套件则填其服务商的账号"
+        }
         ("account add", "mode") => {
             "stable（稳定版）：重复获取返回同一凭据。classic（普通）：每次获取都会换掉凭据"
         }

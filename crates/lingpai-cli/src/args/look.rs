@@ -3,8 +3,30 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lingpai_core::AccountId;
 
 use super::Asked;
+
+/// `lingpai doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Doctor {
+    /// The appid [default: everything that accounts stand on, and all accounts]
+    pub(crate) account: Option<AccountId>,
+
+    #[command(flatten)]
+    pub(crate) looking: Looking,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well
+  3  something should be looked at
+  4  something does not work";
 
 /// The server that looks, where it is not this machine's store that is looked into.
 #[derive(Debug, Args)]

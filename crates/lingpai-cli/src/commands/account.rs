@@ -4,6 +4,7 @@ mod app_secret;
 pub(crate) mod elsewhere;
 mod own_proxy;
 mod push;
+mod trial;
 mod typed;
 
 use std::path::Path;
@@ -49,10 +50,14 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                     "账号 {id} 已在存储中。更换它的 AppSecret：lingpai account set-secret {id}"
                 )));
             }
+            let untried = secret.untried;
             let secret = app_secret::take(&id, &secret)?;
             let proxy = proxy_at_adding(&id, &proxy)?;
             refuse_forbidden(proxy.as_ref(), config)?;
             let account = Account { kind, mode, platform, proxy, ..Account::new(id, secret, now) };
+            if !untried {
+                trial::refuse_wrong(&account, store, config).await?;
+            }
             store.directory().put_account(&account).await?;
             output::tell(&say!(
                 "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
@@ -65,6 +70,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         args::Account::SetSecret { account: id, secret, .. } => {
             refuse_configured(&id, config)?;
             let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            let untried = secret.untried;
             let secret = app_secret::take(&id, &secret)?;
             if secret == stored.secret {
                 output::tell(&say!(
@@ -74,6 +80,9 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 return Ok(());
             }
             let account = renewed(Some(&stored), Account { secret, ..stored.clone() }, now);
+            if !untried {
+                trial::refuse_wrong(&account, store, config).await?;
+            }
             store.directory().put_account(&account).await?;
             output::tell(&say!(
                 "The account {id} has another AppSecret. Running servers use it within seconds.",

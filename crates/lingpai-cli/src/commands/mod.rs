@@ -4,6 +4,7 @@ pub(crate) mod account;
 mod alone;
 pub(crate) mod call;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;

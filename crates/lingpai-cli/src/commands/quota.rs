@@ -174,7 +174,7 @@ fn told_of_path(account: &AccountId, path: &str, told: &Value) -> String {
         (either("platform's rate", "第三方平台频率"), rate(&told["component_rate_limit"])),
         (
             either("through Lingpai", "通过 Lingpai"),
-            Some(say!("{calls} calls today", "今天 {calls} 次", calls = number(&told["calls"]))),
+            Some(say!("{calls} today", "今天 {calls} 次", calls = number(&told["calls"]))),
         ),
     ];
     let rows = lines.into_iter().filter_map(|(name, value)| Some([format!("  {name}"), value?]));

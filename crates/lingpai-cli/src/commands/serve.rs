@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lingpai_server::console::Settings as Console;
 use lingpai_server::{Limits, Listeners, Server, Tls, push};
 use tokio::time::{Instant, sleep};
 
@@ -16,6 +17,7 @@ use crate::notices::Taker;
 use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
+use crate::ward::Program;
 use crate::{output, signals};
 
 /// How long a server that is asked to end may still listen, besides the time that it says it is about to.
@@ -108,7 +110,10 @@ async fn serve(
         None => server,
     };
     let server = match config.console.clone() {
-        Some(console) => server.with_console(console),
+        Some(console) => {
+            let session_key = keeping.store.session_key();
+            server.with_console(Console { session_key, ..console })
+        }
         None => server,
     };
     let taker = Arc::new(Taker::new(keeping));
@@ -119,6 +124,8 @@ async fn serve(
     };
     let engine = Arc::clone(&keeping.engine);
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let ward = Program::new(in_force.source.clone(), config);
+    let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;

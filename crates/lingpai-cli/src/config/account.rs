@@ -17,11 +17,13 @@ use super::show_duration;
 use super::upstream::of_account;
 use crate::language::{either, say};
 
-const KINDS: [(&str, AccountKind); 7] = [
+const KINDS: [(&str, AccountKind); 9] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
     ("wecom", AccountKind::WeCom),
+    ("platform", AccountKind::Platform),
+    ("authorizer", AccountKind::Authorizer),
     ("wecom-suite", AccountKind::WeComSuite),
     ("wecom-provider", AccountKind::WeComProvider),
     ("wecom-authorized", AccountKind::WeComAuthorized),
@@ -84,8 +86,8 @@ pub(crate) fn no_agent() -> &'static str {
 /// What is wrong with an account that does not say whom it has authorised.
 pub(crate) fn no_platform() -> &'static str {
     either(
-        "an account that has authorised another names it as its `platform`: the suite_id",
-        "授权给他人的账号需要用 `platform` 写明授权给谁：应用套件的 suite_id",
+        "an account that has authorised another names it as its `platform`: the component_appid or the suite_id",
+        "授权给他人的账号需要用 `platform` 写明授权给谁：第三方平台的 AppID 或应用套件的 suite_id",
     )
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A notice is acknowledged when this returns, and WeChat forgets it then: whatever matters of it is durable by that time.
 
+mod platform;
 mod suite;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use lingpai_core::{AccountId, AccountKind, Directory, StoreError};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
+pub(crate) use self::platform::Platforms;
 use self::suite::Suites;
 use crate::keeping::{Engine, Keeping};
 
@@ -18,6 +20,7 @@ use crate::keeping::{Engine, Keeping};
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
+    platforms: Platforms,
     suites: Arc<Suites>,
 }
 
@@ -25,8 +28,9 @@ impl Taker {
     pub(crate) fn new(keeping: &Keeping) -> Self {
         let (engine, directory) = (Arc::clone(&keeping.engine), keeping.store.directory());
         let outbox = keeping.store.outbox();
+        let platforms = Platforms::new(Arc::clone(&engine), Arc::clone(&directory));
         let suites = Suites::new(Arc::clone(&engine), Arc::clone(&directory), outbox);
-        Self { engine, directory, suites }
+        Self { engine, directory, platforms, suites }
     }
 
     /// Goes on with what a process before has acknowledged and not come to an end with.
@@ -44,6 +48,9 @@ impl Notices for Taker {
         let Some(account) = self.directory.account(account).await? else {
             return Ok(Taken::PassOn);
         };
+        if account.kind == AccountKind::Platform {
+            return self.platforms.take(&account, notice).await;
+        }
         if account.kind == AccountKind::WeComSuite {
             return self.suites.take(&account, notice).await;
         }

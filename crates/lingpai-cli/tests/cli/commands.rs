@@ -280,7 +280,7 @@ fn run_with_input(mut command: std::process::Command, input: &str) -> Said {
 fn an_account_is_added_with_its_secret_from_standard_input_or_a_file_and_the_store_is_sealed() {
     const SECRET: &str = "8f5c0de8f5c0de8f5c0de8f5c0de8f5c";
     let folder = tempfile::tempdir().unwrap();
-    let add = lingpai(folder.path(), &["account", "add", "wx1", "--mode", "classic"]);
+    let add = lingpai(folder.path(), &["account", "add", "wx1", "--mode", "classic", "--untried"]);
     let added = run_with_input(add, &format!("{SECRET}\n"));
     assert_eq!((added.code, added.out.as_str()), (Some(0), ""), "{}", added.err);
     assert!(!added.err.contains("warning") && !added.err.contains(SECRET), "{}", added.err);
@@ -291,7 +291,7 @@ fn an_account_is_added_with_its_secret_from_standard_input_or_a_file_and_the_sto
     let again = ["account", "add", "wx1", "--secret-file", "secret"];
     let again = run(lingpai(folder.path(), &again));
     assert!(again.err.contains("lingpai account set-secret wx1"), "{}", again.err);
-    let changed = ["account", "set-secret", "wx1", "--secret-file", "secret"];
+    let changed = ["account", "set-secret", "wx1", "--secret-file", "secret", "--untried"];
     let changed = run(lingpai(folder.path(), &changed));
     assert_eq!(changed.code, Some(0), "{}", changed.err);
     assert!(changed.err.starts_with("warning: this does not look like an AppSecret"));

@@ -1,6 +1,6 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
-//! - In process, on a clock that is driven: `day` (whole days of reading), `lies` (an upstream that lies, hangs, fails).
+//! - In process, on a clock that is driven: `day` (whole days of reading), `clinic` (each cause of a refused token), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes and real connections (`node`, `load`): all others. Each says at its head what it shows.
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
@@ -19,9 +19,11 @@ mod blame;
 mod cable;
 mod certificates;
 mod chaos;
+mod clinic;
 mod console;
 mod crowd;
 mod day;
+mod doctor;
 mod gateway;
 mod haste;
 mod keys;
@@ -32,6 +34,7 @@ mod load;
 mod node;
 mod nodes;
 mod openapi;
+mod platforms;
 mod proxy;
 mod pushes;
 mod reload;

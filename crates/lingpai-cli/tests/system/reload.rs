@@ -125,9 +125,9 @@ async fn an_account_that_another_process_puts_into_the_store_is_kept_until_it_is
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     std::fs::write(home.secret_file(2), "0".repeat(32)).unwrap();
-    command(&["account", "add", &appid(1), "--secret-file", "secret-2"]);
+    command(&["account", "add", &appid(1), "--secret-file", "secret-2", "--untried"]);
     home.wait_for("40125").await;
-    command(&["account", "set-secret", &appid(1), "--secret-file", "secret-1"]);
+    command(&["account", "set-secret", &appid(1), "--secret-file", "secret-1", "--untried"]);
     token_soon(&home, 1).await;
     command(&["account", "remove", &appid(1)]);
     home.wait_for(&format!("no longer kept: {}", appid(1))).await;

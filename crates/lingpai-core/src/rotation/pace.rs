@@ -28,6 +28,10 @@ pub(super) const PUSH_TURN: Duration = Duration::from_secs(60);
 /// The same token with a beginning this much later was given once more: less is the difference between clocks.
 pub(super) const GIVEN_AGAIN: Duration = Duration::from_secs(2);
 
+/// Very many credentials whose companions are given once come together, when a platform is taken over: they are renewed
+/// earlier by up to this part of their lives, so that after some lives they are spread evenly, whatever happened before.
+const SPREAD: u32 = 4;
+
 /// How long a companion is accepted after upstream has given the next one.
 const GRACE: Duration = Duration::from_secs(300);
 
@@ -65,8 +69,11 @@ impl Rotation {
         let lead = self.scaled(self.policy.lead);
         let at = match self.profile.renewal(held.way) {
             Renewal::Minting { .. } | Renewal::Surviving => {
-                let jitter = times(self.scaled(self.policy.jitter), self.dice(0));
-                held.ends - lead.saturating_add(jitter)
+                let mut jitter = self.scaled(self.policy.jitter);
+                if self.profile.given_once {
+                    jitter = jitter.max(held.full_life / SPREAD);
+                }
+                held.ends - lead.saturating_add(times(jitter, self.dice(0)))
             }
             Renewal::Windowed { window, .. } => {
                 // Inside the window, or upstream would repeat the token; not at its very edge, for clocks differ.

@@ -1,10 +1,11 @@
 //! Tokens that nobody fetched: given from outside, pushed by upstream, or given once only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::event::What;
 use lingpai_core::peers::Turn;
-use lingpai_core::rotation::{Answer, Fact, Reason, Saved, Step};
+use lingpai_core::rotation::{Answer, Fact, Reason, Rotation, Saved, Step};
 use lingpai_core::store::Intent;
 use lingpai_core::{Class, Failure, Fence, Fingerprint, Instant, Policy, Profile, Renewal, Way};
 
@@ -307,5 +308,31 @@ mod given_once {
         machine.tell(Fact::StoreDown("the disk is full".to_owned()));
         let Step::Rotate { alone, .. } = machine.until_step() else { panic!("no rotation") };
         assert!(!alone);
+    }
+
+    #[test]
+    fn very_many_that_came_together_are_renewed_evenly_after_a_day() {
+        let profile = Profile { primary: Renewal::Minting { overlap: 5 * MINUTE }, ..ONCE };
+        let policy = Arc::new(Policy::default());
+        // How many in each ten minutes of two hours.
+        let mut renewed = [0_u32; 12];
+        for seed in 0..2000 {
+            let mut machine = Machine::new(profile, Policy::default());
+            machine.rotation = Rotation::new(profile, Arc::clone(&policy), seed);
+            let start = machine.now.instant;
+            for number in 0.. {
+                machine.rotate_to(&format!("T{number}"), LIFE);
+                machine.until_step();
+                let passed = machine.now.instant.since(start);
+                if passed >= 26 * HOUR {
+                    break;
+                }
+                if let Some(since) = passed.checked_sub(24 * HOUR) {
+                    renewed[(since.as_secs() / 600) as usize] += 1;
+                }
+            }
+        }
+        let (least, most) = (renewed.iter().min().unwrap(), renewed.iter().max().unwrap());
+        assert!(most * 2 < least * 3, "{renewed:?}");
     }
 }

@@ -76,7 +76,13 @@ pub(crate) async fn answer(
     let upstream = upstream.filter(|_| !wanted.offline);
     let now = registry.clock().now().wall;
     let answering = gather::answer(&asked, &**registry.store(), &may_see, now, upstream);
-    let answered = timeout(PATIENCE, answering).await.map_err(|_| Refusal::Pending)??;
+    let mut answered = timeout(PATIENCE, answering).await.map_err(|_| Refusal::Pending)??;
+    let users = answered.fingerprint().map(|token| serving.strays.who(token)).unwrap_or_default();
+    let keys = serving.keys.all();
+    for user in users.iter().filter(|user| allowed.contains(&user.account)) {
+        let name = keys.values().find(|key| key.id == user.key).map(|key| key.name.as_str());
+        answered.used_by(name.unwrap_or(&user.key), user.times, user.last_at);
+    }
     let language = language::wanted(&head.headers);
     Ok(language::said(language, StatusCode::OK, &answered.to_json(language)))
 }

@@ -14,8 +14,10 @@ use lingpai_wechat::catalogue::{self, Scope};
 use serde_json::{Value, json};
 
 use super::story::Story;
-use super::{Cause, Current, Diagnosis, Facts, Kept, Looks, Pasted, Question, Trial, diagnose};
-use crate::language::Language;
+use super::{
+    Cause, Current, Diagnosis, Evidence, Facts, Kept, Looks, Pasted, Question, Trial, diagnose,
+};
+use crate::language::{Language, both};
 
 /// So many events are looked through at most: as many as the gateway knows tokens by.
 const MOST: usize = 100_000;
@@ -186,6 +188,22 @@ async fn try_it(
 }
 
 impl Answered {
+    /// The fingerprint of the token, if there was one.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.question.token.map(|(fingerprint, _)| fingerprint)
+    }
+
+    /// Adds that a client reported the token.
+    pub(crate) fn used_by(&mut self, client: &str, times: u32, at: Timestamp) {
+        let text = both!(
+            "The client {client} reported it ({times} in all)",
+            "客户端 {client} 报告过它（共 {times} 次）",
+            client = client,
+            times = times
+        );
+        self.diagnosis.evidence.push(Evidence { at: Some(at), text });
+    }
+
     /// The answer as the native API and `--json` show it.
     pub fn to_json(&self, language: Language) -> Value {
         let Self { diagnosis, question, .. } = self;

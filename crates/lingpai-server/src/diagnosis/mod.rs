@@ -30,6 +30,7 @@ use crate::language::Bilingual;
 pub use judge::diagnose;
 pub use looks::Looks;
 pub use paste::Pasted;
+pub(crate) use words::{short, span};
 
 /// Why a token was refused, or a call for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,11 @@ impl Cause {
             Self::VirtualToken => "virtual-token",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// What can be done about it, the first thing first.
+    pub fn remedy(self) -> Vec<Bilingual> {
+        words::remedy(self)
     }
 
     /// What a failure of a call for a token comes from; none where its code says something else.

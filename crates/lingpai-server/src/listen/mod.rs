@@ -9,6 +9,7 @@ mod patient;
 mod proxied;
 mod socket;
 mod tls;
+mod validity;
 
 use std::future::poll_fn;
 use std::io;

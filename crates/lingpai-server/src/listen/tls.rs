@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use lingpai_core::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -14,7 +15,7 @@ use rustls::{RootCertStore, ServerConfig, crypto};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Patient;
+use super::{Patient, validity};
 use crate::error::Error;
 
 /// What a server shows of itself, checked: the key belongs to the certificate.
@@ -23,6 +24,8 @@ pub struct Identity {
     config: Arc<ServerConfig>,
     /// Of what it was made of, which holds a key.
     hash: u64,
+    /// When its certificate ends, if that can be read.
+    ends_at: Option<Timestamp>,
 }
 
 /// The identity that is shown to whoever comes next. Clones are the same.
@@ -41,6 +44,7 @@ impl Identity {
         let mut hasher = DefaultHasher::new();
         (certificate, key, client_ca).hash(&mut hasher);
         let chain = certificates(certificate).map_err(Error::Certificate)?;
+        let ends_at = chain.first().and_then(|certificate| validity::ends_at(certificate));
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
             Error::PrivateKey(
                 "it holds no private key in PEM (-----BEGIN PRIVATE KEY-----), or one that is encrypted",
@@ -65,7 +69,12 @@ impl Identity {
             _ => Error::PrivateKey("it is of a kind that is not known: use ECDSA, Ed25519 or RSA"),
         })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), hash: hasher.finish() })
+        Ok(Self { config: Arc::new(config), hash: hasher.finish(), ends_at })
+    }
+
+    /// When its certificate ends, if that can be read.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.ends_at
     }
 }
 

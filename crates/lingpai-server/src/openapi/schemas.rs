@@ -181,6 +181,25 @@ pub(super) fn schemas() -> Value {
             "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
+    add("Examine", &[], json!({"account": account_name()}));
+    let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
+    add(
+        "Finding",
+        &["check", "title", "verdict", "evidence", "calls"],
+        json!({
+            "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
+            "account": text(), "subject": text(), "remedy": text(), "cause": text(),
+            "errcode": {"type": "integer"},
+        }),
+    );
+    add(
+        "Findings",
+        &["worst", "passed", "warned", "failed", "skipped", "calls", "findings"],
+        json!({
+            "worst": verdict, "passed": number(), "warned": number(), "failed": number(),
+            "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
+        }),
+    );
     add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
@@ -233,6 +252,14 @@ pub(super) fn schemas() -> Value {
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
     add(
+        "WeComServiceToken",
+        &["errcode", "errmsg", "expires_in"],
+        json!({
+            "errcode": {"type": "integer", "minimum": 0, "maximum": 0}, "errmsg": text(), "suite_access_token": text(),
+            "provider_access_token": text(), "expires_in": {"type": "integer", "minimum": 1},
+        }),
+    );
+    add(
         "WeComToken",
         &["errcode", "errmsg", "access_token", "expires_in"],
         json!({
@@ -265,7 +292,7 @@ pub(super) fn schemas() -> Value {
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
     );
-    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeChatError")]});
+    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("WeChatError")]});
     schemas.insert("WeChatAnswer".to_owned(), any);
     // What else a caller sends with these is ignored.
     let report = json!({
@@ -403,6 +430,7 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let changeable = json!({
         "kind": {"type": "string", "enum": [
             "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
+            "platform", "authorizer",
         ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
         "platform": {

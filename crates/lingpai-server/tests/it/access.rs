@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 28] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -65,6 +65,10 @@ const ROUTES: [Route; 27] = [
     route("GET", "/v1/events", Right::StatusRead, About::Some),
     route("GET", "/v1/events?account={account}", Right::StatusRead, About::Account),
     route("GET", "/v1/events/history?account={account}", Right::StatusRead, About::Account),
+    Route {
+        body: r#"{"account": "{account}"}"#,
+        ..route("POST", "/v1/doctor", Right::TokenRotate, About::Account)
+    },
     Route {
         body: r#"{"errcode": 40001, "account": "{account}"}"#,
         ..route("POST", "/v1/diagnose", Right::StatusRead, About::Account)
@@ -97,6 +101,12 @@ const DROP_IN: [(&str, &str); 4] = [
     ("POST", "/cgi-bin/token"),
     ("POST", "/cgi-bin/stable_token"),
     ("GET", GETTOKEN),
+];
+/// Those of WeCom's service providers, in the same shape; `services.rs` has their keys.
+const SERVICES: [(&str, &str); 3] = [
+    ("POST", "/cgi-bin/service/get_suite_token"),
+    ("POST", "/cgi-bin/service/get_corp_token"),
+    ("POST", "/cgi-bin/service/get_provider_token"),
 ];
 /// The one of WeCom, which names a corp.
 const GETTOKEN: &str = "/cgi-bin/gettoken";
@@ -155,7 +165,8 @@ async fn the_tables_have_every_route_there_is() {
         }
     }
     let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
-    let tables = keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN);
+    let tables =
+        keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN).chain(SERVICES);
     let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(there_are, tables);
 }

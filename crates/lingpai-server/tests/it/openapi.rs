@@ -88,7 +88,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 50] = [
+    let calls: [(&str, &str, &str, &str, &str); 52] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -119,6 +119,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("delete", account, OTHER, "", ""),
         ("post", "/v1/diagnose", "", "", r#"{"text": "errcode 40001"}"#),
         ("post", "/v1/diagnose", "", "", "{}"),
+        ("post", "/v1/doctor", "", "", ""),
+        ("post", "/v1/doctor", "", "", r#"{"account": "wxnobody"}"#),
         ("get", "/v1/events/history", "", "", ""),
         ("get", "/v1/events/history", "", "?limit=x", ""),
         ("get", "/v1/events", "", "?account=wx%20", ""),

@@ -11,6 +11,7 @@ mod backup;
 mod conformance;
 mod copying;
 mod crash;
+mod once_crash;
 mod redis;
 mod sealing;
 mod sharing;

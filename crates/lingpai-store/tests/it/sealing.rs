@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use lingpai_core::{Directory, Generation, Outbox, Store, StoreErrorKind};
+use lingpai_core::{Directory, Generation, Outbox, Store, StoreErrorKind, Token};
 use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -65,9 +65,14 @@ async fn no_file_holds_a_secret_or_a_token_in_clear() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
-            for clear in
-                ["secret-of-wx", "password-of-wx", "token-1-of-wx", "token0of0wx", "push-of-wx"]
-            {
+            for clear in [
+                "secret-of-wx",
+                "password-of-wx",
+                "token-1-of-wx",
+                "companion-1-of-wx",
+                "token0of0wx",
+                "push-of-wx",
+            ] {
                 let found = bytes.windows(clear.len()).any(|window| window == clear.as_bytes());
                 assert!(!found, "{clear} is in {} {when}", path.display());
             }
@@ -205,7 +210,7 @@ async fn a_tampered_key_check_is_named() {
 async fn after_a_rekey_only_the_new_key_opens_the_store() {
     let directory = sealed().await;
     let new = MasterKey::parse(&"02".repeat(32)).unwrap();
-    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 10);
+    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 12);
     assert_eq!(open(&directory).await.unwrap_err().kind, StoreErrorKind::Sealed);
     let options = SqliteOptions { key: key(2), ..options(&directory) };
     assert_whole(&SqliteStore::open(options).await.unwrap()).await;
@@ -264,4 +269,32 @@ async fn a_rekey_that_finds_a_damaged_record_names_it_and_changes_nothing() {
     assert!(error.to_string().contains("the token of wx2/access_token"), "{error}");
     let store = open(&directory).await.unwrap();
     assert_eq!(store.accounts().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_signs_sessions_is_the_same_for_whoever_opens_the_store_and_no_other_stores() {
+    let directory = sealed().await;
+    let key = open(&directory).await.unwrap().session_key();
+    assert_eq!(open(&directory).await.unwrap().session_key(), key);
+    assert_ne!(open(&sealed().await).await.unwrap().session_key(), key);
+}
+
+#[tokio::test]
+async fn a_companion_that_was_tampered_with_or_moved_is_missing_and_its_token_is_served_on() {
+    let moved = "UPDATE credentials SET companion = \
+                 (SELECT companion FROM credentials WHERE account = 'wx2') WHERE account = 'wx1'";
+    let exchanged = "UPDATE credentials SET companion = token WHERE account = 'wx1'";
+    let damaged = last_byte("credentials", "companion", "account = 'wx1'");
+    for sql in [moved, exchanged, &damaged] {
+        let directory = sealed().await;
+        tamper(&directory, sql);
+        let store = open(&directory).await.unwrap();
+        let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+        assert_eq!(record.token, Some(Token { companion: None, ..token("wx1", 1) }), "{sql}");
+        let failure = record.failure.unwrap().to_string();
+        assert!(failure.contains("companion of wx1/access_token cannot be opened"), "{failure}");
+        rotate(&store, "wx1", 2).await.unwrap();
+        let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+        assert_eq!((record.token, record.failure), (Some(token("wx1", 2)), None));
+    }
 }

@@ -105,7 +105,7 @@ pub(crate) fn token(name: &str, generation: u64) -> Token {
         expires_at: NOON + Duration::from_secs(7200),
         full_life: Duration::from_secs(7200),
         way: Way::Primary,
-        companion: None,
+        companion: Some(Secret::from(format!("companion-{generation}-of-{name}"))),
     }
 }
 

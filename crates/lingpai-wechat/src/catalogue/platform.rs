@@ -17,8 +17,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             advice: &["Wait for the next push, which comes every 10 minutes, or ask for it with \
                  api_start_push_ticket."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "component_verify_ticket 不是微信推送的那一个。",
@@ -27,7 +27,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "推送解密失败，保存了错误的内容。",
             ],
             advice: &["等待下一次推送（每 10 分钟一次），或调用 api_start_push_ticket 启动推送。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -40,14 +40,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             causes: &["The field is missing from the JSON body, or is empty."],
             advice: &["Put the AppID of the platform into the body as component_appid."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "调用缺少 component_appid。",
             causes: &["JSON 请求体中没有此字段，或值为空。"],
             advice: &["在请求体中以 component_appid 填入第三方平台的 AppID。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -64,14 +64,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             advice: &["Put the token into the query of the URL as component_access_token or \
                  access_token."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "调用未带 component_access_token。",
             causes: &["放在了请求头或请求体里；微信只从 URL 的查询参数读取。"],
             advice: &["将凭据放入 URL 查询参数 component_access_token 或 access_token。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -84,14 +84,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             causes: &["It was kept longer than its expires_in, or nobody refreshes it."],
             advice: &["Fetch a new one with api_component_token and the latest ticket."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "component_access_token 已超过 2 小时有效期。",
             causes: &["保存时间超过 expires_in，或没有定时刷新。"],
             advice: &["用最新的 ticket 调用 api_component_token 重新获取。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -107,14 +107,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             ],
             advice: &["Have the account's owner authorise the platform again."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "该账号没有授权给此第三方平台，或已取消授权。",
             causes: &["账号所有者取消了授权。", "refresh_token 或凭据属于另一个第三方平台。"],
             advice: &["请账号所有者重新授权。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -132,8 +132,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "The URL is set at open.weixin.qq.com, in the details of the platform.",
             ],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "component_verify_ticket 已超过 12 小时有效期。",
@@ -142,7 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "确认授权事件接收 URL 能返回纯文本 success，然后调用 api_start_push_ticket。",
                 "该 URL 在微信开放平台（open.weixin.qq.com）的第三方平台详情中设置。",
             ],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -155,14 +155,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             causes: &["It belongs to another platform, or was cut off when it was kept."],
             advice: &["Use the ticket of the latest push, whole and of this platform."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "component_verify_ticket 无效。",
             causes: &["属于另一个第三方平台，或保存时被截断。"],
             advice: &["使用本平台最近一次推送的完整 ticket。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -179,14 +179,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                  API.",
             ],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "账号没有把包含此接口的权限集授权给第三方平台。",
             causes: &["授权时未勾选该权限集，或平台后来才增加它。"],
             advice: &["请账号所有者重新授权，并勾选包含该接口的权限集。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -199,14 +199,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             causes: &["It was used already, or belongs to another platform."],
             advice: &["Use each code once, and keep the refresh_token that comes for it."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "authorization_code 无效。",
             causes: &["已被使用过，或属于另一个第三方平台。"],
             advice: &["每个授权码只使用一次，并保存换得的 refresh_token。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -220,14 +220,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                  (AuthorizationCodeExpiredTime)."],
             advice: &["Have the account's owner authorise again, and exchange the code at once."],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "authorization_code 已过期。",
             causes: &["保存过久：事件中的 AuthorizationCodeExpiredTime 给出了有效期限。"],
             advice: &["请账号所有者重新授权，收到授权码后立即换取。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -245,8 +245,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "Compare component_appid with the AppID of the platform at open.weixin.qq.com.",
             ],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "微信不认识此第三方平台。",
@@ -255,7 +255,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "第三方平台尚未发布，或已注销。",
             ],
             advice: &["与微信开放平台（open.weixin.qq.com）上第三方平台的 AppID 核对。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
     Entry {
@@ -315,8 +315,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                  again only if that fails too.",
             ],
             lingpai: "\
-                It only explains this code: this version keeps no credentials of third-party \
-                platforms.",
+                It keeps the credentials of platforms and of those who have authorised them, and its \
+                status says what stands in their way.",
         },
         zh: Text {
             meaning: "authorizer_refresh_token 无效。",
@@ -326,7 +326,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "微信偶尔会对有效的 refresh_token 返回此错误。",
             ],
             advice: &["先调用 api_get_authorizer_list 重新拉取，仍然失败再请账号所有者重新授权。"],
-            lingpai: "Lingpai 只解释此错误码：当前版本不管理第三方平台的凭据。",
+            lingpai: "Lingpai 管理第三方平台及其授权方的凭据，账号状况中会说明受阻的原因。",
         },
     },
 ];

@@ -4,6 +4,7 @@
 
 mod access_token;
 mod examine;
+pub(crate) mod platform;
 pub(crate) mod suite;
 pub(crate) mod ticket;
 mod wecom;
@@ -18,6 +19,7 @@ use lingpai_core::{
 
 use self::access_token::AccessToken;
 pub use self::examine::Quota;
+use self::platform::{AuthorizerToken, Component, ComponentTicket, ComponentToken};
 use self::suite::{CorpAuthorization, CorpToken, ProviderToken, SuiteTicket, SuiteToken};
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
@@ -83,7 +85,18 @@ impl WeChat {
         let of =
             |kind: Kind, account: &AccountId| parent(&CredentialId::new(kind, account.clone()));
         let wecom = || self.wecom.through(account.proxy.as_ref());
+        let upstream = || self.api.through(account.proxy.as_ref());
         match (account.kind, &account.platform) {
+            (AccountKind::Platform, _) => {
+                let ticket = of(kinds::COMPONENT_TICKET, &account.id);
+                let issuer = ComponentToken::new(upstream(), account, ticket);
+                (kinds::COMPONENT_TOKEN, Arc::new(issuer))
+            }
+            (AccountKind::Authorizer, Some(platform)) => {
+                let token = of(kinds::COMPONENT_TOKEN, platform);
+                let component = Component::new(upstream(), platform, token);
+                (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
+            }
             (AccountKind::WeComSuite, _) => {
                 let ticket = of(kinds::SUITE_TICKET, &account.id);
                 let issuer = SuiteToken::new(wecom(), account, ticket);
@@ -108,6 +121,11 @@ impl WeChat {
     ) -> Vec<(Kind, Arc<dyn Issuer>)> {
         let _ = parent;
         match account.kind {
+            AccountKind::Platform => {
+                let upstream = self.api.through(account.proxy.as_ref());
+                let issuer = ComponentTicket::new(upstream, account);
+                vec![(kinds::COMPONENT_TICKET, Arc::new(issuer))]
+            }
             AccountKind::WeComSuite => vec![(kinds::SUITE_TICKET, Arc::new(SuiteTicket))],
             _ => Vec::new(),
         }
@@ -133,8 +151,11 @@ impl WeChat {
     ///
     /// It takes as long as a call for a token; give it a deadline. Dropping the future harms nothing.
     pub async fn try_secret(&self, account: &Account) -> Verdict {
-        if matches!(account.kind, AccountKind::WeComSuite | AccountKind::WeComAuthorized) {
-            let what = "it is tried with the next fetch: that needs the suite's ticket or token";
+        let needs_another = account.kind == AccountKind::WeComSuite
+            || account.kind == AccountKind::Platform
+            || account.kind.needs_platform();
+        if needs_another {
+            let what = "it is tried with the next fetch, which needs another credential";
             return Verdict::Inconclusive(Failure::new(Class::Transient, what));
         }
         let stable = Account { mode: Mode::Stable, ..account.clone() };

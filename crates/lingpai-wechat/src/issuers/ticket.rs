@@ -79,7 +79,7 @@ pub(super) fn kinds(account: AccountKind) -> &'static [Kind] {
     const OFFICIAL: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::WxCard.kind()];
     const WECOM: &[Kind] = &[Ticket::Jsapi.kind(), Ticket::AgentConfig.kind()];
     match account {
-        AccountKind::OfficialAccount => OFFICIAL,
+        AccountKind::OfficialAccount | AccountKind::Authorizer => OFFICIAL,
         AccountKind::WeCom | AccountKind::WeComAuthorized => WECOM,
         _ => &[],
     }

@@ -24,6 +24,7 @@ pub(super) type Named = (Box<str>, Box<str>);
 pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
     let mut reader = Reader::from_reader(text.as_bytes());
     reader.config_mut().expand_empty_elements = true;
+    let declaration = declared(text).map_or(0, |declaration| declaration.len() as u64);
     let mut fields = Vec::new();
     let mut open: Option<Field> = None;
     let (mut depth, mut elements, mut is_over) = (0_usize, 0_usize, false);
@@ -49,12 +50,22 @@ pub(super) fn fields(text: &str) -> Result<Vec<Named>, Unreadable> {
             Event::Text(text) => put(&mut open, depth, &text.xml10_content())?,
             Event::CData(text) => put(&mut open, depth, &text.xml10_content())?,
             Event::GeneralRef(reference) => put(&mut open, depth, &resolved(&reference)?)?,
-            Event::Decl(_) | Event::Comment(_) => {}
-            Event::Empty(_) | Event::DocType(_) | Event::PI(_) => return Err(Unreadable),
+            // At the very beginning only, which the reader does not see to.
+            Event::Decl(_) if reader.buffer_position() == declaration => {}
+            Event::Comment(_) => {}
+            Event::Decl(_) | Event::Empty(_) | Event::DocType(_) | Event::PI(_) => {
+                return Err(Unreadable);
+            }
             Event::Eof if is_over => return Ok(fields),
             Event::Eof => return Err(Unreadable),
         }
     }
+}
+
+/// The declaration `<?xml ...?>` with which a text begins.
+fn declared(text: &str) -> Option<&str> {
+    let (inside, _) = text.strip_prefix("<?xml")?.split_once("?>")?;
+    (!inside.contains('<')).then(|| &text[.."<?xml?>".len() + inside.len()])
 }
 
 /// Whether a start is one to every reader: ours takes `<<!DOCTYPE x>` for an element of a strange name.
@@ -174,6 +185,9 @@ mod tests {
             "<xml><A><![CDATA[1</A></xml>",
             "<xml><<!DOCTYPE x [a/></xml>",
             "<xml><1>x</1></xml>",
+            "<xml><A>1</A></xml><?xml version=\"1.0\"?>",
+            "<xml><?xml version=\"1.0\"?><A>1</A></xml>",
+            "<?xml version=\"1.0<!DOCTYPE x [\"?><xml><A>1</A></xml>",
             "<xml><A b='<'>1</A></xml>",
             "<xml><A b>1</A></xml>",
             "<xml><A b='1' b='2'>1</A></xml>",

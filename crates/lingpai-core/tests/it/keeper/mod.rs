@@ -3,6 +3,7 @@
 //! - `rules`: what callers can rely on.
 //! - `other_nodes`: what others store is taken over as soon as the store tells.
 //! - `gifts`: what was not fetched but given, and the companions of tokens.
+//! - `once`: random histories of companions that are given once.
 //! - `three_nodes`: what a rotation costs those that share a store.
 //! - `dependents`: what needs another credential of its account.
 //! - `broken_store`: what a store that fails costs.
@@ -12,6 +13,7 @@ mod broken_store;
 mod dependents;
 mod edges;
 mod gifts;
+mod once;
 mod other_nodes;
 mod rules;
 mod three_nodes;

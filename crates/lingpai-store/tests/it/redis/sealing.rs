@@ -4,7 +4,7 @@ use std::fs;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::store::Damage;
-use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
+use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind, Token};
 
 use super::*;
 use crate::support::{NOON, account, credential, parcel};
@@ -29,7 +29,7 @@ async fn neither_keys_nor_values_nor_messages_hold_a_secret_or_a_token_in_clear(
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         found |= has("lingpai:{wx1}:credential:access_token");
-        assert!(!has("secret-of-wx") && !has("token-1-of-wx"));
+        assert!(!has("secret-of-wx") && !has("token-1-of-wx") && !has("companion-1-of-wx"));
         assert!(!has("token0of0wx") && !has("push-of-wx"));
     }
     assert!(found, "nothing was written, so the search proves nothing");
@@ -47,6 +47,20 @@ async fn a_tampered_token_is_missing_with_its_cause_and_is_fetched_anew() {
     rotate(&store, "wx1", 2).await.unwrap();
     let record = store.read(&credential("wx1")).await.unwrap().unwrap();
     assert_eq!((record.token, record.failure), (Some(token("wx1", 2)), None));
+}
+
+#[tokio::test]
+async fn a_companion_that_was_moved_is_missing_and_its_token_is_served_on() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    let key = |name: &str| format!("lingpai:{{{name}}}:credential:access_token");
+    let move_it =
+        "redis.call('HSET', KEYS[1], 'companion', redis.call('HGET', KEYS[2], 'companion'))";
+    server.cli(&["EVAL", move_it, "2", &key("wx1"), &key("wx2")]);
+    let record = store.read(&credential("wx1")).await.unwrap().unwrap();
+    assert_eq!(record.token, Some(Token { companion: None, ..token("wx1", 1) }));
+    let failure = record.failure.unwrap().to_string();
+    assert!(failure.contains("companion of wx1/access_token cannot be opened"), "{failure}");
 }
 
 #[tokio::test]

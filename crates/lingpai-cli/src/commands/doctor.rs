@@ -1,0 +1,125 @@
+//! `lingpai doctor`: looks at everything that a token depends on, and says what is wrong and what to do.
+
+use std::time::Duration;
+
+use lingpai_server::doctor::{Examination, Finding, Ward, summary};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::args::Doctor;
+use crate::client::Client;
+use crate::config::{Config, Environment, Source};
+use crate::error::Error;
+use crate::keeping::Keeping;
+use crate::language::{self, either, say};
+use crate::output::{self, Tone};
+use crate::ward::Program;
+
+/// How long a server may take for all accounts of a key.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Has a server do it.
+pub(crate) async fn ask(options: Doctor, environment: Environment<'_>) -> Result<(), Error> {
+    let Some(asked) = options.looking.asked() else { return Ok(()) };
+    let client = Client::of(&asked, environment)?;
+    let wanted = match &options.account {
+        Some(account) => serde_json::json!({"account": account.as_str()}),
+        None => serde_json::json!({}),
+    };
+    let answer = client.post_within("/v1/doctor", &wanted, PATIENCE).await?;
+    if options.json {
+        output::print_json(&answer)?;
+    } else {
+        for finding in answer["findings"].as_array().into_iter().flatten() {
+            output::print(&shown(finding))?;
+        }
+    }
+    ended(&answer, options.json)
+}
+
+/// Looks into the store of the configuration, from this machine.
+pub(crate) async fn here(options: Doctor, config: Config, source: Source) -> Result<(), Error> {
+    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
+    let outcome = look(&keeping, &config, source, &options).await;
+    keeping.close().await;
+    ended(&outcome?, options.json)
+}
+
+async fn look(
+    keeping: &Keeping,
+    config: &Config,
+    source: Source,
+    options: &Doctor,
+) -> Result<Value, Error> {
+    keeping.merge(config).await?;
+    if let Some(id) = &options.account {
+        super::account_of(keeping, config, id).await?;
+    }
+    let house = Program::new(source, config).look().await;
+    let (store, directory) = (keeping.store.store(), keeping.store.directory());
+    let wechat = keeping.engine.wechat();
+    let examination =
+        Examination::of_all(Some(&house), (&*store, &*directory), &wechat, &**keeping.clock());
+    let examination = match &options.account {
+        Some(account) => examination.only(account),
+        None => examination,
+    };
+    let (tell, mut findings) = mpsc::channel::<Finding>(1);
+    let language = language::current();
+    let printing = async {
+        let mut all: Vec<Finding> = Vec::new();
+        while let Some(finding) = findings.recv().await {
+            if !options.json {
+                output::print(&shown(&finding.to_json(language)))?;
+            }
+            all.push(finding);
+        }
+        Ok::<_, Error>(all)
+    };
+    let ((), all) = tokio::join!(examination.run(tell), printing);
+    let all = all?;
+    let mut answer = summary(&all);
+    answer["findings"] = all.iter().map(|finding| finding.to_json(language)).collect();
+    if options.json {
+        output::print_json(&answer)?;
+    }
+    Ok(answer)
+}
+
+/// One finding, and below it what to do.
+fn shown(finding: &Value) -> String {
+    let word = |name: &str| finding[name].as_str().unwrap_or_default();
+    let (mark, tone) = match word("verdict") {
+        "passed" => (either("ok", "通过"), Tone::Good),
+        "warned" => (either("warning", "警告"), Tone::Warning),
+        "failed" => (either("FAILED", "失败"), Tone::Bad),
+        _ => (either("skipped", "跳过"), Tone::Faint),
+    };
+    let of = [word("account"), word("subject")].into_iter().filter(|of| !of.is_empty());
+    let of: String = of.map(|of| format!(" {of}")).collect();
+    let cause = finding["cause"].as_str().map(|cause| format!(" [{cause}]")).unwrap_or_default();
+    let mut text =
+        format!("{} {}{of}{cause}: {}", output::paint(tone, mark), word("title"), word("evidence"));
+    if let Some(remedy) = finding["remedy"].as_str() {
+        text += &format!("\n    {} {remedy}", either("What to do:", "处理办法："));
+    }
+    text
+}
+
+/// Tells what it came to, in words and by the exit code.
+fn ended(summary: &Value, as_json: bool) -> Result<(), Error> {
+    let count = |name: &str| summary[name].as_u64().unwrap_or_default();
+    let (passed, warned, failed) = (count("passed"), count("warned"), count("failed"));
+    if !as_json {
+        output::tell(&say!(
+            "\npassed {passed}, warned {warned}, failed {failed}; calls of WeChat's: {calls}",
+            "\n通过 {passed}，警告 {warned}，失败 {failed}；调用微信 {calls} 次",
+            calls = count("calls")
+        ));
+    }
+    match (warned, failed) {
+        (0, 0) => Ok(()),
+        (_, 0) => Err(Error::Unwell { failed: false }),
+        _ => Err(Error::Unwell { failed: true }),
+    }
+}
