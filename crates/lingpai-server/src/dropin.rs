@@ -20,6 +20,7 @@ use lingpai_core::keeper::Outcome;
 use lingpai_core::rotation::Evidence;
 use lingpai_core::{AccountId, Generation, Kind, Secret, virtual_token};
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::answer::{self, Body};
@@ -28,6 +29,7 @@ use crate::given::{Client, Learnt, Manner};
 use crate::life;
 use crate::params::{CorpCall, Params, TokenCall};
 use crate::refusal::{Barred, Refusal};
+use crate::services;
 use crate::serving::{Admitted, Caller, Served, Serving};
 
 /// What is said of the life of a virtual token: as long as a real one's, well above every SDK's margin. It ends with its
@@ -43,6 +45,12 @@ pub(crate) enum Call {
     StableToken,
     /// WeCom's `/cgi-bin/gettoken`.
     Gettoken,
+    /// WeCom's `/cgi-bin/service/get_suite_token`, and the two that follow.
+    SuiteToken,
+    /// `get_corp_token`.
+    CorpToken,
+    /// `get_provider_token`.
+    ProviderToken,
 }
 
 /// What WeChat answers; no `errcode`, by which SDKs tell success. WeCom's have one, of zero.
@@ -57,8 +65,19 @@ struct TokenAnswer<'a> {
 }
 
 impl Call {
+    /// Whether WeCom has it, whose answers always have an errcode.
+    pub(crate) fn is_of_wecom(self) -> bool {
+        !matches!(self, Self::Token | Self::StableToken)
+    }
+
     fn answered(self, token: &Secret, expires_in: u64) -> Response<Body> {
-        let is_wecom = self == Self::Gettoken;
+        let kind = self.kind();
+        if kind != Kind::ACCESS_TOKEN {
+            let mut answer = json!({"errcode": 0, "errmsg": "ok", "expires_in": expires_in});
+            answer[kind.as_str()] = token.expose().into();
+            return answer::json(StatusCode::OK, &answer);
+        }
+        let is_wecom = self.is_of_wecom();
         let answer = TokenAnswer {
             errcode: is_wecom.then_some(0),
             errmsg: is_wecom.then_some("ok"),
@@ -80,7 +99,10 @@ pub(crate) async fn answer(
     let sent;
     let asked = match call {
         Call::Gettoken => Box::pin(of_agent(serving, head, peer)).await?,
-        Call::Token | Call::StableToken => {
+        _ if call.is_of_service() => {
+            Box::pin(services::asked(serving, call, head, body, peer)).await?
+        }
+        _ => {
             let mut params = Params::default();
             params.add_form(head.uri.query().unwrap_or_default().as_bytes());
             match (&head.method, call) {
@@ -96,10 +118,12 @@ pub(crate) async fn answer(
         }
     };
     let caller = Caller::new(asked.key.expose(), peer);
-    if right_of(serving, &caller).await == Right::Gateway {
+    let kind = call.kind();
+    if kind == Kind::ACCESS_TOKEN && right_of(serving, &caller).await == Right::Gateway {
         return Box::pin(give_virtual(serving, call, caller, &asked.appid)).await;
     }
-    let admitted = serving.admit(caller, Right::TokenRead, &asked.appid).await?;
+    let mut admitted = serving.admit(caller, call.right(), &asked.appid).await?;
+    admitted.credential.kind = kind;
     let mut served = serving.current(&admitted.credential).await?;
     let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
     let client = Client::new(&admitted.key, &admitted.credential.account);
@@ -122,7 +146,7 @@ pub(crate) async fn answer(
 }
 
 /// The right by which a key is given something: who may use the gateway and not read tokens gets a virtual one.
-async fn right_of(serving: &Serving, caller: &Caller<'_>) -> Right {
+pub(crate) async fn right_of(serving: &Serving, caller: &Caller<'_>) -> Right {
     let is_virtual = serving.gateway.is_some()
         && serving.keys.look(&caller.hash, ApiKey::is_given_virtual_tokens).await == Some(true);
     if is_virtual { Right::Gateway } else { Right::TokenRead }
@@ -227,7 +251,7 @@ async fn tell_of_misuse(serving: &Serving, caller: Caller<'_>, admitted: &Admitt
 
 impl Serving {
     /// All accounts that are kept.
-    fn accounts(&self) -> impl Iterator<Item = AccountId> {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountId> {
         let keepers = self.registry.keepers().into_iter();
         let tokens = keepers.filter(|keeper| keeper.credential().kind == Kind::ACCESS_TOKEN);
         tokens.map(|keeper| keeper.credential().account.clone())

@@ -57,6 +57,7 @@ mod quota;
 mod refusal;
 mod routes;
 mod server;
+mod services;
 mod serving;
 mod settings;
 mod strays;

@@ -131,7 +131,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
-                Route::DropIn(Call::Gettoken) => refusal.wecom(),
+                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -276,6 +276,15 @@ impl<'a> Route<'a> {
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
             // At the root too: no other host has this path.
             "/qyapi/cgi-bin/gettoken" | "/cgi-bin/gettoken" => Self::DropIn(Call::Gettoken),
+            "/qyapi/cgi-bin/service/get_suite_token" | "/cgi-bin/service/get_suite_token" => {
+                Self::DropIn(Call::SuiteToken)
+            }
+            "/qyapi/cgi-bin/service/get_corp_token" | "/cgi-bin/service/get_corp_token" => {
+                Self::DropIn(Call::CorpToken)
+            }
+            "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
+                Self::DropIn(Call::ProviderToken)
+            }
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -361,7 +370,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 34] = [
+    pub(crate) const NAMES: [&'static str; 37] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -396,6 +405,9 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/quota/clear",
         "/v1/rids/{rid}",
         "/v1/doctor",
+        "/cgi-bin/service/get_suite_token",
+        "/cgi-bin/service/get_corp_token",
+        "/cgi-bin/service/get_provider_token",
     ];
 
     /// Its place among the names.
@@ -435,6 +447,9 @@ impl<'a> Route<'a> {
             Self::QuotaClear(_) => 31,
             Self::Rid(_) => 32,
             Self::Doctor => 33,
+            Self::DropIn(Call::SuiteToken) => 34,
+            Self::DropIn(Call::CorpToken) => 35,
+            Self::DropIn(Call::ProviderToken) => 36,
         }
     }
 
@@ -482,6 +497,8 @@ mod tests {
         {
             assert_eq!(route(path), Route::DropIn(Call::Gettoken));
         }
+        let corp = "/gateway/ww1:ww2/qyapi/cgi-bin/service/get_corp_token";
+        assert_eq!(route(corp), Route::DropIn(Call::CorpToken));
         assert_eq!(route("/gateway/wx1/metrics"), Route::Forward("/gateway/wx1/metrics"));
         assert_eq!(route("/v1/unheard/of"), Route::Unknown);
         assert_eq!(route("/readyz"), Route::Ready);

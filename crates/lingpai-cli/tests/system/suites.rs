@@ -8,9 +8,11 @@ use lingpai_sandbox::{
     FaultKind, PushTo, When,
 };
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::node::{Home, PATIENCE, WeChat};
+use crate::node::{Home, PATIENCE, WeChat, answer};
 
 const TOKEN: &str = "pushtoken0of0test";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -173,10 +175,53 @@ async fn a_permanent_code_that_was_lost_on_its_way_is_told_and_another_is_taken(
     node.end().await;
 }
 
+/// What a call with this body is answered.
+async fn post(home: &Home, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", home.port)).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + body).as_bytes()).await.unwrap();
+    timeout(PATIENCE, answer(&mut stream)).await.unwrap().unwrap().1
+}
+
 /// No secret of the provider stands in what the node printed.
 fn discreet(home: &Home) {
     let printed = home.printed();
     for secret in [DEMO_SUITE_SECRET, DEMO_PROVIDER_SECRET, KEY] {
         assert!(!printed.contains(secret));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_across_the_expiry_of_a_suites_token_cause_one_fetch_of_the_next() {
+    const CALLERS: usize = 16;
+    let wechat = std::sync::Arc::new(WeChat::start(Duration::from_secs(12), 0).await);
+    let home = std::sync::Arc::new(home(&wechat));
+    let node = home.start().await;
+    push(&wechat, &home);
+    let key = home.create_key(&["--right", "platform", "--account", DEMO_SUITE]).0;
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let (home, wechat) = (std::sync::Arc::clone(&home), std::sync::Arc::clone(&wechat));
+        let body = format!(r#"{{"suite_id":"{DEMO_SUITE}","suite_secret":"{key}"}}"#);
+        callers.spawn(async move {
+            let mut calls = 0_u64;
+            while wechat.counters().app(DEMO_SUITE).minted.suite < 2 {
+                let path = "/cgi-bin/service/get_suite_token";
+                let answer = post(&home, path, &body).await;
+                assert!(answer.contains("\"suite_access_token\""), "{answer}");
+                calls += 1;
+            }
+            calls
+        });
+    }
+    let calls: u64 = callers.join_all().await.into_iter().sum();
+    let suite = wechat.counters().app(DEMO_SUITE);
+    println!("{calls} calls, {} tokens, {} in vain", suite.minted.suite, suite.repeated);
+    assert_eq!(suite.minted.suite, 2);
+    assert!(suite.repeated <= 2, "{} fetches brought the one before", suite.repeated);
+    discreet(&home);
+    node.end().await;
 }

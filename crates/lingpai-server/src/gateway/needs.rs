@@ -30,6 +30,12 @@ impl Needs {
         }
         match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
+            // A permanent code is given to nobody, and the tokens are answered from what is kept.
+            "/cgi-bin/service/get_suite_token"
+            | "/cgi-bin/service/get_corp_token"
+            | "/cgi-bin/service/get_provider_token"
+            | "/cgi-bin/service/get_permanent_code"
+            | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,
             "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
                 Self::Right(Right::QuotaClear)
             }

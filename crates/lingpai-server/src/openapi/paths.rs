@@ -25,6 +25,12 @@ pub(super) fn paths() -> Value {
         "required": false,
         "content": {JSON: {"schema": reference("TokenCall")}, form: {"schema": reference("TokenCall")}},
     });
+    let service_body = |names: [&str; 2]| {
+        let text = json!({"type": "string"});
+        let properties: serde_json::Map<_, _> =
+            names.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
+        json!({"content": {JSON: {"schema": {"type": "object", "properties": properties}}}})
+    };
     let dropin = |summary: &str| Operation::open(summary).answers(200, &reference("WeChatAnswer"));
     let dropin_query = || {
         let text = json!({"type": "string"});
@@ -247,6 +253,21 @@ pub(super) fn paths() -> Value {
         "/cgi-bin/gettoken": {
             "get": dropin("WeCom's own call; `corpsecret` is the key.")
                 .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
+                .never_refused(),
+        },
+        "/cgi-bin/service/get_suite_token": {
+            "post": dropin("WeCom's own call; `suite_secret` is the key. Right: `platform`.")
+                .reads_this(service_body(["suite_id", "suite_secret"]))
+                .never_refused(),
+        },
+        "/cgi-bin/service/get_corp_token": {
+            "post": dropin("WeCom's own call; `permanent_code` is the key.")
+                .reads_this(service_body(["auth_corpid", "permanent_code"]))
+                .never_refused(),
+        },
+        "/cgi-bin/service/get_provider_token": {
+            "post": dropin("WeCom's own call; `provider_secret` is the key. Right: `platform`.")
+                .reads_this(service_body(["corpid", "provider_secret"]))
                 .never_refused(),
         },
         "/console/session": {

@@ -252,6 +252,14 @@ pub(super) fn schemas() -> Value {
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
     add(
+        "WeComServiceToken",
+        &["errcode", "errmsg", "expires_in"],
+        json!({
+            "errcode": {"type": "integer", "minimum": 0, "maximum": 0}, "errmsg": text(), "suite_access_token": text(),
+            "provider_access_token": text(), "expires_in": {"type": "integer", "minimum": 1},
+        }),
+    );
+    add(
         "WeComToken",
         &["errcode", "errmsg", "access_token", "expires_in"],
         json!({
@@ -284,7 +292,7 @@ pub(super) fn schemas() -> Value {
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
     );
-    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeChatError")]});
+    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("WeChatError")]});
     schemas.insert("WeChatAnswer".to_owned(), any);
     // What else a caller sends with these is ignored.
     let report = json!({

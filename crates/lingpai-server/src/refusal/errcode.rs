@@ -21,6 +21,12 @@ pub const APPID_MISSING: i64 = 41002;
 pub const SECRET_MISSING: i64 = 41004;
 /// It must be a GET.
 pub const GET_REQUIRED: i64 = 43001;
+/// WeCom: the `suite_id` is missing.
+pub const SUITE_ID_MISSING: i64 = 41022;
+/// WeCom: the `suite_secret` is missing.
+pub const SUITE_SECRET_MISSING: i64 = 41024;
+/// WeCom: the `permanent_code` is missing.
+pub const PERMANENT_CODE_MISSING: i64 = 41025;
 /// It must be a POST.
 pub const POST_REQUIRED: i64 = 43002;
 /// The body cannot be read.

@@ -192,8 +192,8 @@ impl Barred {
             ),
             Self::TokenCall => either(
                 "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, of WeCom at /cgi-bin/gettoken, written like \
-                 this",
-                "请从 /cgi-bin/token 或 /cgi-bin/stable_token（企业微信是 /cgi-bin/gettoken）获取，路径要与此一致",
+                 this. A permanent code of WeCom's is given to nobody",
+                "请从 /cgi-bin/token 或 /cgi-bin/stable_token（企业微信是 /cgi-bin/gettoken）获取，路径要与此一致；企业微信的永久授权码不提供给任何人",
             ),
             Self::GatewayOff => either(
                 "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \

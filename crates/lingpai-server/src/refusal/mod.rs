@@ -112,6 +112,11 @@ pub(crate) enum Parameter {
     Secret,
     CorpId,
     CorpSecret,
+    SuiteId,
+    SuiteSecret,
+    ProviderSecret,
+    AuthCorpId,
+    PermanentCode,
     Account,
 }
 
@@ -201,12 +206,17 @@ impl From<Denied> for Refusal {
 }
 
 impl Parameter {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AppId => "appid",
             Self::Secret => "secret",
             Self::CorpId => "corpid",
             Self::CorpSecret => "corpsecret",
+            Self::SuiteId => "suite_id",
+            Self::SuiteSecret => "suite_secret",
+            Self::ProviderSecret => "provider_secret",
+            Self::AuthCorpId => "auth_corpid",
+            Self::PermanentCode => "permanent_code",
             Self::Account => "account",
         }
     }

@@ -33,14 +33,15 @@ impl Refusal {
         self.answered(match self {
             Self::KeyUnknown => (
                 errcode::WECOM_INVALID_SECRET,
-                "invalid secret, lingpai: the `corpsecret` is not an API key that is known here. Put the key in its place, \
-                 `lp_..._...`, not the Secret of the application"
+                "invalid secret, lingpai: the `corpsecret`, or what the call has in its place, is not an API key that is known \
+                 here. Put the key there, `lp_..._...`, not the secret"
                     .into(),
             ),
             Self::Denied(_) | Self::AgentUnclear => {
                 said(errcode::WECOM_INVALID_SECRET, "invalid secret")
             }
             Self::AccountUnknown => said(errcode::INVALID_APPID, "invalid corpid"),
+            Self::MethodUnknown("POST") => said(errcode::POST_REQUIRED, "require POST method"),
             Self::MethodUnknown(_) => said(errcode::GET_REQUIRED, "require GET method"),
             _ => self.errcode_and_errmsg(),
         })
@@ -77,6 +78,21 @@ impl Refusal {
             }
             Self::ParameterMissing(Parameter::CorpSecret) => {
                 said(errcode::SECRET_MISSING, "corpsecret missing")
+            }
+            Self::ParameterMissing(Parameter::ProviderSecret) => {
+                said(errcode::SECRET_MISSING, "provider_secret missing")
+            }
+            Self::ParameterMissing(Parameter::AuthCorpId) => {
+                said(errcode::APPID_MISSING, "auth_corpid missing")
+            }
+            Self::ParameterMissing(Parameter::SuiteId) => {
+                said(errcode::SUITE_ID_MISSING, "suite_id missing")
+            }
+            Self::ParameterMissing(Parameter::SuiteSecret) => {
+                said(errcode::SUITE_SECRET_MISSING, "suite_secret missing")
+            }
+            Self::ParameterMissing(Parameter::PermanentCode) => {
+                said(errcode::PERMANENT_CODE_MISSING, "permanent_code missing")
             }
             Self::GrantType => said(errcode::INVALID_GRANT_TYPE, "invalid grant_type"),
             Self::KeyUnknown => (

@@ -102,6 +102,12 @@ const DROP_IN: [(&str, &str); 4] = [
     ("POST", "/cgi-bin/stable_token"),
     ("GET", GETTOKEN),
 ];
+/// Those of WeCom's service providers, in the same shape; `services.rs` has their keys.
+const SERVICES: [(&str, &str); 3] = [
+    ("POST", "/cgi-bin/service/get_suite_token"),
+    ("POST", "/cgi-bin/service/get_corp_token"),
+    ("POST", "/cgi-bin/service/get_provider_token"),
+];
 /// The one of WeCom, which names a corp.
 const GETTOKEN: &str = "/cgi-bin/gettoken";
 
@@ -159,7 +165,8 @@ async fn the_tables_have_every_route_there_is() {
         }
     }
     let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
-    let tables = keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN);
+    let tables =
+        keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN).chain(SERVICES);
     let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(there_are, tables);
 }

@@ -29,6 +29,7 @@ mod origins;
 mod push;
 mod quota;
 mod schema;
+mod services;
 mod sockets;
 mod stream;
 mod tickets;

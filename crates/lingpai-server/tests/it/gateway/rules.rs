@@ -72,7 +72,7 @@ async fn a_path_that_leads_around_lingpai_needs_a_right_of_its_own() {
     for path in [
         "/cgi-bin/component/api_component_token",
         "/sns/component/jscode2session",
-        "/qyapi/cgi-bin/service/get_suite_token",
+        "/qyapi/cgi-bin/service/get_pre_auth_code",
     ] {
         assert_eq!(call(&it, "not-ours", path).await.error(), "path-forbidden", "{path}");
     }
