@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod events;
 mod handover;
 mod help;
 mod key;
@@ -7,6 +8,7 @@ mod look;
 mod mistake;
 mod push;
 mod quota;
+mod record;
 mod store;
 mod values;
 
@@ -18,11 +20,13 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
+pub(crate) use self::record::{Alert, Audit};
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -76,6 +80,13 @@ pub(crate) enum Command {
     JsConfig(JsConfig),
     /// Show how the accounts of a running server stand
     Status(Status),
+    /// Show what happened, and with --follow what happens
+    Events(Events),
+    /// Show who read and changed what
+    Audit(Audit),
+    /// See how alerts stand, and try one
+    #[command(subcommand)]
+    Alert(Alert),
     /// Have the token of an account replaced now
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in

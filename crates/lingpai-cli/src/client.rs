@@ -1,6 +1,7 @@
 //! A client of the server's native API, for `lingpai token` and the demo; and the way to a server for whoever speaks to it
 //! in another way.
 
+mod messages;
 mod way;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use lingpai_core::{AccountId, Secret};
 use serde_json::Value;
 
+pub(crate) use self::messages::Messages;
 pub(crate) use self::way::Way;
 use crate::args::Asked;
 use crate::config::Environment;
@@ -94,19 +96,7 @@ impl Client {
         deadline: Duration,
     ) -> Result<Value, Error> {
         let server = self.way.server();
-        let request = Request::builder()
-            .method(method)
-            .uri(self.way.url(path))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
-            // A refusal is shown as the server words it.
-            .header(header::ACCEPT_LANGUAGE, either("en", "zh-CN"))
-            .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
-            .map_err(|_| {
-                Error::said(either(
-                    "the API key holds signs that no key has. Check where it comes from",
-                    "API 密钥中有密钥不会有的字符。请检查它的来源",
-                ))
-            })?;
+        let request = self.request(method, path, body)?;
         let answer = tokio::time::timeout(deadline, self.send(request)).await.map_err(|_| {
             Error::said(say!(
                 "the server {server} did not answer in time. Check what it is doing, and ask again",
@@ -123,6 +113,27 @@ impl Client {
             }
             _ => Err(self.is_another()),
         }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Request<Full<Bytes>>, Error> {
+        Request::builder()
+            .method(method)
+            .uri(self.way.url(path))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            // A refusal is shown as the server words it.
+            .header(header::ACCEPT_LANGUAGE, either("en", "zh-CN"))
+            .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
+            .map_err(|_| {
+                Error::said(either(
+                    "the API key holds signs that no key has. Check where it comes from",
+                    "API 密钥中有密钥不会有的字符。请检查它的来源",
+                ))
+            })
     }
 
     fn is_another(&self) -> Error {

@@ -136,6 +136,11 @@ impl Error {
         }
     }
 
+    /// Whether a server could not be reached, which may pass.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
     /// Whether somebody closed the pipe because he has seen enough.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -30,8 +30,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
-    account, call, check, doctor, explain, init, key, pushes, quota, rid, rotate, sandbox, serve,
-    settings, shell, status, store, ticket, token,
+    account, alert, audit, call, check, doctor, events, explain, init, key, pushes, quota, rid,
+    rotate, sandbox, serve, settings, shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -82,6 +82,9 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Token(options) => block_on(token::ask(options, &environment)),
         Command::Status(options) => block_on(status::run(options, &environment)),
+        Command::Events(options) => block_on(events::run(options, &environment)),
+        Command::Audit(options) => block_on(audit::run(options, &environment)),
+        Command::Alert(command) => block_on(alert::run(command, &environment)),
         Command::Ticket(options) => block_on(ticket::show(options, &environment)),
         Command::JsConfig(options) => block_on(ticket::js_config(options, &environment)),
         Command::Rotate(options) => block_on(rotate::run(options, &environment)),

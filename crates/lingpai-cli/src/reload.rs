@@ -153,6 +153,7 @@ impl<'a> Follower<'a> {
         let others = [
             ("store", !config.store.is(&before.store)),
             ("gateway", config.gateway != gateway),
+            ("alert", config.alerts != before.alerts),
             ("console", config.console != before.console),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
@@ -162,11 +163,12 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, console, .. } = before;
+        let Config { listen, store, log, alerts, console, .. } = before;
+        let alerts = alerts.clone();
         let log = config::Log { format: log.format, access: log.access, ..config.log };
         let (store, console) = (store.clone(), console.clone());
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, ..config };
+        self.in_force.config = Config { listen, store, gateway, console, log, alerts, ..config };
         self.merges = true;
         Ok(())
     }

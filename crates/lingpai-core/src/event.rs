@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::id::{AccountId, CredentialId, Generation, NodeId};
 use crate::issuer::Way;
 use crate::rotation::Reason;
@@ -148,11 +148,140 @@ pub enum What {
     },
     /// The store works again.
     StoreRestored,
+    /// WeChat refuses the address that calls come from: it is not on the account's list. Told once, until a token is had again.
+    IpRefused {
+        /// The address, if WeChat named it.
+        address: Option<String>,
+        /// WeChat's refusal.
+        failure: Failure,
+    },
+    /// Nine tenths of the fetches that are planned for a day are made. Told once a day.
+    QuotaLow {
+        /// How many were made.
+        used: u32,
+        /// Of how many.
+        budget: u32,
+    },
+    /// Somebody made or revoked a key through the server.
+    KeyChanged {
+        /// What became of it.
+        change: KeyChange,
+        /// Its id.
+        key: String,
+        /// The id of the key that asked for it.
+        by: String,
+    },
+    /// A push that the business did not take is no longer tried.
+    PushDead {
+        /// Its id.
+        push: String,
+        /// What the business answered last.
+        cause: String,
+    },
+    /// What a newer version of Lingpai told, or an older one in another way. It is kept as it is.
+    #[serde(untagged)]
+    Foreign(Foreign),
+}
+
+/// An event that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreign {
+    /// Its name.
+    pub event: String,
+    /// The rest of it.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How much an event matters to whoever looks after a server. The later ones are the graver ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The ordinary course.
+    Info,
+    /// Worth knowing; nothing is to be done.
+    Notice,
+    /// Somebody should look at it in time.
+    Warning,
+    /// Somebody should look at it now.
+    Error,
+}
+
+impl Severity {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Notice, Self::Warning, Self::Error];
+
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
 }
 
 impl What {
+    /// The names of all events that this version knows.
+    pub const NAMES: [&'static str; 20] = [
+        "rotated",
+        "repeated",
+        "failed",
+        "rogue-refresher",
+        "report-unfounded",
+        "suspect",
+        "fell-back",
+        "overdue",
+        "budget-spent",
+        "client-misuse",
+        "account-changed",
+        "calls-refused",
+        "compromised",
+        "compromise-ended",
+        "store-degraded",
+        "store-restored",
+        "ip-refused",
+        "quota-low",
+        "key-changed",
+        "push-dead",
+    ];
+
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Rotated { .. } | Self::Repeated { .. } | Self::Foreign(_) => Severity::Info,
+            Self::ReportUnfounded { .. }
+            | Self::AccountChanged { .. }
+            | Self::KeyChanged { .. }
+            | Self::CompromiseEnded { .. }
+            | Self::StoreRestored => Severity::Notice,
+            Self::Failed { failure, .. } => match failure.class {
+                Class::NeedsPerson => Severity::Error,
+                _ => Severity::Warning,
+            },
+            Self::Suspect { .. }
+            | Self::FellBack { .. }
+            | Self::Overdue { .. }
+            | Self::ClientMisuse { .. }
+            | Self::CallsRefused { .. }
+            | Self::QuotaLow { .. } => Severity::Warning,
+            Self::RogueRefresher { .. }
+            | Self::BudgetSpent { .. }
+            | Self::Compromised
+            | Self::StoreDegraded { .. }
+            | Self::IpRefused { .. }
+            | Self::PushDead { .. } => Severity::Error,
+        }
+    }
+
     /// The name it has in the stream.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Rotated { .. } => "rotated",
             Self::Repeated { .. } => "repeated",
@@ -170,6 +299,31 @@ impl What {
             Self::CompromiseEnded { .. } => "compromise-ended",
             Self::StoreDegraded { .. } => "store-degraded",
             Self::StoreRestored => "store-restored",
+            Self::IpRefused { .. } => "ip-refused",
+            Self::QuotaLow { .. } => "quota-low",
+            Self::KeyChanged { .. } => "key-changed",
+            Self::PushDead { .. } => "push-dead",
+            Self::Foreign(foreign) => &foreign.event,
+        }
+    }
+}
+
+/// What became of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChange {
+    /// It was made.
+    Made,
+    /// It was revoked.
+    Revoked,
+}
+
+impl KeyChange {
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Made => "made",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -200,5 +354,39 @@ impl AccountChange {
             Self::SecretReplaced => "secret-replaced",
             Self::Removed => "removed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(text: &str) -> Event {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_kept_as_it_is() {
+        let text = r#"{"at":1795406400000,"credential":null,"node":"n","event":"moon-rose","phase":{"full":true}}"#;
+        let event = stored(text);
+        assert_eq!((event.what.name(), event.what.severity()), ("moon-rose", Severity::Info));
+        let again = serde_json::to_string(&event).unwrap();
+        assert_eq!(stored(&again), event);
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&again), value(text));
+    }
+
+    #[test]
+    fn a_known_event_with_a_reason_of_a_newer_version_is_kept_too() {
+        let text = r#"{"at":1,"credential":null,"node":"n","event":"budget-spent","used":3,"reason":"whim"}"#;
+        let event = stored(text);
+        assert!(matches!(&event.what, What::Foreign(foreign) if foreign.more["reason"] == "whim"));
+        assert_eq!(event.what.name(), "budget-spent");
+    }
+
+    #[test]
+    fn a_field_of_a_newer_version_does_not_hide_the_event() {
+        let text = r#"{"at":1,"credential":null,"node":"n","event":"store-degraded","message":"m","more":1}"#;
+        assert_eq!(stored(text).what, What::StoreDegraded { message: "m".to_owned() });
     }
 }

@@ -10,6 +10,7 @@
 //! - [`registry`]: all keepers, and the one scheduler that wakes them.
 
 pub mod account;
+pub mod audit;
 pub mod bounds;
 mod cell;
 pub mod client;
@@ -23,6 +24,7 @@ mod flight;
 mod follow;
 pub mod id;
 pub mod issuer;
+pub mod journal;
 pub mod keeper;
 pub mod measures;
 pub mod network;

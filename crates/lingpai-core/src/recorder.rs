@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::event::{Event, What};
-use crate::store::Store;
+use crate::store::{Store, StoreErrorKind};
 
 /// Events as they happen. A subscriber that is slow misses the oldest and is told how many.
 pub type EventStream = broadcast::Receiver<Arc<Event>>;
@@ -18,11 +18,17 @@ const BEHIND: usize = 4096;
 /// How many events one write to the store carries.
 const BATCH: usize = 256;
 
+/// How long a batch that the store did not take waits at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
 /// Where keepers put events.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     live: broadcast::Sender<Arc<Event>>,
     durable: mpsc::Sender<Arc<Event>>,
+    /// How many batches the store has taken.
+    stored: watch::Receiver<u64>,
 }
 
 impl Events {
@@ -32,12 +38,16 @@ impl Events {
         let event = Arc::new(event);
         let _ = self.live.send(Arc::clone(&event)); // Nobody may be listening.
         if self.durable.try_send(event).is_err() {
-            tracing::debug!("an event was not kept: the store is behind");
+            tracing::warn!("an event was not kept: the store is too far behind");
         }
     }
 
     pub(crate) fn subscribe(&self) -> EventStream {
         self.live.subscribe()
+    }
+
+    pub(crate) fn stored(&self) -> watch::Receiver<u64> {
+        self.stored.clone()
     }
 }
 
@@ -52,8 +62,10 @@ impl Recorder {
     pub(crate) fn start(store: Arc<dyn Store>) -> (Events, Self) {
         let (durable, mut queue) = mpsc::channel::<Arc<Event>>(BEHIND);
         let (stop, mut stopped) = mpsc::channel(1);
+        let (batches, stored) = watch::channel(0);
         let task = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
+            let mut ending = false;
             loop {
                 let count = tokio::select! {
                     biased;
@@ -65,12 +77,23 @@ impl Recorder {
                 }
                 let events: Vec<Event> =
                     batch.drain(..).map(|event| Event::clone(&event)).collect();
-                if let Err(error) = store.record(&events).await {
-                    tracing::warn!(%error, lost = events.len(), "events could not be kept");
+                let mut pause = FIRST_PAUSE;
+                // What a store that is down cannot take waits here, and what comes after it in the queue.
+                while let Err(error) = store.record(&events).await {
+                    if ending || error.kind == StoreErrorKind::Invalid {
+                        tracing::warn!(%error, lost = events.len(), "events could not be kept");
+                        break;
+                    }
+                    tracing::debug!(%error, waiting = events.len(), "events wait for the store");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                        _ = stopped.recv() => ending = true,
+                    }
                 }
+                batches.send_modify(|count| *count += 1);
             }
         });
-        let events = Events { live: broadcast::Sender::new(BEHIND), durable };
+        let events = Events { live: broadcast::Sender::new(BEHIND), durable, stored };
         (events, Self { task: Mutex::new(Some(task)), stop })
     }
 
@@ -152,5 +175,18 @@ fn log(event: &Event) {
             tracing::error!(%credential, message, "the store is down; what we have is served on");
         }
         What::StoreRestored => tracing::info!(%credential, "the store works again"),
+        What::IpRefused { address, failure } => tracing::warn!(
+            %credential, address, %failure, "WeChat refuses calls from this address: put it on the account's IP list"
+        ),
+        What::QuotaLow { used, budget } => {
+            tracing::warn!(%credential, used, budget, "most of the day's quota is used");
+        }
+        What::KeyChanged { change, key, by } => {
+            tracing::info!(key, by, change = change.as_str(), "an API key was changed");
+        }
+        What::PushDead { push, cause } => {
+            tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
+        }
+        What::Foreign(foreign) => tracing::info!(%credential, event = foreign.event, "an event"),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -266,6 +266,11 @@ impl Registry {
     /// The events from now on, as they happen.
     pub fn events(&self) -> EventStream {
         self.shared.events.subscribe()
+    }
+
+    /// Grows each time that the store has taken events of this process.
+    pub fn stored_events(&self) -> watch::Receiver<u64> {
+        self.shared.events.stored()
     }
 
     /// Tells everyone of something that a surface has noticed.

@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::audit::Note;
 use crate::client::ApiKey;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::id::{AccountId, CredentialId, Fence, Generation, NodeId};
 use crate::issuer::Way;
+use crate::journal::{self, Line, Listing, Page, Series, Told};
 use crate::time::{Day, Timestamp};
 use crate::token::{Fingerprint, Token};
 
@@ -91,15 +93,62 @@ pub trait Store: Send + Sync + 'static {
     /// What was counted for an account on a day.
     async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError>;
 
-    /// Adds to the event stream, which forgets its oldest when it grows past its bounds.
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError>;
+    /// Adds to a journal, which forgets its oldest lines when it grows past its bounds.
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError>;
+
+    /// A part of a journal, only the lines of one account if `account` is given, at most `limit`.
+    async fn page(
+        &self,
+        series: Series,
+        account: Option<&AccountId>,
+        page: Page,
+        limit: usize,
+    ) -> Result<Vec<Told<Line>>, StoreError>;
+
+    /// Adds to the event stream.
+    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
+        let line = |event: &Event| line(event.at, event.account(), event);
+        let lines = events.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        self.append(Series::Events, &lines).await
+    }
 
     /// The newest events first, those of one account only if `account` is given, at most `limit`.
     async fn events(
         &self,
         account: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError>;
+    ) -> Result<Vec<Event>, StoreError> {
+        let listing = self.stream(account, Page::Newest, limit).await?;
+        Ok(listing.told.into_iter().map(|told| told.what).collect())
+    }
+
+    /// A part of the event stream, with the events' positions.
+    async fn stream(
+        &self,
+        account: Option<&AccountId>,
+        page: Page,
+        limit: usize,
+    ) -> Result<Listing<Event>, StoreError> {
+        Ok(journal::read(self.page(Series::Events, account, page, limit).await?, limit))
+    }
+
+    /// Adds to the audit trail.
+    async fn note(&self, notes: &[Note]) -> Result<(), StoreError> {
+        let account = |note: &Note| note.credential.as_ref().map(|of| of.account.clone());
+        let line = |note: &Note| line(note.at, account(note).as_ref(), note);
+        let lines = notes.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        self.append(Series::Audit, &lines).await
+    }
+
+    /// A part of the audit trail.
+    async fn notes(
+        &self,
+        account: Option<&AccountId>,
+        page: Page,
+        limit: usize,
+    ) -> Result<Listing<Note>, StoreError> {
+        Ok(journal::read(self.page(Series::Audit, account, page, limit).await?, limit))
+    }
 
     /// Waits until another process may have changed a credential. A hint: what has changed is for [`Store::read`] to say.
     ///
@@ -121,6 +170,19 @@ pub trait Store: Send + Sync + 'static {
         let _ = node;
         Ok(())
     }
+}
+
+/// Something as a line of a journal.
+fn line(
+    at: Timestamp,
+    account: Option<&AccountId>,
+    what: &impl Serialize,
+) -> Result<Line, StoreError> {
+    let body = serde_json::to_string(what).map_err(|error| {
+        let message = "a line of a journal cannot be written as JSON";
+        StoreError::new(StoreErrorKind::Invalid, message).caused_by(error)
+    })?;
+    Ok(Line { at, account: account.cloned(), body })
 }
 
 /// What a node says of itself to those that share the store.

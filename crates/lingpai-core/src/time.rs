@@ -7,6 +7,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,52 @@ impl Sub<Duration> for Timestamp {
 
     fn sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub_unsigned(millis(duration)))
+    }
+}
+
+/// A text that is no time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a time is written like 2026-11-23T11:50:00Z")]
+pub struct InvalidTimestamp;
+
+/// RFC 3339, with any offset: `2026-11-23T19:50:00+08:00`. What is finer than a second is left out.
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let number = |from: usize, to: usize, most: i64| {
+            let digits = text.get(from..to).filter(|it| it.bytes().all(|b| b.is_ascii_digit()))?;
+            digits.parse().ok().filter(|number: &i64| *number <= most)
+        };
+        let read = || {
+            let marks = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
+            let right = marks.iter().all(|(at, mark)| text.get(*at..at + 1) == Some(*mark));
+            let apart =
+                text.get(10..11).is_some_and(|mark| mark == "T" || mark == "t" || mark == " ");
+            let (year, month, day) = (number(0, 4, 9999)?, number(5, 7, 12)?, number(8, 10, 31)?);
+            let (hour, minute, second) =
+                (number(11, 13, 23)?, number(14, 16, 59)?, number(17, 19, 60)?);
+            let rest = text.get(19..)?;
+            let rest = match rest.strip_prefix('.') {
+                Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+                None => rest,
+            };
+            let offset = match (rest.get(..1)?, rest.len()) {
+                ("Z" | "z", 1) => 0,
+                (sign @ ("+" | "-"), 6) => {
+                    let at = text.len() - 5;
+                    let ahead = number(at, at + 2, 23)? * 60 + number(at + 3, at + 5, 59)?;
+                    if sign == "+" { ahead * 60 } else { -ahead * 60 }
+                }
+                _ => return None,
+            };
+            let days = days_from_civil(year, month, day);
+            // A day that its month does not have is another day.
+            let is_day = right && apart && civil_from_days(days) == (year, month, day);
+            let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
+            is_day.then(|| Self(seconds * 1000))
+        };
+        read().ok_or(InvalidTimestamp)
     }
 }
 
@@ -249,6 +296,16 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// The days from 1970-01-01 to this Gregorian date: the other way.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let month_index = if month > 2 { month - 3 } else { month + 9 };
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * month_index + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +343,33 @@ mod tests {
             Timestamp::from_millis(253_402_300_800_000).to_string(),
             "10000-01-01T00:00:00Z"
         );
+    }
+
+    #[test]
+    fn a_timestamp_reads_rfc_3339_and_nothing_else() {
+        for second in [-1, 0, 951_782_400, 1_709_210_096, 4_102_444_799] {
+            let time = Timestamp::from_millis(second * 1000);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        let time = Ok(Timestamp::from_millis(1_709_210_096_000));
+        for text in
+            ["2024-02-29T12:34:56.789Z", "2024-02-29T20:34:56+08:00", "2024-02-29 12:34:56z"]
+        {
+            assert_eq!(text.parse(), time, "{text}");
+        }
+        for text in [
+            "",
+            "2024-02-29",
+            "2023-02-29T00:00:00Z",
+            "2024-02-29T12:34:56",
+            "2024-02-29T12:34:56+8",
+            "2024-02-29T24:00:00Z",
+            "+024-02-29T12:34:56Z",
+            "2024-02-29T12:34:56Zx",
+            "二〇二四",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -142,6 +142,7 @@ pub(crate) async fn answer(
         // Its next ask is about this token.
         serving.ask(client, &admitted, &served, stated, false);
     }
+    serving.trail.read(&serving.registry, caller, &admitted.credential);
     Ok(call.answered(&served.token.value, stated))
 }
 

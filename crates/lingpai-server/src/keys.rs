@@ -8,8 +8,10 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
+use lingpai_core::audit::Deed;
+use lingpai_core::client::{Accounts, ApiKey, KeyHash, NewKey, Right, Role};
 use lingpai_core::environment::Harmful;
+use lingpai_core::event::{KeyChange, What};
 use lingpai_core::{AccountId, Bounds, Domain, Environment, Network, PathGlob, Preset, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +123,7 @@ pub(crate) async fn collection(
     let wanted: Wanted = object::read(&body)?;
     let new = wanted.make(now)?;
     serving.keys.add(new.record.clone()).await?;
-    tracing::info!(key = %new.record.id, name = ?new.record.name, by = admin, "an API key was made");
+    tell(serving, KeyChange::Made, &new.record.id, (&admin, peer));
     let mut answer = KeyAnswer::new(&new.record, now);
     answer.key = Some(new.key.expose().to_owned());
     Ok(answer::json(StatusCode::CREATED, &answer))
@@ -140,15 +142,22 @@ pub(crate) async fn revoke(
     let admin = admit(serving, head, peer).await?;
     let now = serving.registry.clock().now().wall;
     let key = serving.keys.revoke(id, now).await?.ok_or(Refusal::KeyIdUnknown)?;
-    tracing::info!(key = %key.id, name = ?key.name, by = admin, "an API key was revoked");
+    tell(serving, KeyChange::Revoked, &key.id, (&admin, peer));
     Ok(answer::json(StatusCode::OK, &KeyAnswer::new(&key, now)))
 }
 
-/// Only an admin of all accounts: whoever makes keys could make one that may do more. The id of his key.
-async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<String, Refusal> {
+fn tell(serving: &Serving, change: KeyChange, key: &str, (admin, peer): (&KeyHash, IpAddr)) {
+    let deed = Deed::new(&format!("key-{}", change.as_str())).to(key);
+    serving.did(admin, peer, None, deed);
+    let by = serving.keys.id_of(admin);
+    serving.registry.tell(None, What::KeyChanged { change, key: key.to_owned(), by });
+}
+
+/// Only an admin of all accounts: whoever makes keys could make one that may do more. His key.
+async fn admit(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<KeyHash, Refusal> {
     let caller = bearer(head, peer)?;
     match serving.admit_somewhere(caller, Right::Admin).await? {
-        (key, Accounts::All) => Ok(serving.keys.id_of(&key)),
+        (key, Accounts::All) => Ok(key),
         (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
     }
 }

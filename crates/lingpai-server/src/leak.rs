@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
     pub(crate) compromised: bool,
     /// Say what it would break, and do nothing.
     #[serde(default)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Serialize)]

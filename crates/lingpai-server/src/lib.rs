@@ -10,6 +10,7 @@
 //! - `native.rs` and `dropin.rs`: tokens on the two surfaces. Both find the token in `serving.rs`.
 //! - `tickets.rs`: tickets, and what is signed with them.
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
+//! - `audit/`: who read and changed what. [`alerts`]: what happens, told to robots.
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
@@ -25,7 +26,9 @@
 mod accounts;
 mod adopt;
 mod alarm;
+pub mod alerts;
 mod answer;
+mod audit;
 pub mod change;
 mod connection;
 pub mod console;
@@ -67,6 +70,7 @@ mod tickets;
 mod trace;
 
 pub use error::Error;
+pub use events::words::sentence;
 pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};

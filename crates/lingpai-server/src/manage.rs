@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::CredentialId;
+use lingpai_core::audit::Deed;
 use lingpai_core::client::{Denied, KeyHash, Right};
 use lingpai_core::event::{AccountChange, What};
 use lingpai_wechat::catalogue;
@@ -42,7 +43,7 @@ pub(crate) async fn create(
         return Err(Denied::Account.into());
     }
     let change = Change::Create(Box::new(account));
-    let changed = carry_out(serving, &key, AccountChange::Created, change).await?;
+    let changed = carry_out(serving, (&key, peer), AccountChange::Created, change).await?;
     Ok(shown(head, StatusCode::CREATED, changed))
 }
 
@@ -57,7 +58,7 @@ pub(crate) async fn update(
     let Admitted { credential, key, .. } = admit(serving, account, head, peer).await?;
     let body = serving.body(body).await?;
     let change = Wanted::read(&body)?.update(credential.account)?;
-    let changed = carry_out(serving, &key, AccountChange::Updated, change).await?;
+    let changed = carry_out(serving, (&key, peer), AccountChange::Updated, change).await?;
     Ok(shown(head, StatusCode::OK, changed))
 }
 
@@ -75,7 +76,7 @@ pub(crate) async fn replace_secret(
     let Admitted { credential, key, .. } = admit(serving, account, head, peer).await?;
     let body = serving.body(body).await?;
     let change = Change::ReplaceSecret(credential.account, Wanted::secret(&body)?);
-    let changed = carry_out(serving, &key, AccountChange::SecretReplaced, change).await?;
+    let changed = carry_out(serving, (&key, peer), AccountChange::SecretReplaced, change).await?;
     Ok(shown(head, StatusCode::OK, changed))
 }
 
@@ -88,7 +89,7 @@ pub(crate) async fn remove(
 ) -> Result<Response<Body>, Refusal> {
     let Admitted { credential, key, .. } = admit(serving, account, head, peer).await?;
     let change = Change::Remove(credential.account);
-    carry_out(serving, &key, AccountChange::Removed, change).await?;
+    carry_out(serving, (&key, peer), AccountChange::Removed, change).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -104,7 +105,7 @@ async fn admit(
 /// Has a change made, and tells everyone who asked for it.
 async fn carry_out(
     serving: &Serving,
-    key: &KeyHash,
+    (key, peer): (&KeyHash, IpAddr),
     what: AccountChange,
     change: Change,
 ) -> Result<Changed, Refusal> {
@@ -115,8 +116,10 @@ async fn carry_out(
     if let Some(pushes) = &serving.pushes {
         pushes.changed(&account);
     }
-    let key = serving.keys.id_of(key);
     let credential = CredentialId::access_token(account);
+    let deed = Deed::new(&format!("account-{}", what.as_str()));
+    serving.did(key, peer, Some(credential.clone()), deed);
+    let key = serving.keys.id_of(key);
     serving.registry.tell(Some(credential), What::AccountChanged { change: what, key });
     Ok(changed)
 }

@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
+use lingpai_core::audit::Deed;
 use lingpai_core::client::Right;
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::rotation::AskDenied;
@@ -88,6 +89,7 @@ pub(crate) async fn token(
     let mut response = if known.includes(Tag::of(&served.token)) {
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {
+        serving.trail.read(&serving.registry, caller, &credential);
         answer::json(StatusCode::OK, &TokenAnswer::new(&credential, &served))
     };
     if let Ok(tag) = Tag::of(&served.token).quoted() {
@@ -142,8 +144,13 @@ pub(crate) async fn rotate(
     let keeper = serving.keeper(&credential)?;
     let wanted = leak::Wanted::read(&serving.body(body).await?)?;
     let language = language::wanted(&head.headers);
+    let did = |action| serving.did(&caller.hash, peer, Some(credential.clone()), Deed::new(action));
     if wanted.compromised {
-        return leak::answer(serving, &keeper, &wanted, language);
+        let answer = leak::answer(serving, &keeper, &wanted, language)?;
+        if !wanted.dry_run {
+            did("tokens-ended");
+        }
+        return Ok(answer);
     }
     let before = keeper.token().map(|token| token.generation);
     let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
@@ -158,6 +165,7 @@ pub(crate) async fn rotate(
         };
         Refusal::NotRotated(Box::new(error), retry_after)
     })?;
+    did("token-rotated");
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
     let either = |english, chinese| either(language, english, chinese);

@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, adopt, console, diagnosis, doctor, events, keys, language, manage, monitor, native,
-    nodes, openapi, push, quota, tickets,
+    accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
+    monitor, native, nodes, openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -77,6 +77,12 @@ pub(crate) enum Route<'a> {
     Events,
     /// Events that were.
     History,
+    /// Who read and changed what.
+    Audit,
+    /// How it stands with alerts.
+    Alerts,
+    /// Try the alert of this name.
+    AlertTest(&'a str),
     /// Why a token was refused.
     Diagnose,
     /// Find out what is wrong.
@@ -211,6 +217,9 @@ pub(crate) async fn rare(
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
+        Route::Audit => audit::list(serving, head, peer).await,
+        Route::Alerts => alerts::list(serving, head, peer).await,
+        Route::AlertTest(name) => alerts::test(serving, &decoded(name), head, peer).await,
         Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -296,6 +305,9 @@ impl<'a> Route<'a> {
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
+            "/v1/audit" => Self::Audit,
+            "/v1/alerts" => Self::Alerts,
+            _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
@@ -310,6 +322,15 @@ impl<'a> Route<'a> {
             (Some(id), _) => Self::Key(id),
             (None, Some(rid)) => Self::Rid(rid),
             (None, None) => Self::Unknown,
+        }
+    }
+
+    /// `/v1/alerts/{name}/test`.
+    fn of_alert(path: &'a str) -> Self {
+        let name = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.strip_suffix("/test"));
+        match name {
+            Some(name) if !name.is_empty() && !name.contains('/') => Self::AlertTest(name),
+            _ => Self::Unknown,
         }
     }
 
@@ -334,6 +355,7 @@ impl<'a> Route<'a> {
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
+            Self::Audit | Self::Alerts | Self::AlertTest(_) => true,
             Self::Rotate(_)
             | Self::Adopt(_)
             | Self::Accounts
@@ -377,7 +399,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 38] = [
+    pub(crate) const NAMES: [&'static str; 41] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -415,6 +437,9 @@ impl<'a> Route<'a> {
         "/cgi-bin/service/get_suite_token",
         "/cgi-bin/service/get_corp_token",
         "/cgi-bin/service/get_provider_token",
+        "/v1/audit",
+        "/v1/alerts",
+        "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
     ];
 
@@ -458,7 +483,10 @@ impl<'a> Route<'a> {
             Self::DropIn(Call::SuiteToken) => 34,
             Self::DropIn(Call::CorpToken) => 35,
             Self::DropIn(Call::ProviderToken) => 36,
-            Self::Adopt(_) => 37,
+            Self::Audit => 37,
+            Self::Alerts => 38,
+            Self::AlertTest(_) => 39,
+            Self::Adopt(_) => 40,
         }
     }
 

@@ -12,11 +12,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::alerts::{self, Alerts};
+use crate::audit::Trail;
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
 use crate::doctor::SharedWard;
 use crate::error::Error;
+use crate::events::refused::Refused;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -46,6 +49,7 @@ pub struct Server {
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
     pushes: Option<push::Settings>,
+    alerts: Option<alerts::Settings>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -71,6 +75,7 @@ impl Server {
             gateway: None,
             console: None,
             pushes: None,
+            alerts: None,
             wechat: None,
             ward: None,
         }
@@ -119,6 +124,12 @@ impl Server {
         self
     }
 
+    /// The same, and people are alerted of what happens.
+    pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
+        self.alerts = Some(alerts);
+        self
+    }
+
     /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
     pub fn asking(mut self, wechat: WayToWeChat) -> Self {
         self.wechat = Some(wechat);
@@ -154,6 +165,8 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let alerts = self.alerts.map(|alerts| Alerts::new(alerts, &self.registry));
+        let alerts = alerts.transpose().map_err(Error::Gateway)?;
         let console = self.console.map(Console::new).transpose();
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
@@ -161,6 +174,8 @@ impl Server {
         let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
         let now = registry.clock().now().wall;
         let events = registry.events();
+        let tape = Tape::default();
+        tape.begin(&**registry.store()).await;
         if let Some(gateway) = &gateway {
             gateway.gate.recall(&registry).await;
         }
@@ -171,7 +186,10 @@ impl Server {
             gateway,
             console,
             pushes,
-            tape: Tape::new(now),
+            tape,
+            trail: Trail::new(),
+            alerts,
+            refused: Refused::default(),
             monitor: Monitor::default(),
             metrics: Metrics::new(),
             trace: Trace::new(now, logs_access),
@@ -230,9 +248,10 @@ impl Bound {
             () = asked_to_end => {}
             never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
-            () = serving.tape.run(events, |event| serving.noticed(event)) => {}
+            () = serving.tape.run(&serving.registry, events, |event| serving.noticed(event)) => {}
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
+            never = serving.keep_record() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
@@ -17,9 +18,12 @@ use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::alerts::Alerts;
+use crate::audit::Trail;
 use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
+use crate::events::refused::Refused;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -49,6 +53,10 @@ pub(crate) struct Serving {
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
+    pub(crate) trail: Trail,
+    pub(crate) alerts: Option<Alerts>,
+    /// The accounts whose calls WeChat refuses because of the address.
+    pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
     pub(crate) metrics: Metrics,
     pub(crate) trace: Trace,
@@ -153,6 +161,9 @@ impl Serving {
     /// Takes in what happened in the engine.
     pub(crate) fn noticed(&self, event: &Event) {
         self.metrics.happened(event);
+        if let Some(what) = self.refused.derive(event) {
+            self.registry.tell(event.credential.clone(), what);
+        }
         if let Some(gateway) = &self.gateway {
             gateway.gate.noticed(event);
         }
@@ -179,6 +190,7 @@ impl Serving {
 
     /// Stores what was counted since.
     pub(crate) async fn store_last(&self) {
+        self.trail.finish(&self.registry, &self.keys, self.limits.grace).await;
         let Some(gateway) = &self.gateway else { return };
         let stored = gateway.gate.ledger.store(self.registry.store());
         if !matches!(timeout(self.limits.grace, stored).await, Ok(Ok(()))) {
@@ -209,10 +221,32 @@ impl Serving {
         Served { token, left }
     }
 
+    /// Notes in the audit trail what somebody did.
+    pub(crate) fn did(&self, key: &KeyHash, peer: IpAddr, of: Option<CredentialId>, deed: Deed) {
+        self.trail.did((&self.registry, &self.keys), (key, peer), of, deed);
+    }
+
+    /// Writes the audit trail and sends alerts, for ever.
+    pub(crate) async fn keep_record(&self) -> Infallible {
+        let trail = self.trail.keep(&self.registry, &self.keys);
+        match &self.alerts {
+            Some(alerts) => tokio::select! {
+                never = trail => never,
+                never = alerts.run(&self.registry) => never,
+            },
+            None => trail.await,
+        }
+    }
+
     /// Delivers the pushes that wait, for ever.
     pub(crate) async fn deliver_pushes(&self) -> Infallible {
         match &self.pushes {
-            Some(pushes) => pushes.deliver().await,
+            Some(pushes) => {
+                let tell = |account, what| {
+                    self.registry.tell(Some(CredentialId::access_token(account)), what);
+                };
+                pushes.deliver(tell).await
+            }
             None => std::future::pending().await,
         }
     }

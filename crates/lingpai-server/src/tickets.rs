@@ -109,12 +109,14 @@ pub(crate) async fn ticket(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    let Admitted { credential, key, .. } =
-        serving.admit(caller("GET", head, peer)?, Right::Ticket, account).await?;
+    let caller = caller("GET", head, peer)?;
+    let Admitted { credential, key, .. } = serving.admit(caller, Right::Ticket, account).await?;
     let ticket = of.parse().map_err(|UnknownTicket| Refusal::TicketUnknown)?;
     serving.look_at(&key, ApiKey::sees_tickets)?;
     let served = serving.ticket(&credential, ticket).await?;
     let kind = ticket.kind();
+    let read = CredentialId::new(kind.clone(), credential.account.clone());
+    serving.trail.read(&serving.registry, caller, &read);
     let token = &served.token;
     Ok(answer::json(
         StatusCode::OK,

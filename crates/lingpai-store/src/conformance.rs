@@ -115,6 +115,8 @@ macro_rules! conformance_tests {
             events_can_be_had_of_one_account,
             the_oldest_events_make_room_for_new_ones,
             events_past_their_age_are_forgotten,
+            a_journal_is_read_on_from_any_place_in_both_directions,
+            what_is_noted_is_apart_from_what_happened,
             // outbox.rs
             parcels_come_back_in_their_order,
             a_parcel_of_the_same_id_is_kept_once,

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use lingpai_core::client::ApiKey;
+use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::outbox::{Parcel, Put};
 use lingpai_core::store::Ledger;
 use lingpai_core::{Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp};
@@ -21,7 +22,7 @@ use crate::damage::refuse_damaged_keys;
 /// How many writes are under way at once: a file flushes them together.
 const AT_ONCE: usize = 64;
 
-/// How many events are written in one step.
+/// How many lines of a journal are written in one step.
 const EVENTS: usize = 500;
 
 /// How a copy is made.
@@ -89,7 +90,7 @@ pub struct Copied {
     pub ledgers: Written,
     /// Pushes that the businesses have not taken.
     pub pushes: Written,
-    /// Events.
+    /// Events, and records of the audit trail.
     pub events: Written,
 }
 
@@ -337,16 +338,33 @@ async fn events(
     to: &dyn Archive,
     tell: &mut (dyn FnMut(Far) + Send),
 ) -> Result<Written, StoreError> {
-    let all = from.events(None, usize::MAX).await?;
-    let there = all.len();
-    let missing = settle::events(all, &to.events(None, usize::MAX).await?);
-    let total = missing.len();
-    for (number, some) in missing.chunks(EVENTS).enumerate() {
-        to.record(some).await?;
-        let done = (number + 1) * EVENTS;
-        tell(Far { section: Section::Events, done: done.min(total), total });
+    let mut written = Written { there: 0, written: 0 };
+    for series in Series::ALL {
+        let (there, missing) = missing_lines(from, to, series).await?;
+        let total = missing.len();
+        for (number, some) in missing.chunks(EVENTS).enumerate() {
+            to.append(series, some).await?;
+            let done = (number + 1) * EVENTS;
+            tell(Far { section: Section::Events, done: done.min(total), total });
+        }
+        written.there += there;
+        written.written += total;
     }
-    Ok(Written { there, written: total })
+    Ok(written)
+}
+
+/// How many lines a journal of the source has, and those that the target lacks, the oldest first.
+async fn missing_lines(
+    from: &dyn Archive,
+    to: &dyn Archive,
+    series: Series,
+) -> Result<(usize, Vec<Line>), StoreError> {
+    let all = from.page(series, None, Page::Newest, usize::MAX).await?;
+    let stands = to.page(series, None, Page::Newest, usize::MAX).await?;
+    let there = all.len();
+    let lines =
+        |told: Vec<Told<Line>>| -> Vec<Line> { told.into_iter().map(|told| told.what).collect() };
+    Ok((there, settle::lines(lines(all), &lines(stands))))
 }
 
 /// Reads both once more, opened with the key of each: nothing may be left to write.
@@ -368,8 +386,10 @@ async fn compare(
         pushes += missing_pushes(&**from, &**to, &id, count, how).await?.len();
     }
     tell(Far { section, done: 3, total: 4 });
-    let stands = to.events(None, usize::MAX).await?;
-    let events = settle::events(from.events(None, usize::MAX).await?, &stands).len();
+    let mut events = 0;
+    for series in Series::ALL {
+        events += missing_lines(&**from, &**to, series).await?.1.len();
+    }
     tell(Far { section, done: 4, total: 4 });
     let (accounts, keys, kept) = (left.accounts.len(), left.keys.len(), left.kept.len());
     if accounts + keys + kept + ledgers + pushes + events == 0 {

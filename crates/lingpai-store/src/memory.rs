@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
-use lingpai_core::event::Event;
+use lingpai_core::journal::{Line, Page, Position, Series, Told};
 use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
@@ -115,27 +115,47 @@ impl Store for MemoryStore {
         Ok(self.contents().ledger.get(&(day, account.clone())).cloned().unwrap_or_default())
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
         let mut contents = self.contents();
-        let stream = &mut contents.events;
-        stream.extend(events.iter().cloned());
-        let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
-        let too_many = |stream: &VecDeque<Event>| stream.len() > self.bounds.count as usize;
+        let Journal { lines: kept, last } = contents.journals.entry(series).or_default();
+        for line in lines {
+            *last += 1;
+            let position = Position { major: *last, minor: 0 };
+            kept.push_back(Told { position, what: line.clone() });
+        }
+        let Some(now) = lines.iter().map(|line| line.at).max() else { return Ok(()) };
         let oldest = now - self.bounds.age;
-        while too_many(stream) || stream.front().is_some_and(|event| event.at < oldest) {
-            stream.pop_front();
+        while kept.len() > self.bounds.count as usize
+            || kept.front().is_some_and(|line| line.what.at < oldest)
+        {
+            kept.pop_front();
         }
         Ok(())
     }
 
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<Vec<Told<Line>>, StoreError> {
         let contents = self.contents();
-        let wanted = |event: &&Event| account.is_none() || event.account() == account;
-        Ok(contents.events.iter().rev().filter(wanted).take(limit).cloned().collect())
+        let Some(Journal { lines, .. }) = contents.journals.get(&series) else { return Ok(vec![]) };
+        let wanted = |line: &&Told<Line>| {
+            account.is_none_or(|account| line.what.account.as_ref() == Some(account))
+        };
+        Ok(match page {
+            Page::Newest => lines.iter().rev().filter(wanted).take(limit).cloned().collect(),
+            Page::Before(end) => {
+                let before = lines.iter().rev().skip_while(|line| line.position >= end);
+                before.filter(wanted).take(limit).cloned().collect()
+            }
+            Page::After(start) => {
+                let after = lines.iter().skip_while(|line| line.position <= start);
+                after.filter(wanted).take(limit).cloned().collect()
+            }
+        })
     }
 }
 
@@ -241,10 +261,17 @@ struct Contents {
     /// One row of numbers for all credentials: one that is removed and added again does not start over.
     last_fence: Fence,
     ledger: BTreeMap<(Day, AccountId), Ledger>,
-    events: VecDeque<Event>,
+    journals: HashMap<Series, Journal>,
     accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<String, ApiKey>,
     outbox: BTreeMap<AccountId, Vec<Parcel>>,
+}
+
+#[derive(Debug, Default)]
+struct Journal {
+    lines: VecDeque<Told<Line>>,
+    /// The number of the last line that there ever was.
+    last: u64,
 }
 
 impl Contents {

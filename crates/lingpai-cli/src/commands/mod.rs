@@ -1,10 +1,13 @@
 //! The commands, a file each.
 
 pub(crate) mod account;
+pub(crate) mod alert;
 mod alone;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_server::console::Settings as Console;
-use lingpai_server::{Limits, Listeners, Server, Tls, push};
+use lingpai_server::{Limits, Listeners, Server, Tls, alerts, push};
 use tokio::time::{Instant, sleep};
 
 use crate::commands::key;
@@ -124,6 +124,8 @@ async fn serve(
     };
     let engine = Arc::clone(&keeping.engine);
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let alerts = config.alerts.clone();
+    let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
     let ward = Program::new(in_force.source.clone(), config);
     let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();

@@ -2,7 +2,7 @@
 
 use lingpai_wechat::catalogue::Language;
 
-use crate::config::described::{OF_ACCOUNT, OF_PUSH, SETTINGS, Setting};
+use crate::config::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, SETTINGS, Setting};
 use crate::config::{suggestion, variable_of};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -12,6 +12,8 @@ use crate::output;
 const ACCOUNT: &str = "account";
 /// And, in there, those of how it receives pushes.
 const PUSH: &str = "push";
+/// What the settings of an alert stand in.
+const ALERT: &str = "alert";
 
 /// Explains one setting, those of a table, or all.
 pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
@@ -32,7 +34,12 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
     let inside = inside.map(|setting| told(setting, Some("[[account]]")));
     let pushes = OF_PUSH.iter().filter(is_meant_of_push);
     let pushes = pushes.map(|setting| told(setting, Some("[account.push]")));
-    let told: Vec<String> = outside.chain(inside).chain(pushes).collect();
+    let of_alert = key.strip_prefix("alert.");
+    let is_meant_of_alert =
+        |setting: &&Setting| key.is_empty() || key == ALERT || of_alert == Some(setting.key);
+    let alerts = OF_ALERT.iter().filter(is_meant_of_alert);
+    let alerts = alerts.map(|setting| told(setting, Some("[[alert]]")));
+    let told: Vec<String> = outside.chain(inside).chain(pushes).chain(alerts).collect();
     if told.is_empty() {
         return Err(unknown(key));
     }

@@ -519,6 +519,75 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
     },
 ];
 
+/// The settings of an `[[alert]]`.
+pub(crate) const OF_ALERT: &[Setting] = &[
+    Setting {
+        key: "name",
+        default: ["needed", "必填"],
+        meaning: ["Its name: letters, digits, `-` and `_`.", "名称：字母、数字、`-` 和 `_`。"],
+    },
+    Setting {
+        key: "robot",
+        default: ["needed", "必填"],
+        meaning: [
+            "Who receives it: `wecom`, `dingtalk`, `feishu` or `webhook`.",
+            "由谁接收：`wecom`（企业微信）、`dingtalk`（钉钉）、`feishu`（飞书）或 `webhook`。",
+        ],
+    },
+    Setting {
+        key: "url",
+        default: ["needed", "必填"],
+        meaning: [
+            "The robot's URL. By reference, since it holds a key.",
+            "机器人的 URL。其中含有密钥，所以写引用。",
+        ],
+    },
+    Setting {
+        key: "secret",
+        default: ["none", "无"],
+        meaning: [
+            "What messages are signed with, by reference. WeCom's robots know no signature.",
+            "签名用的密钥，写引用。企业微信机器人没有签名。",
+        ],
+    },
+    Setting {
+        key: "severity",
+        default: ["`\"warning\"`", "`\"warning\"`"],
+        meaning: [
+            "Events of this severity and of graver ones: `info`, `notice`, `warning` or `error`.",
+            "这一级及更严重的事件：`info`、`notice`、`warning` 或 `error`。",
+        ],
+    },
+    Setting {
+        key: "events",
+        default: ["all", "全部"],
+        meaning: [
+            "Events of these names only, such as `[\"rogue-refresher\", \"ip-refused\"]`.",
+            "只限这些事件，如 `[\"rogue-refresher\", \"ip-refused\"]`。",
+        ],
+    },
+    Setting {
+        key: "accounts",
+        default: ["all", "全部"],
+        meaning: ["Events of these accounts only.", "只限这些账号的事件。"],
+    },
+    Setting {
+        key: "language",
+        default: ["that of the server", "与服务相同"],
+        meaning: ["The language of its messages: `en` or `zh`.", "消息的语言：`en` 或 `zh`。"],
+    },
+    Setting {
+        key: "group",
+        default: ["`\"30s\"`", "`\"30s\"`"],
+        meaning: ["How long it gathers before it sends a message.", "发送前汇集多久。"],
+    },
+    Setting {
+        key: "pause",
+        default: ["`\"1m\"`", "`\"1m\"`"],
+        meaning: ["How long it sends nothing after a message.", "发出一条消息后多久不再发送。"],
+    },
+];
+
 /// The settings of an `[account.push]`.
 pub(crate) const OF_PUSH: &[Setting] = &[
     Setting {

@@ -5,6 +5,7 @@
 //! `listen`, `upstream` and `account`.
 
 pub(crate) mod account;
+mod alert;
 mod console;
 pub(crate) mod described;
 mod duration;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::{io, mem};
 
 use lingpai_core::{Account, AccountId};
+use lingpai_server::alerts::Alert;
 use lingpai_server::console::Settings as Console;
 use lingpai_server::gateway::Settings as Gateway;
 use lingpai_store::{KeySource, RedisAddress};
@@ -90,6 +92,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.
     pub(crate) accounts: Vec<Account>,
+    /// Who is told what happens.
+    pub(crate) alerts: Vec<Alert>,
     /// The file, if there is one.
     pub(crate) file: Option<PathBuf>,
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::described::{OF_ACCOUNT, OF_PUSH, SETTINGS, Setting};
+use super::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, SETTINGS, Setting};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
 
 const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
+const ALERT_ENGLISH: &str = include_str!("../../../../docs/alerts.md");
+const ALERT_CHINESE: &str = include_str!("../../../../docs/zh/alerts.md");
 const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 
@@ -29,6 +31,7 @@ fn known(text: &str) -> BTreeSet<String> {
 fn all_known() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut settings = known("qqq = 1");
     assert!(settings.remove("account"));
+    assert!(settings.remove("alert"));
     for table in TABLES {
         assert!(settings.remove(table));
         let keys = known(&format!("{table}.qqq = 1"));
@@ -58,9 +61,13 @@ fn marked<'a>(page: &'a str, name: &str) -> &'a str {
 fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let (settings, of_an_account) = all_known();
     let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
-    for (described, known) in
-        [(SETTINGS, settings), (OF_ACCOUNT, of_an_account), (OF_PUSH, of_pushes)]
-    {
+    let of_alerts = known("[[alert]]\nqqq = 1");
+    for (described, known) in [
+        (SETTINGS, settings),
+        (OF_ACCOUNT, of_an_account),
+        (OF_PUSH, of_pushes),
+        (OF_ALERT, of_alerts),
+    ] {
         let keys: BTreeSet<_> = described.iter().map(|setting| setting.key.to_owned()).collect();
         assert_eq!((&keys, described.len()), (&known, known.len()));
     }
@@ -72,11 +79,14 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
     let all = [("settings", SETTINGS), ("account", OF_ACCOUNT)];
     let of_push = [("push", OF_PUSH)];
+    let of_alert = [("alert", OF_ALERT)];
     for (page, file, language, tables) in [
         (ENGLISH, "configuration.md", 0, &all[..]),
         (CHINESE, "zh/configuration.md", 1, &all),
         (PUSH_ENGLISH, "push.md", 0, &of_push),
         (PUSH_CHINESE, "zh/push.md", 1, &of_push),
+        (ALERT_ENGLISH, "alerts.md", 0, &of_alert),
+        (ALERT_CHINESE, "zh/alerts.md", 1, &of_alert),
     ] {
         let mut renewed = page.to_owned();
         for (name, settings) in tables {

@@ -16,7 +16,8 @@ use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
-    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, console, gateway, listen, upstream,
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, listen,
+    upstream,
 };
 use crate::language::{either, say};
 
@@ -35,8 +36,21 @@ pub(super) fn read(
     let console = console::read(&mut root);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
+    let alerts = alert::read(&mut root, base);
     root.end();
-    Config { listen, store, upstream, forced_refresh, gateway, console, log, accounts, file: None }
+    let file = None;
+    Config {
+        listen,
+        store,
+        upstream,
+        forced_refresh,
+        gateway,
+        console,
+        log,
+        accounts,
+        alerts,
+        file,
+    }
 }
 
 /// What a store's URL names.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::event::{AccountChange, Event, What};
+use lingpai_core::event::{Event, Severity, What};
 use lingpai_core::registry::EventStream;
 use lingpai_core::rotation::Reason;
 use lingpai_core::{AccountId, Clock, Generation, Instant, Keeper, Timestamp};
@@ -14,7 +14,7 @@ use super::screen::Screen;
 use crate::client::Client;
 use crate::config::show_duration;
 use crate::error::Error;
-use crate::language::{either, say};
+use crate::language::{self, either, say};
 use crate::output::{Tone, paint};
 
 /// How often the demo's own client reads the token.
@@ -164,102 +164,14 @@ impl Story {
                 );
                 (Tone::Bad, told)
             }
-            What::RogueRefresher { .. } => (
-                Tone::Bad,
-                either(
-                    "WeChat refuses a token that nobody here replaced: somebody else fetches tokens for this account",
-                    "微信拒绝的凭据并不是这里换掉的：另有程序在为这个账号获取凭据",
-                )
-                .to_owned(),
-            ),
-            What::ReportUnfounded { .. } => (
-                Tone::Good,
-                either(
-                    "a client called the token invalid; it was tried, WeChat accepts it, nothing was fetched",
-                    "有客户端报告凭据失效；经验证微信仍然接受，没有重新获取",
-                )
-                .to_owned(),
-            ),
-            What::Suspect { cause } => {
-                let told = say!(
-                    "the token may have been replaced, so one more fetch follows: {cause}",
-                    "凭据可能已被换掉，因此再获取一次：{cause}"
-                );
-                (Tone::Bad, told)
-            }
-            What::FellBack { cause } => {
-                let told = say!(
-                    "tokens come from the isolated fallback family now: {cause}",
-                    "改由相互隔离的稳定版接口获取凭据：{cause}"
-                );
-                (Tone::Bad, told)
-            }
-            What::Overdue { .. } => {
-                let told = either(
-                    "upstream has not pushed it for too long: it is asked to",
-                    "微信太久没有推送，已请求推送",
-                );
-                (Tone::Bad, told.to_owned())
-            }
-            What::BudgetSpent { used, .. } => {
-                let told = say!(
-                    "a rotation was refused: only the reserve is left after {used} fetches today",
-                    "拒绝了一次更换：今天已获取 {used} 次，只剩预留的次数"
-                );
-                (Tone::Bad, told)
-            }
-            What::Compromised => {
-                let told = either(
-                    "a token has leaked: it is replaced until it is dead",
-                    "有凭据泄露：不断更换，直到它失效",
-                );
-                (Tone::Bad, told.to_owned())
-            }
-            What::CompromiseEnded { .. } => {
-                let told = either(
-                    "WeChat accepts none of the earlier tokens any more",
-                    "微信已不再接受任何旧凭据",
-                );
-                (Tone::Good, told.to_owned())
-            }
-            What::ClientMisuse { asks, .. } => {
-                let told = say!(
-                    "a client asked for the token {asks} times in a minute, and is answered from memory",
-                    "有客户端一分钟内索取凭据 {asks} 次，一律从内存回答"
-                );
-                (Tone::Bad, told)
-            }
-            What::CallsRefused { path, errcode, .. } => {
-                let told = say!(
-                    "WeChat refuses calls of {path} again and again with errcode {errcode}, though the token is good",
-                    "凭据没有问题，微信却一再以 errcode {errcode} 拒绝 {path}"
-                );
-                (Tone::Bad, told)
-            }
-            What::AccountChanged { change, .. } => {
-                let told = match change {
-                    AccountChange::Created => either("an account was added", "添加了账号"),
-                    AccountChange::Updated => {
-                        either("the account's settings were changed", "修改了账号的设置")
-                    }
-                    AccountChange::SecretReplaced => {
-                        either("the account has another AppSecret", "更换了账号的 AppSecret")
-                    }
-                    AccountChange::Removed => either("the account was removed", "移除了账号"),
+            what => {
+                let tone = match what.severity() {
+                    Severity::Info => Tone::Faint,
+                    Severity::Notice => Tone::Good,
+                    Severity::Warning | Severity::Error => Tone::Bad,
                 };
-                (Tone::Good, told.to_owned())
+                (tone, lingpai_server::sentence(event, language::current()))
             }
-            What::StoreDegraded { message } => {
-                let told = say!(
-                    "the store is down, what we have is served on: {message}",
-                    "存储不可用，继续提供现有凭据：{message}"
-                );
-                (Tone::Bad, told)
-            }
-            What::StoreRestored => {
-                (Tone::Good, either("the store works again", "存储恢复正常").to_owned())
-            }
-            other => (Tone::Faint, other.name().to_owned()),
         }
     }
 

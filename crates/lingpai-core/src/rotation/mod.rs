@@ -209,6 +209,7 @@ impl Rotation {
                 self.usage = usage;
                 self.store_is_up(&mut events);
                 self.hold_back();
+                self.near_the_end_of_the_day(&mut events);
             }
             Fact::Held(until) => {
                 self.store_is_up(&mut events);

@@ -1,6 +1,7 @@
 //! What to do next, when and how.
 
 use super::{Activity, Doubt, Reason, Rotation, pace};
+use crate::event::What;
 use crate::issuer::{Renewal, Way};
 use crate::policy::Refresh;
 use crate::time::{Instant, Moment};
@@ -248,6 +249,15 @@ impl Rotation {
         let budget = self.nominal_budget();
         // The last quarter is the scheduled rotations' own.
         self.fetches(at) < per_day(budget - budget / 4, self.share())
+    }
+
+    /// Tells when nine tenths of the day's budget are used. The store counts the fetches of all nodes one by one, so one of
+    /// them is the one, once a day.
+    pub(super) fn near_the_end_of_the_day(&self, events: &mut Vec<What>) {
+        let (used, budget) = (self.usage.fetches, self.daily_budget());
+        if used > 1 && used == budget - budget / 10 {
+            events.push(What::QuotaLow { used, budget });
+        }
     }
 
     /// How many fetches may be made in a day.

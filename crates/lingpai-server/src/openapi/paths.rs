@@ -1,6 +1,7 @@
 //! What can be called, and with what.
 
 use lingpai_core::client::Right;
+use lingpai_core::event::Severity;
 use lingpai_wechat::Ticket;
 use serde_json::{Value, json};
 
@@ -39,7 +40,6 @@ pub(super) fn paths() -> Value {
     };
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
-    let name = account_name();
     let pushed = || {
         let text = json!({"type": "string"});
         let names = ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"];
@@ -110,7 +110,7 @@ pub(super) fn paths() -> Value {
             "get": Operation::with("How all accounts of the key stand.", Right::StatusRead)
                 .takes(vec![
                     in_query("limit", &limit, "So many at most."),
-                    in_query("after", &name, "Those whose names come after this."),
+                    in_query("after", &account_name(), "Those whose names come after this."),
                 ])
                 .answers(200, &reference("Accounts"))
                 .done(),
@@ -179,7 +179,7 @@ pub(super) fn paths() -> Value {
             "get": Operation::with("What WeChat knows of a request. It may hold a token.", Right::TokenRead)
                 .takes(vec![
                     in_path("rid", "As it stands in an `errmsg`."),
-                    in_query("account", &name, "Whose request it was; needed if the key is for more than ten."),
+                    in_query("account", &account_name(), "Whose request it was; needed if the key is for more than ten."),
                 ])
                 .answers(200, &reference("Request"))
                 .done(),
@@ -204,8 +204,8 @@ pub(super) fn paths() -> Value {
         },
         "/v1/events": {
             "get": Operation::with("What happens, as it happens: each `data` is an Event.", Right::StatusRead)
+                .takes(filters("events"))
                 .takes(vec![
-                    in_query("account", &name, "The events of this account only."),
                     json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}),
                 ])
                 .answers_as(200, "text/event-stream", &reference("Message"))
@@ -225,11 +225,39 @@ pub(super) fn paths() -> Value {
         },
         "/v1/events/history": {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
+                .takes(filters("events"))
                 .takes(vec![
-                    in_query("account", &name, "The events of this account only."),
+                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),
                 ])
                 .answers(200, &reference("History"))
+                .done(),
+        },
+        "/v1/audit": {
+            "get": Operation::with("Who read and changed what, the newest first. The key must be for all accounts, or for the one that is asked for.", Right::Admin)
+                .takes(vec![
+                    in_query("account", &account_name(), "What concerns this account only."),
+                    in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
+                    in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
+                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
+                    in_query("limit", &limit, "So many at most."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `text` is."),
+                ])
+                .answers(200, &reference("Trail"))
+                .done(),
+        },
+        "/v1/alerts": {
+            "get": Operation::with("How it stands with alerts. The key must be for all accounts.", Right::Admin)
+                .answers(200, &reference("Alerts"))
+                .done(),
+        },
+        "/v1/alerts/{name}/test": {
+            "post": Operation::with("Sends a message now, and says what came of it. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The alert's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("AlertTest"))
                 .done(),
         },
         "/v1/keys": {
@@ -315,4 +343,29 @@ pub(super) fn paths() -> Value {
             "get": Operation::open("This description.").answers(200, &json!({"type": "object"})).never_refused(),
         },
     })
+}
+
+/// Which events are asked for.
+fn filters(what: &str) -> Vec<Value> {
+    let text = json!({"type": "string"});
+    vec![
+        in_query("account", &account_name(), &format!("The {what} of this account only.")),
+        in_query("event", &text, "Of these names only, separated by commas."),
+        in_query(
+            "severity",
+            &json!({"enum": Severity::ALL.map(Severity::as_str)}),
+            "Of this severity, and of graver ones.",
+        ),
+        in_query(
+            "since",
+            &text,
+            "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`.",
+        ),
+        in_query("after", &text, "Those after this `id` only."),
+        in_query(
+            "language",
+            &json!({"enum": ["en", "zh"]}),
+            "In which language `text` is, whatever `Accept-Language` says.",
+        ),
+    ]
 }

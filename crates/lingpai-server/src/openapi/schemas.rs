@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lingpai_core::client::{ApiKey, Right, Role};
-use lingpai_core::event::AccountChange;
+use lingpai_core::event::Severity;
 use lingpai_core::{Environment, Policy, Preset};
 use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
@@ -139,15 +139,17 @@ pub(super) fn schemas() -> Value {
     );
     add(
         "Event",
-        &["at", "event", "node"],
+        &["at", "event", "severity", "text", "node"],
         json!({
-            "at": time(), "event": text(), "account": text(), "kind": text(), "node": text(),
+            "id": text(), "at": time(), "event": text(),
+            "severity": one_of(&Severity::ALL.map(Severity::as_str)), "text": text(),
+            "account": text(), "kind": text(), "node": text(),
+            "address": text(), "budget": number(), "by": text(), "push": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
             "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "since": time(),
-            "change": one_of(&AccountChange::ALL.map(AccountChange::as_str)),
+            "change": text(), "since": time(),
         }),
     );
     add(
@@ -175,6 +177,8 @@ pub(super) fn schemas() -> Value {
             "attempts": number(), "next_at": time(), "failure": text(),
         }),
     );
+    add("History", &["events"], json!({"events": list(reference("Event")), "next": text()}));
+    records(&mut add);
     add(
         "Refused",
         &[],
@@ -214,7 +218,6 @@ pub(super) fn schemas() -> Value {
             "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
         }),
     );
-    add("History", &["events"], json!({"events": list(reference("Event"))}));
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
     add(
         "Key",
@@ -520,4 +523,43 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
 fn seconds(bounds: &RangeInclusive<Duration>) -> Value {
     let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
     json!({"type": "integer", "minimum": least, "maximum": most})
+}
+
+/// The audit trail and alerts.
+fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
+    let text = || json!({"type": "string"});
+    let number = || json!({"type": "integer", "minimum": 0});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let list = |of: &str| json!({"type": "array", "items": reference(of)});
+    add("Trail", &["records"], json!({"records": list("Record"), "next": text()}));
+    add(
+        "Record",
+        &["id", "at", "action", "count", "who", "node", "text"],
+        json!({
+            "id": text(), "at": time(), "action": text(), "count": number(), "account": text(),
+            "kind": text(), "subject": text(), "who": reference("Who"), "node": text(), "text": text(),
+        }),
+    );
+    add(
+        "Who",
+        &[],
+        json!({
+            "key": text(), "name": text(), "address": text(), "command": text(), "user": text(),
+        }),
+    );
+    add("Alerts", &["alerts"], json!({"alerts": list("Alert")}));
+    add(
+        "Alert",
+        &["name", "robot", "host", "firing", "waiting", "sent", "failed", "retrying"],
+        json!({
+            "name": text(), "robot": {"enum": ["webhook", "wecom", "dingtalk", "feishu"]},
+            "host": text(), "firing": number(), "waiting": number(), "sent": number(),
+            "failed": number(), "sent_at": time(), "failure": text(), "retrying": {"type": "boolean"},
+        }),
+    );
+    add(
+        "AlertTest",
+        &["outcome", "explanation"],
+        json!({"outcome": {"enum": ["sent", "failed"]}, "explanation": text()}),
+    );
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
+use lingpai_core::audit::Deed;
 use lingpai_core::client::Right;
 use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel};
 use lingpai_core::{AccountId, Timestamp};
@@ -13,7 +14,7 @@ use crate::answer::{self, Body};
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
-use crate::serving::Serving;
+use crate::serving::{Admitted, Serving};
 
 #[derive(Serialize)]
 struct PushesAnswer {
@@ -59,7 +60,8 @@ pub(crate) async fn retry(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("POST", head, peer)?;
-    let account = serving.admit(caller, Right::Admin, account).await?.credential.account;
+    let Admitted { credential, key, .. } = serving.admit(caller, Right::Admin, account).await?;
+    let account = credential.account.clone();
     let pushes = serving.pushes.as_ref().ok_or(Refusal::PathUnknown)?;
     let now = pushes.clock.now().wall;
     let delivery = Delivery { due_at: Some(now), ..Delivery::default() };
@@ -67,6 +69,7 @@ pub(crate) async fn retry(
         return Err(Refusal::PushUnknown);
     }
     pushes.due.notify_one();
+    serving.did(&key, peer, Some(credential), Deed::new("push-retried").to(id));
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -79,11 +82,13 @@ pub(crate) async fn remove(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("DELETE", head, peer)?;
-    let account = serving.admit(caller, Right::Admin, account).await?.credential.account;
+    let Admitted { credential, key, .. } = serving.admit(caller, Right::Admin, account).await?;
+    let account = credential.account.clone();
     let pushes = serving.pushes.as_ref().ok_or(Refusal::PathUnknown)?;
     if !pushes.outbox.remove_parcel(&account, id).await? {
         return Err(Refusal::PushUnknown);
     }
+    serving.did(&key, peer, Some(credential), Deed::new("push-removed").to(id));
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::Timestamp;
+use lingpai_core::event::What;
 use lingpai_core::outbox::{Delivery, Parcel};
+use lingpai_core::{AccountId, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -29,8 +30,8 @@ const LIFE: Duration = Duration::from_hours(24);
 const LONGEST: Duration = Duration::from_mins(10);
 
 impl Pushes {
-    /// Delivers until the future is dropped. What was being sent then is sent again.
-    pub(crate) async fn deliver(self: &Arc<Self>) -> Infallible {
+    /// Delivers until the future is dropped. What was being sent then is sent again. `tell` hears of those that are dead.
+    pub(crate) async fn deliver(self: &Arc<Self>, tell: impl Fn(AccountId, What)) -> Infallible {
         let mut periods = interval(PERIOD);
         periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sending = JoinSet::new();
@@ -39,7 +40,11 @@ impl Pushes {
             tokio::select! {
                 _ = periods.tick() => {}
                 () = self.due.notified() => {}
-                Some(_) = sending.join_next() => {}
+                Some(ended) = sending.join_next() => {
+                    if let Ok(Some((account, what))) = ended {
+                        tell(account, what);
+                    }
+                }
             }
             if sending.len() >= AT_ONCE {
                 continue;
@@ -62,8 +67,10 @@ impl Pushes {
         }
     }
 
-    async fn try_again(&self, parcel: Parcel) {
+    /// Sends it once more. If that was the last time, what is to be told of it.
+    async fn try_again(&self, parcel: Parcel) -> Option<(AccountId, What)> {
         let Parcel { account, id, .. } = &parcel;
+        let mut dead = None;
         let outcome = match self.send(&parcel).await {
             Ok(()) => self.outbox.remove_parcel(account, id).await.map(|_| {
                 tracing::info!(%account, push = id, "the business took a push that waited");
@@ -71,15 +78,17 @@ impl Pushes {
             Err(not_taken) => {
                 let delivery = after(&parcel, &not_taken, self.clock.now().wall);
                 if delivery.due_at.is_none() {
-                    let why = &not_taken.why;
-                    tracing::error!(%account, push = id, why, "the business does not take a push; it is tried no more");
+                    let (push, cause) = (id.clone(), not_taken.why);
+                    dead = Some((account.clone(), What::PushDead { push, cause }));
                 }
                 self.outbox.set_delivery(account, id, &delivery).await.map(drop)
             }
         };
         if let Err(error) = outcome {
             tracing::warn!(%account, push = id, %error, "how it stands with a push could not be stored; it is tried again");
+            return None;
         }
+        dead
     }
 
     async fn send(&self, parcel: &Parcel) -> Result<(), NotTaken> {

@@ -349,6 +349,7 @@ impl Refusal {
             | Self::ChangePending
             | Self::PushRefused
             | Self::PushNotTaken
+            | Self::AlertUnknown
             | Self::PushUnknown
             | Self::SessionUnknown
             | Self::SessionLimited

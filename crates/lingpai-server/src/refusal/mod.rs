@@ -93,6 +93,8 @@ pub(crate) enum Refusal {
     PushNotTaken,
     /// No push of this id waits.
     PushUnknown,
+    /// No alert has this name.
+    AlertUnknown,
     /// The session of the console is none, or has ended.
     SessionUnknown,
     /// What is asked for is not for sessions of the console.
@@ -165,6 +167,7 @@ impl Refusal {
             Self::PushRefused => "push-refused",
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
+            Self::AlertUnknown => "alert-unknown",
             Self::SessionUnknown => "session-unknown",
             Self::SessionLimited => "session-limited",
             Self::LoginLocked(_) => "login-locked",

@@ -102,6 +102,7 @@ impl Refusal {
             | Self::PathUnknown
             | Self::KeyIdUnknown
             | Self::PushUnknown
+            | Self::AlertUnknown
             | Self::TicketUnknown
             | Self::NoTickets
             | Self::NoQuota => StatusCode::NOT_FOUND,

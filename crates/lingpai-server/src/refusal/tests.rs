@@ -86,6 +86,7 @@ fn all() -> Vec<Refusal> {
         Refusal::PushRefused,
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
+        Refusal::AlertUnknown,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(30)),

@@ -134,6 +134,7 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::PushUnknown
+            | Self::AlertUnknown
             | Self::SessionUnknown
             | Self::SessionLimited
             | Self::LoginLocked(_)

@@ -154,6 +154,7 @@ impl Refusal {
                 "这条推送既未能转发，也未能保存",
             ),
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
+            Self::AlertUnknown => either("no alert has this name", "没有这个名称的告警"),
             Self::SessionUnknown => {
                 either("nobody is logged in to the console, or not any more", "尚未登录控制台，或登录已失效")
             }
@@ -318,6 +319,10 @@ impl Refusal {
             Self::PushNotTaken => {
                 either("See to the store; WeChat sends it again", "请检查存储；微信会再次发送")
             }
+            Self::AlertUnknown => either(
+                "GET /v1/alerts lists those that the configuration names",
+                "GET /v1/alerts 列出配置中的告警",
+            ),
             Self::PushUnknown => either(
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",
                 "`GET /v1/accounts/{account}/pushes` 列出等待转发的推送",

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 28] = [
+const ROUTES: [Route; 32] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -81,6 +81,10 @@ const ROUTES: [Route; 28] = [
     route("POST", "/v1/accounts/{account}/quota/clear", Right::QuotaClear, About::Account),
     route("GET", "/v1/rids/{rid}?account={account}", Right::TokenRead, About::Account),
     route("GET", "/metrics", Right::StatusRead, About::All),
+    route("GET", "/v1/audit", Right::Admin, About::All),
+    route("GET", "/v1/audit?account={account}", Right::Admin, About::Account),
+    route("GET", "/v1/alerts", Right::Admin, About::All),
+    route("POST", "/v1/alerts/{name}/test", Right::Admin, About::All),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),
@@ -141,6 +145,7 @@ impl Route {
             text.replace("{account}", account)
                 .replace("{id}", "lp_000000000000")
                 .replace("{type}", "jsapi")
+                .replace("{name}", "ops")
                 .replace("{rid}", "1-2-3")
         };
         house.call(key, self.method, &named(self.path), &named(self.body)).await
@@ -243,6 +248,7 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
             .replace("{account}", KEPT)
             .replace("{id}", "lp_000000000000")
             .replace("{type}", "jsapi")
+            .replace("{name}", "ops")
             .replace("{rid}", "1-2-3");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if known.contains(method) {

@@ -6,6 +6,8 @@
 mod access;
 mod accounts;
 mod adopt;
+mod alerts;
+mod audit;
 mod certificates;
 mod connections;
 mod console;

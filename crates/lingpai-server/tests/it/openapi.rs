@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lingpai_core::event::Severity;
 use lingpai_core::{Class, Failure, Verdict};
+use lingpai_server::Surface;
+use lingpai_server::alerts::{self, Alert, Robot, Rule};
+use lingpai_wechat::catalogue::Language;
+use lingpai_wechat::wire;
 use serde_json::{Value, json};
 
-use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply};
+use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply, local};
 use crate::schema::misfit;
 
 /// An account that is not kept at first.
@@ -58,9 +63,29 @@ impl Description {
     }
 }
 
+/// A house with an alert whose receiver is not reached: it is in a network that is not allowed.
+async fn with_an_alert() -> House {
+    let alert = Alert {
+        name: "ops".to_owned(),
+        robot: Robot::Webhook,
+        url: "http://127.0.0.1:9/".into(),
+        secret: None,
+        language: Language::English,
+        rule: Rule {
+            severity: Severity::Error,
+            events: Vec::new(),
+            accounts: Vec::new(),
+            group: Duration::ZERO,
+            pause: Duration::ZERO,
+        },
+    };
+    let settings = alerts::Settings { upstream: wire::Settings::default(), alerts: vec![alert] };
+    House::on(&[(local(), Surface::Whole)], None, |server| server.alerting(settings)).await
+}
+
 #[tokio::test]
 async fn every_answer_of_every_operation_is_as_described() {
-    let house = House::open().await;
+    let house = with_an_alert().await;
     let admin = house.admin().await;
     let document = house.ask("GET", "/openapi.json", &[], "").await;
     let mut description = Description { document: document.json.clone(), seen: BTreeSet::new() };
@@ -88,7 +113,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 52] = [
+    let calls: [(&str, &str, &str, &str, &str); 57] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -122,6 +147,11 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/v1/doctor", "", "", ""),
         ("post", "/v1/doctor", "", "", r#"{"account": "wxnobody"}"#),
         ("get", "/v1/events/history", "", "", ""),
+        ("get", "/v1/audit", "", "", ""),
+        ("get", "/v1/audit", "", "?limit=x", ""),
+        ("get", "/v1/alerts", "", "", ""),
+        ("post", "/v1/alerts/{name}/test", "ops", "", ""),
+        ("post", "/v1/alerts/{name}/test", "nobody", "", ""),
         ("get", "/v1/events/history", "", "?limit=x", ""),
         ("get", "/v1/events", "", "?account=wx%20", ""),
         ("post", "/v1/keys", "", "", &new_key),
@@ -147,7 +177,7 @@ async fn every_answer_of_every_operation_is_as_described() {
         // Long enough for one rotation, and too short for the next.
         house.clock.advance(Duration::from_secs(200));
         let real = path.replace("{account}", name).replace("{id}", name).replace("{type}", "jsapi");
-        let real = real.replace("{rid}", "1-2-3") + rest;
+        let real = real.replace("{rid}", "1-2-3").replace("{name}", name) + rest;
         let reply = house.call(&admin, &method.to_uppercase(), &real, body).await;
         description.check(method, path, &reply);
     }
@@ -180,7 +210,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     house.clock.advance(Duration::from_secs(1));
     description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
 
-    for path in ["/v1/keys", "/metrics", "/v1/nodes"] {
+    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.

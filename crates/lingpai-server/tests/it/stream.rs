@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use lingpai_core::client::{Accounts, Right};
+use lingpai_core::event::{Event, What};
+use lingpai_core::{Clock, NodeId, Timestamp};
 use lingpai_server::Limits;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -99,6 +102,68 @@ async fn a_stream_tells_of_the_accounts_that_the_key_is_for_and_that_were_asked_
     for stream in [&mut limited, &mut asked] {
         stream.until(OTHER).await;
         assert!(!stream.said.contains(KEPT), "{}", stream.said);
+    }
+}
+
+#[tokio::test]
+async fn what_another_node_tells_is_told_here_too() {
+    let house = House::open().await;
+    let key = viewer(&house, Accounts::All).await;
+    let mut stream = Stream::open(&house, &key, "/v1/events", "").await;
+    let event = |at: Timestamp, what| Event { at, credential: None, node: NodeId::new("b"), what };
+    let now = house.clock.now().wall;
+    house.registry.store().record(&[event(now, What::StoreRestored)]).await.unwrap();
+    stream.until("\"node\":\"b\"").await;
+}
+
+#[tokio::test]
+async fn a_stream_tells_what_was_asked_for_in_the_language_that_was_asked_for() {
+    let house = House::open().await;
+    let key = viewer(&house, Accounts::All).await;
+    let store = house.registry.store();
+    let message = || "full".to_owned();
+    let event = |at: Timestamp, what| Event { at, credential: None, node: NodeId::new("b"), what };
+    let now = house.clock.now().wall;
+    let hour = Duration::from_secs(3600);
+    let long_ago = event(now - hour * 3, What::StoreDegraded { message: message() });
+    let lately = event(now - hour, What::StoreDegraded { message: message() });
+    store.record(&[long_ago, lately, event(now, What::StoreRestored)]).await.unwrap();
+    let path = "/v1/events?since=2h&severity=error&language=zh";
+    let mut stream = Stream::open(&house, &key, path, "").await;
+    stream.until("存储不可用").await;
+    assert!(!stream.said.contains("id: 1-0\nevent"), "{}", stream.said);
+    let mut stream =
+        Stream::open(&house, &key, "/v1/events?after=1-0&event=store-restored", "").await;
+    stream.until("the store works again").await;
+    assert!(!stream.said.contains("event: store-degraded"), "{}", stream.said);
+    let admin = house.admin().await;
+    for (query, texts) in [
+        ("severity=error&limit=1", 1),
+        ("severity=warning", 2),
+        ("since=30m", 1),
+        ("after=2-0", 1),
+        ("before=2-0", 1),
+        ("event=rotated,store-restored", 1),
+    ] {
+        let path = format!("/v1/events/history?{query}");
+        let history = house.call(&admin, "GET", &path, "").await;
+        assert_eq!(history.json["events"].as_array().unwrap().len(), texts, "{query}");
+    }
+    let first = house.call(&admin, "GET", "/v1/events/history?limit=2", "").await;
+    let next = first.json["next"].as_str().unwrap();
+    let path = format!("/v1/events/history?before={next}");
+    let rest = house.call(&admin, "GET", &path, "").await;
+    assert_eq!(
+        (rest.json["events"][0]["id"].as_str(), &rest.json["next"]),
+        (Some("1-0"), &Value::Null)
+    );
+    for wrong in ["since=soon", "severity=bad", "after=x", "language=fr"] {
+        let path = format!("/v1/events/history?{wrong}");
+        assert_eq!(
+            house.call(&admin, "GET", &path, "").await.error(),
+            "query-unreadable",
+            "{wrong}"
+        );
     }
 }
 

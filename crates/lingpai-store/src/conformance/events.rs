@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use lingpai_core::Day;
 use lingpai_core::Kind;
+use lingpai_core::audit::{Deed, Note, Who};
 use lingpai_core::event::{Event, What};
+use lingpai_core::journal::{Page, Position};
 use lingpai_core::rotation::Reason;
 use lingpai_core::store::Entry;
 
@@ -135,4 +137,49 @@ pub async fn events_past_their_age_are_forgotten<S: Subject>(store: Arc<S>) {
     let late = told(NOON + BOUNDS.age + seconds(3), None, What::StoreRestored);
     store.record(std::slice::from_ref(&late)).await.unwrap();
     assert_eq!(store.events(None, usize::MAX).await.unwrap(), [late, nth(3)]);
+}
+
+pub async fn a_journal_is_read_on_from_any_place_in_both_directions<S: Subject>(store: Arc<S>) {
+    let events: Vec<_> = (1..=5).map(nth).collect();
+    store.record(&events).await.unwrap();
+    let whole = store.stream(None, Page::Newest, 9).await.unwrap();
+    let positions: Vec<_> = whole.told.iter().rev().map(|told| told.position).collect();
+    assert!(positions.is_sorted() && positions[0] > Position::default());
+    let read = async |page, limit| {
+        let listing = store.stream(Some(&account("wx1")), page, limit).await.unwrap();
+        let told: Vec<_> = listing.told.into_iter().map(|told| told.what).collect();
+        (told, listing.last, listing.more)
+    };
+    let on = read(Page::After(positions[1]), 2).await;
+    assert_eq!(on, (vec![nth(3), nth(4)], Some(positions[3]), true));
+    let back = read(Page::Before(positions[1]), 2).await;
+    assert_eq!(back, (vec![nth(1)], Some(positions[0]), false));
+    let all = read(Page::After(Position::default()), 9).await;
+    assert_eq!(all, (events, Some(positions[4]), false));
+    assert_eq!(read(Page::After(positions[4]), 9).await, (vec![], None, false));
+    store.record(&[nth(6)]).await.unwrap();
+    assert_eq!(read(Page::After(positions[4]), 9).await.0, [nth(6)]);
+}
+
+pub async fn what_is_noted_is_apart_from_what_happened<S: Subject>(store: Arc<S>) {
+    let note = |n| Note {
+        at: NOON + seconds(n),
+        node: NodeId::new("a"),
+        who: Who::Client {
+            key: "lp_1".to_owned(),
+            name: "orders".to_owned(),
+            address: [10, 0, 0, 7].into(),
+        },
+        credential: Some(CredentialId::access_token(account("wx1"))),
+        deed: Deed { count: 3, ..Deed::new("token-read") },
+    };
+    store.note(&[note(1), note(2)]).await.unwrap();
+    let found = store.notes(Some(&account("wx1")), Page::Newest, 9).await.unwrap().told;
+    assert_eq!(found.into_iter().map(|told| told.what).collect::<Vec<_>>(), [note(2), note(1)]);
+    assert_eq!(store.events(None, 9).await.unwrap(), []);
+    for n in 3..=BOUNDS.count as u64 + 5 {
+        store.note(&[note(n)]).await.unwrap();
+    }
+    let found = store.notes(None, Page::Newest, 99).await.unwrap().told;
+    assert_eq!(found.len(), BOUNDS.count as usize);
 }

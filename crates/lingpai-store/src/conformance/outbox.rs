@@ -118,14 +118,12 @@ pub async fn of_the_dead_the_oldest_make_room<S: Subject>(store: Arc<S>) {
 
 pub async fn a_full_outbox_takes_no_more<S: Subject>(store: Arc<S>) {
     // Many at once, so that they are written together; not all, or the last would wait for longer than a store may take.
-    let numbers: Vec<usize> = (0..MOST_PARCELS).collect();
-    for some in numbers.chunks(500) {
+    for first in (0..MOST_PARCELS).step_by(500) {
         let mut putting = tokio::task::JoinSet::new();
-        for number in some.iter().copied() {
+        for number in first..first + 500 {
             let store = Arc::clone(&store);
-            putting.spawn(
-                async move { store.put_parcel(&parcel("wx1", &format!("p{number}"))).await },
-            );
+            let put = async move { store.put_parcel(&parcel("wx1", &format!("p{number}"))).await };
+            putting.spawn(put);
         }
         putting.join_all().await.into_iter().for_each(|put| assert_eq!(put.unwrap(), Put::Kept));
     }

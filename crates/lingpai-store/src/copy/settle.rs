@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use lingpai_core::client::ApiKey;
-use lingpai_core::event::Event;
+use lingpai_core::journal::Line;
 use lingpai_core::{Account, Timestamp};
 
 use crate::archive::Kept;
@@ -49,18 +49,18 @@ pub(super) fn kept(source: &Kept, target: Option<&Kept>) -> Option<Kept> {
     (wanted != *target).then_some(wanted)
 }
 
-/// The events of the source (the newest first) that the target lacks, the oldest first. Those that are older than the newest of
-/// the target's are left out: a stream has an order.
-pub(super) fn events(source: Vec<Event>, target: &[Event]) -> Vec<Event> {
-    let newest = target.first().map(|event| event.at);
-    let mut there: HashMap<String, usize> = HashMap::new();
-    for event in target {
-        *there.entry(text(event)).or_default() += 1;
+/// The lines of a journal of the source (the newest first) that the target lacks, the oldest first. Those that are older than
+/// the newest of the target's are left out: a journal has an order.
+pub(super) fn lines(source: Vec<Line>, target: &[Line]) -> Vec<Line> {
+    let newest = target.first().map(|line| line.at);
+    let mut there: HashMap<&str, usize> = HashMap::new();
+    for line in target {
+        *there.entry(&line.body).or_default() += 1;
     }
-    let mut missing: Vec<Event> = source
+    let mut missing: Vec<Line> = source
         .into_iter()
-        .filter(|event| newest.is_none_or(|newest| event.at >= newest))
-        .filter(|event| match there.get_mut(&text(event)) {
+        .filter(|line| newest.is_none_or(|newest| line.at >= newest))
+        .filter(|line| match there.get_mut(&*line.body) {
             Some(left @ 1..) => {
                 *left -= 1;
                 false
@@ -72,19 +72,13 @@ pub(super) fn events(source: Vec<Event>, target: &[Event]) -> Vec<Event> {
     missing
 }
 
-/// What tells events apart.
-fn text(event: &Event) -> String {
-    serde_json::to_string(event).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use lingpai_core::client::{Accounts, NewKey};
-    use lingpai_core::event::What;
     use lingpai_core::store::{Record, Usage};
-    use lingpai_core::{CredentialId, Fence, Generation, NodeId, Secret, Token, Way};
+    use lingpai_core::{CredentialId, Fence, Generation, Secret, Token, Way};
 
     use super::*;
 
@@ -118,10 +112,8 @@ mod tests {
         Kept { record, fence: Fence(fence) }
     }
 
-    fn event(second: u64, cause: &str) -> Event {
-        let what = What::Suspect { cause: cause.to_owned() };
-        let at = NOON + Duration::from_secs(second);
-        Event { at, credential: None, node: NodeId::new("a"), what }
+    fn line(second: u64, body: &str) -> Line {
+        Line { at: NOON + Duration::from_secs(second), account: None, body: body.to_owned() }
     }
 
     #[test]
@@ -159,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn events_go_on_where_a_copy_was_broken_off() {
-        let all = || vec![event(3, "c"), event(2, "b"), event(2, "b"), event(1, "a")];
-        let oldest_first = vec![event(1, "a"), event(2, "b"), event(2, "b"), event(3, "c")];
-        assert_eq!(events(all(), &[]), oldest_first);
+    fn a_journal_goes_on_where_a_copy_was_broken_off() {
+        let all = || vec![line(3, "c"), line(2, "b"), line(2, "b"), line(1, "a")];
+        let oldest_first = vec![line(1, "a"), line(2, "b"), line(2, "b"), line(3, "c")];
+        assert_eq!(lines(all(), &[]), oldest_first);
         for copied in 0..=4 {
             let mut target = oldest_first[..copied].to_vec();
             target.reverse();
-            assert_eq!(events(all(), &target), oldest_first[copied..], "{copied}");
+            assert_eq!(lines(all(), &target), oldest_first[copied..], "{copied}");
         }
-        assert_eq!(events(all(), &[event(9, "its own")]), []);
+        assert_eq!(lines(all(), &[line(9, "its own")]), []);
     }
 }

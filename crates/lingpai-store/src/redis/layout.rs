@@ -1,6 +1,7 @@
 //! What the keys are called. Those of one account share a hash tag, so that a script may touch them together in a
 //! cluster. No name holds a secret. `docs/redis.md` shows what is in each.
 
+use lingpai_core::journal::Series;
 use lingpai_core::{AccountId, CredentialId, Day};
 
 /// In how many places of a cluster it is looked whether something is lost. Of ten servers that share the keys evenly, one is
@@ -48,9 +49,9 @@ impl Layout {
         self.of_all("keys")
     }
 
-    /// A stream: what happened.
-    pub(super) fn events(&self) -> String {
-        self.of_all("events")
+    /// A stream: what happened, or who read and changed what.
+    pub(super) fn journal(&self, series: Series) -> String {
+        self.of_all(series.as_str())
     }
 
     /// A set: the accounts for which pushes wait.
@@ -116,14 +117,15 @@ impl Layout {
     }
 
     /// The keys of the whole store, and what type each is.
-    pub(super) fn types(&self) -> [(String, &'static str); 8] {
+    pub(super) fn types(&self) -> [(String, &'static str); 9] {
         [
             (self.meta(), "hash"),
             (self.accounts(), "set"),
             (self.credentials(), "set"),
             (self.revision(), "string"),
             (self.keys(), "hash"),
-            (self.events(), "stream"),
+            (self.journal(Series::Events), "stream"),
+            (self.journal(Series::Audit), "stream"),
             (self.outboxes(), "set"),
             (self.nodes(), "hash"),
         ]

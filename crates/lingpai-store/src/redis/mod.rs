@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
-use lingpai_core::event::Event;
+use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{
     Begun, Change, Claim, Commit, Committed, Entry, Lease, Ledger, Peer, Presence, Record,
@@ -358,16 +358,18 @@ impl Store for RedisStore {
         stream::ledger(self, account, day).await
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
-        stream::record(self, events).await
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
+        stream::append(self, series, lines).await
     }
 
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        stream::events(self, account, limit).await
+    ) -> Result<Vec<Told<Line>>, StoreError> {
+        stream::page(self, series, account, page, limit).await
     }
 
     async fn changed(&self) -> Change {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
-use lingpai_core::event::Event;
+use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
@@ -48,7 +48,7 @@ pub struct SqliteOptions {
     pub path: PathBuf,
     /// Where its master key comes from.
     pub key: KeySource,
-    /// How much of the event stream is kept.
+    /// How much of each journal is kept: of the event stream and of the audit trail.
     pub events: EventBounds,
     /// How long a write waits for another program that has the file locked. Default 5 s.
     pub busy_timeout: Duration,
@@ -266,18 +266,23 @@ impl Store for SqliteStore {
         self.reader.ask(move |database| stream::ledger(database, &account, day)).await
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
-        let events = events.to_vec();
-        self.writer.ask(move |database| stream::record(database, &events)).await
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
+        let lines = lines.to_vec();
+        self.writer.ask(move |database| stream::append(database, series, &lines)).await
     }
 
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<Vec<Told<Line>>, StoreError> {
         let account = account.cloned();
-        self.reader.ask(move |database| stream::events(database, account.as_ref(), limit)).await
+        let read = move |database: &Database| {
+            stream::page(database, series, account.as_ref(), page, limit)
+        };
+        self.reader.ask(read).await
     }
 }
 

@@ -92,6 +92,15 @@ const STEPS: &[&str] = &["
 ", "
     -- The second secret that came with the token, such as a refresh token: sealed.
     ALTER TABLE credentials ADD COLUMN companion BLOB;
+", "
+    -- The audit trail, which is like the events.
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        account TEXT,
+        body TEXT NOT NULL              -- JSON
+    ) STRICT;
+    CREATE INDEX audit_by_account ON audit (account, id) WHERE account IS NOT NULL;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

@@ -1,8 +1,8 @@
-//! The ledger and the events: what is counted and what is told, and how both are kept from growing for ever.
+//! The ledger and the journals: what is counted and what is told, and how both are kept from growing for ever.
 
-use lingpai_core::event::Event;
+use lingpai_core::journal::{Line, Page, Position, Series, Told};
 use lingpai_core::store::{Entry, Ledger};
-use lingpai_core::{AccountId, Day};
+use lingpai_core::{AccountId, Day, Timestamp};
 
 use super::Database;
 use super::trouble::Trouble;
@@ -74,52 +74,56 @@ pub(super) fn add_to_ledger(
     Ok(())
 }
 
-pub(super) fn record(database: &Database, events: &[Event]) -> Result<(), Trouble> {
-    let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
-    let mut insert = database
-        .connection
-        .prepare_cached("INSERT INTO events (at, account, body) VALUES (?1, ?2, ?3)")?;
-    for event in events {
-        let body = serde_json::to_string(event).map_err(|error| {
-            Trouble::unfit(&format!("the event {} ({error})", event.what.name()))
-        })?;
-        insert.execute((event.at.as_millis(), event.account().map(AccountId::as_str), body))?;
+/// The number that a line has in SQLite: ids count upwards from 1.
+fn id(position: Position) -> i64 {
+    i64::try_from(position.major).unwrap_or(i64::MAX)
+}
+
+pub(super) fn append(database: &Database, series: Series, lines: &[Line]) -> Result<(), Trouble> {
+    let Some(now) = lines.iter().map(|line| line.at).max() else { return Ok(()) };
+    let (connection, table) = (&database.connection, series.as_str());
+    let mut insert = connection
+        .prepare_cached(&format!("INSERT INTO {table} (at, account, body) VALUES (?1, ?2, ?3)"))?;
+    for line in lines {
+        let account = line.account.as_ref().map(AccountId::as_str);
+        insert.execute((line.at.as_millis(), account, &line.body))?;
     }
     // Ids count upwards, so those to keep are a matter of the newest.
-    let newest = database.connection.last_insert_rowid();
-    let mut over = database.connection.prepare_cached("DELETE FROM events WHERE id <= ?1")?;
+    let newest = connection.last_insert_rowid();
+    let mut over = connection.prepare_cached(&format!("DELETE FROM {table} WHERE id <= ?1"))?;
     over.execute([newest - i64::from(database.bounds.count)])?;
-    let mut aged = database.connection.prepare_cached(
-        "DELETE FROM events WHERE at < ?1 AND id IN (SELECT id FROM events ORDER BY id LIMIT ?2)",
-    )?;
-    let some = FORGOTTEN_AT_ONCE * i64::try_from(events.len()).unwrap_or(i64::MAX / 8);
+    let mut aged = connection.prepare_cached(&format!(
+        "DELETE FROM {table} WHERE at < ?1 AND id IN (SELECT id FROM {table} ORDER BY id LIMIT ?2)"
+    ))?;
+    let some = FORGOTTEN_AT_ONCE * i64::try_from(lines.len()).unwrap_or(i64::MAX / 8);
     aged.execute(((now - database.bounds.age).as_millis(), some))?;
     Ok(())
 }
 
-pub(super) fn events(
+pub(super) fn page(
     database: &Database,
+    series: Series,
     account: Option<&AccountId>,
+    page: Page,
     limit: usize,
-) -> Result<Vec<Event>, Trouble> {
-    let sql = match account {
-        None => "SELECT id, body FROM events WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2",
-        Some(_) => "SELECT id, body FROM events WHERE account = ?1 ORDER BY id DESC LIMIT ?2",
+) -> Result<Vec<Told<Line>>, Trouble> {
+    let table = series.as_str();
+    let (bound, order, from) = match page {
+        Page::Newest => ("<=", "DESC", i64::MAX),
+        Page::Before(position) => ("<", "DESC", id(position)),
+        Page::After(position) => (">", "ASC", id(position)),
     };
-    let mut select = database.connection.prepare_cached(sql)?;
+    let of = if account.is_some() { "account = ?1" } else { "?1 IS NULL" };
+    let mut select = database.connection.prepare_cached(&format!(
+        "SELECT id, at, account, body FROM {table} WHERE {of} AND id {bound} ?2 ORDER BY id {order} LIMIT ?3"
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = select.query((account.map(AccountId::as_str), limit))?;
-    let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        let event = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-        match event {
-            Ok(event) => events.push(event),
-            // What is told about the past must not stop what is done now.
-            Err(error) => {
-                let id: i64 = row.get(0)?;
-                tracing::error!(id, %error, "a stored event cannot be read and is left out");
-            }
-        }
-    }
-    Ok(events)
+    let lines = select.query_map((account.map(AccountId::as_str), from, limit), |row| {
+        let (id, at, account): (i64, i64, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let account = account.and_then(|account| account.parse().ok());
+        let line = Line { at: Timestamp::from_millis(at), account, body: row.get(3)? };
+        let position = Position { major: u64::try_from(id).unwrap_or_default(), minor: 0 };
+        Ok(Told { position, what: line })
+    })?;
+    Ok(lines.collect::<Result<_, _>>()?)
 }

@@ -72,7 +72,7 @@ async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_da
     let other = Connection::open(path(&directory)).unwrap();
     let back = "ALTER TABLE accounts DROP COLUMN proxy; ALTER TABLE accounts DROP COLUMN push;
                 ALTER TABLE accounts DROP COLUMN platform; ALTER TABLE credentials DROP COLUMN companion;
-                DROP TABLE outbox; PRAGMA user_version = 1";
+                DROP TABLE outbox; DROP TABLE audit; PRAGMA user_version = 1";
     other.execute_batch(back).unwrap();
     drop(other);
     let store = open(&directory).await.unwrap();

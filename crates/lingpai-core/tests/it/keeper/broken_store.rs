@@ -1,5 +1,6 @@
 //! What a store that fails costs: neither the token nor, in the end, its record.
 
+use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::store::Change;
 use tokio::sync::Notify;
 
@@ -78,17 +79,18 @@ impl Store for Fragile {
         self.inner.ledger(account, day).await
     }
 
-    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
         self.works()?;
-        self.inner.record(events).await
+        self.inner.append(series, lines).await
     }
-
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
-        self.inner.events(account, limit).await
+    ) -> Result<Vec<Told<Line>>, StoreError> {
+        self.inner.page(series, account, page, limit).await
     }
 
     async fn changed(&self) -> Change {

@@ -2,6 +2,7 @@
 
 use super::broken_store::Fragile;
 use super::*;
+use lingpai_core::journal::{Line, Page, Series, Told};
 
 /// A store that holds a classic token that was issued so long ago.
 async fn holding(token: &str, age: Duration) -> Arc<MemoryStore> {
@@ -92,15 +93,17 @@ impl Store for Sealed {
     async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
         self.0.ledger(account, day).await
     }
-    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
-        self.0.record(events).await
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
+        self.0.append(series, lines).await
     }
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
-        self.0.events(account, limit).await
+    ) -> Result<Vec<Told<Line>>, StoreError> {
+        self.0.page(series, account, page, limit).await
     }
 }
 
@@ -273,15 +276,17 @@ impl Store for Slow {
     async fn ledger(&self, account: &AccountId, day: Day) -> Result<Ledger, StoreError> {
         self.0.ledger(account, day).await
     }
-    async fn record(&self, events: &[lingpai_core::event::Event]) -> Result<(), StoreError> {
-        self.0.record(events).await
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
+        self.0.append(series, lines).await
     }
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<lingpai_core::event::Event>, StoreError> {
-        self.0.events(account, limit).await
+    ) -> Result<Vec<Told<Line>>, StoreError> {
+        self.0.page(series, account, page, limit).await
     }
 }
 

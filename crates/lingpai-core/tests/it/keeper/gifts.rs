@@ -223,8 +223,8 @@ async fn upstream_is_asked_for_a_push_that_is_overdue_and_the_gap_is_told_once()
     assert_eq!(stand.upstream.fetches(), 2);
     stand.keeper.give(gift("H")).await.unwrap();
     let mut told = Vec::new();
-    while told.last() != Some(&"rotated") || told.len() < 3 {
-        told.push(events.recv().await.unwrap().what.name());
+    while told.last().is_none_or(|name| name != "rotated") || told.len() < 3 {
+        told.push(events.recv().await.unwrap().what.name().to_owned());
     }
     assert_eq!(told, ["rotated", "overdue", "rotated"]);
 }

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use lingpai_core::event::Event;
 use proptest::prelude::*;
 
 use super::*;
@@ -215,16 +214,22 @@ impl Store for Life {
         self.store.ledger(account, day).await
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
-        self.store.record(events).await
+    async fn append(
+        &self,
+        series: lingpai_core::journal::Series,
+        lines: &[lingpai_core::journal::Line],
+    ) -> Result<(), StoreError> {
+        self.store.append(series, lines).await
     }
 
-    async fn events(
+    async fn page(
         &self,
+        series: lingpai_core::journal::Series,
         account: Option<&AccountId>,
+        page: lingpai_core::journal::Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.store.events(account, limit).await
+    ) -> Result<Vec<lingpai_core::journal::Told<lingpai_core::journal::Line>>, StoreError> {
+        self.store.page(series, account, page, limit).await
     }
 }
 

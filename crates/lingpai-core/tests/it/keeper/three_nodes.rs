@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use lingpai_core::Timestamp;
-use lingpai_core::event::Event;
 use lingpai_core::store::{Change, Peer, Presence};
 use tokio::sync::Notify;
 
@@ -95,16 +94,22 @@ impl Store for Place {
         self.hub.counted().ledger(account, day).await
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
-        self.hub.inner.record(events).await
+    async fn append(
+        &self,
+        series: lingpai_core::journal::Series,
+        lines: &[lingpai_core::journal::Line],
+    ) -> Result<(), StoreError> {
+        self.hub.inner.append(series, lines).await
     }
 
-    async fn events(
+    async fn page(
         &self,
+        series: lingpai_core::journal::Series,
         account: Option<&AccountId>,
+        page: lingpai_core::journal::Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.hub.inner.events(account, limit).await
+    ) -> Result<Vec<lingpai_core::journal::Told<lingpai_core::journal::Line>>, StoreError> {
+        self.hub.inner.page(series, account, page, limit).await
     }
 
     async fn changed(&self) -> Change {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use lingpai_core::event::Event;
+use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::store::{Change, Entry, Ledger, Peer, Presence, Record};
 use lingpai_core::{
     AccountId, Clock, CredentialId, Day, Failure, Issued, Issuer, Policy, Profile, Registry,
@@ -122,16 +122,17 @@ impl Store for Counting {
         self.counted().ledger(account, day).await
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
-        self.counted().record(events).await
+    async fn append(&self, series: Series, lines: &[Line]) -> Result<(), StoreError> {
+        self.counted().append(series, lines).await
     }
-
-    async fn events(
+    async fn page(
         &self,
+        series: Series,
         account: Option<&AccountId>,
+        page: Page,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.counted().events(account, limit).await
+    ) -> Result<Vec<Told<Line>>, StoreError> {
+        self.counted().page(series, account, page, limit).await
     }
 
     async fn changed(&self) -> Change {

@@ -1,5 +1,5 @@
--- Adds events and lets the oldest go: Store::record. An id in the stream is the time of its event; one that comes late is put
--- after those that are there.
+-- Adds lines to a journal and lets the oldest go: Store::append. An id in the stream is the time of its line; one that comes late
+-- is put after those that are there.
 local stream = KEYS[1]
 local count, oldest = ARGV[1], ARGV[2]
 

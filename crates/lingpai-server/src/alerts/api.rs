@@ -1,0 +1,138 @@
+//! The native API of alerts: how they stand, and a message to try one. For an admin of all accounts.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{Response, StatusCode, Uri};
+use lingpai_core::Timestamp;
+use lingpai_core::client::{Accounts, Right};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Courier, named};
+use crate::answer::{self, Body};
+use crate::language::{self, either, say};
+use crate::native::caller;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+#[derive(Serialize)]
+struct AlertsAnswer {
+    alerts: Vec<AlertAnswer>,
+}
+
+/// How it stands with an alert: neither its secret nor its URL, which may hold one.
+#[derive(Serialize)]
+struct AlertAnswer {
+    name: String,
+    robot: &'static str,
+    host: String,
+    /// Problems that were told and are not known to be solved.
+    firing: usize,
+    /// What waits to be told.
+    waiting: usize,
+    sent: u64,
+    failed: u64,
+    #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    /// Whether a message is tried again.
+    retrying: bool,
+}
+
+#[derive(Serialize)]
+struct TestAnswer {
+    outcome: &'static str,
+    explanation: String,
+}
+
+/// `GET /v1/alerts`.
+pub(crate) async fn list(
+    serving: &Serving,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    admit(serving, "GET", head, peer).await?;
+    let couriers = serving.alerts.iter().flat_map(|alerts| &alerts.couriers);
+    let alerts = couriers.map(|courier| AlertAnswer::new(courier)).collect();
+    Ok(answer::json(StatusCode::OK, &AlertsAnswer { alerts }))
+}
+
+/// `POST /v1/alerts/{name}/test`: sends a message now, and says what came of it.
+pub(crate) async fn test(
+    serving: &Serving,
+    name: &str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    admit(serving, "POST", head, peer).await?;
+    let courier = named(serving.alerts.as_ref(), name).ok_or(Refusal::AlertUnknown)?;
+    let spoken = courier.alert.language;
+    let told = (
+        either(spoken, "Lingpai: a test", "Lingpai：测试").to_owned(),
+        say!(
+            spoken,
+            "This is a test of the alert {name}. Nothing has happened.",
+            "这是告警 {name} 的测试消息，没有发生任何问题。"
+        ),
+        json!([]),
+    );
+    let now = serving.registry.clock().wall();
+    let language = Query::of(head).language(head)?;
+    let answer = match courier.send(&told, now).await {
+        Ok(()) => TestAnswer {
+            outcome: "sent",
+            explanation: either(
+                language,
+                "The receiver took the message.",
+                "接收方已接受这条消息。",
+            )
+            .to_owned(),
+        },
+        Err(why) => TestAnswer {
+            outcome: "failed",
+            explanation: say!(
+                language,
+                "The message was not taken: {why}. Check `url` and `secret` of the alert, and what the robot allows.",
+                "消息没有送达：{why}。请检查该告警的 `url` 和 `secret`，以及机器人的安全设置。"
+            ),
+        },
+    };
+    Ok(language::said(language, StatusCode::OK, &answer))
+}
+
+async fn admit(
+    serving: &Serving,
+    method: &'static str,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<(), Refusal> {
+    let caller = caller(method, head, peer)?;
+    match serving.admit_somewhere(caller, Right::Admin).await? {
+        (_, Accounts::All) => Ok(()),
+        (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
+    }
+}
+
+impl AlertAnswer {
+    fn new(courier: &Courier) -> Self {
+        let state = courier.lock();
+        let (firing, waiting) = state.board.counts();
+        let alert = &courier.alert;
+        let uri: Option<Uri> = alert.url.expose().parse().ok();
+        Self {
+            name: alert.name.clone(),
+            robot: alert.robot.as_str(),
+            host: uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default(),
+            firing,
+            waiting,
+            sent: state.sent,
+            failed: state.failed,
+            sent_at: state.sent_at,
+            failure: state.failure.clone(),
+            retrying: state.outgoing.is_some(),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Alerts: what happens, told to people where they are. A rule picks events, a board gathers them, a robot is sent the message.
+//!
+//! Each node alerts of what it did itself, so with several nodes nothing is told twice, but for a store that is down on all.
+//! While a message cannot be delivered it is tried again, and what happens meanwhile is gathered for the next one: so no queue
+//! grows. A restart forgets what was told; what goes on is told again.
+
+mod api;
+mod board;
+mod robot;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lingpai_core::event::Event;
+use lingpai_core::registry::EventStream;
+use lingpai_core::{Clock, Instant, Registry, Secret, Timestamp};
+use lingpai_wechat::Error;
+use lingpai_wechat::catalogue::Language;
+use lingpai_wechat::wire::{self, ConnectError, Connector};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+pub(crate) use self::api::{list, test};
+pub use self::board::Rule;
+use self::board::{Board, Message};
+pub use self::robot::Robot;
+use crate::events::answer::EventAnswer;
+use crate::events::words;
+use crate::language::{either, say};
+
+/// How long a receiver may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The pause before a message is tried again, which doubles each time, and its bound.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// How often it is tried: for about two hours.
+const TRIES: u32 = 20;
+/// How many events one message names.
+const NAMED: usize = 20;
+/// More than any robot answers.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// What sends alerts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How receivers are reached: guarded, as businesses' URLs are.
+    pub upstream: wire::Settings,
+    /// The alerts, each with a name of its own.
+    pub alerts: Vec<Alert>,
+}
+
+/// One alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its name.
+    pub name: String,
+    /// What kind of receiver it has.
+    pub robot: Robot,
+    /// The receiver. It may hold a key.
+    pub url: Secret,
+    /// By which messages are signed, if they are.
+    pub secret: Option<Secret>,
+    /// The language of its messages.
+    pub language: Language,
+    /// Which events it is about.
+    pub rule: Rule,
+}
+
+/// All alerts of a running server.
+pub(crate) struct Alerts {
+    couriers: Vec<Arc<Courier>>,
+}
+
+struct Courier {
+    alert: Alert,
+    http: Client<Connector, Full<Bytes>>,
+    /// From before anything happens.
+    events: Mutex<Option<EventStream>>,
+    state: Mutex<State>,
+}
+
+/// How it stands with an alert.
+struct State {
+    board: Board,
+    /// The message that is being delivered.
+    outgoing: Option<Outgoing>,
+    sent: u64,
+    failed: u64,
+    sent_at: Option<Timestamp>,
+    failure: Option<String>,
+}
+
+#[derive(Clone)]
+struct Outgoing {
+    message: Message,
+    tries: u32,
+    next: Instant,
+}
+
+impl Alerts {
+    /// Nothing is sent before something happens.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed.
+    pub(crate) fn new(settings: Settings, registry: &Registry) -> Result<Self, Error> {
+        let courier = |alert: Alert| {
+            let connector = Connector::new(&settings.upstream)?.guarded();
+            let mut builder = Client::builder(TokioExecutor::new());
+            let http = builder.pool_timer(TokioTimer::new()).build(connector);
+            let state = State {
+                board: Board::new(alert.rule.clone()),
+                outgoing: None,
+                sent: 0,
+                failed: 0,
+                sent_at: None,
+                failure: None,
+            };
+            let events = Mutex::new(Some(registry.events()));
+            Ok(Arc::new(Courier { alert, http, events, state: Mutex::new(state) }))
+        };
+        let couriers = settings.alerts.into_iter().map(courier).collect::<Result<_, Error>>()?;
+        Ok(Self { couriers })
+    }
+
+    /// Tells what happens, until the future is dropped.
+    pub(crate) async fn run(&self, registry: &Arc<Registry>) -> Infallible {
+        let mut running = JoinSet::new();
+        for courier in &self.couriers {
+            let (courier, registry) = (Arc::clone(courier), Arc::clone(registry));
+            running.spawn(async move { courier.run(&registry).await });
+        }
+        while running.join_next().await.is_some() {}
+        std::future::pending().await
+    }
+}
+
+impl Courier {
+    async fn run(&self, registry: &Registry) {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut events = events.unwrap_or_else(|| registry.events());
+        let clock = &**registry.clock();
+        loop {
+            let due = self.lock().due();
+            let rest = async {
+                match due {
+                    Some(due) => clock.sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                told = events.recv() => match told {
+                    Ok(event) => self.lock().board.take(&event, clock.now().instant),
+                    // So many at once that the rest says nothing new.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                () = rest => self.step(clock).await,
+            }
+        }
+    }
+
+    /// Delivers what is due.
+    async fn step(&self, clock: &dyn Clock) {
+        let now = clock.now();
+        let outgoing = {
+            let mut state = self.lock();
+            if state.outgoing.is_none() {
+                let message = state.board.speak(now.instant);
+                state.outgoing =
+                    message.map(|message| Outgoing { message, tries: 0, next: now.instant });
+            }
+            state.outgoing.clone()
+        };
+        let Some(mut outgoing) = outgoing else { return };
+        let sent = self.send(&self.told(&outgoing.message), now.wall).await;
+        let mut state = self.lock();
+        match sent {
+            Ok(()) => {
+                state.sent += 1;
+                (state.sent_at, state.failure, state.outgoing) = (Some(now.wall), None, None);
+            }
+            Err(why) => {
+                let name = &self.alert.name;
+                outgoing.tries += 1;
+                state.failed += 1;
+                if outgoing.tries < TRIES {
+                    let pause =
+                        (FIRST_PAUSE * (1 << outgoing.tries.min(16) - 1)).min(LONGEST_PAUSE);
+                    outgoing.next = clock.now().instant + pause;
+                    tracing::warn!(
+                        alert = name,
+                        why,
+                        ?pause,
+                        "an alert could not be delivered; it is tried again"
+                    );
+                    state.outgoing = Some(outgoing);
+                } else {
+                    tracing::error!(
+                        alert = name,
+                        why,
+                        "an alert could not be delivered and is given up"
+                    );
+                    state.outgoing = None;
+                }
+                state.failure = Some(why);
+            }
+        }
+    }
+
+    /// Sends a title, a text and the events.
+    async fn send(&self, told: &(String, String, Value), at: Timestamp) -> Result<(), String> {
+        let Alert { robot, url, secret, .. } = &self.alert;
+        let (title, text, events) = told;
+        let request = robot.request(url, secret.as_ref(), (title, text, events), at);
+        let request = request.ok_or("the URL is none")?;
+        let answered = async {
+            let answer = self.http.request(request).await.map_err(|error| {
+                // The error itself may name the URL, which may hold a key.
+                match ConnectError::within(&error) {
+                    Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
+                    None => "the connection broke before its answer".to_owned(),
+                }
+            })?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+            if !head.status.is_success() {
+                return Err(format!("it answered HTTP {}", head.status.as_u16()));
+            }
+            let body = body.map_err(|_| "its answer broke off or is too long")?.to_bytes();
+            robot.refusal(&body).map_or(Ok(()), Err)
+        };
+        timeout(DEADLINE, answered)
+            .await
+            .unwrap_or_else(|_| Err("it did not answer in time".into()))
+    }
+
+    /// A message as title, text and events.
+    fn told(&self, message: &Message) -> (String, String, Value) {
+        let language = self.alert.language;
+        let (problems, solved) = (message.problems.len(), message.solved.len());
+        let title = match (problems, solved) {
+            (problems, 0) => {
+                say!(language, "Lingpai: {problems} to look at", "Lingpai：{problems} 项需要关注")
+            }
+            (0, solved) => say!(language, "Lingpai: {solved} solved", "Lingpai：{solved} 项已恢复"),
+            _ => say!(
+                language,
+                "Lingpai: {problems} to look at, {solved} solved",
+                "Lingpai：{problems} 项需要关注，{solved} 项已恢复"
+            ),
+        };
+        let solved_mark = either(language, "solved", "已恢复");
+        let times = |count: u32| match count {
+            0 | 1 => String::new(),
+            count => say!(language, " ({count} times)", "（{count} 次）"),
+        };
+        let line = |mark: &str, event: &Event, times: &str| {
+            let account = event.account().map(|it| format!("{it} ")).unwrap_or_default();
+            let sentence = words::sentence(event, language);
+            format!("[{mark}] {account}{sentence}{times} ({})", event.at)
+        };
+        let severity = |event: &Event| event.what.severity().as_str();
+        let lines = message
+            .problems
+            .iter()
+            .map(|(event, count)| line(severity(event), event, &times(*count)))
+            .chain(message.solved.iter().map(|event| line(solved_mark, event, "")));
+        let mut lines: Vec<_> = lines.take(NAMED).collect();
+        let more = (problems + solved).saturating_sub(NAMED);
+        if more > 0 {
+            lines.push(say!(
+                language,
+                "and {more} more: see `lingpai events`",
+                "另有 {more} 项，见 `lingpai events`"
+            ));
+        }
+        let shown = |event, count: Option<u32>, is_solved| {
+            let mut shown =
+                serde_json::to_value(EventAnswer::new(event, None, language)).unwrap_or_default();
+            shown["solved"] = Value::Bool(is_solved);
+            if let Some(count) = count {
+                shown["count"] = count.into();
+            }
+            shown
+        };
+        let events: Vec<_> = message
+            .problems
+            .iter()
+            .map(|(event, count)| shown(event, Some(*count), false))
+            .chain(message.solved.iter().map(|event| shown(event, None, true)))
+            .collect();
+        (title, lines.join("\n"), json!(events))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// When something is to be done next. While a message is being delivered the next one is gathered.
+    fn due(&self) -> Option<Instant> {
+        self.outgoing.as_ref().map(|outgoing| outgoing.next).or_else(|| self.board.due())
+    }
+}
+
+/// The alert of this name.
+fn named<'a>(alerts: Option<&'a Alerts>, name: &str) -> Option<&'a Courier> {
+    alerts?.couriers.iter().map(|courier| &**courier).find(|courier| courier.alert.name == name)
+}

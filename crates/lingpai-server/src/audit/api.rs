@@ -1,0 +1,170 @@
+//! `GET /v1/audit`: the trail, the newest first.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+use lingpai_core::audit::{Note, Who};
+use lingpai_core::client::{Accounts, Right};
+use lingpai_core::journal::{Page, Told};
+use lingpai_core::{AccountId, NodeId, Timestamp};
+use serde::Serialize;
+
+use crate::answer::{self, Body};
+use crate::language::{self, Language, either, say};
+use crate::native::caller;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::serving::Serving;
+
+/// How many records are answered, unless asked for fewer or more.
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1000;
+/// How many are read from the store in one step, and how many steps one answer may take.
+const STEP: usize = 500;
+const STEPS: usize = 20;
+
+#[derive(Serialize)]
+struct TrailAnswer {
+    records: Vec<NoteAnswer>,
+    /// What to send as `before` to go on. Absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// A record as it is shown.
+#[derive(Serialize)]
+struct NoteAnswer {
+    id: String,
+    #[serde(serialize_with = "answer::rfc_3339")]
+    at: Timestamp,
+    action: String,
+    count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    who: WhoAnswer,
+    node: NodeId,
+    text: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WhoAnswer {
+    Client { key: String, name: String, address: IpAddr },
+    Command { command: String, user: String },
+}
+
+/// The answer. Whoever sees the trail may see all of it: the key must be an admin's of all accounts, or of the one account
+/// that it asks for.
+pub(crate) async fn list(
+    serving: &Serving,
+    head: &Parts,
+    peer: IpAddr,
+) -> Result<Response<Body>, Refusal> {
+    let caller = caller("GET", head, peer)?;
+    let query = Query::of(head);
+    let (_, allowed) = serving.admit_somewhere(caller, Right::Admin).await?;
+    let account = query.account("account")?;
+    match &account {
+        Some(account) => {
+            serving.admit(caller, Right::Admin, account.as_str()).await?;
+        }
+        None if allowed != Accounts::All => return Err(Refusal::SomeAccountsOnly),
+        None => {}
+    }
+    let since = query.since(serving.registry.clock().wall())?;
+    let limit = query.limit(PAGE, LARGEST_PAGE)?;
+    let language = query.language(head)?;
+    let client = query.value("client");
+    let is_wanted = |note: &Note| match (&client, &note.who) {
+        (None, _) => true,
+        (Some(client), Who::Client { key, name, .. }) => *client == *key || *client == *name,
+        (Some(client), Who::Command { user, .. }) => *client == *user,
+    };
+    let mut page = query.position("before")?.map_or(Page::Newest, Page::Before);
+    let (mut records, mut next) = (Vec::new(), None);
+    'steps: for _ in 0..STEPS {
+        let listing = serving.registry.store().notes(account.as_ref(), page, STEP).await?;
+        for Told { position, what } in listing.told {
+            if since.is_some_and(|since| what.at < since) {
+                next = None;
+                break 'steps;
+            }
+            if is_wanted(&what) {
+                records.push(NoteAnswer::new(position.to_string(), what, language));
+                if records.len() == limit {
+                    next = Some(position.to_string());
+                    break 'steps;
+                }
+            }
+        }
+        match listing.last.filter(|_| listing.more) {
+            Some(last) => (page, next) = (Page::Before(last), Some(last.to_string())),
+            None => {
+                next = None;
+                break;
+            }
+        }
+    }
+    Ok(language::said(language, StatusCode::OK, &TrailAnswer { records, next }))
+}
+
+impl NoteAnswer {
+    fn new(id: String, note: Note, language: Language) -> Self {
+        let text = sentence(&note, language);
+        let Note { at, node, who, credential, deed } = note;
+        let (account, kind) = match credential {
+            Some(of) => (Some(of.account.clone()), Some(of.kind.as_str().to_owned())),
+            None => (None, None),
+        };
+        let who = match who {
+            Who::Client { key, name, address } => WhoAnswer::Client { key, name, address },
+            Who::Command { command, user } => WhoAnswer::Command { command, user },
+        };
+        let (action, count, subject) = (deed.action, deed.count, deed.subject);
+        Self { id, at, action, count, account, kind, subject, who, node, text }
+    }
+}
+
+/// What was done by whom, in one sentence.
+fn sentence(note: &Note, language: Language) -> String {
+    let who = match &note.who {
+        Who::Client { key, name, address } => {
+            say!(language, "{name} ({key}) from {address}", "{name}（{key}）从 {address}")
+        }
+        Who::Command { command, user } => {
+            say!(language, "{user} with `{command}`", "{user} 用命令 `{command}`")
+        }
+    };
+    let (count, subject) = (note.deed.count, note.deed.subject.as_deref().unwrap_or_default());
+    let (english, chinese) = match &*note.deed.action {
+        "token-read" => {
+            return say!(
+                language,
+                "{who} read the token {count} times within a minute",
+                "{who} 一分钟内读取凭据 {count} 次"
+            );
+        }
+        "token-rotated" => ("had the token replaced", "更换了凭据"),
+        "tokens-ended" => ("had all tokens ended, since one leaked", "因泄露使所有凭据失效"),
+        "account-created" => ("added the account", "添加了账号"),
+        "account-updated" => ("changed the account's settings", "修改了账号的设置"),
+        "account-secret-replaced" => ("replaced the AppSecret", "更换了 AppSecret"),
+        "account-removed" => ("removed the account", "移除了账号"),
+        "key-made" => ("made the key", "创建了密钥"),
+        "key-revoked" => ("revoked the key", "吊销了密钥"),
+        "push-retried" => ("had the push tried again", "重新转发了推送"),
+        "push-removed" => ("dropped the push", "丢弃了推送"),
+        other => {
+            return say!(language, "{who}: {other} {subject}", "{who}：{other} {subject}")
+                .trim_end()
+                .to_owned();
+        }
+    };
+    let what = either(language, english, chinese);
+    format!("{who} {what} {subject}").trim_end().to_owned()
+}
