@@ -142,6 +142,9 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/cgi-bin/stable_token", "", "", "{"),
         ("get", "/cgi-bin/gettoken", "", &of_corp, ""),
         ("get", "/cgi-bin/gettoken", "", "", ""),
+        ("post", "/cgi-bin/service/get_suite_token", "", "", "{}"),
+        ("post", "/cgi-bin/service/get_corp_token", "", "", "{}"),
+        ("post", "/cgi-bin/service/get_provider_token", "", "", "{}"),
     ];
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
