@@ -12,6 +12,7 @@ use lingpai_core::{
     Account, AccountId, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store, StoreError,
     SystemClock, Timestamp,
 };
+use lingpai_server::console::SessionKey;
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
 use lingpai_wechat::{WeChat, wire};
 
@@ -70,6 +71,15 @@ impl OpenStore {
             Self::Memory(store) => Arc::<MemoryStore>::clone(store),
             Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
             Self::Redis(store) => Arc::<RedisStore>::clone(store),
+        }
+    }
+
+    /// What signs the sessions of people, where whoever opens it has the same.
+    pub(crate) fn session_key(&self) -> Option<SessionKey> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Sqlite(store) => Some(store.session_key().into()),
+            Self::Redis(store) => Some(store.session_key().into()),
         }
     }
 

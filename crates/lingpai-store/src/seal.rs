@@ -29,6 +29,8 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Sealer {
     cipher: XChaCha20Poly1305,
     key_id: KeyId,
+    /// What signs the sessions of people, on every node that has the key.
+    sessions: Zeroizing<[u8; 32]>,
 }
 
 /// What tells keys apart, and reveals nothing of them.
@@ -54,7 +56,14 @@ impl Sealer {
         let id = blake3::derive_key("lingpai-store 2026 master key id", key.bytes());
         let mut key_id = [0; KEY_ID];
         key_id.copy_from_slice(&id[..KEY_ID]);
-        Self { cipher: XChaCha20Poly1305::new(&(*key.bytes()).into()), key_id }
+        let sessions = blake3::derive_key("lingpai-store 2026 sessions of people", key.bytes());
+        let cipher = XChaCha20Poly1305::new(&(*key.bytes()).into());
+        Self { cipher, key_id, sessions: Zeroizing::new(sessions) }
+    }
+
+    /// A key of its own for the sessions of people, from which nothing of this one can be told.
+    pub(crate) fn session_key(&self) -> [u8; 32] {
+        *self.sessions
     }
 
     /// The name of its key, as it stands before everything that it seals.
@@ -108,6 +117,12 @@ impl Sealer {
             aad.extend_from_slice(part);
         }
         aad
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer(***)")
     }
 }
 

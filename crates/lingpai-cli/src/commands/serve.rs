@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lingpai_server::console::Settings as Console;
 use lingpai_server::{Limits, Listeners, Server, Tls, push};
 use tokio::time::{Instant, sleep};
 
@@ -109,7 +110,10 @@ async fn serve(
         None => server,
     };
     let server = match config.console.clone() {
-        Some(console) => server.with_console(console),
+        Some(console) => {
+            let session_key = keeping.store.session_key();
+            server.with_console(Console { session_key, ..console })
+        }
         None => server,
     };
     let taker = Arc::new(Taker::new(keeping));

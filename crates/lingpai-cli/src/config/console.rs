@@ -21,5 +21,5 @@ pub(super) fn read(root: &mut Section<'_>) -> Option<Settings> {
     section.end();
     let default = Settings::default();
     let life = life.unwrap_or(default.life);
-    enabled.then_some(Settings { life, reveal: reveal.unwrap_or(default.reveal) })
+    enabled.then_some(Settings { life, reveal: reveal.unwrap_or(default.reveal), ..default })
 }

@@ -35,6 +35,7 @@ use crate::serving::{Caller, Serving};
 
 use self::lockout::Lockout;
 pub(crate) use self::session::Session;
+pub use self::session::SessionKey;
 use self::session::Sessions;
 
 /// The name of the cookie. Browsers send it to the console's own paths only.
@@ -54,11 +55,14 @@ pub struct Settings {
     pub life: Duration,
     /// Whether a session may read a token: each time it is logged. Default no.
     pub reveal: bool,
+    /// What signs sessions. With the same on several servers, a session is one on each of them, and after a restart. Default:
+    /// made anew with the server.
+    pub session_key: Option<SessionKey>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { life: Duration::from_hours(8), reveal: false }
+        Self { life: Duration::from_hours(8), reveal: false, session_key: None }
     }
 }
 
@@ -100,7 +104,7 @@ impl Console {
     /// # Errors
     /// If the operating system gives no random bytes.
     pub(crate) fn new(settings: Settings) -> Result<Self, getrandom::Error> {
-        let sessions = Sessions::new(settings.life)?;
+        let sessions = Sessions::new(settings.life, settings.session_key.clone())?;
         Ok(Self { settings, sessions, lockout: Lockout::default() })
     }
 

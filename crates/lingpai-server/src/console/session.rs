@@ -1,8 +1,10 @@
 //! Sessions: what stands in the cookie says whose key it is and since when, and is signed, so that none has to be kept.
 //!
-//! The key that signs is made anew with every server. What is kept is which sessions were ended before their time.
+//! Servers that are given the same key to sign with know each other's. What is kept, by each for itself, is which sessions were ended
+//! before their time.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +25,22 @@ pub(crate) struct Session {
     nonce: [u8; NONCE],
 }
 
+/// What signs sessions.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionKey([u8; 32]);
+
+impl From<[u8; 32]> for SessionKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(***)")
+    }
+}
+
 /// Signs sessions, and knows them again.
 pub(super) struct Sessions {
     life: Duration,
@@ -35,10 +53,18 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(life: Duration) -> Result<Self, getrandom::Error> {
-        let (mut cookies, mut proofs) = ([0; 32], [0; 32]);
-        getrandom::fill(&mut cookies)?;
-        getrandom::fill(&mut proofs)?;
+    /// With this key, or one that is made now.
+    pub(super) fn new(life: Duration, key: Option<SessionKey>) -> Result<Self, getrandom::Error> {
+        let key = match key {
+            Some(SessionKey(key)) => key,
+            None => {
+                let mut key = [0; 32];
+                getrandom::fill(&mut key)?;
+                key
+            }
+        };
+        let cookies = blake3::derive_key("lingpai-server 2026 console cookies", &key);
+        let proofs = blake3::derive_key("lingpai-server 2026 console proofs", &key);
         Ok(Self { life, cookies, proofs, ended: Mutex::default() })
     }
 
@@ -139,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_after_its_life_or_when_it_is_ended() {
-        let sessions = Sessions::new(LIFE).unwrap();
+        let sessions = Sessions::new(LIFE, None).unwrap();
         let (session, cookie) = sessions.open(KeyHash::of("lp_a"), at(0)).unwrap();
         assert_eq!(sessions.read(&cookie), Some(session));
         assert!(sessions.holds(&session, at(0)) && sessions.holds(&session, at(8 * 3600 - 1)));
@@ -152,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_cookie_with_one_digit_changed_is_no_session() {
-        let sessions = Sessions::new(LIFE).unwrap();
+        let sessions = Sessions::new(LIFE, None).unwrap();
         let (_, cookie) = sessions.open(KeyHash::of("lp_a"), at(0)).unwrap();
         for place in 0..cookie.len() {
             let mut changed = cookie.clone().into_bytes();
@@ -162,13 +188,13 @@ mod tests {
         for wrong in ["", "0", "zz", &cookie[2..], &format!("{cookie}00"), "é"] {
             assert_eq!(sessions.read(wrong), None, "{wrong}");
         }
-        let another = Sessions::new(LIFE).unwrap();
+        let another = Sessions::new(LIFE, None).unwrap();
         assert_eq!(another.read(&cookie), None, "signed by another server");
     }
 
     #[test]
     fn the_proof_of_one_session_proves_no_other() {
-        let sessions = Sessions::new(LIFE).unwrap();
+        let sessions = Sessions::new(LIFE, None).unwrap();
         let (one, _) = sessions.open(KeyHash::of("lp_a"), at(0)).unwrap();
         let (other, _) = sessions.open(KeyHash::of("lp_a"), at(0)).unwrap();
         let proof = sessions.proof(&one);
@@ -177,5 +203,15 @@ mod tests {
         for wrong in [None, Some(""), Some("login"), Some(&proof[2..])] {
             assert!(!sessions.is_proven(&one, wrong));
         }
+    }
+
+    #[test]
+    fn servers_with_the_same_key_know_each_others_sessions() {
+        let key = || Some(SessionKey::from([7; 32]));
+        let [one, other] = [key(), key()].map(|key| Sessions::new(LIFE, key).unwrap());
+        let (session, cookie) = one.open(KeyHash::of("lp_a"), at(0)).unwrap();
+        assert_eq!(other.read(&cookie), Some(session));
+        assert!(other.is_proven(&session, Some(&one.proof(&session))));
+        assert_eq!(format!("{:?}", key()), "Some(SessionKey(***))");
     }
 }

@@ -102,9 +102,7 @@ impl<'a> Case<'a> {
                 .because([Evidence { at: Some(at), text: words::refused(failure) }]);
         }
         match story.replaced {
-            Some((at, _)) if !story.expires_at.is_some_and(|end| at >= end) => {
-                self.by_us(story, at)
-            }
+            Some((at, _)) if story.expires_at.is_none_or(|end| at < end) => self.by_us(story, at),
             Some(_) => self.expired(story),
             None if story.expires_at.is_some_and(|end| self.facts.now >= end) => {
                 self.expired(story)

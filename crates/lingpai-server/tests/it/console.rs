@@ -300,3 +300,25 @@ async fn there_is_no_console_for_clients_only_nor_where_it_is_off() {
     }
     serving.abort();
 }
+
+#[tokio::test]
+async fn a_session_is_one_on_every_server_that_signs_with_the_same_key() {
+    let settings = |key: u8| console::Settings {
+        session_key: Some([key; 32].into()),
+        ..console::Settings::default()
+    };
+    let house = with(|server| server.with_console(settings(1))).await;
+    let browser = Browser::open(&house, &house.admin().await).await;
+    for (key, status) in [(1, 200), (2, 401)] {
+        let second = house.second_server().with_console(settings(key));
+        let second = second.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let addr = second.local_addr();
+        let serving = tokio::spawn(second.serve(std::future::pending()));
+        let Browser { cookie, csrf, .. } = &browser;
+        let request = format!(
+            "GET {ACCOUNTS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookie}\r\nX-Lingpai-CSRF: {csrf}\r\n\r\n"
+        );
+        assert_eq!(House::exchange_at(addr, &request).await.status, status, "{key}");
+        serving.abort();
+    }
+}

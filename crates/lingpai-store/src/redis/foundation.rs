@@ -71,6 +71,11 @@ impl Foundation {
         (self.epoch > 0).then(|| Timestamp::from_millis(self.epoch))
     }
 
+    /// What signs the sessions of people on every node.
+    pub(super) fn session_key(&self) -> [u8; 32] {
+        self.ring.session_key()
+    }
+
     /// Whether the store lacks what is known of it, or has only what was before.
     fn is_lost_from(&self, meta: &Fields<'_>) -> Result<bool, StoreError> {
         let rekeys: u64 = meta.parsed("rekeys")?.unwrap_or(0);

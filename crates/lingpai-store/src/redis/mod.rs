@@ -44,6 +44,7 @@ use lingpai_core::{
 use redis::cmd;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 pub use self::address::RedisAddress;
 use self::foundation::Found;
@@ -119,6 +120,7 @@ pub struct RedisStore {
     whole: Arc<Whole>,
     /// Where the master key came from.
     key: KeySource,
+    session_key: Zeroizing<[u8; 32]>,
     bounds: EventBounds,
     lease_clock: LeaseClock,
     node: NodeId,
@@ -160,6 +162,7 @@ impl RedisStore {
             let heard = changes::Heard { channel: layout.changes(), own, ahead };
             changes::listen(Arc::clone(&link), heard, teller.clone())
         });
+        let session_key = foundation.session_key();
         let whole = Whole::new(Arc::clone(&link), layout.clone(), foundation, teller);
         let whole = Arc::new(whole);
         let watch = is_node.then(|| whole::watch(Arc::clone(&whole)));
@@ -168,6 +171,7 @@ impl RedisStore {
             layout,
             whole,
             key,
+            session_key: Zeroizing::new(session_key),
             bounds: events,
             lease_clock,
             node,
@@ -199,6 +203,11 @@ impl RedisStore {
             ));
         }
         Ok(wanting)
+    }
+
+    /// What signs the sessions of people on every node: as secret as the master key, and nothing of that can be told from it.
+    pub fn session_key(&self) -> [u8; 32] {
+        *self.session_key
     }
 
     /// What is not as it should be with this Redis, for the operator: how durable it is.

@@ -108,6 +108,11 @@ impl Ring {
         sealed_with(other, &self.seals.sealer.key_id(), &self.seals)
     }
 
+    /// Of the data key that seals: the same on every node, and after another master key.
+    pub(super) fn session_key(&self) -> [u8; 32] {
+        self.seals.sealer.session_key()
+    }
+
     pub(super) fn seal(&self, place: Place<'_>, value: &str) -> Result<Vec<u8>, StoreError> {
         self.seals.sealer.seal(place, value)
     }

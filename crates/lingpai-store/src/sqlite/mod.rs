@@ -82,6 +82,7 @@ pub struct SqliteStore {
     path: Arc<Path>,
     key: KeySource,
     generated_key: Option<PathBuf>,
+    sealer: Arc<Sealer>,
     node: NodeId,
     damaged: Arc<Damaged>,
 }
@@ -100,6 +101,12 @@ impl SqliteStore {
     /// under any name; whether their holder lives is found out by the process that was granted them.
     pub fn node(&self) -> &NodeId {
         &self.node
+    }
+
+    /// What signs the sessions of people in every process that has the store open: as secret as the master key, and nothing of
+    /// that can be told from it.
+    pub fn session_key(&self) -> [u8; 32] {
+        self.sealer.session_key()
     }
 
     /// The key file that was generated when the store was opened now, so that the operator can be told to keep it safe.

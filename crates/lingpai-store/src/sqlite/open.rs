@@ -49,6 +49,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         writer: Lane::start(database(connection, Use::Writing), Use::Writing)?,
         path: Arc::clone(&path),
         key: options.key.clone(),
+        sealer: Arc::clone(&sealer),
         generated_key: opened.generated.then(|| options.key.file(&path)).flatten(),
         node: name,
         damaged: Arc::clone(&damaged),
