@@ -23,6 +23,9 @@
 //! - [`Server`]: how it is started and ended. `listen/`: where connections come in. `connection.rs`: one of them.
 //! - `proxies.rs`: whose address the client's is.
 
+// The description of all routes is one literal.
+#![recursion_limit = "256"]
+
 mod accounts;
 mod adopt;
 mod alarm;

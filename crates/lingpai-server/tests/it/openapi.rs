@@ -113,7 +113,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 57] = [
+    let calls: [(&str, &str, &str, &str, &str); 61] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -172,6 +172,16 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/cgi-bin/stable_token", "", "", "{"),
         ("get", "/cgi-bin/gettoken", "", &of_corp, ""),
         ("get", "/cgi-bin/gettoken", "", "", ""),
+        ("post", "/cgi-bin/service/get_suite_token", "", "", "{}"),
+        ("post", "/cgi-bin/service/get_corp_token", "", "", "{}"),
+        ("post", "/cgi-bin/service/get_provider_token", "", "", "{}"),
+        (
+            "post",
+            "/v1/accounts/{account}/token/adopt",
+            KEPT,
+            "",
+            r#"{"access_token": "G", "expires_in": 600}"#,
+        ),
     ];
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
