@@ -221,7 +221,7 @@ impl Platforms {
             Ok(Err(failure)) if failure.code == Some(NOT_AUTHORIZED) => {}
             // WeChat has signed the notice.
             _ => {
-                tracing::debug!(account = %authorizer, "whether its authorisation stands could not be asked")
+                tracing::debug!(account = %authorizer, "whether its authorisation stands could not be asked");
             }
         }
         self.directory.remove_account(authorizer).await?;

@@ -59,7 +59,7 @@ impl Machine {
     }
 }
 
-mod given {
+mod taken_in {
     use super::*;
 
     #[test]

@@ -192,7 +192,7 @@ impl Courier {
                 state.failed += 1;
                 if outgoing.tries < TRIES {
                     let pause =
-                        (FIRST_PAUSE * (1 << outgoing.tries.min(16) - 1)).min(LONGEST_PAUSE);
+                        (FIRST_PAUSE * (1 << (outgoing.tries.min(16) - 1))).min(LONGEST_PAUSE);
                     outgoing.next = clock.now().instant + pause;
                     tracing::warn!(
                         alert = name,

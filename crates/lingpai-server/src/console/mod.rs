@@ -104,7 +104,7 @@ impl Console {
     /// # Errors
     /// If the operating system gives no random bytes.
     pub(crate) fn new(settings: Settings) -> Result<Self, getrandom::Error> {
-        let sessions = Sessions::new(settings.life, settings.session_key.clone())?;
+        let sessions = Sessions::new(settings.life, settings.session_key.as_ref())?;
         Ok(Self { settings, sessions, lockout: Lockout::default() })
     }
 

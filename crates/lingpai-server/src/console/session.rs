@@ -54,9 +54,9 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// With this key, or one that is made now.
-    pub(super) fn new(life: Duration, key: Option<SessionKey>) -> Result<Self, getrandom::Error> {
+    pub(super) fn new(life: Duration, key: Option<&SessionKey>) -> Result<Self, getrandom::Error> {
         let key = match key {
-            Some(SessionKey(key)) => key,
+            Some(SessionKey(key)) => *key,
             None => {
                 let mut key = [0; 32];
                 getrandom::fill(&mut key)?;
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn servers_with_the_same_key_know_each_others_sessions() {
         let key = || Some(SessionKey::from([7; 32]));
-        let [one, other] = [key(), key()].map(|key| Sessions::new(LIFE, key).unwrap());
+        let [one, other] = [key(), key()].map(|key| Sessions::new(LIFE, key.as_ref()).unwrap());
         let (session, cookie) = one.open(KeyHash::of("lp_a"), at(0)).unwrap();
         assert_eq!(other.read(&cookie), Some(session));
         assert!(other.is_proven(&session, Some(&one.proof(&session))));
