@@ -170,11 +170,7 @@ async fn commands_have_an_account_receive_pushes_and_see_to_those_that_wait() {
     let node = home.start().await;
     let (appid, secret) = (appid(0), home.secret_file(0));
     let relay = format!("http://127.0.0.1:{}/wx", business.port);
-    ask(
-        &home,
-        &["account", "add", &appid, "--secret-file", secret.to_str().unwrap(), "--untried"],
-        "",
-    );
+    ask(&home, &["account", "add", &appid, "--secret-file", secret.to_str().unwrap()], "");
     let set = ["account", "set-push", &appid, "--relay", &relay, "--relay-form", "plain"];
     let told = ask(&home, &set, &format!("{TOKEN}\n{KEY}\n"));
     assert!(told.contains(&format!("receives pushes at /push/{appid}")), "{told}");

@@ -40,6 +40,7 @@ pub(super) fn paths() -> Value {
     };
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
+    let position = position();
     let pushed = || {
         let text = json!({"type": "string"});
         let names = ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"];
@@ -227,7 +228,7 @@ pub(super) fn paths() -> Value {
             "get": Operation::with("What happened, the newest first.", Right::StatusRead)
                 .takes(filters("events"))
                 .takes(vec![
-                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
+                    in_query("before", &position, "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),
                 ])
                 .answers(200, &reference("History"))
@@ -239,7 +240,7 @@ pub(super) fn paths() -> Value {
                     in_query("account", &account_name(), "What concerns this account only."),
                     in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
                     in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
-                    in_query("before", &json!({"type": "string"}), "Those before this `id`: the `next` of the page before."),
+                    in_query("before", &position, "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),
                     in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `text` is."),
                 ])
@@ -361,11 +362,16 @@ fn filters(what: &str) -> Vec<Value> {
             &text,
             "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`.",
         ),
-        in_query("after", &text, "Those after this `id` only."),
+        in_query("after", &position(), "Those after this `id` only."),
         in_query(
             "language",
             &json!({"enum": ["en", "zh"]}),
             "In which language `text` is, whatever `Accept-Language` says.",
         ),
     ]
+}
+
+/// The `id` of an event or a record.
+fn position() -> Value {
+    json!({"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,9}$"})
 }

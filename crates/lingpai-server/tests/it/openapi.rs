@@ -113,7 +113,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 61] = [
+    let calls: [(&str, &str, &str, &str, &str); 62] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -182,6 +182,7 @@ async fn every_answer_of_every_operation_is_as_described() {
             "",
             r#"{"access_token": "G", "expires_in": 600}"#,
         ),
+        ("post", "/v1/accounts/{account}/token/adopt", KEPT, "", "{}"),
     ];
     for (method, path, name, rest, body) in calls {
         // Long enough for one rotation, and too short for the next.
