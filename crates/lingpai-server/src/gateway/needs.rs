@@ -36,6 +36,7 @@ impl Needs {
             | "/cgi-bin/service/get_provider_token"
             | "/cgi-bin/service/get_permanent_code"
             | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,
+            path if NEVER_OF_PLATFORM.contains(&path) => Self::Nobody,
             "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
                 Self::Right(Right::QuotaClear)
             }
@@ -90,6 +91,15 @@ pub(super) fn ticket(
 /// A third-party platform's own calls: its tokens, and the tokens and refresh tokens of those who authorised it.
 pub(super) const COMPONENT: &[&str] =
     &["/cgi-bin/component/", "/sns/component/", "/sns/oauth2/component/"];
+/// Those of them that want the platform's secret, or answer with a refresh token of whoever authorised it: nobody's.
+const NEVER_OF_PLATFORM: &[&str] = &[
+    "/cgi-bin/component/api_component_token",
+    "/cgi-bin/component/api_start_push_ticket",
+    "/cgi-bin/component/api_authorizer_token",
+    "/cgi-bin/component/api_query_auth",
+    "/cgi-bin/component/api_get_authorizer_list",
+    "/cgi-bin/component/api_get_authorizer_info",
+];
 /// The same of a WeCom service provider.
 pub(super) const PROVIDER: &[&str] =
     &["/cgi-bin/service/", "/cgi-bin/corp/get_", "/cgi-bin/provider/"];

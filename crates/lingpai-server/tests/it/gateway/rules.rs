@@ -70,7 +70,7 @@ async fn a_path_that_leads_around_lingpai_needs_a_right_of_its_own() {
         assert_eq!(refused.header("x-lingpai-error"), Some("token-call"), "{path}");
     }
     for path in [
-        "/cgi-bin/component/api_component_token",
+        "/cgi-bin/component/api_create_preauthcode",
         "/sns/component/jscode2session",
         "/qyapi/cgi-bin/service/get_pre_auth_code",
     ] {
