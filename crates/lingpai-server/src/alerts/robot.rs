@@ -178,7 +178,7 @@ mod tests {
         Secret::from("SECabc123")
     }
 
-    // The expected values are those of the documentation's own Python samples, run apart from this program:
+    // The expected values were computed apart from this program, with Python's hmac, from the formulas of the documentation:
     // base64(hmac(SECRET, f"{ms}\n{SECRET}")), base64(hmac(f"{s}\n{SECRET}", "")) and hmac(SECRET, f"{s}.{body}").hexdigest().
     #[test]
     fn signatures_are_those_that_are_documented() {

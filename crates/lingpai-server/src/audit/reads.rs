@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use lingpai_core::client::KeyHash;
 use lingpai_core::{CredentialId, Timestamp};
 
-/// So many different readings a minute are told apart; those beyond share one record.
+/// So many different readings a minute are recorded; of those beyond only their number, in the log.
 const MOST: usize = 1 << 14;
 
 /// The counters of a minute.

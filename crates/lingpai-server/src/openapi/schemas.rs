@@ -183,9 +183,9 @@ pub(super) fn schemas() -> Value {
         "Refused",
         &[],
         json!({
-            "access_token": or_null(text()), "text": or_null(text()),
-            "errcode": or_null(json!({"type": "integer"})),
-            "account": or_null(account_name()), "offline": yes_or_no(),
+            "access_token": or_null(&text()), "text": or_null(&text()),
+            "errcode": or_null(&json!({"type": "integer"})),
+            "account": or_null(&account_name()), "offline": yes_or_no(),
         }),
     );
     let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
@@ -200,7 +200,7 @@ pub(super) fn schemas() -> Value {
             "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
         }),
     );
-    add("Examine", &[], json!({"account": or_null(account_name())}));
+    add("Examine", &[], json!({"account": or_null(&account_name())}));
     let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
     add(
         "Finding",
@@ -566,6 +566,6 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
 }
 
 /// What may as well be left out.
-fn or_null(schema: Value) -> Value {
+fn or_null(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "null"}]})
 }
