@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is asked.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     access_token: Option<Secret>,
     /// Whatever a person has pasted.

@@ -28,6 +28,7 @@ use crate::serving::Serving;
 const BEHIND: usize = 64;
 
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     account: Option<AccountId>,
 }

@@ -39,6 +39,7 @@ async fn every_command_in_the_reference_works() {
                 "\"propagation\"",
                 "\"signature\"",
                 "\"headline\"",
+                "\"findings\"",
             ];
             assert!(good.iter().any(|sign| said.contains(sign)), "{script}\n{said}");
             let is_refused = said.contains("\"error\"") || said.contains("\"errmsg\"");
