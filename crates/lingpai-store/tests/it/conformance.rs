@@ -53,16 +53,16 @@ mod redis {
     lingpai_store::conformance_tests!(open);
 }
 
-mod newer_redis {
+mod valkey {
     use std::sync::Arc;
 
     use lingpai_store::conformance::RedisServer;
     use lingpai_store::{EventBounds, RedisStore};
 
-    use crate::support::newer_redis;
+    use crate::support;
 
     async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
-        super::redis::open_on(RedisServer::start_program(&newer_redis(), &[]), events).await
+        super::redis::open_on(RedisServer::start_program(&support::valkey(), &[]), events).await
     }
 
     lingpai_store::conformance_tests!(open);

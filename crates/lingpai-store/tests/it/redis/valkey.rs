@@ -1,15 +1,15 @@
-//! A Redis that is newer than Debian's: it knows `WAITAOF`, by which replicas confirm what they have on their disks.
+//! A Valkey, which knows what Debian's Redis does not know yet: `WAITAOF`, by which replicas confirm what they have on their disks.
 
 use lingpai_core::{Directory, StoreErrorKind};
 
 use super::*;
-use crate::support::{account, newer_redis};
+use crate::support::{account, valkey};
 
 const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// A master with these arguments, and a replica that keeps a log.
 fn master_and_replica(arguments: &[&str]) -> (RedisServer, RedisServer) {
-    let master = RedisServer::start_program(&newer_redis(), arguments);
+    let master = RedisServer::start_program(&valkey(), arguments);
     let replica = master.start_replica();
     assert_eq!(replica.cli(&["CONFIG", "SET", "appendfsync", "always"]), "OK");
     (master, replica)
