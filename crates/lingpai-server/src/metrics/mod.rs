@@ -53,6 +53,7 @@ pub(crate) struct Metrics {
     repairs: Family<Repaired, Counter>,
     bytes_aside: Gauge,
     nodes: Family<Alive, Gauge>,
+    leases: Family<Holder, Gauge>,
     propagation: Kept,
     fetch_times: Kept,
     store_times: Kept,
@@ -110,6 +111,11 @@ struct Alive {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Holder {
+    node: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     kind: String,
     state: &'static str,
@@ -141,6 +147,7 @@ impl Metrics {
             repairs: Family::default(),
             bytes_aside: Gauge::default(),
             nodes: Family::default(),
+            leases: Family::default(),
             propagation: Kept::default(),
             fetch_times: Kept::default(),
             store_times: Kept::default(),
@@ -179,6 +186,8 @@ impl Metrics {
         all.register("gateway_bytes_aside", help, self.bytes_aside.clone());
         let help = "Nodes that share the store, by whether they were seen within the last seconds";
         all.register("nodes", help, self.nodes.clone());
+        let help = "Leases that each node holds, as it was last seen; 16 at most are told of";
+        all.register("node_leases", help, self.leases.clone());
         let help = "Seconds until a token that another node stored was in the memory of this one";
         all.register("propagation_seconds", help, self.propagation.clone());
         let help = "Seconds until WeChat answered a call for a token, whatever it answered";
@@ -267,6 +276,14 @@ impl Metrics {
             let count = nodes.iter().filter(|node| node.lives == alive).count();
             let count = count.try_into().unwrap_or(i64::MAX);
             self.nodes.get_or_create(&Alive { alive: name }).set(count);
+        }
+        // Those that are gone are told of no more.
+        self.leases.clear();
+        for node in nodes.iter().filter(|node| node.lives) {
+            let node = &node.presence;
+            let labels = Holder { node: format!("{}/{}", node.name, node.address) };
+            let held = node.leases.len().try_into().unwrap_or(i64::MAX);
+            self.leases.get_or_create(&labels).set(held);
         }
         self.propagation.set(engine.propagation());
         let Measured { fetches, store, lease_waits, waiting } = engine.measured();
