@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Day};
 use lingpai_wechat::catalogue::{self, Scope};
+use lingpai_wechat::protocol;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -28,10 +29,8 @@ const CLEARINGS: u32 = 10;
 /// So many accounts are asked one after the other whose a rid is.
 const ASKED: usize = 10;
 
-const QUOTA_GET: &str = "/cgi-bin/openapi/quota/get";
 const CLEAR: &str = "/cgi-bin/clear_quota";
 const CLEAR_BY_SECRET: &str = "/cgi-bin/clear_quota/v2";
-const RID_GET: &str = "/cgi-bin/openapi/rid/get";
 
 /// What was counted of an account here, without asking WeChat.
 #[derive(Serialize)]
@@ -109,7 +108,7 @@ pub(crate) async fn read(
     };
     let path = path.as_ref();
     let asked = json!({ "cgi_path": path });
-    let mut told = gateway.ask(serving, &account, QUOTA_GET, &asked).await?;
+    let mut told = gateway.ask(serving, &account, protocol::QUOTA_PATH, &asked).await?;
     let mut member = |name: &str| told.remove(name).filter(Value::is_object);
     let quota = member("quota").unwrap_or_else(|| Map::new().into());
     let called = serving.called_today(&account).await?.unwrap_or_default();
@@ -192,7 +191,7 @@ pub(crate) async fn rid(
     let mut outcome = Err(Refusal::AccountUnknown);
     for account in candidates {
         let gateway = serving.quotas_of(&account)?;
-        match gateway.ask(serving, &account, RID_GET, &json!({ "rid": rid })).await {
+        match gateway.ask(serving, &account, protocol::RID_PATH, &json!({ "rid": rid })).await {
             Ok(mut told) => {
                 let request = told.remove("request").filter(Value::is_object);
                 let request = request.unwrap_or_else(|| Map::new().into());
