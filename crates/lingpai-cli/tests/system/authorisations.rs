@@ -128,10 +128,8 @@ async fn soak_a_kill_between_a_push_and_its_commit_loses_no_authorisation() {
         assert!(wechat.accepts(&token(&home, *number).await), "{number}");
     }
     let count = acknowledged.len();
-    println!(
-        "{kills} kills, {count} after the push was acknowledged, {untraded} of them before its code was traded"
-    );
-    assert!(count > kills / 3);
+    println!("{kills} kills, {count} of them after WeChat was told `success`");
+    assert!(count >= kills / 4 && count < kills, "the kills do not fall around the answer");
     home.assert_nothing_leaked();
     node.end().await;
 }
