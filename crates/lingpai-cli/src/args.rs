@@ -6,6 +6,7 @@ mod help;
 mod key;
 mod look;
 mod mistake;
+mod platform;
 mod push;
 mod quota;
 mod record;
@@ -24,6 +25,7 @@ pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
+pub(crate) use self::platform::{Authorize, Platform};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
@@ -105,6 +107,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
+    /// Have accounts authorise a third-party platform or a WeCom suite
+    #[command(subcommand)]
+    Platform(Platform),
     /// See to pushes of WeChat that a business has not taken
     #[command(subcommand)]
     Pushes(Pushes),

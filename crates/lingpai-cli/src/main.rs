@@ -30,8 +30,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
-    account, alert, audit, call, check, doctor, events, explain, init, key, pushes, quota, rid,
-    rotate, sandbox, serve, settings, shell, status, store, ticket, token,
+    account, alert, audit, call, check, doctor, events, explain, init, key, platform, pushes,
+    quota, rid, rotate, sandbox, serve, settings, shell, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -145,6 +145,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
+        Command::Platform(command) => block_on(platform::run(command, &environment)),
         Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;

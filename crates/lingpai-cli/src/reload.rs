@@ -155,6 +155,7 @@ impl<'a> Follower<'a> {
             ("gateway", config.gateway != gateway),
             ("alert", config.alerts != before.alerts),
             ("console", config.console != before.console),
+            ("authorization", config.authorization != before.authorization),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -163,12 +164,14 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, alerts, console, .. } = before;
+        let Config { listen, store, log, alerts, console, authorization, .. } = before;
         let alerts = alerts.clone();
         let log = config::Log { format: log.format, access: log.access, ..config.log };
         let (store, console) = (store.clone(), console.clone());
+        let authorization = authorization.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, alerts, ..config };
+        self.in_force.config =
+            Config { listen, store, gateway, console, authorization, log, alerts, ..config };
         self.merges = true;
         Ok(())
     }

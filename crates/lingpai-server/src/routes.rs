@@ -21,8 +21,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
-    monitor, native, nodes, openapi, push, quota, tickets,
+    accounts, adopt, alerts, audit, authorize, console, diagnosis, doctor, events, keys, language,
+    manage, monitor, native, nodes, openapi, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -95,6 +95,8 @@ pub(crate) enum Route<'a> {
     Session,
     /// Whatever else stands below `/console`, with what follows that.
     Console(&'a str),
+    /// An authorisation that begins here.
+    Authorization(authorize::Part<'a>),
     /// A call of WeChat's API, with this path.
     Forward(&'a str),
     /// Nowhere.
@@ -224,6 +226,9 @@ pub(crate) async fn rare(
         Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
+        Route::Authorization(part) => {
+            Box::pin(authorize::answer(serving, part, head, body, (origin, peer))).await
+        }
         Route::Session => {
             Box::pin(console::answer(serving, "/session", head, body, (origin, peer))).await
         }
@@ -268,6 +273,9 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, "authorization-links")) => {
+                    Self::Authorization(authorize::Part::Links(account))
+                }
                 Some((account, "quota")) => Self::Quota(account),
                 Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
@@ -311,7 +319,7 @@ impl<'a> Route<'a> {
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
-            _ => Self::of_id(path),
+            _ => authorize::Part::of(path).map_or(Self::of_id(path), Self::Authorization),
         }
     }
 
@@ -352,6 +360,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
             Self::Push(_) => false,
+            Self::Authorization(part) => part.is_for_admins(),
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
@@ -381,6 +390,7 @@ impl<'a> Route<'a> {
                 | Self::Push(_)
                 | Self::Session
                 | Self::Console(_)
+                | Self::Authorization(authorize::Part::Begin(_) | authorize::Part::Back(_))
                 | Self::Forward(_)
         )
     }
@@ -399,7 +409,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 41] = [
+    pub(crate) const NAMES: [&'static str; 44] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -441,6 +451,9 @@ impl<'a> Route<'a> {
         "/v1/alerts",
         "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
+        authorize::Part::NAMES[0],
+        authorize::Part::NAMES[1],
+        authorize::Part::NAMES[2],
     ];
 
     /// Its place among the names.
@@ -487,6 +500,7 @@ impl<'a> Route<'a> {
             Self::Alerts => 38,
             Self::AlertTest(_) => 39,
             Self::Adopt(_) => 40,
+            Self::Authorization(part) => 41 + part.number(),
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::alerts::{self, Alerts};
 use crate::audit::Trail;
+use crate::authorize::{self, Authorizing};
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
@@ -48,6 +49,7 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
+    authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
     wechat: Option<WayToWeChat>,
@@ -74,6 +76,7 @@ impl Server {
             changes: None,
             gateway: None,
             console: None,
+            authorizing: None,
             pushes: None,
             alerts: None,
             wechat: None,
@@ -124,6 +127,12 @@ impl Server {
         self
     }
 
+    /// The same, and platforms and suites can be authorised by links from here.
+    pub fn authorizing(mut self, authorizing: authorize::Settings) -> Self {
+        self.authorizing = Some(authorizing);
+        self
+    }
+
     /// The same, and people are alerted of what happens.
     pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
         self.alerts = Some(alerts);
@@ -165,6 +174,7 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let authorizing = self.authorizing.map(Authorizing::new).transpose()?;
         let alerts = self.alerts.map(|alerts| Alerts::new(alerts, &self.registry));
         let alerts = alerts.transpose().map_err(Error::Gateway)?;
         let console = self.console.map(Console::new).transpose();
@@ -185,6 +195,7 @@ impl Server {
             given: Given::new(),
             gateway,
             console,
+            authorizing,
             pushes,
             tape,
             trail: Trail::new(),

@@ -31,6 +31,7 @@ mod haste;
 mod keys;
 mod kill;
 mod lies;
+mod links;
 mod listeners;
 mod load;
 mod node;
