@@ -9,6 +9,7 @@
 //! - `schemas`: what bodies look like.
 //! - `operation`: how a call is described.
 
+mod api_security;
 mod operation;
 mod paths;
 mod schemas;
