@@ -27,7 +27,7 @@ const REFRESH: &str = "/cgi-bin/component/api_authorizer_token";
 const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
 /// A node that keeps the sandbox's platform.
-fn home(wechat: &WeChat) -> Home {
+pub(crate) fn home(wechat: &WeChat) -> Home {
     let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
     for (file, text) in [
         ("push-token", DEMO_COMPONENT_TOKEN),
@@ -45,14 +45,14 @@ fn home(wechat: &WeChat) -> Home {
 }
 
 /// Has WeChat push to the node, beginning with a ticket, and waits for the platform's token.
-async fn push(wechat: &WeChat, home: &Home) {
+pub(crate) async fn push(wechat: &WeChat, home: &Home) {
     let url = format!("http://127.0.0.1:{}/push/{DEMO_COMPONENT}", home.port);
     wechat.world.with(|world, now| world.push_to(now, DEMO_COMPONENT, Some(&url)).unwrap());
     let minted = || wechat.counters().app(DEMO_COMPONENT).minted.platform;
     until("no component token", async || minted() > 0).await;
 }
 
-fn authorize(wechat: &WeChat, number: usize) {
+pub(crate) fn authorize(wechat: &WeChat, number: usize) {
     let authorized = |world: &mut lingpai_sandbox::World, now| {
         world.authorize(now, DEMO_COMPONENT, &appid(number)).unwrap();
     };
@@ -83,7 +83,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     waited.await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-async fn token(home: &Home, number: usize) -> String {
+pub(crate) async fn token(home: &Home, number: usize) -> String {
     let mut found = None;
     until("an authorizer has no token", async || {
         found = home.token(number).await.ok();
