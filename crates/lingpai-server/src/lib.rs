@@ -78,6 +78,6 @@ pub use language::Bilingual;
 pub use limits::Limits;
 pub use listen::{Address, Identity, Inherited, Listeners, Surface, Tls};
 pub use proxies::{Proxies, Tell};
-pub use refusal::{Explained, Reason, errcode, explain};
+pub use refusal::{Explained, Reason, errcode, explain, reasons};
 pub use server::{Bound, Server};
 pub use serving::WayToWeChat;
