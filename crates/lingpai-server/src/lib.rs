@@ -57,6 +57,7 @@ mod nodes;
 mod object;
 mod openapi;
 mod params;
+mod platforms;
 mod proxies;
 pub mod push;
 mod query;

@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod authorisations;
 mod backup;
 mod blame;
 mod cable;

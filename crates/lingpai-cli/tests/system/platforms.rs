@@ -60,7 +60,7 @@ pub(crate) fn authorize(wechat: &WeChat, number: usize) {
 }
 
 /// A deed of the control API, on an authorizer.
-async fn deed(wechat: &WeChat, deed: &str, number: usize) {
+pub(crate) async fn deed(wechat: &WeChat, deed: &str, number: usize) {
     use tokio::io::AsyncWriteExt;
     let body = format!("{{\"authorizer\":\"{}\"}}", appid(number));
     let mut stream = tokio::net::TcpStream::connect(wechat.addr).await.unwrap();
@@ -74,7 +74,7 @@ async fn deed(wechat: &WeChat, deed: &str, number: usize) {
 }
 
 /// Waits until this holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !holds().await {
             sleep(Duration::from_millis(20)).await;
@@ -179,7 +179,7 @@ async fn an_authorisation_whose_code_was_spent_in_vain_is_found_in_the_list() {
     let hang = Fault::new(FaultKind::Hang { when: When::After }).on(QUERY_AUTH).times(1);
     wechat.world.with(|world, now| world.fault(now, hang).unwrap());
     authorize(&wechat, 0);
-    // WeChat was not told `success`, and sends the notice again after five seconds.
+    // The call is given up after seven seconds, and the code traded again.
     until("the code is not traded again", async || wechat.counters().calls_of(QUERY_AUTH) == 2)
         .await;
     assert!(wechat.accepts(&token(&home, 0).await));
