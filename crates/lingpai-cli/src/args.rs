@@ -360,11 +360,15 @@ pub(crate) struct Call {
 pub(crate) struct Explain {
     /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
     #[arg(
-        required_unless_present_any = ["token_file", "errcode"],
+        required_unless_present_any = ["token_file", "errcode", "all"],
         allow_negative_numbers = true,
         value_name = "CODE|TEXT"
     )]
     pub(crate) text: Vec<String>,
+
+    /// Explain every error there is, as a page of Markdown
+    #[arg(long, conflicts_with_all = ["text", "token_file", "errcode", "account", "json"])]
+    pub(crate) all: bool,
 
     /// Say why the token in this file was refused, from what the store knows of it; - reads it from standard input
     #[arg(long, value_name = "FILE|-")]

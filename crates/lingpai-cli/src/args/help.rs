@@ -147,6 +147,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("explain", "token_file") => {
             "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
         }
+        ("explain", "all") => "解释全部错误，输出一页 Markdown",
         ("explain", "errcode") => "被拒绝时的 errcode",
         ("explain", "offline") => "不向微信核对凭据（核对最多调用两次低成本接口）",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",

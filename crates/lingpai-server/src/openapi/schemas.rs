@@ -271,6 +271,14 @@ pub(super) fn schemas() -> Value {
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
     add(
+        "PlatformToken",
+        &["expires_in"],
+        json!({
+            "component_access_token": text(), "authorizer_access_token": text(), "authorizer_refresh_token": text(),
+            "expires_in": {"type": "integer", "minimum": 1},
+        }),
+    );
+    add(
         "WeComServiceToken",
         &["errcode", "errmsg", "expires_in"],
         json!({
@@ -311,7 +319,7 @@ pub(super) fn schemas() -> Value {
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
     );
-    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("WeChatError")]});
+    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("PlatformToken"), reference("WeChatError")]});
     schemas.insert("WeChatAnswer".to_owned(), any);
     // What else a caller sends with these is ignored.
     let report = json!({
