@@ -140,7 +140,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
-                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(),
+                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(call),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -305,6 +305,8 @@ impl<'a> Route<'a> {
             "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
                 Self::DropIn(Call::ProviderToken)
             }
+            "/cgi-bin/component/api_component_token" => Self::DropIn(Call::ComponentToken),
+            "/cgi-bin/component/api_authorizer_token" => Self::DropIn(Call::AuthorizerToken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -409,7 +411,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 44] = [
+    pub(crate) const NAMES: [&'static str; 46] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -451,6 +453,8 @@ impl<'a> Route<'a> {
         "/v1/alerts",
         "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
+        "/cgi-bin/component/api_component_token",
+        "/cgi-bin/component/api_authorizer_token",
         authorize::Part::NAMES[0],
         authorize::Part::NAMES[1],
         authorize::Part::NAMES[2],
@@ -500,7 +504,9 @@ impl<'a> Route<'a> {
             Self::Alerts => 38,
             Self::AlertTest(_) => 39,
             Self::Adopt(_) => 40,
-            Self::Authorization(part) => 41 + part.number(),
+            Self::DropIn(Call::ComponentToken) => 41,
+            Self::DropIn(Call::AuthorizerToken) => 42,
+            Self::Authorization(part) => 43 + part.number(),
         }
     }
 
