@@ -17,7 +17,7 @@ const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 4] = ["tls", "gateway", "console", "log"];
+const TABLES: [&str; 6] = ["tls", "gateway", "console", "events", "audit", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
