@@ -110,10 +110,10 @@ impl ApiKey {
             && (self.rights.contains(&right) || self.rights.contains(&Right::Admin))
     }
 
-    /// Whether the paths in WeChat's shape give it virtual tokens: it may use the gateway, never sees a real token, and its
-    /// virtual ones are known again.
-    pub fn is_given_virtual_tokens(&self) -> bool {
-        self.has(Right::Gateway) && !self.has(Right::TokenRead) && self.virtual_hash.is_some()
+    /// Whether the paths in WeChat's shape give it virtual tokens in place of those that are seen by this right: it may use
+    /// the gateway, does not have the right, and its virtual tokens are known again.
+    pub fn is_given_virtual_tokens(&self, in_place_of: Right) -> bool {
+        self.has(Right::Gateway) && !self.has(in_place_of) && self.virtual_hash.is_some()
     }
 
     /// Whether it may have pages of this host signed, if it may have any signed at all.
@@ -408,12 +408,16 @@ mod tests {
 
     #[test]
     fn virtual_tokens_are_for_those_who_may_use_the_gateway_and_see_no_real_one() {
-        let given = |rights: &[Right]| key(rights, Accounts::All).is_given_virtual_tokens();
+        let given =
+            |rights: &[Right]| key(rights, Accounts::All).is_given_virtual_tokens(Right::TokenRead);
         assert!(given(&[Right::Gateway]) && given(&[Right::Gateway, Right::SecretLogin]));
         assert!(!given(&[Right::Gateway, Right::TokenRead]) && !given(&[Right::Admin]));
         assert!(!given(&[Right::Ticket]));
         let old = ApiKey { virtual_hash: None, ..key(&[Right::Gateway], Accounts::All) };
-        assert!(!old.is_given_virtual_tokens(), "it would not be known at the gateway");
+        assert!(
+            !old.is_given_virtual_tokens(Right::TokenRead),
+            "it would not be known at the gateway"
+        );
     }
 
     #[test]

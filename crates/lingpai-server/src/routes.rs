@@ -138,7 +138,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
-                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(),
+                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(call),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -297,6 +297,8 @@ impl<'a> Route<'a> {
             "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
                 Self::DropIn(Call::ProviderToken)
             }
+            "/cgi-bin/component/api_component_token" => Self::DropIn(Call::ComponentToken),
+            "/cgi-bin/component/api_authorizer_token" => Self::DropIn(Call::AuthorizerToken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -399,7 +401,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 41] = [
+    pub(crate) const NAMES: [&'static str; 43] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -441,6 +443,8 @@ impl<'a> Route<'a> {
         "/v1/alerts",
         "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
+        "/cgi-bin/component/api_component_token",
+        "/cgi-bin/component/api_authorizer_token",
     ];
 
     /// Its place among the names.
@@ -487,6 +491,8 @@ impl<'a> Route<'a> {
             Self::Alerts => 38,
             Self::AlertTest(_) => 39,
             Self::Adopt(_) => 40,
+            Self::DropIn(Call::ComponentToken) => 41,
+            Self::DropIn(Call::AuthorizerToken) => 42,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `lingpai account`: the accounts in the store, and how they stand. A running server notices a change within seconds.
 
+mod api_security;
 mod app_secret;
 pub(crate) mod elsewhere;
 pub(crate) mod handover;
@@ -103,6 +104,18 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             store.directory().put_account(&account).await?;
             noted::account(store, "account set-push", &id, AccountChange::Updated).await;
             output::tell(&push_told(&account));
+            Ok(())
+        }
+        args::Account::SetApiSecurity { account: id, keys: wanted, .. } => {
+            refuse_configured(&id, config)?;
+            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            let api_security = api_security::take(&id, &wanted)?;
+            let account = renewed(Some(&stored), Account { api_security, ..stored.clone() }, now);
+            api_security::refuse_unfit(&account)?;
+            store.directory().put_account(&account).await?;
+            let command = "account set-api-security";
+            noted::account(store, command, &id, AccountChange::Updated).await;
+            output::tell(&api_security::told(&id, account.api_security.as_deref()));
             Ok(())
         }
         args::Account::SetProxy { account: id, url, password_file, .. } => {
@@ -278,6 +291,10 @@ impl Standing {
         if let Some(proxy) = &self.account.proxy {
             rows.push((either("proxy:", "代理："), proxy.to_public_url()));
         }
+        if let Some(keys) = &self.account.api_security {
+            let heading = either("API security:", "API 安全：");
+            rows.push((heading, api_security::serials(keys)));
+        }
         rows.push((either("created:", "创建时间："), self.account.created_at.to_string()));
         rows.push((either("changed:", "修改时间："), self.account.updated_at.to_string()));
         let rows: Vec<_> = rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
@@ -291,6 +308,7 @@ impl Standing {
             "kind": kind_name(self.account.kind),
             "mode": mode_name(self.account.mode),
             "proxy": self.account.proxy.as_ref().map(Proxy::to_public_url),
+            "api_security": self.account.api_security.as_deref().map(api_security::shown),
             "generation": self.record.as_ref().map(|record| record.generation),
             "expires_at": token.map(|token| token.expires_at.to_string()),
             "trouble": self.trouble(),

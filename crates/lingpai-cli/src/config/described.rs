@@ -3,7 +3,7 @@
 
 mod parts;
 
-pub(crate) use self::parts::{OF_ACCOUNT, OF_ALERT, OF_PUSH};
+pub(crate) use self::parts::{OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH};
 
 /// One setting. Texts are in English and in Chinese, and may hold the marks of Markdown.
 #[derive(Debug)]

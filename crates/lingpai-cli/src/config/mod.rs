@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 mod alert;
+pub(crate) mod api_security;
 mod console;
 pub(crate) mod described;
 mod duration;

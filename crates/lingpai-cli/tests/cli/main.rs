@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers are not recognised as tests.
 
+mod api_security;
 mod call;
 mod commands;
 mod config;

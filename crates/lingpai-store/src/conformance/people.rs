@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use lingpai_core::api_security::NumberedKey;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::push::{PushMode, Relay, RelayForm};
-use lingpai_core::{Account, AccountKind, Kind, Mode, Policy, PushSettings, Refresh};
+use lingpai_core::{
+    Account, AccountKind, ApiSecurityKeys, Kind, Mode, Policy, PushSettings, Refresh,
+};
 
 use super::*;
 
 fn some_account(name: &str) -> Account {
     Account::new(account(name), Secret::from(format!("secret of {name}")), NOON)
+}
+
+fn numbered(serial: &str) -> NumberedKey {
+    NumberedKey { serial: serial.into(), key: Secret::from(format!("-----BEGIN\n{serial}")) }
 }
 
 fn some_key(byte: u8, accounts: Accounts) -> ApiKey {
@@ -27,6 +34,14 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
             mode: PushMode::Compatible,
             relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
         }),
+        api_security: Some(Box::new(ApiSecurityKeys {
+            symmetric: numbered("1"),
+            previous_symmetric: Some(numbered("2")),
+            private: numbered("3"),
+            platform: numbered("4"),
+            other_platform: Some(numbered("5")),
+            calls: Some(vec!["/wxa/**".parse().unwrap()]),
+        })),
         platform: Some(account("wx00000000000000ff")),
         proxy: Some("socks5://lingpai:hunter2@proxy.example.com".parse().unwrap()),
         policy: Policy {
