@@ -41,6 +41,7 @@ pub mod doctor;
 mod dropin;
 mod error;
 mod events;
+mod first_use;
 pub mod gateway;
 mod given;
 mod keyring;

@@ -379,6 +379,35 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        key: "events.keep",
+        default: ["100000", "100000"],
+        meaning: [
+            "How many [events](events.md) the store keeps at most.",
+            "存储最多保留多少个[事件](events.md)。",
+        ],
+    },
+    Setting {
+        key: "events.keep-for",
+        default: ["`\"90d\"`", "`\"90d\"`"],
+        meaning: [
+            "How long an event is kept: from 1 h to 10 years. What is older goes as new ones come.",
+            "事件保留多久，1 小时到 10 年。更早的随新事件的写入而删除。",
+        ],
+    },
+    Setting {
+        key: "audit.keep",
+        default: ["100000", "100000"],
+        meaning: [
+            "How many records of the [audit trail](events.md#the-audit-trail) the store keeps at most.",
+            "存储最多保留多少条[审计记录](events.md#审计记录)。",
+        ],
+    },
+    Setting {
+        key: "audit.keep-for",
+        default: ["`\"90d\"`", "`\"90d\"`"],
+        meaning: ["How long a record is kept, likewise.", "审计记录保留多久，规则同上。"],
+    },
+    Setting {
         key: "log.level",
         default: ["`\"info\"`", "`\"info\"`"],
         meaning: [

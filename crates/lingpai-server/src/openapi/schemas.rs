@@ -234,13 +234,14 @@ pub(super) fn schemas() -> Value {
             "created_at",
             "expires_at",
             "revoked_at",
+            "first_used_at",
             "good",
         ],
         json!({
             "id": text(), "name": text(), "environment": environment, "rights": rights,
             "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
             "domains": list(domain()), "preset": preset, "created_at": time(), "expires_at": time_if_any(),
-            "revoked_at": time_if_any(), "good": yes_or_no(),
+            "revoked_at": time_if_any(), "first_used_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
         }),
     );
