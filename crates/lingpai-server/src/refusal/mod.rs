@@ -19,7 +19,7 @@ use lingpai_core::{Failure, StoreError};
 
 use crate::change::Unchanged;
 use crate::language::Bilingual;
-pub use explained::{Explained, Reason, explain};
+pub use explained::{Explained, Reason, explain, reasons};
 pub(crate) use gateway::{Barred, Reads};
 
 use crate::gateway::Trouble;
