@@ -56,6 +56,7 @@ mod native;
 mod nodes;
 mod object;
 mod openapi;
+mod overview;
 mod params;
 mod proxies;
 pub mod push;

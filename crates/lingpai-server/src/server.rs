@@ -28,6 +28,7 @@ use crate::limits::Limits;
 use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
@@ -186,6 +187,7 @@ impl Server {
             gateway,
             console,
             pushes,
+            overview: Overview::default(),
             tape,
             trail: Trail::new(),
             alerts,
