@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, SETTINGS, Setting};
+use super::described::{OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, SETTINGS, Setting};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
@@ -15,9 +15,11 @@ const ALERT_ENGLISH: &str = include_str!("../../../../docs/alerts.md");
 const ALERT_CHINESE: &str = include_str!("../../../../docs/zh/alerts.md");
 const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
+const SECURITY_ENGLISH: &str = include_str!("../../../../docs/api-security.md");
+const SECURITY_CHINESE: &str = include_str!("../../../../docs/zh/api-security.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 4] = ["tls", "gateway", "console", "log"];
+const TABLES: [&str; 6] = ["tls", "gateway", "console", "events", "audit", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -61,11 +63,13 @@ fn marked<'a>(page: &'a str, name: &str) -> &'a str {
 fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let (settings, of_an_account) = all_known();
     let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
+    let of_security = known(&format!("{ACCOUNT}[account.api-security]\nqqq = 1"));
     let of_alerts = known("[[alert]]\nqqq = 1");
     for (described, known) in [
         (SETTINGS, settings),
         (OF_ACCOUNT, of_an_account),
         (OF_PUSH, of_pushes),
+        (OF_API_SECURITY, of_security),
         (OF_ALERT, of_alerts),
     ] {
         let keys: BTreeSet<_> = described.iter().map(|setting| setting.key.to_owned()).collect();
@@ -79,12 +83,15 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
     let all = [("settings", SETTINGS), ("account", OF_ACCOUNT)];
     let of_push = [("push", OF_PUSH)];
+    let of_security = [("api-security", OF_API_SECURITY)];
     let of_alert = [("alert", OF_ALERT)];
     for (page, file, language, tables) in [
         (ENGLISH, "configuration.md", 0, &all[..]),
         (CHINESE, "zh/configuration.md", 1, &all),
         (PUSH_ENGLISH, "push.md", 0, &of_push),
         (PUSH_CHINESE, "zh/push.md", 1, &of_push),
+        (SECURITY_ENGLISH, "api-security.md", 0, &of_security),
+        (SECURITY_CHINESE, "zh/api-security.md", 1, &of_security),
         (ALERT_ENGLISH, "alerts.md", 0, &of_alert),
         (ALERT_CHINESE, "zh/alerts.md", 1, &of_alert),
     ] {
@@ -142,9 +149,11 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
             format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
-        let (before, push) = mended.split_once("\npush = ").unwrap();
-        let (_, after) = push.split_once('\n').unwrap();
-        mended = format!("{before}\n{after}");
+        for key in ["push", "api-security"] {
+            let (before, value) = mended.split_once(&format!("\n{key} = ")).unwrap();
+            let (_, after) = value.split_once('\n').unwrap();
+            mended = format!("{before}\n{after}");
+        }
         for file in [
             "orders.secret",
             "redis.password",

@@ -177,6 +177,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/cgi-bin/service/get_suite_token", "", "", "{}"),
         ("post", "/cgi-bin/service/get_corp_token", "", "", "{}"),
         ("post", "/cgi-bin/service/get_provider_token", "", "", "{}"),
+        ("post", "/cgi-bin/component/api_component_token", "", "", "{}"),
+        ("post", "/cgi-bin/component/api_authorizer_token", "", "", "{}"),
         (
             "post",
             "/v1/accounts/{account}/token/adopt",

@@ -34,6 +34,7 @@ scripts! {
     commit: "commit.lua",
     confirm: "confirm.lua",
     count: "count.lua",
+    first_use: "first_use.lua",
     found: "found.lua",
     keep: "keep.lua",
     mark: "mark.lua",
