@@ -22,7 +22,7 @@ use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
     accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
-    monitor, native, nodes, openapi, push, quota, tickets,
+    monitor, native, nodes, openapi, overview, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -50,6 +50,8 @@ pub(crate) enum Route<'a> {
     OpenApi,
     /// All accounts.
     Accounts,
+    /// A page of them, the worst first.
+    Overview,
     /// How it stands with the account of this name.
     Account(&'a str),
     /// Have the account's token replaced.
@@ -214,6 +216,7 @@ pub(crate) async fn rare(
             quota::clear(serving, &decoded(account), head, body, peer).await
         }
         Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
+        Route::Overview => overview::list(serving, head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -304,6 +307,7 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
+            "/v1/overview" => Self::Overview,
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
@@ -361,6 +365,7 @@ impl<'a> Route<'a> {
             Self::Rotate(_)
             | Self::Adopt(_)
             | Self::Accounts
+            | Self::Overview
             | Self::Account(_)
             | Self::History => true,
             Self::Diagnose | Self::Doctor => true,
@@ -401,7 +406,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 43] = [
+    pub(crate) const NAMES: [&'static str; 44] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -445,6 +450,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/token/adopt",
         "/cgi-bin/component/api_component_token",
         "/cgi-bin/component/api_authorizer_token",
+        "/v1/overview",
     ];
 
     /// Its place among the names.
@@ -493,6 +499,7 @@ impl<'a> Route<'a> {
             Self::Adopt(_) => 40,
             Self::DropIn(Call::ComponentToken) => 41,
             Self::DropIn(Call::AuthorizerToken) => 42,
+            Self::Overview => 43,
         }
     }
 
@@ -507,7 +514,7 @@ fn is_one(part: &str) -> bool {
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.
-fn decoded(part: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(part: &str) -> Cow<'_, str> {
     if part.contains('%') { percent_decode_str(part).decode_utf8_lossy() } else { part.into() }
 }
 

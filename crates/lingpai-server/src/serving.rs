@@ -33,6 +33,7 @@ use crate::language::Bilingual;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
@@ -55,6 +56,8 @@ pub(crate) struct Serving {
     pub(crate) console: Option<Console>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
+    /// How all accounts stood a moment ago.
+    pub(crate) overview: Overview,
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
