@@ -22,7 +22,7 @@ use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
     accounts, adopt, alerts, audit, authorize, console, diagnosis, doctor, events, keys, language,
-    manage, monitor, native, nodes, openapi, push, quota, tickets,
+    manage, monitor, native, nodes, openapi, overview, push, quota, tickets,
 };
 
 /// Where a request goes.
@@ -50,6 +50,8 @@ pub(crate) enum Route<'a> {
     OpenApi,
     /// All accounts.
     Accounts,
+    /// A page of them, the worst first.
+    Overview,
     /// How it stands with the account of this name.
     Account(&'a str),
     /// Have the account's token replaced.
@@ -216,6 +218,7 @@ pub(crate) async fn rare(
             quota::clear(serving, &decoded(account), head, body, peer).await
         }
         Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
+        Route::Overview => overview::list(serving, head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -312,6 +315,7 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
+            "/v1/overview" => Self::Overview,
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
@@ -370,6 +374,7 @@ impl<'a> Route<'a> {
             Self::Rotate(_)
             | Self::Adopt(_)
             | Self::Accounts
+            | Self::Overview
             | Self::Account(_)
             | Self::History => true,
             Self::Diagnose | Self::Doctor => true,
@@ -411,7 +416,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 46] = [
+    pub(crate) const NAMES: [&'static str; 47] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -455,6 +460,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/token/adopt",
         "/cgi-bin/component/api_component_token",
         "/cgi-bin/component/api_authorizer_token",
+        "/v1/overview",
         authorize::Part::NAMES[0],
         authorize::Part::NAMES[1],
         authorize::Part::NAMES[2],
@@ -506,7 +512,8 @@ impl<'a> Route<'a> {
             Self::Adopt(_) => 40,
             Self::DropIn(Call::ComponentToken) => 41,
             Self::DropIn(Call::AuthorizerToken) => 42,
-            Self::Authorization(part) => 43 + part.number(),
+            Self::Overview => 43,
+            Self::Authorization(part) => 44 + part.number(),
         }
     }
 
@@ -521,7 +528,7 @@ fn is_one(part: &str) -> bool {
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.
-fn decoded(part: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(part: &str) -> Cow<'_, str> {
     if part.contains('%') { percent_decode_str(part).decode_utf8_lossy() } else { part.into() }
 }
 

@@ -30,6 +30,7 @@ use crate::limits::Limits;
 use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
@@ -201,6 +202,7 @@ impl Server {
             console,
             authorizing,
             pushes,
+            overview: Overview::default(),
             tape,
             trail: Trail::new(),
             alerts,

@@ -52,11 +52,12 @@ fn table(settings: &[Setting], language: usize) -> String {
     format!("{heading}\n|---|---|---|\n{rows}")
 }
 
-/// What stands on a page between two marks.
-fn marked<'a>(page: &'a str, name: &str) -> &'a str {
-    let (_, rest) = page.split_once(&format!("<!-- {name}: ")).expect(name);
-    let (_, rest) = rest.split_once("-->\n").expect(name);
-    rest.split_once(&format!("<!-- /{name} -->")).expect(name).0
+/// A page with this table between its two marks.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let (before, rest) = page.split_once(&format!("<!-- {name}: ")).expect(name);
+    let (mark, rest) = rest.split_once("-->\n").expect(name);
+    let (_, after) = rest.split_once(&format!("<!-- /{name} -->")).expect(name);
+    format!("{before}<!-- {name}: {mark}-->\n{table}<!-- /{name} -->{after}")
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     ] {
         let mut renewed = page.to_owned();
         for (name, settings) in tables {
-            renewed = renewed.replace(marked(page, name), &table(settings, language));
+            renewed = with_table(&renewed, name, &table(settings, language));
         }
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(format!("{root}/{file}"), &renewed).unwrap();

@@ -59,6 +59,7 @@ const ROUTES: [Route; 34] = [
     route("PUT", "/v1/accounts/{account}/secret", Right::Admin, About::Account),
     route("GET", "/v1/nodes", Right::StatusRead, About::All),
     route("GET", "/v1/accounts", Right::StatusRead, About::Some),
+    route("GET", "/v1/overview", Right::StatusRead, About::Some),
     Route {
         body: r#"{"account": "{account}", "secret": "0123456789abcdef"}"#,
         ..route("POST", "/v1/accounts", Right::Admin, About::Account)
