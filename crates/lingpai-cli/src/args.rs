@@ -9,6 +9,7 @@ mod mistake;
 mod push;
 mod quota;
 mod record;
+mod sink;
 mod store;
 mod values;
 
@@ -27,6 +28,7 @@ pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
+pub(crate) use self::sink::Sink;
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     /// See how alerts stand, and try one
     #[command(subcommand)]
     Alert(Alert),
+    /// See how sinks stand, try one, deliver to one now
+    #[command(subcommand)]
+    Sink(Sink),
     /// Have the token of an account replaced now
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in

@@ -154,6 +154,7 @@ impl<'a> Follower<'a> {
             ("store", !config.store.is(&before.store)),
             ("gateway", config.gateway != gateway),
             ("alert", config.alerts != before.alerts),
+            ("sink", config.sinks != before.sinks),
             ("console", config.console != before.console),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
@@ -163,12 +164,13 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, alerts, console, .. } = before;
-        let alerts = alerts.clone();
+        let Config { listen, store, log, alerts, sinks, console, .. } = before;
+        let (alerts, sinks) = (alerts.clone(), sinks.clone());
         let log = config::Log { format: log.format, access: log.access, ..config.log };
         let (store, console) = (store.clone(), console.clone());
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, alerts, ..config };
+        self.in_force.config =
+            Config { listen, store, gateway, console, log, alerts, sinks, ..config };
         self.merges = true;
         Ok(())
     }

@@ -178,6 +178,20 @@ pub enum What {
         /// What the business answered last.
         cause: String,
     },
+    /// A token could not be delivered to a sink. Told once, until it works again.
+    SinkFailed {
+        /// Its name.
+        sink: String,
+        /// Why.
+        cause: String,
+    },
+    /// A sink has the newest token again.
+    SinkRestored {
+        /// Its name.
+        sink: String,
+        /// The generation of the token.
+        generation: Generation,
+    },
     /// What a newer version of Lingpai told, or an older one in another way. It is kept as it is.
     #[serde(untagged)]
     Foreign(Foreign),
@@ -229,7 +243,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 22] = [
         "rotated",
         "repeated",
         "failed",
@@ -250,6 +264,8 @@ impl What {
         "quota-low",
         "key-changed",
         "push-dead",
+        "sink-failed",
+        "sink-restored",
     ];
 
     /// How much it matters.
@@ -260,6 +276,7 @@ impl What {
             | Self::AccountChanged { .. }
             | Self::KeyChanged { .. }
             | Self::CompromiseEnded { .. }
+            | Self::SinkRestored { .. }
             | Self::StoreRestored => Severity::Notice,
             Self::Failed { failure, .. } => match failure.class {
                 Class::NeedsPerson => Severity::Error,
@@ -276,6 +293,7 @@ impl What {
             | Self::Compromised
             | Self::StoreDegraded { .. }
             | Self::IpRefused { .. }
+            | Self::SinkFailed { .. }
             | Self::PushDead { .. } => Severity::Error,
         }
     }
@@ -303,6 +321,8 @@ impl What {
             Self::QuotaLow { .. } => "quota-low",
             Self::KeyChanged { .. } => "key-changed",
             Self::PushDead { .. } => "push-dead",
+            Self::SinkFailed { .. } => "sink-failed",
+            Self::SinkRestored { .. } => "sink-restored",
             Self::Foreign(foreign) => &foreign.event,
         }
     }

@@ -206,6 +206,8 @@ export default {
   "event-key-first-used": "Key used for the first time",
   "event-key-changed": "Key changed",
   "event-push-dead": "Push given up",
+  "event-sink-failed": "Sink failing",
+  "event-sink-restored": "Sink restored",
 
   "doctor-lead": "What is wrong, why, and what to do.",
   "diagnose-title": "What does this error mean?",

@@ -206,6 +206,8 @@ export default {
   "event-key-first-used": "密钥首次使用",
   "event-key-changed": "密钥已变更",
   "event-push-dead": "推送已放弃",
+  "event-sink-failed": "投递失败",
+  "event-sink-restored": "投递恢复",
 
   "doctor-lead": "哪里出了问题，为什么，怎么办。",
   "diagnose-title": "这个错误是什么意思？",

@@ -22,7 +22,7 @@ use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
     accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
-    monitor, native, nodes, openapi, push, quota, tickets,
+    monitor, native, nodes, openapi, push, quota, sinks, tickets,
 };
 
 /// Where a request goes.
@@ -83,6 +83,12 @@ pub(crate) enum Route<'a> {
     Alerts,
     /// Try the alert of this name.
     AlertTest(&'a str),
+    /// How it stands with sinks.
+    Sinks,
+    /// Try the sink of this name.
+    SinkTest(&'a str),
+    /// Deliver to it now.
+    SinkSync(&'a str),
     /// Why a token was refused.
     Diagnose,
     /// Find out what is wrong.
@@ -220,6 +226,9 @@ pub(crate) async fn rare(
         Route::Audit => audit::list(serving, head, peer).await,
         Route::Alerts => alerts::list(serving, head, peer).await,
         Route::AlertTest(name) => alerts::test(serving, &decoded(name), head, peer).await,
+        Route::Sinks => sinks::list(serving, head, peer).await,
+        Route::SinkTest(name) => sinks::test(serving, &decoded(name), head, peer).await,
+        Route::SinkSync(name) => sinks::sync(serving, &decoded(name), head, peer).await,
         Route::Diagnose => diagnosis::api::answer(serving, head, body, peer).await,
         Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
@@ -308,6 +317,8 @@ impl<'a> Route<'a> {
             "/v1/audit" => Self::Audit,
             "/v1/alerts" => Self::Alerts,
             _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
+            "/v1/sinks" => Self::Sinks,
+            _ if path.starts_with("/v1/sinks/") => Self::of_sink(path),
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
@@ -334,6 +345,15 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// `/v1/sinks/{name}/test` and `/sync`.
+    fn of_sink(path: &'a str) -> Self {
+        match path.strip_prefix("/v1/sinks/").and_then(|rest| rest.split_once('/')) {
+            Some((name, "test")) if !name.is_empty() => Self::SinkTest(name),
+            Some((name, "sync")) if !name.is_empty() => Self::SinkSync(name),
+            _ => Self::Unknown,
+        }
+    }
+
     /// What stands below an account and has a name or an id of its own.
     fn of_account(account: &'a str, more: &'a str) -> Self {
         match more.split_once('/') {
@@ -356,6 +376,7 @@ impl<'a> Route<'a> {
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
             Self::Audit | Self::Alerts | Self::AlertTest(_) => true,
+            Self::Sinks | Self::SinkTest(_) | Self::SinkSync(_) => true,
             Self::Rotate(_)
             | Self::Adopt(_)
             | Self::Accounts
@@ -399,7 +420,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 41] = [
+    pub(crate) const NAMES: [&'static str; 44] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -441,6 +462,9 @@ impl<'a> Route<'a> {
         "/v1/alerts",
         "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
+        "/v1/sinks",
+        "/v1/sinks/{name}/test",
+        "/v1/sinks/{name}/sync",
     ];
 
     /// Its place among the names.
@@ -487,6 +511,9 @@ impl<'a> Route<'a> {
             Self::Alerts => 38,
             Self::AlertTest(_) => 39,
             Self::Adopt(_) => 40,
+            Self::Sinks => 41,
+            Self::SinkTest(_) => 42,
+            Self::SinkSync(_) => 43,
         }
     }
 

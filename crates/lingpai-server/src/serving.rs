@@ -34,6 +34,7 @@ use crate::monitor::Monitor;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -55,6 +56,8 @@ pub(crate) struct Serving {
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Option<Alerts>,
+    /// Where tokens are delivered, if anywhere.
+    pub(crate) sinks: Option<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -235,6 +238,14 @@ impl Serving {
                 never = alerts.run(&self.registry) => never,
             },
             None => trail.await,
+        }
+    }
+
+    /// Delivers tokens to sinks, for ever.
+    pub(crate) async fn fill_sinks(&self) -> Infallible {
+        match &self.sinks {
+            Some(sinks) => sinks.run(&self.registry).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use lingpai_wechat::catalogue::Language;
 
-use crate::config::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, SETTINGS, Setting};
+use crate::config::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, OF_SINK, SETTINGS, Setting};
 use crate::config::{suggestion, variable_of};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -14,6 +14,8 @@ const ACCOUNT: &str = "account";
 const PUSH: &str = "push";
 /// What the settings of an alert stand in.
 const ALERT: &str = "alert";
+/// And those of a sink.
+const SINK: &str = "sink";
 
 /// Explains one setting, those of a table, or all.
 pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
@@ -39,7 +41,13 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
         |setting: &&Setting| key.is_empty() || key == ALERT || of_alert == Some(setting.key);
     let alerts = OF_ALERT.iter().filter(is_meant_of_alert);
     let alerts = alerts.map(|setting| told(setting, Some("[[alert]]")));
-    let told: Vec<String> = outside.chain(inside).chain(pushes).chain(alerts).collect();
+    let of_sink = key.strip_prefix("sink.");
+    let is_meant_of_sink =
+        |setting: &&Setting| key.is_empty() || key == SINK || of_sink == Some(setting.key);
+    let sinks = OF_SINK.iter().filter(is_meant_of_sink);
+    let sinks = sinks.map(|setting| told(setting, Some("[[sink]]")));
+    let told: Vec<String> =
+        outside.chain(inside).chain(pushes).chain(alerts).chain(sinks).collect();
     if told.is_empty() {
         return Err(unknown(key));
     }

@@ -144,7 +144,7 @@ pub(super) fn schemas() -> Value {
             "id": text(), "at": time(), "event": text(),
             "severity": one_of(&Severity::ALL.map(Severity::as_str)), "text": text(),
             "account": text(), "kind": text(), "node": text(),
-            "address": text(), "budget": number(), "by": text(), "push": text(),
+            "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
@@ -557,6 +557,23 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
             "host": text(), "firing": number(), "waiting": number(), "sent": number(),
             "failed": number(), "sent_at": time(), "failure": text(), "retrying": {"type": "boolean"},
         }),
+    );
+    add("Sinks", &["sinks"], json!({"sinks": list("Sink")}));
+    add(
+        "Sink",
+        &["name", "account", "kind", "target", "state", "lag", "written", "failed"],
+        json!({
+            "name": text(), "account": text(), "kind": text(), "target": text(),
+            "state": {"enum": ["current", "behind", "failing", "waiting"]}, "lag": number(),
+            "generation": number(), "delivered_at": time(), "written": number(), "failed": number(),
+            "failure": text(),
+        }),
+    );
+    let outcomes = json!({"enum": ["ready", "written", "kept", "newer", "waiting", "failed"]});
+    add(
+        "SinkDone",
+        &["outcome", "explanation"],
+        json!({"outcome": outcomes, "explanation": text()}),
     );
     add(
         "AlertTest",

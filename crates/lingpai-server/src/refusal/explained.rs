@@ -205,6 +205,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SinkUnknown,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),

@@ -350,6 +350,7 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::AlertUnknown
+            | Self::SinkUnknown
             | Self::PushUnknown
             | Self::SessionUnknown
             | Self::SessionLimited

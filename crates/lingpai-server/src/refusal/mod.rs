@@ -95,6 +95,8 @@ pub(crate) enum Refusal {
     PushUnknown,
     /// No alert has this name.
     AlertUnknown,
+    /// No sink has this name.
+    SinkUnknown,
     /// The session of the console is none, or has ended.
     SessionUnknown,
     /// What is asked for is not for sessions of the console.
@@ -168,6 +170,7 @@ impl Refusal {
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
             Self::AlertUnknown => "alert-unknown",
+            Self::SinkUnknown => "sink-unknown",
             Self::SessionUnknown => "session-unknown",
             Self::SessionLimited => "session-limited",
             Self::LoginLocked(_) => "login-locked",

@@ -87,6 +87,7 @@ fn all() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SinkUnknown,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(30)),

@@ -135,6 +135,7 @@ impl Refusal {
             | Self::PushNotTaken
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SinkUnknown
             | Self::SessionUnknown
             | Self::SessionLimited
             | Self::LoginLocked(_)

@@ -155,6 +155,7 @@ impl Refusal {
             ),
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
             Self::AlertUnknown => either("no alert has this name", "没有这个名称的告警"),
+            Self::SinkUnknown => either("no sink has this name", "没有这个名称的投递目标"),
             Self::SessionUnknown => {
                 either("nobody is logged in to the console, or not any more", "尚未登录控制台，或登录已失效")
             }
@@ -322,6 +323,10 @@ impl Refusal {
             Self::AlertUnknown => either(
                 "GET /v1/alerts lists those that the configuration names",
                 "GET /v1/alerts 列出配置中的告警",
+            ),
+            Self::SinkUnknown => either(
+                "GET /v1/sinks lists those that the configuration names",
+                "GET /v1/sinks 列出配置中的投递目标",
             ),
             Self::PushUnknown => either(
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",
