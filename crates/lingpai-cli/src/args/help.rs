@@ -141,6 +141,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
+        ("account adopt", "untried") => "不询问微信凭据是否有效，直接采用",
         (_, "untried") => "不向微信核对 AppSecret，直接采用",
         ("explain" | "doctor", "server") => "由这个服务查看 [默认：查看本机的存储]",
         ("explain", "token_file") => {

@@ -74,12 +74,15 @@ pub(super) fn schemas() -> Value {
         json!({
             "access_token": {"type": "string", "minLength": 1, "maxLength": adopt::LONGEST},
             "expires_in": {"type": "integer", "minimum": 1, "maximum": adopt::LONGEST_LIFE},
+            "untried": yes_or_no(),
         }),
     );
     add(
         "Adopted",
-        &["generation", "expires_in"],
-        json!({"generation": number(), "expires_in": number()}),
+        &["trial", "generation", "expires_in"],
+        json!({
+            "trial": one_of(&["accepted", "unsaid", "untried"]), "generation": number(), "expires_in": number(),
+        }),
     );
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(

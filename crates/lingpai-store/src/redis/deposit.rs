@@ -91,12 +91,12 @@ impl std::fmt::Debug for Deposit {
     }
 }
 
-/// The key beside it, in the same slot: what stands between the first braces of a key names its slot, or else the whole key.
+/// The key beside it, in the same slot: what stands between the first braces of a key names its slot, or else the whole key. (A
+/// closing brace alone leaves no way to name its slot; only a cluster refuses such a key.)
 fn companion(key: &str) -> String {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     match tag {
         Some((tag, _)) if !tag.is_empty() => format!("{key}:lingpai"),
-        _ if key.contains('}') => format!("{key}:lingpai"),
         _ => format!("{{{key}}}:lingpai"),
     }
 }
