@@ -1,7 +1,7 @@
 //! `cargo xtask check`: what must hold besides the tests, the cheap parts first.
 
 use crate::process::{cargo, command, run};
-use crate::{Outcome, programs, rules, tools};
+use crate::{Outcome, programs, rules, site, tools};
 
 /// Stops at the first part that fails.
 ///
@@ -20,6 +20,7 @@ pub(crate) fn check() -> Outcome {
     // is reachable.
     run(&mut cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))?;
     check_alerts()?;
+    site::site()?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test`, `check`, `package`, `screenshots`, `bench`, `fuzz`, `soak`.
+//! Development tasks: `cargo xtask test`, `check`, `package`, `site`, `screenshots`, `upgrade`, `bench`, `fuzz`, `soak`.
 //!
 //! Here is how the project is built, tested and measured; nothing here ships. What CI runs is
 //! `.ci/run`, which only calls these tasks. Start reading at [`main`]; the tools a task needs are
@@ -12,8 +12,10 @@ mod package;
 mod process;
 mod programs;
 mod rules;
+mod site;
 mod test;
 mod tools;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,9 @@ Usage: cargo xtask TASK [ARGUMENTS]
   test [ARGUMENTS]   install what is missing, run all tests (arguments go to `cargo nextest run`)
   check              house rules, format, unused dependencies, licences and bans, clippy, rustdoc
   package            static binaries, a Debian package, an SBOM and checksums, in target/package/
+  site               the documentation as a web site, in target/site/html/
   screenshots        the pages of the console, in both languages, as pictures in docs/images/
+  upgrade [REVISION] the program of that commit (the one before) gives its data to this one, and takes it back
   bench [NAME]       run one bench or all, results in target/bench/ (`bench --list` names them)
   fuzz [TARGET] [--minutes N]   long searches for input that breaks a reader; all targets, 5 minutes each
   soak [ARGUMENTS]   the long forms of the tests (arguments as for `test`), then all benches";
@@ -47,7 +51,10 @@ fn dispatch(arguments: &[String]) -> Outcome {
         Some(("test", rest)) => test::test(rest),
         Some(("check", [])) => check::check(),
         Some(("package", [])) => package::package(),
+        Some(("site", [])) => site::site(),
         Some(("screenshots", [])) => test::screenshots(),
+        Some(("upgrade", [])) => upgrade::upgrade("HEAD~1"),
+        Some(("upgrade", [revision])) => upgrade::upgrade(revision),
         Some(("bench", [])) => long::bench_all(),
         Some(("bench", [flag])) if flag == "--list" => long::list(),
         Some(("bench", [name])) => long::bench(name),

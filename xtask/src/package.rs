@@ -118,8 +118,16 @@ impl Machine {
 
     /// One file that needs nothing of the machine it runs on. glibc's resolver is in it too, since 2.34.
     fn build(&self) -> Result<PathBuf, String> {
-        let arguments =
-            ["build", "--release", "--locked", "--package", "lingpai-cli", "--target", self.target];
+        let arguments = [
+            "build",
+            "--profile",
+            "dist",
+            "--locked",
+            "--package",
+            "lingpai-cli",
+            "--target",
+            self.target,
+        ];
         let mut build = cargo(&arguments);
         build.env("RUSTFLAGS", "-C target-feature=+crt-static");
         if !self.is_this_one() {
@@ -128,7 +136,7 @@ impl Machine {
             build.env(format!("CC_{}", self.target.replace('-', "_")), self.compiler);
         }
         run(&mut build)?;
-        Ok(PathBuf::from(format!("target/{}/release/lingpai", self.target)))
+        Ok(PathBuf::from(format!("target/{}/dist/lingpai", self.target)))
     }
 
     /// The files where Debian wants them.

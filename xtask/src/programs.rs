@@ -11,6 +11,10 @@ use crate::process::{command, run};
 pub(crate) const FOR_CHECKS: &[Program] =
     &[Program::debian("prometheus", "its promtool checks the alert rules")];
 
+/// What `cargo xtask site` needs, which is part of the check.
+pub(crate) const FOR_SITE: &[Program] =
+    &[Program::python("zensical", "it makes the web site of the documentation")];
+
 /// What `cargo xtask test` needs.
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program::python("schemathesis", "it holds what a running server answers against /openapi.json"),
@@ -157,7 +161,7 @@ mod tests {
         let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         std::env::set_current_dir(workspace).expect("the workspace is there");
         let tools = std::env::temp_dir().join(format!("lingpai-xtask-{}", std::process::id()));
-        for program in FOR_TESTS.iter().chain(FOR_CHECKS) {
+        for program in FOR_TESTS.iter().chain(FOR_CHECKS).chain(FOR_SITE) {
             let folder = tools.join(program.name);
             fs::create_dir_all(&folder).expect("a folder for this test");
             fs::copy(program.list(), folder.join("installed.txt")).expect("the list is there");

@@ -19,11 +19,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     ),
     Tool::apt("kill -l", &["procps"], "tests end the processes that they start"),
     Tool::apt("curl --version", &["curl"], "the commands in docs/api.md are run by a test"),
-    Tool::apt(
-        "python3 -m ensurepip --version",
-        &["python3", "python3-venv"],
-        "programs that hold the server to its description are written in Python",
-    ),
+    PYTHON,
     Tool::apt(
         "npm --version",
         &["nodejs", "npm"],
@@ -35,6 +31,15 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         "the console is tested in a real browser, in Chinese too",
     ),
 ];
+
+/// What `cargo xtask site` needs.
+pub(crate) const FOR_SITE: &[Tool] = &[PYTHON];
+
+const PYTHON: Tool = Tool::apt(
+    "python3 -m ensurepip --version",
+    &["python3", "python3-venv"],
+    "some of the programs that tasks start are written in Python",
+);
 
 /// What `cargo xtask bench` needs besides.
 pub(crate) const FOR_BENCHES: &[Tool] = &[

@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod api_security;
 mod events;
 mod handover;
 mod help;
@@ -21,6 +22,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::api_security::WantedApiSecurity;
 pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
@@ -363,11 +365,15 @@ pub(crate) struct Call {
 pub(crate) struct Explain {
     /// A code such as 40164 or key-unknown, or the whole error text. - reads it from standard input
     #[arg(
-        required_unless_present_any = ["token_file", "errcode"],
+        required_unless_present_any = ["token_file", "errcode", "all"],
         allow_negative_numbers = true,
         value_name = "CODE|TEXT"
     )]
     pub(crate) text: Vec<String>,
+
+    /// Explain every error there is, as a page of Markdown
+    #[arg(long, conflicts_with_all = ["text", "token_file", "errcode", "account", "json"])]
+    pub(crate) all: bool,
 
     /// Say why the token in this file was refused, from what the store knows of it; - reads it from standard input
     #[arg(long, value_name = "FILE|-")]
@@ -470,6 +476,7 @@ impl Account {
             Self::Add { elsewhere, .. }
             | Self::SetSecret { elsewhere, .. }
             | Self::SetPush { elsewhere, .. }
+            | Self::SetApiSecurity { elsewhere, .. }
             | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
@@ -515,6 +522,15 @@ pub(crate) enum Account {
         account: AccountId,
         #[command(flatten)]
         push: WantedPush,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// Give an account in the store the keys with which the gateway encrypts and signs its calls
+    SetApiSecurity {
+        /// The appid
+        account: AccountId,
+        #[command(flatten)]
+        keys: Box<WantedApiSecurity>,
         #[command(flatten)]
         elsewhere: Elsewhere,
     },

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api_security::ApiSecurityKeys;
 use crate::id::AccountId;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
@@ -9,8 +10,8 @@ use crate::push::PushSettings;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
-/// One account as the store keeps it. The secret, the push settings and the proxy, which may have a password, are sealed
-/// at rest; everything else is in clear.
+/// One account as the store keeps it. The secret, the push settings, the keys of API security and the proxy, which may
+/// have a password, are sealed at rest; everything else is in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its name: the appid, or `corpid:agent` of a WeCom application.
@@ -25,6 +26,8 @@ pub struct Account {
     pub proxy: Option<Proxy>,
     /// How it receives what WeChat pushes, if it does so here.
     pub push: Option<PushSettings>,
+    /// The keys with which its calls are encrypted and signed, if some are. Few accounts have them.
+    pub api_security: Option<Box<ApiSecurityKeys>>,
     /// The account that acts for it and whose token its own is fetched with, if it is one that has authorised somebody: a
     /// third-party platform, a WeCom suite.
     pub platform: Option<AccountId>,
@@ -46,6 +49,7 @@ impl Account {
             mode: Mode::default(),
             proxy: None,
             push: None,
+            api_security: None,
             platform: None,
             policy: Policy::default(),
             created_at: at,
@@ -95,6 +99,14 @@ impl AccountKind {
             }
             _ => true,
         }
+    }
+
+    /// Whether WeChat has API security (API 安全) for accounts of this kind: not WeCom, and not what acts for others.
+    pub fn has_api_security(self) -> bool {
+        matches!(
+            self,
+            Self::OfficialAccount | Self::MiniProgram | Self::MiniGame | Self::Authorizer
+        )
     }
 
     /// Whether an account of this kind is one that has authorised another: without its platform its token cannot be fetched.

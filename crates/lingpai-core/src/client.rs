@@ -54,6 +54,9 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused because somebody revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// When it was used for the first time, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
@@ -107,10 +110,10 @@ impl ApiKey {
             && (self.rights.contains(&right) || self.rights.contains(&Right::Admin))
     }
 
-    /// Whether the paths in WeChat's shape give it virtual tokens: it may use the gateway, never sees a real token, and its
-    /// virtual ones are known again.
-    pub fn is_given_virtual_tokens(&self) -> bool {
-        self.has(Right::Gateway) && !self.has(Right::TokenRead) && self.virtual_hash.is_some()
+    /// Whether the paths in WeChat's shape give it virtual tokens in place of those that are seen by this right: it may use
+    /// the gateway, does not have the right, and its virtual tokens are known again.
+    pub fn is_given_virtual_tokens(&self, in_place_of: Right) -> bool {
+        self.has(Right::Gateway) && !self.has(in_place_of) && self.virtual_hash.is_some()
     }
 
     /// Whether it may have pages of this host signed, if it may have any signed at all.
@@ -347,6 +350,7 @@ impl NewKey {
             created_at: at,
             expires_at: None,
             revoked_at: None,
+            first_used_at: None,
         };
         Self { record, key }
     }
@@ -404,12 +408,16 @@ mod tests {
 
     #[test]
     fn virtual_tokens_are_for_those_who_may_use_the_gateway_and_see_no_real_one() {
-        let given = |rights: &[Right]| key(rights, Accounts::All).is_given_virtual_tokens();
+        let given =
+            |rights: &[Right]| key(rights, Accounts::All).is_given_virtual_tokens(Right::TokenRead);
         assert!(given(&[Right::Gateway]) && given(&[Right::Gateway, Right::SecretLogin]));
         assert!(!given(&[Right::Gateway, Right::TokenRead]) && !given(&[Right::Admin]));
         assert!(!given(&[Right::Ticket]));
         let old = ApiKey { virtual_hash: None, ..key(&[Right::Gateway], Accounts::All) };
-        assert!(!old.is_given_virtual_tokens(), "it would not be known at the gateway");
+        assert!(
+            !old.is_given_virtual_tokens(Right::TokenRead),
+            "it would not be known at the gateway"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`registry`]: all keepers, and the one scheduler that wakes them.
 
 pub mod account;
+pub mod api_security;
 pub mod audit;
 pub mod bounds;
 mod cell;
@@ -48,6 +49,7 @@ pub mod token;
 pub mod virtual_token;
 
 pub use account::{Account, AccountKind, Mode};
+pub use api_security::ApiSecurityKeys;
 pub use bounds::{Bounds, PathGlob};
 pub use clock::{Clock, SystemClock};
 pub use domain::Domain;

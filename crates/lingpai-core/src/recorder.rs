@@ -184,6 +184,9 @@ fn log(event: &Event) {
         What::KeyChanged { change, key, by } => {
             tracing::info!(key, by, change = change.as_str(), "an API key was changed");
         }
+        What::KeyFirstUsed { key, address } => {
+            tracing::info!(key, %address, "an API key was used for the first time");
+        }
         What::PushDead { push, cause } => {
             tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
         }

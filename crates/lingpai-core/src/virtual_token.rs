@@ -19,6 +19,13 @@ pub fn make(key: &str, account: &AccountId) -> Secret {
     Secret::from(format!("{PREFIX}{}_{account}", proof(key)))
 }
 
+/// The virtual token for this account of whoever shows one for another account: the same key stands behind both. None for
+/// what is no virtual token.
+pub fn for_another(token: &str, account: &AccountId) -> Option<Secret> {
+    let proof = token.strip_prefix(PREFIX)?.get(..DIGITS)?;
+    Some(Secret::from(format!("{PREFIX}{proof}_{account}")))
+}
+
 /// What the record of this key keeps to know its virtual tokens again.
 pub fn hash_for(key: &str) -> KeyHash {
     KeyHash::of(&proof(key))
@@ -54,6 +61,15 @@ mod tests {
         assert_eq!(read(token.expose()), Some((hash_for("lp_1_secret"), account.clone())));
         assert_eq!(make("lp_1_secret", &account), token, "it is the same every time");
         assert_ne!(read(token.expose()).unwrap().0, hash_for("lp_1_other"));
+    }
+
+    #[test]
+    fn one_virtual_token_makes_another_of_the_same_key() {
+        let (one, two): (AccountId, AccountId) = ("wx1".parse().unwrap(), "wx2".parse().unwrap());
+        let token = make("lp_1_secret", &one);
+        assert_eq!(for_another(token.expose(), &two), Some(make("lp_1_secret", &two)));
+        assert_eq!(for_another("85_real", &two), None);
+        assert_eq!(for_another("lpv_short", &two), None);
     }
 
     #[test]

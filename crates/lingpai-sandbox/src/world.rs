@@ -254,6 +254,11 @@ impl World {
         self.pushed.push_back(told);
     }
 
+    /// Takes out what came of the pushes so far, as `GET /__sandbox/pushes` lists it.
+    pub fn take_pushes(&mut self) -> Vec<Value> {
+        self.pushed.drain(..).collect()
+    }
+
     /// The counts since the start or the last reset.
     pub fn counters(&self) -> &Counters {
         &self.counters

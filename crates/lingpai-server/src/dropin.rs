@@ -29,8 +29,8 @@ use crate::given::{Client, Learnt, Manner};
 use crate::life;
 use crate::params::{CorpCall, Params, TokenCall};
 use crate::refusal::{Barred, Refusal};
-use crate::services;
 use crate::serving::{Admitted, Caller, Served, Serving};
+use crate::{platforms, services};
 
 /// What is said of the life of a virtual token: as long as a real one's, well above every SDK's margin. It ends with its
 /// key, which may be sooner.
@@ -51,6 +51,10 @@ pub(crate) enum Call {
     CorpToken,
     /// `get_provider_token`.
     ProviderToken,
+    /// A third-party platform's `/cgi-bin/component/api_component_token`.
+    ComponentToken,
+    /// `api_authorizer_token`, for the token of an account that has authorised the platform.
+    AuthorizerToken,
 }
 
 /// What WeChat answers; no `errcode`, by which SDKs tell success. WeCom's have one, of zero.
@@ -67,10 +71,14 @@ struct TokenAnswer<'a> {
 impl Call {
     /// Whether WeCom has it, whose answers always have an errcode.
     pub(crate) fn is_of_wecom(self) -> bool {
-        !matches!(self, Self::Token | Self::StableToken)
+        matches!(self, Self::Gettoken | Self::SuiteToken | Self::CorpToken | Self::ProviderToken)
     }
 
-    fn answered(self, token: &Secret, expires_in: u64) -> Response<Body> {
+    /// `shown` is what the client has shown for a key.
+    fn answered(self, token: &Secret, expires_in: u64, shown: &Secret) -> Response<Body> {
+        if self.is_of_platform() {
+            return answer::json(StatusCode::OK, &self.of_platform(token, expires_in, shown));
+        }
         let kind = self.kind();
         if kind != Kind::ACCESS_TOKEN {
             let mut answer = json!({"errcode": 0, "errmsg": "ok", "expires_in": expires_in});
@@ -102,6 +110,7 @@ pub(crate) async fn answer(
         _ if call.is_of_service() => {
             Box::pin(services::asked(serving, call, head, body, peer)).await?
         }
+        _ if call.is_of_platform() => Box::pin(platforms::asked(serving, call, head, body)).await?,
         _ => {
             let mut params = Params::default();
             params.add_form(head.uri.query().unwrap_or_default().as_bytes());
@@ -117,13 +126,16 @@ pub(crate) async fn answer(
             params.complete()?
         }
     };
-    let caller = Caller::new(asked.key.expose(), peer);
-    let kind = call.kind();
-    if kind == Kind::ACCESS_TOKEN && right_of(serving, &caller).await == Right::Gateway {
-        return Box::pin(give_virtual(serving, call, caller, &asked.appid)).await;
+    let mut caller = Caller::new(asked.key.expose(), peer);
+    if call == Call::AuthorizerToken && virtual_token::is_virtual(caller.key) {
+        caller.hash = platforms::behind(serving, caller.key).await?;
     }
-    let mut admitted = serving.admit(caller, call.right(), &asked.appid).await?;
-    admitted.credential.kind = kind;
+    let right = right_of(serving, &caller, call.right()).await;
+    if right == Right::Gateway {
+        return Box::pin(give_virtual(serving, call, caller, &asked)).await;
+    }
+    let mut admitted = serving.admit(caller, right, &asked.appid).await?;
+    admitted.credential.kind = call.kind();
     let mut served = serving.current(&admitted.credential).await?;
     let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
     let client = Client::new(&admitted.key, &admitted.credential.account);
@@ -143,14 +155,16 @@ pub(crate) async fn answer(
         serving.ask(client, &admitted, &served, stated, false);
     }
     serving.trail.read(&serving.registry, caller, &admitted.credential);
-    Ok(call.answered(&served.token.value, stated))
+    Ok(call.answered(&served.token.value, stated, &asked.key))
 }
 
-/// The right by which a key is given something: who may use the gateway and not read tokens gets a virtual one.
-pub(crate) async fn right_of(serving: &Serving, caller: &Caller<'_>) -> Right {
-    let is_virtual = serving.gateway.is_some()
-        && serving.keys.look(&caller.hash, ApiKey::is_given_virtual_tokens).await == Some(true);
-    if is_virtual { Right::Gateway } else { Right::TokenRead }
+/// The right by which a key is given something: this one, by which the real token is seen; who has not got that and may use
+/// the gateway gets a virtual one.
+pub(crate) async fn right_of(serving: &Serving, caller: &Caller<'_>, real: Right) -> Right {
+    let look = |key: &ApiKey| key.is_given_virtual_tokens(real);
+    let is_virtual =
+        serving.gateway.is_some() && serving.keys.look(&caller.hash, look).await == Some(true);
+    if is_virtual { Right::Gateway } else { real }
 }
 
 /// A call for a token of WeCom, with the application that is meant: the one that the path or the header names, or else the
@@ -167,7 +181,7 @@ async fn of_agent(
     let path = head.uri.path();
     let path = serving.gateway.as_ref().map_or(path, |gateway| gateway.unmounted(path));
     let caller = Caller::new(key.expose(), peer);
-    let right = right_of(serving, &caller).await;
+    let right = right_of(serving, &caller, Right::TokenRead).await;
     let (_, accounts) = serving.admit_somewhere(caller, right).await?;
     let is_of_corp =
         |id: &AccountId| id.corp_and_agent().is_some_and(|(corp, _)| corp == corpid.as_str());
@@ -199,9 +213,10 @@ async fn give_virtual(
     serving: &Serving,
     call: Call,
     caller: Caller<'_>,
-    appid: &str,
+    asked: &TokenCall<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let admitted = serving.admit(caller, Right::Gateway, appid).await?;
+    let mut admitted = serving.admit(caller, Right::Gateway, &asked.appid).await?;
+    admitted.credential.kind = call.kind();
     let account = &admitted.credential.account;
     serving.keeper(&admitted.credential)?;
     let ends = serving.keys.look(&caller.hash, |key| key.expires_at).await.flatten();
@@ -214,8 +229,9 @@ async fn give_virtual(
     if let Some(asks) = manner.misuse {
         tell_of_misuse(serving, caller, &admitted, asks).await;
     }
-    let token = virtual_token::make(caller.key, account);
-    Ok(call.answered(&token, stated))
+    let token = virtual_token::for_another(caller.key, account)
+        .unwrap_or_else(|| virtual_token::make(caller.key, account));
+    Ok(call.answered(&token, stated, &asked.key))
 }
 
 /// Has the token tried that the client was given last, and answers with the one to use. What we have is better than an

@@ -27,7 +27,7 @@ pub(crate) struct Params<'a> {
 /// A call for a token with everything that it needs.
 pub(crate) struct TokenCall<'a> {
     pub(crate) appid: Cow<'a, str>,
-    /// The client's key, in the place of the AppSecret.
+    /// The client's key, in the place of the AppSecret; or at `api_authorizer_token` a virtual token of that key.
     pub(crate) key: Secret,
     /// It wants another token than the one it has. Never passed on: that would cost one of 20 calls a day.
     pub(crate) forced: bool,

@@ -144,7 +144,7 @@ pub(crate) async fn answer(
         Err(refusal) => {
             serving.metrics.refused(refusal.code());
             let response = match route {
-                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(),
+                Route::DropIn(call) if call.is_of_wecom() => refusal.wecom(call),
                 Route::DropIn(_) => refusal.wechat(),
                 Route::Forward(_) => refusal.gateway(reads),
                 _ => refusal.native(language::wanted(&head.headers)),
@@ -306,6 +306,8 @@ impl<'a> Route<'a> {
             "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
                 Self::DropIn(Call::ProviderToken)
             }
+            "/cgi-bin/component/api_component_token" => Self::DropIn(Call::ComponentToken),
+            "/cgi-bin/component/api_authorizer_token" => Self::DropIn(Call::AuthorizerToken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -420,7 +422,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 44] = [
+    pub(crate) const NAMES: [&'static str; 46] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -462,6 +464,8 @@ impl<'a> Route<'a> {
         "/v1/alerts",
         "/v1/alerts/{name}/test",
         "/v1/accounts/{account}/token/adopt",
+        "/cgi-bin/component/api_component_token",
+        "/cgi-bin/component/api_authorizer_token",
         "/v1/sinks",
         "/v1/sinks/{name}/test",
         "/v1/sinks/{name}/sync",
@@ -511,9 +515,11 @@ impl<'a> Route<'a> {
             Self::Alerts => 38,
             Self::AlertTest(_) => 39,
             Self::Adopt(_) => 40,
-            Self::Sinks => 41,
-            Self::SinkTest(_) => 42,
-            Self::SinkSync(_) => 43,
+            Self::DropIn(Call::ComponentToken) => 41,
+            Self::DropIn(Call::AuthorizerToken) => 42,
+            Self::Sinks => 43,
+            Self::SinkTest(_) => 44,
+            Self::SinkSync(_) => 45,
         }
     }
 

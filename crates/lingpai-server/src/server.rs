@@ -20,6 +20,7 @@ use crate::console::{self, Console};
 use crate::doctor::SharedWard;
 use crate::error::Error;
 use crate::events::refused::Refused;
+use crate::first_use::FirstUses;
 use crate::gateway::{self, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -174,8 +175,10 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
-        let alerts = self.alerts.map(|alerts| Alerts::new(alerts, &self.registry));
-        let alerts = alerts.transpose().map_err(Error::Gateway)?;
+        let alerts = Alerts::default();
+        if let Some(settings) = self.alerts {
+            alerts.replace(settings, &self.registry).map_err(Error::Gateway)?;
+        }
         let console = self.console.map(Console::new).transpose();
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
@@ -196,6 +199,7 @@ impl Server {
         let serving = Arc::new(Serving {
             registry,
             keys,
+            first_uses: FirstUses::default(),
             given: Given::new(),
             gateway,
             console,

@@ -12,7 +12,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
 use lingpai_core::{AccountId, CredentialId, Kind, Secret};
-use lingpai_wechat::kinds::{PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
+use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
 use serde_json::{Map, Value};
 
 use crate::dropin::Call;
@@ -79,7 +79,7 @@ async fn in_corp(
             corp == corpid && suite.is_ok_and(|suite| serving.registry.get(&suite).is_some())
         })
     };
-    let right = crate::dropin::right_of(serving, &caller).await;
+    let right = crate::dropin::right_of(serving, &caller, Right::TokenRead).await;
     let (_, accounts) = serving.admit_somewhere(caller, right).await?;
     if let Some(named) = account_named(head, split_account(path).0)? {
         return if is_it(&named) { Ok(named.to_string()) } else { Err(Barred::TwoAccounts.into()) };
@@ -101,6 +101,7 @@ impl Call {
         match self {
             Self::SuiteToken => SUITE_ACCESS_TOKEN,
             Self::ProviderToken => PROVIDER_ACCESS_TOKEN,
+            Self::ComponentToken => COMPONENT_TOKEN,
             _ => Kind::ACCESS_TOKEN,
         }
     }

@@ -13,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
-use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
+use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
 use lingpai_wechat::WeChat;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -24,6 +24,7 @@ use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
 use crate::events::refused::Refused;
+use crate::first_use::FirstUses;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -46,6 +47,7 @@ pub type WayToWeChat = Arc<dyn Fn() -> WeChat + Send + Sync>;
 pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
+    pub(crate) first_uses: FirstUses,
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
@@ -55,7 +57,7 @@ pub(crate) struct Serving {
     pub(crate) pushes: Option<Arc<Pushes>>,
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
-    pub(crate) alerts: Option<Alerts>,
+    pub(crate) alerts: Alerts,
     /// Where tokens are delivered, if anywhere.
     pub(crate) sinks: Option<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
@@ -138,10 +140,11 @@ impl Serving {
             key.allows_from(caller.peer, right, &account, now)?;
             let may_read = key.has(Right::TokenRead) && caller.session.is_none();
             let may_report = key.has(Right::TokenReport);
-            Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
+            Ok::<_, Denied>((key.hash, key.preset, may_read, may_report, key.first_used_at))
         };
         let looked = self.keys.look(&caller.hash, look).await;
-        let (key, preset, may_read, may_report) = looked.ok_or(Refusal::KeyUnknown)??;
+        let (key, preset, may_read, may_report, used) = looked.ok_or(Refusal::KeyUnknown)??;
+        self.used(&key, used, caller.peer);
         let credential = CredentialId::access_token(account);
         Ok(Admitted { credential, key, preset, may_read, may_report })
     }
@@ -156,9 +159,19 @@ impl Serving {
         let look = |key: &ApiKey| {
             key.allows_somewhere(right, now)?;
             let open = key.is_open_to(caller.peer).then_some(()).ok_or(Denied::Network);
-            open.map(|()| (key.hash, key.accounts.clone()))
+            open.map(|()| (key.hash, key.accounts.clone(), key.first_used_at))
         };
-        Ok(self.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??)
+        let looked = self.keys.look(&caller.hash, look).await;
+        let (key, accounts, used) = looked.ok_or(Refusal::KeyUnknown)??;
+        self.used(&key, used, caller.peer);
+        Ok((key, accounts))
+    }
+
+    /// A key that was first used at `before`, if that is known, was used.
+    pub(crate) fn used(&self, key: &KeyHash, before: Option<Timestamp>, peer: IpAddr) {
+        if before.is_none() {
+            self.first_uses.note(key, peer, self.registry.clock().wall());
+        }
     }
 
     /// Takes in what happened in the engine.
@@ -231,13 +244,10 @@ impl Serving {
 
     /// Writes the audit trail and sends alerts, for ever.
     pub(crate) async fn keep_record(&self) -> Infallible {
-        let trail = self.trail.keep(&self.registry, &self.keys);
-        match &self.alerts {
-            Some(alerts) => tokio::select! {
-                never = trail => never,
-                never = alerts.run(&self.registry) => never,
-            },
-            None => trail.await,
+        tokio::select! {
+            never = self.trail.keep(&self.registry, &self.keys) => never,
+            never = self.first_uses.keep(&self.registry, &self.keys) => never,
+            never = self.alerts.run(&self.registry) => never,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The settings of an account in JSON, with the names and meanings that they have in `lingpai.toml`; times are in whole
 //! seconds, as everywhere in the native API.
 
+mod api_security;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use lingpai_core::{
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::api_security::{ApiSecurityAnswer, ApiSecurityWanted};
 use crate::answer;
 use crate::change::{Change, Edit};
 use crate::language::Bilingual;
@@ -62,6 +65,9 @@ pub(crate) struct Wanted {
     /// All of it anew; `null` is none.
     #[serde(default, deserialize_with = "given")]
     push: Option<Option<PushWanted>>,
+    /// All of it anew; `null` is none.
+    #[serde(default, deserialize_with = "given")]
+    api_security: Option<Option<ApiSecurityWanted>>,
     /// `null` is none.
     #[serde(default, deserialize_with = "given")]
     platform: Option<Option<AccountId>>,
@@ -117,6 +123,7 @@ pub(crate) struct SettingsAnswer {
     fetch_deadline: u64,
     keeping: Keeping,
     push: Option<PushAnswer>,
+    api_security: Option<ApiSecurityAnswer>,
     platform: Option<AccountId>,
     /// Without user and password.
     proxy: Option<String>,
@@ -222,6 +229,12 @@ impl Wanted {
             account.push = push.map(|push| push.settings());
         }
         account.kind = self.kind.unwrap_or(account.kind);
+        if let Some(keys) = self.api_security {
+            account.api_security = keys.map(|keys| keys.of(&account.id)).transpose()?;
+        }
+        if account.api_security.is_some() && !account.kind.has_api_security() {
+            return Err(api_security::NONE);
+        }
         account.mode = self.mode.unwrap_or(account.mode);
         account.platform = self.platform.unwrap_or_else(|| account.platform.take());
         if account.kind.needs_platform() && account.platform.is_none() {
@@ -321,6 +334,7 @@ impl SettingsAnswer {
             fetch_deadline: policy.fetch_deadline.as_secs(),
             keeping: policy.keeping,
             push: account.push.map(PushAnswer::from),
+            api_security: account.api_security.map(|keys| ApiSecurityAnswer::from(*keys)),
             platform: account.platform,
             proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,

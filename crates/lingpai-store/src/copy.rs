@@ -415,7 +415,7 @@ async fn compare(
 }
 
 /// Does something with each, several at once.
-async fn each<T: Send + 'static, F>(
+pub(crate) async fn each<T: Send + 'static, F>(
     to: &Arc<dyn Archive>,
     section: Section,
     all: Vec<T>,

@@ -32,6 +32,8 @@ mod sqlite;
 
 use std::time::Duration;
 
+use lingpai_core::journal::Series;
+
 pub use archive::{Archive, Kept};
 pub use copy::{Copied, Copying, Far, Section, Written, copy};
 pub use keys::{KeySource, MasterKey};
@@ -41,16 +43,39 @@ pub use outdated::make_outdated;
 pub use redis::{Deposit, Deposited, LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};
 
-/// How much of the event stream is kept.
+/// How much of each journal is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Journals {
+    /// Of the events.
+    pub events: JournalBounds,
+    /// Of the audit trail.
+    pub audit: JournalBounds,
+}
+
+impl Journals {
+    /// The same for every journal.
+    pub const fn both(bounds: JournalBounds) -> Self {
+        Self { events: bounds, audit: bounds }
+    }
+
+    const fn of(self, series: Series) -> JournalBounds {
+        match series {
+            Series::Events => self.events,
+            Series::Audit => self.audit,
+        }
+    }
+}
+
+/// How much of a journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventBounds {
+pub struct JournalBounds {
     /// At most this many. Default 100,000.
     pub count: u32,
     /// None that is older than this when a new one arrives. Default 90 days.
     pub age: Duration,
 }
 
-impl Default for EventBounds {
+impl Default for JournalBounds {
     fn default() -> Self {
         Self { count: 100_000, age: Duration::from_hours(90 * 24) }
     }

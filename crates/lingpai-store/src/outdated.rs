@@ -1,24 +1,33 @@
 //! What a backup is when it comes back: older than the truth.
 
+use std::sync::Arc;
+
 use lingpai_core::store::{Intent, Record};
 use lingpai_core::{Fence, Generation, StoreError, Timestamp, Token, Way};
 
 use crate::archive::{Archive, Kept};
+use crate::copy::{Far, Section, each};
 
 /// So many rotations may have followed a backup. Generations go on above them, so that nobody sees one a second time.
 const ROTATIONS: u64 = 10_000;
 
 /// Treats everything in an archive as if a fetch had been lost since: a token that every fetch replaces is held back until one
-/// fetch has settled which is the last. How many credentials there are.
+/// fetch has settled which is the last. How many credentials there are; `tell` hears how far it is.
 ///
 /// # Errors
 /// As of every method of [`lingpai_core::Store`]. May be called again.
-pub async fn make_outdated(archive: &dyn Archive, at: Timestamp) -> Result<usize, StoreError> {
+pub async fn make_outdated(
+    archive: &Arc<dyn Archive>,
+    at: Timestamp,
+    tell: &mut (dyn FnMut(Far) + Send),
+) -> Result<usize, StoreError> {
     let all = archive.kept().await?;
-    for kept in &all {
-        archive.keep(&outdated(kept, at)).await?;
-    }
-    Ok(all.len())
+    let total = all.len();
+    each(archive, Section::Credentials, all, tell, move |archive, kept| async move {
+        archive.keep(&outdated(&kept, at)).await
+    })
+    .await?;
+    Ok(total)
 }
 
 fn outdated(Kept { record, fence }: &Kept, at: Timestamp) -> Kept {

@@ -33,7 +33,7 @@ pub mod wire;
 
 pub use answer::accepted;
 pub use error::Error;
-pub use issuers::platform::{Authorized, Authorizers};
+pub use issuers::platform::{Authorized, Authorizers, Listed};
 pub use issuers::suite::CorpAuthorization;
 pub use issuers::ticket::{Ticket, UnknownTicket};
 pub use issuers::{Find, Quota, WeChat};

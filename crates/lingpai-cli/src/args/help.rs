@@ -99,6 +99,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
         "account set-secret" => "更换存储中账号的 AppSecret",
         "account set-push" => "设置存储中账号如何接收微信的消息推送",
+        "account set-api-security" => "为存储中的账号设置 API 安全密钥，网关用它们加密并签名其调用",
         "pushes" => "处理业务方没有收下的推送",
         "pushes list" => "列出等待转发与已放弃的推送",
         "pushes retry" => "立即重新转发一条",
@@ -137,7 +138,11 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("rid", "account") => "请求所属的 appid [默认：最多十个账号中知道它的那个]",
         (_, "account") => "appid",
         (
-            "account add" | "account set-secret" | "account set-proxy" | "account set-push"
+            "account add"
+            | "account set-secret"
+            | "account set-proxy"
+            | "account set-push"
+            | "account set-api-security"
             | "account remove",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
@@ -147,6 +152,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("explain", "token_file") => {
             "说明此文件中的凭据为何被拒绝，依据存储中的记录；- 表示标准输入"
         }
+        ("explain", "all") => "解释全部错误，输出一页 Markdown",
         ("explain", "errcode") => "被拒绝时的 errcode",
         ("explain", "offline") => "不向微信核对凭据（核对最多调用两次低成本接口）",
         (_, "server") => "向哪个服务询问：http://、https://，或 unix:路径",
@@ -261,6 +267,18 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "更换期间，存放上一个 EncodingAESKey 的文件"
         }
         ("account set-push", "remove") => "不再接收推送",
+        ("account set-api-security", id) => match id {
+            "symmetric_key_file" => "存放 API 对称密钥（base64）的文件 [默认：提示输入]",
+            "private_key_file" => "存放应用私钥（API 非对称密钥，PEM）的文件",
+            "certificate_file" => "存放开放平台证书（PEM）的文件",
+            "symmetric_serial" | "private_serial" | "certificate_serial" => "它在微信后台的编号",
+            "previous_symmetric_key_file" => "更换期间，存放上一个对称密钥的文件",
+            "other_certificate_file" => "更换期间，存放上一个或下一个平台证书的文件",
+            "previous_symmetric_serial" | "other_certificate_serial" => "它的编号",
+            "call" => "加密并签名的接口，如 /wxa/business/*；可多次 [默认：微信文档所列]",
+            "remove" => "移除密钥：不再加密和签名",
+            _ => return None,
+        },
         ("pushes retry" | "pushes remove", "id") => "列表中的编号",
         ("account add", "url") => {
             "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"

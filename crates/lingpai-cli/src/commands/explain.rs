@@ -1,5 +1,6 @@
 //! `lingpai explain`: what an error of WeChat means, or one of Lingpai's own; and why a token was refused.
 
+mod page;
 pub(crate) mod token;
 
 use std::io::Read;
@@ -18,6 +19,9 @@ use crate::{language, output};
 pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(), Error> {
     let language = language::choose(options.lang.map(Into::into), environment);
     language::speak(language);
+    if options.all {
+        return output::print(&page::every_error(language));
+    }
     let text = match options.text.as_slice() {
         [dash] if dash == "-" => standard_input()?,
         words => words.join(" "),

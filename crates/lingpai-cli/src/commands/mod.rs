@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
+mod noted;
 pub(crate) mod pushes;
 pub(crate) mod quota;
 pub(crate) mod rid;

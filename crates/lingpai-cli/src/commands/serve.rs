@@ -132,7 +132,6 @@ async fn serve(
     let (server, changes) = server.taking_changes();
     let bound = server.listen(listeners).await?;
     keeping.sync().await?;
-    taker.resume().await?;
     let addresses: Vec<_> = bound.addresses().map(ToString::to_string).collect();
     introduce(keeping, &addresses.join(" "));
     let accounts = keeping.count();
@@ -155,6 +154,7 @@ async fn serve(
     tokio::select! {
         () = bound.serve(end) => {}
         never = follower.follow() => match never {},
+        never = taker.go_on() => match never {},
         never = supervisor::show_life() => match never {},
     }
     tracing::info!("ending: no new requests; what is under way is finished");

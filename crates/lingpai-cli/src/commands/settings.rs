@@ -2,7 +2,9 @@
 
 use lingpai_wechat::catalogue::Language;
 
-use crate::config::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, OF_SINK, SETTINGS, Setting};
+use crate::config::described::{
+    OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, OF_SINK, SETTINGS, Setting,
+};
 use crate::config::{suggestion, variable_of};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -10,8 +12,11 @@ use crate::output;
 
 /// What the settings of an account stand in.
 const ACCOUNT: &str = "account";
-/// And, in there, those of how it receives pushes.
-const PUSH: &str = "push";
+/// And, in there, the tables of its own.
+const IN_ACCOUNT: [(&str, &[Setting], &str); 2] = [
+    ("push", OF_PUSH, "[account.push]"),
+    ("api-security", OF_API_SECURITY, "[account.api-security]"),
+];
 /// What the settings of an alert stand in.
 const ALERT: &str = "alert";
 /// And those of a sink.
@@ -27,15 +32,17 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
     let of_account = key.strip_prefix("account.").unwrap_or(key);
     let is_meant_of_account =
         |setting: &&Setting| key.is_empty() || key == ACCOUNT || setting.key == of_account;
-    let of_push = of_account.strip_prefix("push.").unwrap_or(of_account);
-    let is_meant_of_push = |setting: &&Setting| {
-        key.is_empty() || key == ACCOUNT || of_account == PUSH || setting.key == of_push
-    };
     let outside = SETTINGS.iter().filter(is_meant).map(|setting| told(setting, None));
     let inside = OF_ACCOUNT.iter().filter(is_meant_of_account);
     let inside = inside.map(|setting| told(setting, Some("[[account]]")));
-    let pushes = OF_PUSH.iter().filter(is_meant_of_push);
-    let pushes = pushes.map(|setting| told(setting, Some("[account.push]")));
+    let deeper = IN_ACCOUNT.iter().flat_map(|(table, settings, heading)| {
+        let rest = of_account.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+        let name = rest.unwrap_or(of_account);
+        let is_meant = move |setting: &&Setting| {
+            key.is_empty() || key == ACCOUNT || of_account == *table || setting.key == name
+        };
+        settings.iter().filter(is_meant).map(|setting| told(setting, Some(heading)))
+    });
     let of_alert = key.strip_prefix("alert.");
     let is_meant_of_alert =
         |setting: &&Setting| key.is_empty() || key == ALERT || of_alert == Some(setting.key);
@@ -47,7 +54,7 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
     let sinks = OF_SINK.iter().filter(is_meant_of_sink);
     let sinks = sinks.map(|setting| told(setting, Some("[[sink]]")));
     let told: Vec<String> =
-        outside.chain(inside).chain(pushes).chain(alerts).chain(sinks).collect();
+        outside.chain(inside).chain(deeper).chain(alerts).chain(sinks).collect();
     if told.is_empty() {
         return Err(unknown(key));
     }
@@ -105,8 +112,9 @@ fn plain(text: &str) -> String {
 }
 
 fn unknown(key: &str) -> Error {
+    let deeper = IN_ACCOUNT.iter().flat_map(|(_, settings, _)| *settings);
     let known: Vec<_> =
-        SETTINGS.iter().chain(OF_ACCOUNT).chain(OF_PUSH).map(|setting| setting.key).collect();
+        SETTINGS.iter().chain(OF_ACCOUNT).chain(deeper).map(|setting| setting.key).collect();
     let advice = match suggestion(key, &known) {
         Some(meant) => say!("Did you mean `{meant}`?", "是不是想写 `{meant}`？"),
         None => either(

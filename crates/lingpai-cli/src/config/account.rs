@@ -9,12 +9,12 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::Place;
-use super::push;
 use super::secret::Reference;
 use super::section::{Section, meaning, name_of, one_of};
 use super::settings::duration_within;
 use super::show_duration;
 use super::upstream::of_account;
+use super::{api_security, push};
 use crate::language::{either, say};
 
 const KINDS: [(&str, AccountKind); 9] = [
@@ -58,10 +58,16 @@ pub(super) fn read(
     let policy = policy(section, upstream.deadlines.call);
     let proxy = of_account(section, base, upstream);
     let push = push::read(section, base);
+    let keys = api_security::read(section, id.as_ref().map(|id| &id.value), base);
     if let (Some(id), Some(kind)) = (&id, &kind)
         && !kind.value.takes(&id.value)
     {
         section.mistake(id.place.clone(), no_agent().to_owned());
+    }
+    if let (Some(kind), Some(_)) = (&kind, &keys)
+        && !kind.value.has_api_security()
+    {
+        section.mistake(kind.place.clone(), api_security::no_api_security().to_owned());
     }
     if let (Some(kind), None) = (&kind, &platform)
         && kind.value.needs_platform()
@@ -74,6 +80,7 @@ pub(super) fn read(
     account.mode = mode.map_or(account.mode, |said| said.value);
     account.proxy = proxy;
     account.push = push;
+    account.api_security = keys;
     account.platform = platform.map(|said| said.value);
     account.policy = policy;
     Some((account, id.place))

@@ -6,10 +6,12 @@
 
 pub(crate) mod account;
 mod alert;
+pub(crate) mod api_security;
 mod console;
 pub(crate) mod described;
 mod duration;
 mod gateway;
+mod journals;
 mod listen;
 mod mistake;
 pub(crate) mod push;
@@ -35,7 +37,7 @@ use lingpai_core::{Account, AccountId};
 use lingpai_server::alerts::Alert;
 use lingpai_server::console::Settings as Console;
 use lingpai_server::gateway::Settings as Gateway;
-use lingpai_store::{KeySource, RedisAddress};
+use lingpai_store::{Journals, KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
 
@@ -113,6 +115,8 @@ pub(crate) enum StoreAt {
         path: PathBuf,
         /// What it is sealed with.
         key: KeySource,
+        /// How much of its journals is kept.
+        journals: Journals,
     },
     /// In a Redis, for several nodes.
     Redis {
@@ -120,6 +124,8 @@ pub(crate) enum StoreAt {
         address: RedisAddress,
         /// What it is sealed with.
         key: KeySource,
+        /// How much of its journals is kept.
+        journals: Journals,
     },
 }
 
@@ -128,13 +134,22 @@ impl StoreAt {
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Memory, Self::Memory) => true,
-            (Self::Sqlite { path, key }, Self::Sqlite { path: other_path, key: other_key }) => {
-                path == other_path && is_from_the_same_place(key, other_key)
+            (Self::Sqlite { path, key, .. }, Self::Sqlite { path: other, key: other_key, .. }) => {
+                path == other && is_from_the_same_place(key, other_key)
             }
-            (Self::Redis { address, key }, Self::Redis { address: other, key: other_key }) => {
-                address == other && is_from_the_same_place(key, other_key)
-            }
+            (
+                Self::Redis { address, key, .. },
+                Self::Redis { address: other, key: other_key, .. },
+            ) => address == other && is_from_the_same_place(key, other_key),
             _ => false,
+        }
+    }
+
+    /// How much of its journals is kept, unless it is gone with the process.
+    pub(crate) const fn journals(&self) -> Option<Journals> {
+        match self {
+            Self::Memory => None,
+            Self::Sqlite { journals, .. } | Self::Redis { journals, .. } => Some(*journals),
         }
     }
 }

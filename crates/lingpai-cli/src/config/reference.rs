@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::described::{OF_ACCOUNT, OF_ALERT, OF_PUSH, OF_SINK, SETTINGS, Setting};
+use super::described::{
+    OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, OF_SINK, SETTINGS, Setting,
+};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
@@ -17,9 +19,11 @@ const SINK_ENGLISH: &str = include_str!("../../../../docs/sinks.md");
 const SINK_CHINESE: &str = include_str!("../../../../docs/zh/sinks.md");
 const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
+const SECURITY_ENGLISH: &str = include_str!("../../../../docs/api-security.md");
+const SECURITY_CHINESE: &str = include_str!("../../../../docs/zh/api-security.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 4] = ["tls", "gateway", "console", "log"];
+const TABLES: [&str; 6] = ["tls", "gateway", "console", "events", "audit", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -53,23 +57,26 @@ fn table(settings: &[Setting], language: usize) -> String {
     format!("{heading}\n|---|---|---|\n{rows}")
 }
 
-/// What stands on a page between two marks.
-fn marked<'a>(page: &'a str, name: &str) -> &'a str {
-    let (_, rest) = page.split_once(&format!("<!-- {name}: ")).expect(name);
-    let (_, rest) = rest.split_once("-->\n").expect(name);
-    rest.split_once(&format!("<!-- /{name} -->")).expect(name).0
+/// A page with this table between its two marks.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let (before, rest) = page.split_once(&format!("<!-- {name}: ")).expect(name);
+    let (mark, rest) = rest.split_once("-->\n").expect(name);
+    let (_, after) = rest.split_once(&format!("<!-- /{name} -->")).expect(name);
+    format!("{before}<!-- {name}: {mark}-->\n{table}<!-- /{name} -->{after}")
 }
 
 #[test]
 fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let (settings, of_an_account) = all_known();
     let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
+    let of_security = known(&format!("{ACCOUNT}[account.api-security]\nqqq = 1"));
     let of_alerts = known("[[alert]]\nqqq = 1");
     let of_sinks = known("[[sink]]\nqqq = 1");
     for (described, known) in [
         (SETTINGS, settings),
         (OF_ACCOUNT, of_an_account),
         (OF_PUSH, of_pushes),
+        (OF_API_SECURITY, of_security),
         (OF_ALERT, of_alerts),
         (OF_SINK, of_sinks),
     ] {
@@ -84,6 +91,7 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
     let all = [("settings", SETTINGS), ("account", OF_ACCOUNT)];
     let of_push = [("push", OF_PUSH)];
+    let of_security = [("api-security", OF_API_SECURITY)];
     let of_alert = [("alert", OF_ALERT)];
     let of_sink = [("sink", OF_SINK)];
     for (page, file, language, tables) in [
@@ -91,6 +99,8 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
         (CHINESE, "zh/configuration.md", 1, &all),
         (PUSH_ENGLISH, "push.md", 0, &of_push),
         (PUSH_CHINESE, "zh/push.md", 1, &of_push),
+        (SECURITY_ENGLISH, "api-security.md", 0, &of_security),
+        (SECURITY_CHINESE, "zh/api-security.md", 1, &of_security),
         (ALERT_ENGLISH, "alerts.md", 0, &of_alert),
         (ALERT_CHINESE, "zh/alerts.md", 1, &of_alert),
         (SINK_ENGLISH, "sinks.md", 0, &of_sink),
@@ -98,7 +108,7 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     ] {
         let mut renewed = page.to_owned();
         for (name, settings) in tables {
-            renewed = renewed.replace(marked(page, name), &table(settings, language));
+            renewed = with_table(&renewed, name, &table(settings, language));
         }
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(format!("{root}/{file}"), &renewed).unwrap();
@@ -150,9 +160,11 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
         let mut mended =
             format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
-        let (before, push) = mended.split_once("\npush = ").unwrap();
-        let (_, after) = push.split_once('\n').unwrap();
-        mended = format!("{before}\n{after}");
+        for key in ["push", "api-security"] {
+            let (before, value) = mended.split_once(&format!("\n{key} = ")).unwrap();
+            let (_, after) = value.split_once('\n').unwrap();
+            mended = format!("{before}\n{after}");
+        }
         for file in [
             "orders.secret",
             "redis.password",

@@ -101,18 +101,32 @@ impl Reference {
                 (Self::Variable(name.to_owned()), Place::variable(name))
             }
         };
-        match reference.fetch(base, reading) {
-            Ok(value) => Some(Said { value, place }),
-            Err(what) => {
-                reading.mistake(place, what);
-                None
-            }
-        }
+        noted(reference.fetch(base, reading), place, reading)
+    }
+
+    /// Fetches what a key refers to as it is, line breaks and all: a key in PEM.
+    pub(crate) fn fetched_text(
+        section: &mut Section<'_>,
+        key: &'static str,
+        base: &Path,
+    ) -> Option<Said<Secret>> {
+        let reading = section.reading();
+        let value = section.value(key)?;
+        let place = Place::File(value.span());
+        let text = Self::read(reading, key, value)?.text(base, reading);
+        let text = text.and_then(|(text, origin)| trimmed(&text, &origin));
+        noted(text, place, reading)
     }
 
     /// Fetches the secret. Relative paths start at `base`.
     pub(crate) fn fetch(&self, base: &Path, reading: &Reading<'_>) -> Result<Secret, String> {
-        let (text, origin) = match self {
+        let (text, origin) = self.text(base, reading)?;
+        bare(&text, &origin)
+    }
+
+    /// All of the text, and where it came from.
+    fn text(&self, base: &Path, reading: &Reading<'_>) -> Result<(Secret, String), String> {
+        Ok(match self {
             Self::Variable(name) => {
                 let text = (reading.environment)(name).ok_or_else(|| {
                     say!(
@@ -128,19 +142,41 @@ impl Reference {
                 let origin = say!("the file {path}", "文件 {path}", path = path.display());
                 (Secret::from(text), origin)
             }
-        };
-        bare(&text, &origin)
+        })
     }
+}
+
+fn noted(
+    outcome: Result<Secret, String>,
+    place: Place,
+    reading: &Reading<'_>,
+) -> Option<Said<Secret>> {
+    match outcome {
+        Ok(value) => Some(Said { value, place }),
+        Err(what) => {
+            reading.mistake(place, what);
+            None
+        }
+    }
+}
+
+/// A text of several lines without what surrounds it. It came from `origin`.
+pub(crate) fn trimmed(text: &Secret, origin: &str) -> Result<Secret, String> {
+    match text.expose().trim() {
+        "" => Err(empty(origin)),
+        text => Ok(Secret::from(text)),
+    }
+}
+
+fn empty(origin: &str) -> String {
+    say!("{origin} is empty. Put the secret into it", "{origin}：内容为空。请把密钥放进去")
 }
 
 /// The secret in a text, without the line break at its end. What is none is refused; it came from `origin`.
 pub(crate) fn bare(text: &Secret, origin: &str) -> Result<Secret, String> {
     let secret = text.expose().trim();
     if secret.is_empty() {
-        return Err(say!(
-            "{origin} is empty. Put the secret into it",
-            "{origin}：内容为空。请把密钥放进去"
-        ));
+        return Err(empty(origin));
     }
     if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(say!(

@@ -16,8 +16,8 @@ use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
-    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, listen, sink,
-    upstream,
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, journals,
+    listen, sink, upstream,
 };
 use crate::language::{either, say};
 
@@ -85,14 +85,15 @@ impl StoreUrl {
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
     let key = master_key(root, base);
+    let journals = journals::read(root);
     let password = Reference::fetched(root, "store-password", Some("LINGPAI_STORE_PASSWORD"), base);
     let of_sentinels =
         Reference::fetched(root, "sentinel-password", Some("LINGPAI_SENTINEL_PASSWORD"), base);
     let (address, place) = match root.text("store", StoreUrl::parse) {
-        None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key },
+        None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key, journals },
         Some(Said { value: StoreUrl::Memory, .. }) => return StoreAt::Memory,
         Some(Said { value: StoreUrl::Sqlite(path), .. }) => {
-            return StoreAt::Sqlite { path: base.join(path), key };
+            return StoreAt::Sqlite { path: base.join(path), key, journals };
         }
         Some(Said { value: StoreUrl::Redis(address), place }) => (address.relative_to(base), place),
     };
@@ -113,7 +114,7 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Some(password) => address.with_sentinel_password(password.value),
         None => address,
     };
-    StoreAt::Redis { address, key }
+    StoreAt::Redis { address, key, journals }
 }
 
 fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {

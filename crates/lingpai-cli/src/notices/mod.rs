@@ -2,43 +2,45 @@
 //!
 //! A notice is acknowledged when this returns, and WeChat forgets it then: whatever matters of it is durable by that time.
 
+mod codes;
 mod platform;
 mod suite;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use lingpai_core::outbox::Parcel;
 use lingpai_core::{AccountId, AccountKind, Directory, StoreError};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
-pub(crate) use self::platform::Platforms;
-use self::suite::Suites;
+pub(crate) use self::codes::Codes;
+use self::codes::outcome_within;
 use crate::keeping::{Engine, Keeping};
+
+/// How long the business waits to hear of an authorisation, so that the account is mostly there when it does. WeChat waits 5 s.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the notices of all accounts.
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
-    platforms: Platforms,
-    suites: Arc<Suites>,
+    codes: Arc<Codes>,
 }
 
 impl Taker {
     pub(crate) fn new(keeping: &Keeping) -> Self {
         let (engine, directory) = (Arc::clone(&keeping.engine), keeping.store.directory());
         let outbox = keeping.store.outbox();
-        let platforms = Platforms::new(Arc::clone(&engine), Arc::clone(&directory));
-        let suites = Suites::new(Arc::clone(&engine), Arc::clone(&directory), outbox);
-        Self { engine, directory, platforms, suites }
+        let codes = Codes::new(Arc::clone(&engine), Arc::clone(&directory), outbox);
+        Self { engine, directory, codes }
     }
 
-    /// Goes on with what a process before has acknowledged and not come to an end with.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(crate) async fn resume(&self) -> Result<(), StoreError> {
-        self.suites.resume().await
+    /// Goes on with what was acknowledged, by this process or one before, and not come to an end with; never ends.
+    pub(crate) async fn go_on(&self) -> Infallible {
+        self.codes.go_on().await
     }
 }
 
@@ -48,15 +50,38 @@ impl Notices for Taker {
         let Some(account) = self.directory.account(account).await? else {
             return Ok(Taken::PassOn);
         };
-        if account.kind == AccountKind::Platform {
-            return self.platforms.take(&account, notice).await;
+        match (account.kind, notice) {
+            (
+                AccountKind::Platform,
+                Notice::Authorized(given) | Notice::AuthorizationUpdated(given),
+            ) if *given.component == *account.id.as_str() => {
+                let authorizer = Some(&*given.authorizer);
+                let awaited = self.codes.pushed(&account.id, &given.code, authorizer).await?;
+                outcome_within(awaited, PATIENCE).await;
+                Ok(Taken::PassOn)
+            }
+            (AccountKind::Platform, _) => self.codes.platforms.take(&account, notice).await,
+            // The code is a secret, and nothing else is said in it: it is for Lingpai alone.
+            (AccountKind::WeComSuite, Notice::CorpAuthorized { suite, code })
+                if **suite == *account.id.as_str() =>
+            {
+                drop(self.codes.pushed(&account.id, code, None).await?);
+                Ok(Taken::Kept)
+            }
+            (AccountKind::WeComSuite, _) => self.codes.suites.take(&account, notice).await,
+            (kind, _) => {
+                let (account, node) = (&account.id, self.engine.registry.node().as_str());
+                tracing::debug!(%account, ?kind, ?notice, node, "a notice for the business");
+                Ok(Taken::PassOn)
+            }
         }
-        if account.kind == AccountKind::WeComSuite {
-            return self.suites.take(&account, notice).await;
-        }
-        let keeps = self.engine.registry.node();
-        let (account, kind) = (&account.id, account.kind);
-        tracing::debug!(%account, ?kind, ?notice, node = keeps.as_str(), "a notice for the business");
-        Ok(Taken::PassOn)
+    }
+
+    async fn again(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        self.codes.again(account, id).await
+    }
+
+    fn is_settled(&self, parcel: &Parcel) -> bool {
+        codes::is_settled(parcel)
     }
 }

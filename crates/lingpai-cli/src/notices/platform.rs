@@ -1,7 +1,7 @@
 //! Notices to a third-party platform: its tickets, and what owners do with their authorisations.
 //!
-//! An authorization code is good once. It is traded before the notice is acknowledged, and what it brought is stored; if this
-//! process dies in between, WeChat sends the notice again, the code is refused, and WeChat's list has what it brought.
+//! An authorization code is good once. If this process dies between WeChat's answer and the store, the code is refused the next
+//! time, and WeChat's list has what it brought.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,23 @@ use std::time::Duration;
 use lingpai_core::event::{AccountChange, What};
 use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
-    Account, AccountId, AccountKind, CredentialId, Directory, Failure, Issued, Keeper, Kind,
+    Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
     Parent, Secret, StoreError,
 };
 use lingpai_server::push::Taken;
-use lingpai_wechat::push::{Authorization, Notice};
+use lingpai_wechat::push::Notice;
 use lingpai_wechat::{Authorized, kinds, protocol};
 use tokio::time::timeout;
 
+use super::codes::{Attempt, Code, Insistence};
 use crate::keeping::{Engine, renewed};
 
 /// WeChat's words for a code that is of no use any more.
 const SPENT: [i64; 2] = [61009, 61010];
 /// WeChat's word for an authorisation that does not stand.
 const NOT_AUTHORIZED: i64 = 61003;
+/// An authorisation whose code has just come was given at most so long before.
+const LATELY: Duration = Duration::from_hours(1);
 /// How long it is asked whether an authorisation stands, within the time that a push has.
 const TRIAL: Duration = Duration::from_secs(2);
 /// Who is said to have changed an account that an owner has.
@@ -35,11 +38,12 @@ pub(crate) struct Platforms {
 }
 
 impl Platforms {
-    pub(crate) fn new(engine: Arc<Engine>, directory: Arc<dyn Directory>) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, directory: Arc<dyn Directory>) -> Self {
         Self { engine, directory }
     }
 
-    /// Takes a notice to this platform, verified. A ticket is for Lingpai alone; the business hears of the rest.
+    /// Takes a notice to this platform, verified, but for one with a code. A ticket is for Lingpai alone; the business hears of
+    /// the rest.
     ///
     /// # Errors
     /// It could not be made durable.
@@ -53,12 +57,6 @@ impl Platforms {
             Notice::ComponentTicket { component, ticket } if is_its(component) => {
                 self.ticket(platform, ticket).await?;
                 Ok(Taken::Kept)
-            }
-            Notice::Authorized(given) | Notice::AuthorizationUpdated(given)
-                if is_its(&given.component) =>
-            {
-                self.authorized(platform, given).await?;
-                Ok(Taken::PassOn)
             }
             Notice::Unauthorized { component, authorizer } if is_its(component) => {
                 if let Ok(authorizer) = authorizer.parse() {
@@ -99,71 +97,112 @@ impl Platforms {
         self.engine.registry.parent(&token)
     }
 
-    async fn authorized(
-        &self,
-        platform: &Account,
-        given: &Authorization,
-    ) -> Result<(), StoreError> {
-        match self.trade(platform, &given.code).await {
-            Ok(()) => Ok(()),
-            Err(Untraded::Store(error)) => Err(error),
-            Err(Untraded::Refused(failure))
-                if failure.code.is_some_and(|code| SPENT.contains(&code)) =>
-            {
-                self.is_kept_or_listed(platform, given, &failure).await
+    /// Trades an authorization code, once, and keeps who has given it.
+    pub(super) async fn trade(&self, platform: &Account, code: &Code) -> Attempt {
+        let token = self.token(platform);
+        match self.engine.wechat().query_auth(platform, token, &code.secret).await {
+            Ok(came) => {
+                let mut insistence = Insistence::default();
+                loop {
+                    match self.settle(platform, &came).await {
+                        Ok(true) => return Attempt::Kept(came.authorizer),
+                        Ok(false) => return taken(&came.authorizer),
+                        Err(error) => insistence.wait(platform, &error).await,
+                    }
+                }
             }
-            Err(Untraded::Refused(failure)) => Err(unavailable(failure.to_string())),
+            Err(failure) if failure.code.is_some_and(|code| SPENT.contains(&code)) => {
+                self.spent(platform, code, failure).await
+            }
+            Err(failure) => Attempt::Again(failure),
         }
     }
 
-    /// Trades an authorization code, and keeps who has given it.
-    pub(crate) async fn trade(&self, platform: &Account, code: &Secret) -> Result<(), Untraded> {
-        let traded = self.engine.wechat().query_auth(platform, self.token(platform), code).await;
-        let Authorized { authorizer, issued } = traded.map_err(Untraded::Refused)?;
+    /// Stores what a code brought. False if there is another account of this name.
+    async fn settle(&self, platform: &Account, came: &Authorized) -> Result<bool, StoreError> {
+        let Authorized { authorizer, issued } = came;
         let refresh = issued.companion.clone().unwrap_or_default();
         let credential = CredentialId::access_token(authorizer.clone());
-        let is_its = self.directory.account(&authorizer).await?.is_some_and(|it| of(&it, platform));
+        let is_its = self.directory.account(authorizer).await?.is_some_and(|it| of(&it, platform));
         // One that is new fetches as soon as it is kept, with the refresh token. To give it this token too would put that
         // refresh token in the place of the one that the fetch brought.
         if is_its && let Some(keeper) = self.engine.registry.get(&credential) {
-            keeper.give(issued).await.map_err(|error| unavailable(error.to_string()))?;
+            keeper.give(issued.clone()).await.map_err(|error| unavailable(error.to_string()))?;
         }
-        if let Some(account) = self.put(platform, &authorizer, refresh).await? {
-            self.engine.keep(&account);
+        let account = self.put(platform, authorizer, refresh).await?;
+        if let Some(account) = &account {
+            self.engine.keep(account);
         }
-        Ok(())
+        Ok(account.is_some())
     }
 
-    /// Somebody has traded this code before: this program, whose answer was lost or which was asked twice, or another. What
-    /// it brought is kept already, or WeChat lists it.
-    async fn is_kept_or_listed(
+    /// Somebody has traded this code before: this program, whose answer was lost, or another; or it is none. What it brought is
+    /// kept already, or WeChat lists it.
+    async fn spent(&self, platform: &Account, code: &Code, refused: Failure) -> Attempt {
+        let again =
+            |error: StoreError| Attempt::Again(Failure::new(Class::Transient, error.to_string()));
+        if let Some(authorizer) = &code.authorizer {
+            match self.directory.account(authorizer).await {
+                // Its refresh token may have been replaced; if so, the next fetch asks for the list by itself.
+                Ok(Some(account)) if of(&account, platform) => {
+                    return Attempt::Kept(account.id);
+                }
+                Ok(_) => {}
+                Err(error) => return again(error),
+            }
+        }
+        // A code that was never sent before is no code of ours.
+        if code.authorizer.is_some() || code.is_repeated {
+            match self.listed(platform, code).await {
+                Ok(Ok(Some(account))) => return Attempt::Kept(account),
+                Ok(Ok(None)) => {}
+                Ok(Err(failure)) => return Attempt::Again(failure),
+                Err(error) => return again(error),
+            }
+        }
+        Attempt::Lost(format!(
+            "WeChat does not take the authorization code ({refused}). If the account is not kept here, have its owner authorise \
+             the platform again"
+        ))
+    }
+
+    /// Looks for who has given a code in WeChat's list, and keeps it. Where nobody knows who that was, all are kept who have
+    /// authorised lately and are not yet; none of them can be said to be the one.
+    async fn listed(
         &self,
         platform: &Account,
-        given: &Authorization,
-        refused: &Failure,
-    ) -> Result<(), StoreError> {
-        let Ok(authorizer) = given.authorizer.parse::<AccountId>() else { return Ok(()) };
-        if self.directory.account(&authorizer).await?.is_some_and(|it| of(&it, platform)) {
-            // Its refresh token may have been replaced; if so, the next fetch asks for the list by itself.
-            return Ok(());
-        }
+        code: &Code,
+    ) -> Result<Result<Option<AccountId>, Failure>, StoreError> {
         let (wechat, token) = (self.engine.wechat(), self.token(platform));
         let mut offset = 0;
         loop {
-            let page = wechat.authorizers(platform, Arc::clone(&token), offset).await;
-            let page = page.map_err(|failure| unavailable(failure.to_string()))?;
-            let mut found = page.found.into_iter();
-            if let Some((_, refresh)) = found.find(|(listed, _)| *listed == authorizer) {
-                if let Some(account) = self.put(platform, &authorizer, refresh).await? {
-                    self.engine.keep(&account);
+            let page = match wechat.authorizers(platform, Arc::clone(&token), offset).await {
+                Ok(page) => page,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            for found in page.found {
+                let is_wanted = match &code.authorizer {
+                    Some(authorizer) => *authorizer == found.authorizer,
+                    None => {
+                        let lately = code.came_at - LATELY;
+                        found.authorized_at.is_some_and(|at| at >= lately)
+                            && self.directory.account(&found.authorizer).await?.is_none()
+                    }
+                };
+                if !is_wanted {
+                    continue;
                 }
-                return Ok(());
+                let put = self.put(platform, &found.authorizer, found.refresh_token).await?;
+                if let Some(account) = &put {
+                    self.engine.keep(account);
+                }
+                if code.authorizer.is_some() {
+                    return Ok(Ok(put.map(|account| account.id)));
+                }
             }
             offset += page.listed;
             if page.listed == 0 || offset >= page.total {
-                let platform = &platform.id;
-                tracing::error!(%platform, account = %authorizer, %refused, "its authorization code is spent, and WeChat does not list it: it must authorise again");
-                return Ok(());
+                return Ok(Ok(None));
             }
         }
     }
@@ -238,18 +277,11 @@ impl Platforms {
     }
 }
 
-/// Why a code brought nothing.
-pub(crate) enum Untraded {
-    /// WeChat did not take it.
-    Refused(Failure),
-    /// What it brought could not be stored.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Untraded {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+fn taken(authorizer: &AccountId) -> Attempt {
+    Attempt::Lost(format!(
+        "{authorizer} has authorised the platform, and there is an account of this name with a secret of its own, or of \
+         another platform. Remove that account, and recover those of the platform: lingpai platform recover"
+    ))
 }
 
 fn of(account: &Account, platform: &Account) -> bool {

@@ -364,7 +364,10 @@ fn bash_completes_commands_and_their_options() {
         .args(["-c", complete])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "set-secret set-push set-proxy");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap().trim(),
+        "set-secret set-push set-api-security set-proxy"
+    );
 }
 
 #[test]

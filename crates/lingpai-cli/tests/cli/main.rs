@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers are not recognised as tests.
 
+mod api_security;
 mod call;
 mod commands;
 mod config;
 mod demo;
 mod messages;
+mod noted;
 mod quota;
 mod serve;
 mod support;

@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod authorisations;
 mod backup;
 mod blame;
 mod cable;
@@ -24,6 +25,7 @@ mod console;
 mod crowd;
 mod day;
 mod doctor;
+mod drill;
 mod gateway;
 mod handover;
 mod haste;
@@ -52,4 +54,5 @@ mod suites;
 mod supervisor;
 mod tickets;
 mod unfit;
+mod upgrade;
 mod wecom;

@@ -115,6 +115,8 @@ pub(crate) struct Home {
     each: String,
     /// What stands before the program on its command line.
     before: &'static [&'static str],
+    /// The program itself.
+    program: String,
     printed: Arc<Mutex<Vec<u8>>>,
     /// Every token that was read here.
     seen: Mutex<Vec<String>>,
@@ -160,6 +162,7 @@ impl Home {
             head,
             each,
             before: &[],
+            program: BINARY.to_owned(),
             printed: Arc::default(),
             seen: Mutex::default(),
         };
@@ -177,6 +180,16 @@ impl Home {
     /// The same, and its node is started by another program, whose arguments end with the node's command line.
     pub(crate) fn under(self, before: &'static [&'static str]) -> Self {
         Self { before, ..self }
+    }
+
+    /// From now on its commands are those of another build of Lingpai.
+    pub(crate) fn run_by(&mut self, program: &str) {
+        program.clone_into(&mut self.program);
+    }
+
+    /// From now on its commands are those of the build that is tested.
+    pub(crate) fn run_by_this_build(&mut self) {
+        self.run_by(BINARY);
     }
 
     /// Writes the configuration, with this many accounts.
@@ -248,7 +261,12 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut words = self.before.iter().chain(&[BINARY]).chain(arguments);
+        let mut words = self
+            .before
+            .iter()
+            .copied()
+            .chain([self.program.as_str()])
+            .chain(arguments.iter().copied());
         let mut command = Command::new(words.next().unwrap());
         command.current_dir(self.folder.path()).args(words).stdin(Stdio::null());
         command

@@ -27,7 +27,7 @@ const REFRESH: &str = "/cgi-bin/component/api_authorizer_token";
 const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
 /// A node that keeps the sandbox's platform.
-fn home(wechat: &WeChat) -> Home {
+pub(crate) fn home(wechat: &WeChat) -> Home {
     let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
     for (file, text) in [
         ("push-token", DEMO_COMPONENT_TOKEN),
@@ -45,14 +45,14 @@ fn home(wechat: &WeChat) -> Home {
 }
 
 /// Has WeChat push to the node, beginning with a ticket, and waits for the platform's token.
-async fn push(wechat: &WeChat, home: &Home) {
+pub(crate) async fn push(wechat: &WeChat, home: &Home) {
     let url = format!("http://127.0.0.1:{}/push/{DEMO_COMPONENT}", home.port);
     wechat.world.with(|world, now| world.push_to(now, DEMO_COMPONENT, Some(&url)).unwrap());
     let minted = || wechat.counters().app(DEMO_COMPONENT).minted.platform;
     until("no component token", async || minted() > 0).await;
 }
 
-fn authorize(wechat: &WeChat, number: usize) {
+pub(crate) fn authorize(wechat: &WeChat, number: usize) {
     let authorized = |world: &mut lingpai_sandbox::World, now| {
         world.authorize(now, DEMO_COMPONENT, &appid(number)).unwrap();
     };
@@ -60,7 +60,7 @@ fn authorize(wechat: &WeChat, number: usize) {
 }
 
 /// A deed of the control API, on an authorizer.
-async fn deed(wechat: &WeChat, deed: &str, number: usize) {
+pub(crate) async fn deed(wechat: &WeChat, deed: &str, number: usize) {
     use tokio::io::AsyncWriteExt;
     let body = format!("{{\"authorizer\":\"{}\"}}", appid(number));
     let mut stream = tokio::net::TcpStream::connect(wechat.addr).await.unwrap();
@@ -74,7 +74,7 @@ async fn deed(wechat: &WeChat, deed: &str, number: usize) {
 }
 
 /// Waits until this holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !holds().await {
             sleep(Duration::from_millis(20)).await;
@@ -83,7 +83,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     waited.await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-async fn token(home: &Home, number: usize) -> String {
+pub(crate) async fn token(home: &Home, number: usize) -> String {
     let mut found = None;
     until("an authorizer has no token", async || {
         found = home.token(number).await.ok();
@@ -179,7 +179,7 @@ async fn an_authorisation_whose_code_was_spent_in_vain_is_found_in_the_list() {
     let hang = Fault::new(FaultKind::Hang { when: When::After }).on(QUERY_AUTH).times(1);
     wechat.world.with(|world, now| world.fault(now, hang).unwrap());
     authorize(&wechat, 0);
-    // WeChat was not told `success`, and sends the notice again after five seconds.
+    // The call is given up after seven seconds, and the code traded again.
     until("the code is not traded again", async || wechat.counters().calls_of(QUERY_AUTH) == 2)
         .await;
     assert!(wechat.accepts(&token(&home, 0).await));

@@ -157,6 +157,7 @@ fn sentence(note: &Note, language: Language) -> String {
         "account-removed" => ("removed the account", "移除了账号"),
         "key-made" => ("made the key", "创建了密钥"),
         "key-revoked" => ("revoked the key", "吊销了密钥"),
+        "store-rekeyed" => ("gave the store another master key", "更换了存储的主密钥"),
         "push-retried" => ("had the push tried again", "重新转发了推送"),
         "push-removed" => ("dropped the push", "丢弃了推送"),
         other => {

@@ -126,6 +126,11 @@ pub fn sentence(event: &Event, language: Language) -> String {
         What::KeyChanged { change: KeyChange::Revoked, key, by } => {
             say!(language, "the key {key} was revoked by {by}", "{by} 吊销了密钥 {key}")
         }
+        What::KeyFirstUsed { key, address } => say!(
+            language,
+            "the key {key} was used for the first time, from {address}",
+            "密钥 {key} 首次被使用，来自 {address}"
+        ),
         What::PushDead { push, cause } => say!(
             language,
             "the push {push} is given up, the business did not take it: {cause}",
@@ -246,6 +251,7 @@ mod tests {
             What::IpRefused { address: Some("1.2.3.4".to_owned()), failure: failure() },
             What::QuotaLow { used: 90, budget: 100 },
             What::KeyChanged { change: KeyChange::Made, key: key(), by: "lp_0".to_owned() },
+            What::KeyFirstUsed { key: key(), address: [10, 0, 0, 7].into() },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
             What::SinkFailed { sink: "shop".to_owned(), cause: cause() },
             What::SinkRestored { sink: "shop".to_owned(), generation: Generation(3) },

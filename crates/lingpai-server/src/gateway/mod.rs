@@ -63,6 +63,7 @@ use self::secret::{Carries, SecretCall, Shown, put_in};
 use self::upload::{Sending, Upload};
 use self::upstream::Upstream;
 use self::who::{who, who_passes, who_shows};
+use crate::alerts;
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
@@ -100,6 +101,14 @@ impl Control {
     pub fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
         self.0.pushes.as_ref().map_or(Ok(()), |pushes| pushes.reach(upstream))?;
         self.0.gateway.as_ref().map_or(Ok(()), |gateway| gateway.reach(upstream))
+    }
+
+    /// Has people alerted by other rules from now on, or by other ways. An alert that keeps its name keeps what it has told.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed; then the alerts are as before.
+    pub fn alert(&self, settings: alerts::Settings) -> Result<(), Error> {
+        self.0.alerts.replace(settings, &self.0.registry)
     }
 }
 

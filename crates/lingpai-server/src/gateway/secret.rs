@@ -145,10 +145,11 @@ pub(super) async fn who(
         key.allows_somewhere(Right::Gateway, now)?;
         let account = account.as_ref().map_err(|_| Refusal::AccountUnknown)?;
         key.allows_from(caller.peer, Right::Gateway, account, now)?;
-        Ok::<_, Refusal>((account.clone(), key.hash))
+        Ok::<_, Refusal>((account.clone(), key.hash, key.first_used_at))
     };
-    let (account, key) =
-        serving.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??;
+    let looked = serving.keys.look(&caller.hash, look).await;
+    let (account, key, used) = looked.ok_or(Refusal::KeyUnknown)??;
+    serving.used(&key, used, caller.peer);
     Ok(Calling { account, key: Some(key) })
 }
 

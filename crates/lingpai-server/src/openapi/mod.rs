@@ -9,9 +9,11 @@
 //! - `schemas`: what bodies look like.
 //! - `operation`: how a call is described.
 
+mod api_security;
 mod operation;
 mod paths;
 mod schemas;
+mod sinks;
 
 use std::sync::OnceLock;
 
@@ -75,5 +77,48 @@ mod tests {
         let is_path = |name: &&str| name.starts_with('/');
         let routes = Route::NAMES.into_iter().filter(is_path).collect();
         assert_eq!(described, routes);
+    }
+
+    /// The calls as the documentation lists them. In Chinese without the summaries, which are written in English only.
+    fn listed(is_english: bool) -> String {
+        let mut table = match is_english {
+            true => "| call | right | what |\n|---|---|---|\n",
+            false => "| 调用 | 权限 |\n|---|---|\n",
+        }
+        .to_owned();
+        for (path, methods) in document()["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let right = operation["description"].as_str().unwrap_or_default();
+                let right = right.trim_start_matches("Right: ").trim_end_matches('.');
+                table += &format!("| `{} {path}` | {right} |", method.to_uppercase());
+                if is_english {
+                    table += &format!(" {} |", operation["summary"].as_str().unwrap());
+                }
+                table.push('\n');
+            }
+        }
+        table
+    }
+
+    /// `UPDATE_EXPECT=1` writes them anew.
+    #[test]
+    fn the_documentation_lists_every_call_with_its_right() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+        for (file, is_english) in [("api.md", true), ("zh/api.md", false)] {
+            let file = format!("{docs}/{file}");
+            let page = std::fs::read_to_string(&file).unwrap();
+            let (before, rest) = page.split_once("<!-- calls: ").expect(&file);
+            let (mark, rest) = rest.split_once("-->\n").expect(&file);
+            let (_, after) = rest.split_once("<!-- /calls -->").expect(&file);
+            let renewed = format!(
+                "{before}<!-- calls: {mark}-->\n{}<!-- /calls -->{after}",
+                listed(is_english)
+            );
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                std::fs::write(&file, &renewed).unwrap();
+            } else {
+                assert_eq!(page, renewed, "{file}: UPDATE_EXPECT=1 writes its list anew");
+            }
+        }
     }
 }

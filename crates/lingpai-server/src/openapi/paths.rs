@@ -329,6 +329,20 @@ pub(super) fn paths() -> Value {
                 .reads_this(service_body(["corpid", "provider_secret"]))
                 .never_refused(),
         },
+        "/cgi-bin/component/api_component_token": {
+            "post": dropin("A third-party platform's own call; `component_appsecret` is the key. Right: `platform`.")
+                .reads_this(service_body(["component_appid", "component_appsecret"]))
+                .never_refused(),
+        },
+        "/cgi-bin/component/api_authorizer_token": {
+            "post": dropin(
+                "A third-party platform's own call; `authorizer_refresh_token` is the key, or `component_access_token` the \
+                 key's virtual token. No refresh token is answered.",
+            )
+            .takes(vec![in_query("component_access_token", &json!({"type": "string"}), "In the query.")])
+            .reads_this(service_body(["authorizer_appid", "authorizer_refresh_token"]))
+            .never_refused(),
+        },
         "/console/session": {
             "get": Operation::open("Who is logged in to the console.")
                 .takes(vec![session_cookie()])

@@ -10,6 +10,7 @@ use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
+use super::{api_security, sinks};
 use crate::accounts::State;
 use crate::adopt;
 use crate::diagnosis::Cause;
@@ -236,13 +237,14 @@ pub(super) fn schemas() -> Value {
             "created_at",
             "expires_at",
             "revoked_at",
+            "first_used_at",
             "good",
         ],
         json!({
             "id": text(), "name": text(), "environment": environment, "rights": rights,
             "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
             "domains": list(domain()), "preset": preset, "created_at": time(), "expires_at": time_if_any(),
-            "revoked_at": time_if_any(), "good": yes_or_no(),
+            "revoked_at": time_if_any(), "first_used_at": time_if_any(), "good": yes_or_no(),
             "key": {"type": "string", "description": "The key itself, only when it was just made."},
         }),
     );
@@ -271,6 +273,14 @@ pub(super) fn schemas() -> Value {
         "WeChatToken",
         &["access_token", "expires_in"],
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
+    );
+    add(
+        "PlatformToken",
+        &["expires_in"],
+        json!({
+            "component_access_token": text(), "authorizer_access_token": text(), "authorizer_refresh_token": text(),
+            "expires_in": {"type": "integer", "minimum": 1},
+        }),
     );
     add(
         "WeComServiceToken",
@@ -313,7 +323,7 @@ pub(super) fn schemas() -> Value {
         &["errcode", "errmsg"],
         json!({"errcode": {"type": "integer"}, "errmsg": text(), "rid": text()}),
     );
-    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("WeChatError")]});
+    let any = json!({"anyOf": [reference("WeChatToken"), reference("WeComToken"), reference("WeComServiceToken"), reference("PlatformToken"), reference("WeChatError")]});
     schemas.insert("WeChatAnswer".to_owned(), any);
     // What else a caller sends with these is ignored.
     let report = json!({
@@ -501,22 +511,25 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
         }
         members
     };
+    let [keys_wanted, keys] = api_security::schemas();
     let push_wanted = ("push", &push_wanted);
+    let keys_wanted = ("api_security", &keys_wanted);
     add(
         "NewAccount",
         &["account", "secret"],
-        with(&[("account", &name), secrets[0], secrets[1], push_wanted]),
+        with(&[("account", &name), secrets[0], secrets[1], push_wanted, keys_wanted]),
     );
-    add("ChangedAccount", &[], with(&[secrets[1], push_wanted]));
+    add("ChangedAccount", &[], with(&[secrets[1], push_wanted, keys_wanted]));
     add("NewSecret", &["secret"], json!({"secret": secret}));
     let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    let others = ["push", "created_at", "updated_at"];
+    let others = ["push", "api_security", "created_at", "updated_at"];
     let required: Vec<_> =
         ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(others).collect();
     let warning = json!({"type": "string", "description": "What to know of a change that was made all the same."});
     let answered = with(&[
         ("account", &name),
         ("push", &push),
+        ("api_security", &keys),
         ("created_at", &time),
         ("updated_at", &time),
         ("warning", &warning),
@@ -561,23 +574,7 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
             "failed": number(), "sent_at": time(), "failure": text(), "retrying": {"type": "boolean"},
         }),
     );
-    add("Sinks", &["sinks"], json!({"sinks": list("Sink")}));
-    add(
-        "Sink",
-        &["name", "account", "kind", "target", "state", "lag", "written", "failed"],
-        json!({
-            "name": text(), "account": text(), "kind": text(), "target": text(),
-            "state": {"enum": ["current", "behind", "failing", "waiting"]}, "lag": number(),
-            "generation": number(), "delivered_at": time(), "written": number(), "failed": number(),
-            "failure": text(),
-        }),
-    );
-    let outcomes = json!({"enum": ["ready", "written", "kept", "newer", "waiting", "failed"]});
-    add(
-        "SinkDone",
-        &["outcome", "explanation"],
-        json!({"outcome": outcomes, "explanation": text()}),
-    );
+    sinks::schemas(add);
     add(
         "AlertTest",
         &["outcome", "explanation"],

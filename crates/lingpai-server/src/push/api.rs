@@ -46,7 +46,10 @@ pub(crate) async fn list(
     let account = serving.admit(caller, Right::StatusRead, account).await?.credential.account;
     let pushes = serving.pushes.as_ref().ok_or(Refusal::PathUnknown)?;
     let limit = Query::of(head).limit(100, MOST_PARCELS)?;
-    let parcels = pushes.outbox.parcels(&account, limit).await?;
+    let mut parcels = pushes.outbox.parcels(&account, limit).await?;
+    if let Some(notices) = &pushes.notices {
+        parcels.retain(|parcel| !notices.is_settled(parcel));
+    }
     let pushes = parcels.into_iter().map(PushAnswer::new).collect();
     Ok(answer::json(StatusCode::OK, &PushesAnswer { account, pushes }))
 }
@@ -63,12 +66,18 @@ pub(crate) async fn retry(
     let Admitted { credential, key, .. } = serving.admit(caller, Right::Admin, account).await?;
     let account = credential.account.clone();
     let pushes = serving.pushes.as_ref().ok_or(Refusal::PathUnknown)?;
-    let now = pushes.clock.now().wall;
-    let delivery = Delivery { due_at: Some(now), ..Delivery::default() };
-    if !pushes.outbox.set_delivery(&account, id, &delivery).await? {
-        return Err(Refusal::PushUnknown);
+    let is_resumed = match &pushes.notices {
+        Some(notices) => notices.again(&account, id).await?,
+        None => false,
+    };
+    if !is_resumed {
+        let now = pushes.clock.now().wall;
+        let delivery = Delivery { due_at: Some(now), ..Delivery::default() };
+        if !pushes.outbox.set_delivery(&account, id, &delivery).await? {
+            return Err(Refusal::PushUnknown);
+        }
+        pushes.due.notify_one();
     }
-    pushes.due.notify_one();
     serving.did(&key, peer, Some(credential), Deed::new("push-retried").to(id));
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

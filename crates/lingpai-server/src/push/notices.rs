@@ -2,6 +2,7 @@
 //! their authorisations.
 
 use async_trait::async_trait;
+use lingpai_core::outbox::Parcel;
 use lingpai_core::{AccountId, StoreError};
 use lingpai_wechat::push::Notice;
 
@@ -15,6 +16,22 @@ pub trait Notices: Send + Sync + 'static {
     /// # Errors
     /// It could not be made durable. WeChat is told so, and sends it again.
     async fn take(&self, account: &AccountId, notice: &Notice) -> Result<Taken, StoreError>;
+
+    /// Goes on with one that it has stored among the pushes, under this id, and that has come to nothing. False if it has stored
+    /// none of this id: then it is a push for the business.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn again(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
+        let _ = (account, id);
+        Ok(false)
+    }
+
+    /// Whether it has stored this one among the pushes and nothing is left to do about it: it is not shown.
+    fn is_settled(&self, parcel: &Parcel) -> bool {
+        let _ = parcel;
+        false
+    }
 }
 
 /// For whom a notice was.

@@ -27,6 +27,12 @@ pub const SUITE_ID_MISSING: i64 = 41022;
 pub const SUITE_SECRET_MISSING: i64 = 41024;
 /// WeCom: the `permanent_code` is missing.
 pub const PERMANENT_CODE_MISSING: i64 = 41025;
+/// WeCom: no suite of this `suite_id` is kept here.
+pub const INVALID_SUITE_ID: i64 = 40083;
+/// A platform's call: the `component_appid` is missing.
+pub const COMPONENT_APPID_MISSING: i64 = 41018;
+/// A platform's call: neither a refresh token, where the key stands, nor a virtual token.
+pub const REFRESH_TOKEN_MISSING: i64 = 41003;
 /// It must be a POST.
 pub const POST_REQUIRED: i64 = 43002;
 /// The body cannot be read.

@@ -107,6 +107,21 @@ pub fn explain(input: &str, language: Language) -> Option<Explained> {
     (!reasons.is_empty()).then(|| Explained { errcode: of_code.map(|(code, _)| *code), reasons })
 }
 
+/// All reasons that there are, each with its `errcode` where it has one: what a list of all errors is made of.
+pub fn reasons(language: Language) -> Vec<(Option<i64>, Reason)> {
+    let errcode_of =
+        |name| NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(errcode, _)| *errcode);
+    let mut all = Vec::new();
+    for refusal in one_of_each() {
+        let reason = Reason::of(&refusal, language);
+        let told = (errcode_of(reason.name), reason);
+        if !all.contains(&told) {
+            all.push(told);
+        }
+    }
+    all
+}
+
 /// Whether a text names this refusal, or holds what it says.
 fn is_in(refusal: &Refusal, input: &str) -> bool {
     let name = refusal.code();
@@ -184,6 +199,10 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::ParameterMissing(Parameter::ProviderSecret),
         Refusal::ParameterMissing(Parameter::AuthCorpId),
         Refusal::ParameterMissing(Parameter::PermanentCode),
+        Refusal::ParameterMissing(Parameter::ComponentAppId),
+        Refusal::ParameterMissing(Parameter::ComponentSecret),
+        Refusal::ParameterMissing(Parameter::AuthorizerAppId),
+        Refusal::ParameterMissing(Parameter::RefreshToken),
         Refusal::ParameterMissing(Parameter::Account),
         Refusal::GrantType,
         Refusal::BodyWrong(Bilingual::fixed(WORDS, WORDS)),

@@ -19,7 +19,7 @@ use lingpai_core::{Failure, StoreError};
 
 use crate::change::Unchanged;
 use crate::language::Bilingual;
-pub use explained::{Explained, Reason, explain};
+pub use explained::{Explained, Reason, explain, reasons};
 pub(crate) use gateway::{Barred, Reads};
 
 use crate::gateway::Trouble;
@@ -121,6 +121,10 @@ pub(crate) enum Parameter {
     ProviderSecret,
     AuthCorpId,
     PermanentCode,
+    ComponentAppId,
+    ComponentSecret,
+    AuthorizerAppId,
+    RefreshToken,
     Account,
 }
 
@@ -223,6 +227,10 @@ impl Parameter {
             Self::ProviderSecret => "provider_secret",
             Self::AuthCorpId => "auth_corpid",
             Self::PermanentCode => "permanent_code",
+            Self::ComponentAppId => "component_appid",
+            Self::ComponentSecret => "component_appsecret",
+            Self::AuthorizerAppId => "authorizer_appid",
+            Self::RefreshToken => "authorizer_refresh_token",
             Self::Account => "account",
         }
     }

@@ -12,6 +12,7 @@ use lingpai_core::{Class, CredentialId, Instant, StoreErrorKind};
 
 use super::*;
 use crate::answer::Body;
+use crate::dropin::Call;
 use crate::language::Language;
 
 /// One of each, with what differs within it.
@@ -117,7 +118,7 @@ async fn every_refusal_as_callers_read_it() {
         let (english, chinese) = (shown(english).await, shown(chinese).await);
         let wechat = shown(refusal.wechat()).await;
         writeln!(text, "---- {}\n{english}\n{chinese}\n{wechat}", refusal.code()).unwrap();
-        let wecom = shown(refusal.wecom()).await;
+        let wecom = shown(refusal.wecom(Call::Gettoken)).await;
         if wecom != wechat {
             writeln!(text, "{wecom}").unwrap();
         }

@@ -7,8 +7,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use lingpai_core::Failure;
 use serde::Serialize;
 
-use super::{Parameter, Refusal, errcode};
+use super::{Barred, Parameter, Refusal, errcode};
 use crate::answer::{self, Body};
+use crate::dropin::Call;
 use crate::language::Language;
 
 /// By which a person who sees an answer in WeChat's shape knows that Lingpai wrote it.
@@ -27,8 +28,8 @@ impl Refusal {
         self.answered(self.errcode_and_errmsg())
     }
 
-    /// The same for an SDK of WeCom.
-    pub(crate) fn wecom(&self) -> Response<Body> {
+    /// The same for an SDK of WeCom that made this call.
+    pub(crate) fn wecom(&self, call: Call) -> Response<Body> {
         let said = |errcode, words| (errcode, self.after(words));
         self.answered(match self {
             Self::KeyUnknown => (
@@ -39,6 +40,9 @@ impl Refusal {
             ),
             Self::Denied(_) | Self::AgentUnclear => {
                 said(errcode::WECOM_INVALID_SECRET, "invalid secret")
+            }
+            Self::AccountUnknown if call == Call::SuiteToken => {
+                said(errcode::INVALID_SUITE_ID, "invalid suite_id")
             }
             Self::AccountUnknown => said(errcode::INVALID_APPID, "invalid corpid"),
             Self::MethodUnknown("POST") => said(errcode::POST_REQUIRED, "require POST method"),
@@ -94,11 +98,28 @@ impl Refusal {
             Self::ParameterMissing(Parameter::PermanentCode) => {
                 said(errcode::PERMANENT_CODE_MISSING, "permanent_code missing")
             }
+            Self::ParameterMissing(Parameter::ComponentAppId) => {
+                said(errcode::COMPONENT_APPID_MISSING, "missing component_appid")
+            }
+            Self::ParameterMissing(Parameter::ComponentSecret) => {
+                said(errcode::SECRET_MISSING, "component_appsecret missing")
+            }
+            Self::ParameterMissing(Parameter::AuthorizerAppId) => {
+                said(errcode::APPID_MISSING, "authorizer_appid missing")
+            }
+            Self::ParameterMissing(Parameter::RefreshToken) => {
+                let text = "refresh_token missing, lingpai: send the API key as `authorizer_refresh_token`";
+                (errcode::REFRESH_TOKEN_MISSING, text.into())
+            }
+            // Fetching the platform's token again mends it, or says what is wrong with the key.
+            Self::Barred(Barred::VirtualTokenUnknown) => {
+                said(errcode::INVALID_CREDENTIAL, "invalid credential")
+            }
             Self::GrantType => said(errcode::INVALID_GRANT_TYPE, "invalid grant_type"),
             Self::KeyUnknown => (
                 errcode::INVALID_SECRET,
-                "invalid appsecret, lingpai: the `secret` is not an API key that is known here. Put the key in its \
-                 place, `lp_..._...`, not the AppSecret"
+                "invalid appsecret, lingpai: the `secret`, or what the call has in its place, is not an API key that is known \
+                 here. Put the key there, `lp_..._...`, not the AppSecret"
                     .into(),
             ),
             Self::Denied(_) => said(errcode::INVALID_SECRET, "invalid appsecret"),

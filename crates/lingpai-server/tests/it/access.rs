@@ -110,11 +110,14 @@ const DROP_IN: [(&str, &str); 4] = [
     ("POST", "/cgi-bin/stable_token"),
     ("GET", GETTOKEN),
 ];
-/// Those of WeCom's service providers, in the same shape; `services.rs` has their keys.
-const SERVICES: [(&str, &str); 3] = [
+/// Those of WeCom's service providers and of third-party platforms, in the same shape; `services.rs` and `platforms.rs` have
+/// their keys.
+const SERVICES: [(&str, &str); 5] = [
     ("POST", "/cgi-bin/service/get_suite_token"),
     ("POST", "/cgi-bin/service/get_corp_token"),
     ("POST", "/cgi-bin/service/get_provider_token"),
+    ("POST", "/cgi-bin/component/api_component_token"),
+    ("POST", "/cgi-bin/component/api_authorizer_token"),
 ];
 /// The one of WeCom, which names a corp.
 const GETTOKEN: &str = "/cgi-bin/gettoken";

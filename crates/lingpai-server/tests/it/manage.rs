@@ -120,6 +120,52 @@ async fn an_account_has_its_own_proxy_and_shows_neither_its_user_nor_its_passwor
 }
 
 #[tokio::test]
+async fn keys_of_api_security_are_looked_at_and_only_their_numbers_come_out() {
+    let vectors: Value = serde_json::from_str(include_str!(
+        "../../../lingpai-wechat/tests/vectors/api_signature.json"
+    ))
+    .unwrap();
+    let key = |path: &str| json!({"serial": "a1", "key": vectors.pointer(path).unwrap()});
+    let wanted = json!({
+        "symmetric": key("/sym_key_b64"), "private": key("/request/app_private_key_pem"),
+        "certificate": key("/response/certificate_pem"), "calls": ["/wxa/*"],
+    });
+    let (house, admin) = house_with_new().await;
+    let change = |keys: Value| {
+        let (house, admin) = (&house, &admin);
+        let body = json!({"api_security": keys}).to_string();
+        async move { house.call(admin, "PATCH", &at(""), &body).await }
+    };
+    let changed = change(wanted.clone()).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let shown = json!({
+        "symmetric": "a1", "previous_symmetric": null, "private": "a1", "certificate": "a1",
+        "other_certificate": null, "calls": ["/wxa/*"],
+    });
+    assert_eq!(changed.json["api_security"], shown);
+    let other = house.call(&admin, "PATCH", &at(""), r#"{"lead": 120}"#).await;
+    assert_eq!(other.json["api_security"], shown, "a change leaves what it does not name");
+
+    for (member, value, says) in [
+        ("symmetric", json!({"serial": "a1", "key": "hunter2"}), "the symmetric key"),
+        ("certificate", key("/request/app_public_key_pem"), "your own public key"),
+        ("previous_symmetric", key("/sym_key_b64"), "have different numbers"),
+        ("calls", json!([]), "there are no calls"),
+    ] {
+        let mut wrong = wanted.clone();
+        wrong[member] = value;
+        let refused = change(wrong).await;
+        assert_eq!((refused.status, refused.error()), (400, "body-wrong"), "{refused:?}");
+        assert!(refused.body.contains(says) && !refused.body.contains("hunter2"), "{refused:?}");
+    }
+    let platform = json!({"kind": "platform"}).to_string();
+    let refused = house.call(&admin, "PATCH", &at(""), &platform).await;
+    assert!(refused.body.contains("for mini programs and Official Accounts"), "{refused:?}");
+    let removed = change(Value::Null).await;
+    assert_eq!(removed.json["api_security"], Value::Null, "{removed:?}");
+}
+
+#[tokio::test]
 async fn another_secret_leaves_the_token_that_is_good() {
     let (house, admin) = house_with_new().await;
     let token = house.call(&admin, "GET", &at("/token"), "").await;

@@ -125,7 +125,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 67] = [
+    let calls: [(&str, &str, &str, &str, &str); 69] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -192,6 +192,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", "/cgi-bin/service/get_suite_token", "", "", "{}"),
         ("post", "/cgi-bin/service/get_corp_token", "", "", "{}"),
         ("post", "/cgi-bin/service/get_provider_token", "", "", "{}"),
+        ("post", "/cgi-bin/component/api_component_token", "", "", "{}"),
+        ("post", "/cgi-bin/component/api_authorizer_token", "", "", "{}"),
         (
             "post",
             "/v1/accounts/{account}/token/adopt",

@@ -95,6 +95,7 @@ async fn a_corps_token_is_that_of_the_suite_which_the_key_is_for_or_the_path_nam
 async fn what_is_wrong_is_said_in_wecoms_codes_and_nothing_is_asked_of_it() {
     let house = house().await;
     let reads = house.key_with(&[Right::TokenRead], Accounts::All, |_| {}).await;
+    let all = house.key_with(&[Right::Platform], Accounts::All, |_| {}).await;
     let other = house.key_with(&[Right::Platform], only(OTHER_SUITE), |_| {}).await;
     let suite = "/cgi-bin/service/get_suite_token";
     let corp = "/cgi-bin/service/get_corp_token";
@@ -103,6 +104,7 @@ async fn what_is_wrong_is_said_in_wecoms_codes_and_nothing_is_asked_of_it() {
         (suite, suite_call("the-real-secret"), (40091, "key-unknown")),
         (suite, suite_call(&reads), (40091, "right-missing")),
         (suite, suite_call(&other), (40091, "account-forbidden")),
+        (suite, json!({"suite_id": "ww0", "suite_secret": all}), (40083, "account-unknown")),
         (suite, json!({"suite_secret": reads}), (41022, "parameter-missing")),
         (suite, json!({"suite_id": SUITE}), (41024, "parameter-missing")),
         (corp, json!({"permanent_code": reads}), (41002, "parameter-missing")),

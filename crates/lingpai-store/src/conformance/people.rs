@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use lingpai_core::api_security::NumberedKey;
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right};
 use lingpai_core::push::{PushMode, Relay, RelayForm};
-use lingpai_core::{Account, AccountKind, Kind, Mode, Policy, PushSettings, Refresh};
+use lingpai_core::{
+    Account, AccountKind, ApiSecurityKeys, Kind, Mode, Policy, PushSettings, Refresh,
+};
 
 use super::*;
 
 fn some_account(name: &str) -> Account {
     Account::new(account(name), Secret::from(format!("secret of {name}")), NOON)
+}
+
+fn numbered(serial: &str) -> NumberedKey {
+    NumberedKey { serial: serial.into(), key: Secret::from(format!("-----BEGIN\n{serial}")) }
 }
 
 fn some_key(byte: u8, accounts: Accounts) -> ApiKey {
@@ -27,6 +34,14 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
             mode: PushMode::Compatible,
             relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
         }),
+        api_security: Some(Box::new(ApiSecurityKeys {
+            symmetric: numbered("1"),
+            previous_symmetric: Some(numbered("2")),
+            private: numbered("3"),
+            platform: numbered("4"),
+            other_platform: Some(numbered("5")),
+            calls: Some(vec!["/wxa/**".parse().unwrap()]),
+        })),
         platform: Some(account("wx00000000000000ff")),
         proxy: Some("socks5://lingpai:hunter2@proxy.example.com".parse().unwrap()),
         policy: Policy {
@@ -89,4 +104,23 @@ pub async fn keys_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     let mut found = store.keys().await.unwrap();
     found.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found, [revoked, second]);
+}
+
+pub async fn one_caller_is_told_that_a_key_was_used_for_the_first_time<S: Subject>(store: Arc<S>) {
+    // What looks like the note in a name is none.
+    let key = ApiKey { name: "\"first_used_at\":1".to_owned(), ..some_key(1, Accounts::All) };
+    store.put_key(&key).await.unwrap();
+    let uses = (0..20).map(|number| {
+        let (store, id) = (Arc::clone(&store), key.id.clone());
+        tokio::spawn(async move { store.first_use(&id, NOON + seconds(number)).await.unwrap() })
+    });
+    let mut first = 0;
+    for told in uses.collect::<Vec<_>>() {
+        first += u32::from(told.await.unwrap());
+    }
+    assert_eq!(first, 1);
+    let found = store.keys().await.unwrap().remove(0);
+    assert!(found.first_used_at.is_some_and(|at| at >= NOON));
+    assert_eq!(ApiKey { first_used_at: None, ..found }, key);
+    assert!(!store.first_use("lp_nobody", NOON).await.unwrap());
 }

@@ -4,10 +4,13 @@
 
 use std::collections::HashMap;
 
+use lingpai_core::api_security::InvalidApiSecurity;
 use lingpai_core::client::ApiKey;
 use lingpai_core::proxy::InvalidProxy;
 use lingpai_core::push::InvalidPush;
-use lingpai_core::{Account, AccountId, Secret, StoreError, StoreErrorKind};
+use lingpai_core::{
+    Account, AccountId, ApiSecurityKeys, Secret, StoreError, StoreErrorKind, Timestamp,
+};
 use redis::{Cmd, cmd};
 
 use super::fields::Fields;
@@ -20,9 +23,12 @@ use crate::seal::Place;
 const TABLE: &str = "accounts";
 
 /// The fields that are sealed.
-pub(super) const SECRET: &str = "secret";
-pub(super) const PROXY: &str = "proxy";
-pub(super) const PUSH: &str = "push";
+const SECRET: &str = "secret";
+const PROXY: &str = "proxy";
+const PUSH: &str = "push";
+const API_SECURITY: &str = "api_security";
+/// All of them.
+pub(super) const SEALED: [&str; 4] = [SECRET, PROXY, PUSH, API_SECURITY];
 
 /// The account that acts for it.
 const PLATFORM: &str = "platform";
@@ -47,8 +53,7 @@ pub(super) async fn accounts_of(
     let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
     let found: Vec<HashMap<String, Vec<u8>>> =
         store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
-    let sealed =
-        [SECRET, PROXY, PUSH].iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
+    let sealed = SEALED.iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
     if !store.whole.knows(sealed.map(Vec::as_slice)) {
         store.whole.look_for_keys().await?;
     }
@@ -106,6 +111,9 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     }
     if let Some(push) = &account.push {
         call = call.arg(PUSH).arg(sealed(PUSH, &push.to_text())?);
+    }
+    if let Some(keys) = &account.api_security {
+        call = call.arg(API_SECURITY).arg(sealed(API_SECURITY, &keys.to_text())?);
     }
     if let Some(platform) = &account.platform {
         call = call.arg((PLATFORM, platform.as_str()));
@@ -194,6 +202,16 @@ pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), Stor
     store.link.call_confirmed::<i64>(&put).await.map(drop)
 }
 
+/// Notes when a key was first used. False if that is known, or if there is no such key.
+pub(super) async fn first_use(
+    store: &RedisStore,
+    key: &str,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let call = script::first_use([store.layout.keys()]).arg(key).arg(at.as_millis());
+    Ok(store.link.call::<i64>(&call, Repeat::Never).await? == 1)
+}
+
 /// Has every node read the accounts again after a change, which may be unconfirmed and is in force all the same.
 async fn changed<T>(store: &RedisStore, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
     if outcome.as_ref().err().is_none_or(|error| error.kind == StoreErrorKind::Unconfirmed) {
@@ -212,6 +230,10 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
     let (secret, proxy) = (fields.needed(SECRET, opened(SECRET)?)?, opened(PROXY)?);
     let proxy = proxy.map(|url| url.expose().parse()).transpose();
     let push = opened(PUSH)?.map(|text| text.expose().parse()).transpose();
+    let api_security = opened(API_SECURITY)?.map(|text| text.expose().parse::<ApiSecurityKeys>());
+    let api_security = api_security
+        .transpose()
+        .map_err(|why: InvalidApiSecurity| fields.damaged(API_SECURITY, why))?;
     let time = |name| fields.needed(name, fields.time(name)?);
     Ok(Account {
         kind: fields.needed("kind", fields.json("kind")?)?,
@@ -219,6 +241,7 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
         mode: fields.needed("mode", fields.json("mode")?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
         push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
+        api_security: api_security.map(Box::new),
         platform: fields.parsed(PLATFORM)?,
         policy: fields.needed("policy", fields.json("policy")?)?,
         created_at: time("created_at")?,

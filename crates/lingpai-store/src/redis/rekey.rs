@@ -7,7 +7,7 @@
 use lingpai_core::{StoreError, StoreErrorKind};
 use redis::Cmd;
 
-use super::directory::{self, PROXY, PUSH, SECRET};
+use super::directory;
 use super::link::Repeat;
 use super::{RedisStore, credentials, outbox, script};
 use crate::archive::Archive;
@@ -51,7 +51,7 @@ async fn reseal_all(store: &RedisStore) -> Result<usize, StoreError> {
     let accounts = store.members(store.layout.accounts()).await?;
     for id in accounts.iter().filter_map(|name| name.parse().ok()) {
         let key = store.layout.account(&id);
-        for column in [SECRET, PROXY, PUSH] {
+        for column in directory::SEALED {
             let place = directory::place_of(id.as_str(), column);
             count += reseal(
                 store,

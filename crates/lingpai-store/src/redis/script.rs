@@ -35,6 +35,7 @@ scripts! {
     confirm: "confirm.lua",
     count: "count.lua",
     deposit: "deposit.lua",
+    first_use: "first_use.lua",
     found: "found.lua",
     keep: "keep.lua",
     mark: "mark.lua",

@@ -3,7 +3,8 @@
 use lingpai_core::client::ApiKey;
 use lingpai_core::store::Damage;
 use lingpai_core::{
-    Account, AccountId, Proxy, PushSettings, Secret, StoreError, StoreErrorKind, Timestamp,
+    Account, AccountId, ApiSecurityKeys, Proxy, PushSettings, Secret, StoreError, StoreErrorKind,
+    Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row};
 
@@ -18,6 +19,7 @@ const TABLE: &str = "accounts";
 const SECRET: &str = "secret";
 const PROXY: &str = "proxy";
 const PUSH: &str = "push";
+const API_SECURITY: &str = "api_security";
 
 /// Every account that is whole, and what is wrong with the others.
 pub(super) fn accounts(database: &Database) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
@@ -40,7 +42,8 @@ fn select(
     parameters: impl Params,
 ) -> Result<(Vec<Account>, Vec<Damage>), Trouble> {
     let sql = format!(
-        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy, push, platform
+        "SELECT id, kind, mode, secret, policy, created_at, updated_at, proxy, push, platform,
+             api_security
          FROM accounts {which}"
     );
     let mut select = database.connection.prepare_cached(&sql)?;
@@ -76,10 +79,11 @@ pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
 pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
     let mut upsert = database.connection.prepare_cached(
         "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy, push,
-             platform)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             platform, api_security)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET kind = ?2, mode = ?3, secret = ?4, policy = ?5,
-             created_at = ?6, updated_at = ?7, proxy = ?8, push = ?9, platform = ?10",
+             created_at = ?6, updated_at = ?7, proxy = ?8, push = ?9, platform = ?10,
+             api_security = ?11",
     )?;
     let sealed = |column, value: &Secret| {
         database.sealer.seal(place_of(account.id.as_str(), column), value.expose())
@@ -98,6 +102,11 @@ pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), 
         account.proxy.as_ref().map(|proxy| sealed(PROXY, &proxy.to_url())).transpose()?,
         account.push.as_ref().map(|push| sealed(PUSH, &push.to_text())).transpose()?,
         account.platform.as_ref().map(AccountId::as_str),
+        account
+            .api_security
+            .as_ref()
+            .map(|keys| sealed(API_SECURITY, &keys.to_text()))
+            .transpose()?,
     ))?;
     Ok(())
 }
@@ -154,9 +163,23 @@ pub(super) fn put_key(database: &Database, key: &ApiKey) -> Result<(), Trouble> 
     Ok(())
 }
 
+/// Notes when a key was first used. False if that is known, or if there is no such key.
+pub(super) fn first_use(database: &Database, key: &str, at: Timestamp) -> Result<bool, Trouble> {
+    // A record that is damaged is left as it is.
+    let mut update = database.connection.prepare_cached(
+        "UPDATE keys SET body = json_set(body, '$.first_used_at', ?2)
+         WHERE id = ?1 AND CASE WHEN json_valid(body)
+             THEN json_extract(body, '$.first_used_at') IS NULL ELSE 0 END",
+    )?;
+    Ok(update.execute((key, at.as_millis()))? > 0)
+}
+
 /// Opens everything that is sealed and seals it again with the key of `to`. How many values there were.
 pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
-    [SECRET, PROXY, PUSH].iter().map(|column| reseal_column(database, to, column)).sum()
+    [SECRET, PROXY, PUSH, API_SECURITY]
+        .iter()
+        .map(|column| reseal_column(database, to, column))
+        .sum()
 }
 
 fn reseal_column(database: &Database, to: &Sealer, column: &'static str) -> Result<usize, Trouble> {
@@ -193,6 +216,9 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
     };
     let proxy = opened(7, PROXY)?.map(|url| url.expose().parse::<Proxy>());
     let push = opened(8, PUSH)?.map(|text| text.expose().parse::<PushSettings>());
+    let api_security =
+        opened(10, API_SECURITY)?.map(|text| text.expose().parse::<ApiSecurityKeys>());
+    let api_security = api_security.transpose().map_err(|error| wrong(API_SECURITY, &error))?;
     let platform: Option<String> = row.get(9).map_err(|error| wrong("platform", &error))?;
     let platform = platform.map(|name| name.parse()).transpose();
     Ok(Account {
@@ -202,6 +228,7 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
         mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
         push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
+        api_security: api_security.map(Box::new),
         platform: platform.map_err(|error| wrong("platform", &error))?,
         policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,

@@ -101,6 +101,9 @@ const STEPS: &[&str] = &["
         body TEXT NOT NULL              -- JSON
     ) STRICT;
     CREATE INDEX audit_by_account ON audit (account, id) WHERE account IS NOT NULL;
+", "
+    -- The keys of an account's API security, if it has them: JSON, sealed.
+    ALTER TABLE accounts ADD COLUMN api_security BLOB;
 "];
 
 /// Brings a store of an older version, or an empty file, to this version. Runs within the caller's transaction.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lingpai_core::store::{Begun, Claim};
 use lingpai_core::{Directory, Fence, Generation, Store, StoreErrorKind, Token, Way};
-use lingpai_store::{SqliteOptions, SqliteStore, make_outdated};
+use lingpai_store::{Archive, SqliteOptions, SqliteStore, make_outdated};
 
 use crate::support::*;
 
@@ -89,7 +89,9 @@ async fn a_token_in_a_restored_store_is_under_suspicion_and_generations_go_on_ab
     let store = open(&directory).await.unwrap();
     rotate(&store, "wx1", 7).await.unwrap();
     let later = NOON + Duration::from_secs(600);
-    assert_eq!(make_outdated(&store, later).await.unwrap(), 1);
+    let store = Arc::new(store);
+    let archive: Arc<dyn Archive> = Arc::<SqliteStore>::clone(&store);
+    assert_eq!(make_outdated(&archive, later, &mut |_| ()).await.unwrap(), 1);
     let record = store.read(&credential("wx1")).await.unwrap().unwrap();
     assert!(record.generation > Generation(1000));
     let same = Token { generation: record.generation, ..token("wx1", 7) };

@@ -92,6 +92,10 @@ async fn everything(store: &dyn Archive) -> String {
         .iter()
         .map(|account| account.push.as_ref().map(|push| push.to_text().expose().to_owned()))
         .collect();
+    let sealing: Vec<_> = accounts
+        .iter()
+        .map(|account| account.api_security.as_ref().map(|it| it.to_text().expose().to_owned()))
+        .collect();
     let mut keys = store.keys().await.unwrap();
     keys.sort_by(|one, other| one.id.cmp(&other.id));
     let mut records = store.load().await.unwrap();
@@ -110,7 +114,7 @@ async fn everything(store: &dyn Archive) -> String {
     }
     let events = store.events(None, usize::MAX).await.unwrap();
     format!(
-        "{accounts:?}\n{secrets:?}\n{pushes:?}\n{keys:?}\n{records:?}\n{tokens:?}\n{ledgers:?}\n{parcels:?}\n{events:?}"
+        "{accounts:?}\n{secrets:?}\n{pushes:?}\n{sealing:?}\n{keys:?}\n{records:?}\n{tokens:?}\n{ledgers:?}\n{parcels:?}\n{events:?}"
     )
 }
 
@@ -141,7 +145,7 @@ async fn everything_goes_from_a_file_to_a_redis_and_back_and_on() {
     fill(&*first).await;
     let before = everything(&*first).await;
     assert!(before.contains("number 1199") && before.contains("secret-of-wx7"));
-    assert!(before.contains("token0of0wx7") && before.contains("push-of-wx7"));
+    assert!(["token0of0wx7", "push-of-wx7", "key-1-of-wx7"].iter().all(|it| before.contains(it)));
     let (there, further, back) = (redis(&server).await, redis(&other).await, file(&two).await);
     for (from, to) in [(&first, &there), (&there, &further), (&further, &back)] {
         let told = copied(from, to).await;

@@ -72,6 +72,7 @@ async fn no_file_holds_a_secret_or_a_token_in_clear() {
                 "companion-1-of-wx",
                 "token0of0wx",
                 "push-of-wx",
+                "key-1-of-wx",
             ] {
                 let found = bytes.windows(clear.len()).any(|window| window == clear.as_bytes());
                 assert!(!found, "{clear} is in {} {when}", path.display());

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use lingpai_core::api_security::NumberedKey;
 use lingpai_core::event::{Event, What};
 use lingpai_core::outbox::{Delivery, Parcel};
 use lingpai_core::push::PushMode;
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
 use lingpai_core::{
-    Account, AccountId, CredentialId, Generation, NodeId, PushSettings, Secret, Store, StoreError,
-    Timestamp, Token, Way,
+    Account, AccountId, ApiSecurityKeys, CredentialId, Generation, NodeId, PushSettings, Secret,
+    Store, StoreError, Timestamp, Token, Way,
 };
 use lingpai_store::conformance::RedisServer;
 use lingpai_store::{KeySource, MasterKey, RedisOptions, SqliteOptions, SqliteStore};
@@ -67,8 +68,20 @@ pub(crate) fn account(name: &str) -> Account {
             mode: PushMode::Plain,
             relay: None,
         }),
+        api_security: Some(Box::new(ApiSecurityKeys {
+            symmetric: numbered("1", name),
+            previous_symmetric: None,
+            private: numbered("2", name),
+            platform: numbered("3", name),
+            other_platform: None,
+            calls: None,
+        })),
         ..Account::new(name.parse().unwrap(), Secret::from(format!("secret-of-{name}")), NOON)
     }
+}
+
+fn numbered(serial: &str, name: &str) -> NumberedKey {
+    NumberedKey { serial: serial.into(), key: format!("key-{serial}-of-{name}").into() }
 }
 
 /// A push that waits for the business of an account.

@@ -67,11 +67,11 @@ async fn a_newer_store_is_refused_with_what_to_do() {
 #[tokio::test]
 async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_date() {
     let directory = directory();
-    let before = Account { proxy: None, push: None, ..account("wx1") };
+    let before = Account { proxy: None, push: None, api_security: None, ..account("wx1") };
     open(&directory).await.unwrap().put_account(&before).await.unwrap();
     let other = Connection::open(path(&directory)).unwrap();
     let back = "ALTER TABLE accounts DROP COLUMN proxy; ALTER TABLE accounts DROP COLUMN push;
-                ALTER TABLE accounts DROP COLUMN platform; ALTER TABLE credentials DROP COLUMN companion;
+                ALTER TABLE accounts DROP COLUMN platform; ALTER TABLE accounts DROP COLUMN api_security; ALTER TABLE credentials DROP COLUMN companion;
                 DROP TABLE outbox; DROP TABLE audit; PRAGMA user_version = 1";
     other.execute_batch(back).unwrap();
     drop(other);

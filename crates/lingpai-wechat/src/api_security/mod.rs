@@ -5,13 +5,15 @@
 //! [`ApiSecurity::open`] an answer into plain JSON, so that whoever calls need not know. WeChat's other algorithms (SM4, SM2)
 //! are not spoken.
 
+mod account;
 mod der;
 mod keys;
 mod object;
 mod seal;
 
+pub use account::is_sealed;
 pub use keys::{InvalidKey, PlatformKey, SigningKey, SymmetricKey};
-pub use seal::{Answer, ApiSecurity, SealedCall, Unacceptable, Unsealable};
+pub use seal::{Answer, ApiSecurity, SealedCall, Unacceptable, Unsealable, Which};
 
 #[cfg(test)]
 mod tests;

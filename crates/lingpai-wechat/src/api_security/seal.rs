@@ -19,6 +19,8 @@ const ADDED: [&str; 3] = ["_n", "_appid", "_timestamp"];
 const APPID: &str = "Wechatmp-Appid";
 /// The header with the time that was signed.
 const TIMESTAMP: &str = "Wechatmp-TimeStamp";
+/// The header with the number of the key that signed.
+const SERIAL: &str = "Wechatmp-Serial";
 /// The header with the signature.
 const SIGNATURE: &str = "Wechatmp-Signature";
 /// The bytes of the tag that proves a ciphertext.
@@ -28,9 +30,21 @@ const TAG_LEN: usize = 16;
 #[derive(Debug)]
 pub struct ApiSecurity {
     appid: Box<str>,
-    symmetric: SymmetricKey,
+    pub(super) symmetric: SymmetricKey,
+    /// The one before it, while it is being replaced.
+    pub(super) previous_symmetric: Option<SymmetricKey>,
     signing: SigningKey,
     platform: Vec<PlatformKey>,
+}
+
+/// Which of an account's symmetric keys a call is encrypted with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The present one.
+    #[default]
+    Current,
+    /// The one before it.
+    Previous,
 }
 
 /// A call as WeChat wants it.
@@ -39,7 +53,9 @@ pub struct SealedCall {
     /// The body, to be sent by POST byte for byte: it is signed.
     pub body: String,
     /// Headers to add. In the query only the access_token stays.
-    pub headers: [(&'static str, String); 3],
+    ///
+    /// WeChat's guide does not list `Wechatmp-Serial` among those of calls, and has an error for when it is missing (40230).
+    pub headers: [(&'static str, String); 4],
 }
 
 /// An answer that was signed by WeChat.
@@ -98,7 +114,12 @@ impl ApiSecurity {
         signing: SigningKey,
         platform: Vec<PlatformKey>,
     ) -> Self {
-        Self { appid: appid.into(), symmetric, signing, platform }
+        Self { appid: appid.into(), symmetric, previous_symmetric: None, signing, platform }
+    }
+
+    /// Whether there is a symmetric key before the present one.
+    pub fn has_previous(&self) -> bool {
+        self.previous_symmetric.is_some()
     }
 
     /// Encrypts and signs a call. `url` is where it goes, with the scheme and without the query; `query` are the parameters
@@ -108,6 +129,19 @@ impl ApiSecurity {
     /// [`Unsealable`]: nothing may be sent.
     pub fn seal(
         &self,
+        with: Which,
+        url: &str,
+        query: &[(&str, &str)],
+        body: &[u8],
+        at: i64,
+    ) -> Result<SealedCall, Unsealable> {
+        let previous = self.previous_symmetric.as_ref().filter(|_| with == Which::Previous);
+        self.seal_with(previous.unwrap_or(&self.symmetric), url, query, body, at)
+    }
+
+    pub(super) fn seal_with(
+        &self,
+        key: &SymmetricKey,
         url: &str,
         query: &[(&str, &str)],
         body: &[u8],
@@ -117,10 +151,14 @@ impl ApiSecurity {
         getrandom::fill(&mut random).map_err(|_| Unsealable::Crypto)?;
         let (iv, n) = random.split_first_chunk().ok_or(Unsealable::Crypto)?;
         let plain = self.with_added(query, body, &STANDARD.encode(n), at)?;
-        let body = self.encrypted(url, &plain, *iv, at)?;
+        let body = self.encrypted(key, url, &plain, *iv, at)?;
         let signature = self.signed(&self.statement(url, at, &body))?;
-        let headers =
-            [(APPID, self.appid.to_string()), (TIMESTAMP, at.to_string()), (SIGNATURE, signature)];
+        let headers = [
+            (APPID, self.appid.to_string()),
+            (TIMESTAMP, at.to_string()),
+            (SERIAL, self.signing.serial.to_string()),
+            (SIGNATURE, signature),
+        ];
         Ok(SealedCall { body, headers })
     }
 
@@ -176,6 +214,7 @@ impl ApiSecurity {
     /// The body of a call.
     pub(super) fn encrypted(
         &self,
+        key: &SymmetricKey,
         url: &str,
         plain: &str,
         iv: [u8; NONCE_LEN],
@@ -183,8 +222,8 @@ impl ApiSecurity {
     ) -> Result<String, Unsealable> {
         let mut data = plain.as_bytes().to_vec();
         let nonce = Nonce::assume_unique_for_key(iv);
-        let aad = Aad::from(self.bound(url, at));
-        let sealed = self.symmetric.key.seal_in_place_separate_tag(nonce, aad, &mut data);
+        let aad = Aad::from(self.bound(key, url, at));
+        let sealed = key.key.seal_in_place_separate_tag(nonce, aad, &mut data);
         let tag = sealed.map_err(|_| Unsealable::Crypto)?;
         let [iv, data, tag] = [&iv[..], &data, tag.as_ref()].map(|bytes| STANDARD.encode(bytes));
         Ok(format!(r#"{{"iv":"{iv}","data":"{data}","authtag":"{tag}"}}"#))
@@ -193,13 +232,17 @@ impl ApiSecurity {
     pub(super) fn decrypted(&self, url: &str, body: &[u8], at: i64) -> Option<Vec<u8>> {
         let body = Object::read(body)?;
         let bytes = |name| STANDARD.decode(body.string(name)?).ok();
-        let (iv, mut data, tag) = (bytes("iv")?, bytes("data")?, bytes("authtag")?);
-        let nonce = Nonce::try_assume_unique_for_key(&iv).ok()?;
-        data.extend_from_slice(tag.get(..TAG_LEN).filter(|_| tag.len() == TAG_LEN)?);
-        let aad = Aad::from(self.bound(url, at));
-        let plain = self.symmetric.key.open_in_place(nonce, aad, &mut data).ok()?.len();
-        data.truncate(plain);
-        Some(data)
+        let (iv, mut sealed, tag) = (bytes("iv")?, bytes("data")?, bytes("authtag")?);
+        sealed.extend_from_slice(tag.get(..TAG_LEN).filter(|_| tag.len() == TAG_LEN)?);
+        let opened = |key: &SymmetricKey| {
+            let nonce = Nonce::try_assume_unique_for_key(&iv).ok()?;
+            let aad = Aad::from(self.bound(key, url, at));
+            let mut data = sealed.clone();
+            let plain = key.key.open_in_place(nonce, aad, &mut data).ok()?.len();
+            data.truncate(plain);
+            Some(data)
+        };
+        opened(&self.symmetric).or_else(|| opened(self.previous_symmetric.as_ref()?))
     }
 
     fn without_added(&self, plain: &[u8], at: i64) -> Option<String> {
@@ -211,7 +254,7 @@ impl ApiSecurity {
     }
 
     pub(super) fn signed(&self, statement: &str) -> Result<String, Unsealable> {
-        let key = &self.signing.0;
+        let key = &self.signing.key;
         let mut signature = vec![0; key.public().modulus_len()];
         // `ring` takes a salt as long as the hash: the 32 bytes that WeChat wants.
         key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), statement.as_bytes(), &mut signature)
@@ -229,14 +272,11 @@ impl ApiSecurity {
             let serial = header(serial)?;
             self.platform.iter().find(|key| *key.serial == *serial)
         };
-        let (key, signature, next) =
-            match (ours("Wechatmp-Serial"), ours("Wechatmp-Serial-Deprecated")) {
-                (Some(key), _) => (key, SIGNATURE, None),
-                (None, Some(key)) => {
-                    (key, "Wechatmp-Signature-Deprecated", header("Wechatmp-Serial"))
-                }
-                (None, None) => return Err(Unacceptable::UnknownCertificate),
-            };
+        let (key, signature, next) = match (ours(SERIAL), ours("Wechatmp-Serial-Deprecated")) {
+            (Some(key), _) => (key, SIGNATURE, None),
+            (None, Some(key)) => (key, "Wechatmp-Signature-Deprecated", header(SERIAL)),
+            (None, None) => return Err(Unacceptable::UnknownCertificate),
+        };
         let signature = header(signature).and_then(|text| STANDARD.decode(text).ok());
         let signature = signature.ok_or(Unacceptable::False)?;
         key.key.verify(statement.as_bytes(), &signature).map_err(|_| Unacceptable::False)?;
@@ -249,7 +289,7 @@ impl ApiSecurity {
     }
 
     /// What a ciphertext is bound to.
-    fn bound(&self, url: &str, at: i64) -> String {
-        format!("{url}|{}|{at}|{}", self.appid, self.symmetric.serial)
+    fn bound(&self, key: &SymmetricKey, url: &str, at: i64) -> String {
+        format!("{url}|{}|{at}|{}", self.appid, key.serial)
     }
 }

@@ -4,11 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::HeaderName;
-use lingpai_core::Secret;
+use lingpai_core::api_security::NumberedKey;
+use lingpai_core::{ApiSecurityKeys, Secret};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::*;
+use crate::catalogue::Language;
 
 /// What WeChat publishes, the keys included.
 fn vector(path: &str) -> Value {
@@ -30,7 +32,7 @@ fn symmetric() -> SymmetricKey {
 }
 
 fn signing() -> SigningKey {
-    SigningKey::from_pem(&Secret::from(text("/request/app_private_key_pem"))).unwrap()
+    SigningKey::from_pem("mine", &Secret::from(text("/request/app_private_key_pem"))).unwrap()
 }
 
 /// Ours, with these certificates of the platform.
@@ -59,7 +61,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 /// An answer with this plain text, signed and encrypted for `at`.
 fn answer(plain: &str, at: i64) -> (String, String) {
     let wechat = played(&[]);
-    let body = wechat.encrypted(&url(), plain, [1; 12], at).unwrap();
+    let body = wechat.encrypted(&symmetric(), &url(), plain, [1; 12], at).unwrap();
     let signature = wechat.signed(&wechat.statement(&url(), at, &body)).unwrap();
     (body, signature)
 }
@@ -83,7 +85,7 @@ fn wechats_call_is_sealed_byte_for_byte() {
     let plain = keys.with_added(&query, body, "o89QaPVsRu1yppIZzvSZc4", at).unwrap();
     assert_eq!(plain, text("/request/plaintext"));
     let iv = STANDARD.decode("fmW/zNxXlytUZBgj").unwrap().try_into().unwrap();
-    let postdata = keys.encrypted(&url(), &plain, iv, at).unwrap();
+    let postdata = keys.encrypted(&symmetric(), &url(), &plain, iv, at).unwrap();
     assert_eq!(postdata, text("/request/postdata"));
 }
 
@@ -205,8 +207,9 @@ fn values_stay_as_they_were_written_and_the_query_joins_them() {
 
 #[test]
 fn what_cannot_be_sealed_is_not_sent() {
-    let seal =
-        |query: &[(&str, &str)], body: &[u8]| published().seal(&url(), query, body, NOW).map(drop);
+    let seal = |query: &[(&str, &str)], body: &[u8]| {
+        published().seal(Which::Current, &url(), query, body, NOW).map(drop)
+    };
     assert_eq!(seal(&[], b"{}"), Ok(()));
     for body in [&b"[1]"[..], b"--boundary", b"{", b"\xff"] {
         assert_eq!(seal(&[], body), Err(Unsealable::Body));
@@ -217,14 +220,17 @@ fn what_cannot_be_sealed_is_not_sent() {
 
 #[test]
 fn a_sealed_call_opens_under_the_same_key_and_no_two_are_alike() {
-    let [first, second] =
-        [0, 0].map(|_| published().seal(&url(), &[], br#"{"scene":0}"#, NOW).unwrap());
+    let [first, second] = [0, 0]
+        .map(|_| published().seal(Which::Current, &url(), &[], br#"{"scene":0}"#, NOW).unwrap());
     assert_ne!(first.body, second.body);
     let plain = published().decrypted(&url(), first.body.as_bytes(), NOW).unwrap();
     assert!(String::from_utf8(plain).unwrap().ends_with(r#","scene":0}"#));
     assert!(published().decrypted(&url(), first.body.as_bytes(), NOW + 1).is_none());
     let names: Vec<_> = first.headers.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["Wechatmp-Appid", "Wechatmp-TimeStamp", "Wechatmp-Signature"]);
+    assert_eq!(
+        names,
+        ["Wechatmp-Appid", "Wechatmp-TimeStamp", "Wechatmp-Serial", "Wechatmp-Signature"]
+    );
 }
 
 #[test]
@@ -232,7 +238,7 @@ fn keys_in_the_usual_forms_are_read_and_others_are_refused_without_repeating_the
     let private = text("/request/app_private_key_pem");
     let public = text("/request/app_public_key_pem");
     for bad in ["", "x", &public, &private[..800]] {
-        let error = SigningKey::from_pem(&Secret::from(bad)).unwrap_err();
+        let error = SigningKey::from_pem("mine", &Secret::from(bad)).unwrap_err();
         assert_eq!(error, InvalidKey::Signing);
     }
     for bad in ["", "x", &private, &public[..200]] {
@@ -243,4 +249,59 @@ fn keys_in_the_usual_forms_are_read_and_others_are_refused_without_repeating_the
         assert_eq!(error, InvalidKey::Symmetric);
     }
     assert!(!format!("{:?}", published()).contains("KEY"));
+}
+
+fn numbered(serial: &str, key: String) -> NumberedKey {
+    NumberedKey { serial: serial.into(), key: key.into() }
+}
+
+/// The published keys as an account keeps them.
+fn kept() -> ApiSecurityKeys {
+    ApiSecurityKeys {
+        symmetric: numbered("b", STANDARD.encode([7; 32])),
+        previous_symmetric: Some(numbered(&text("/sym_sn"), text("/sym_key_b64"))),
+        private: numbered("97845f6e", text("/request/app_private_key_pem")),
+        platform: numbered(&text("/response/serial"), text("/response/certificate_pem")),
+        other_platform: None,
+        calls: None,
+    }
+}
+
+#[test]
+fn while_the_symmetric_key_is_replaced_both_seal_and_both_open() {
+    let account = text("/appid").parse().unwrap();
+    let keys = ApiSecurity::of(&account, &kept()).unwrap();
+    for (which, other) in [(Which::Previous, published()), (Which::Current, keys)] {
+        let keys = ApiSecurity::of(&account, &kept()).unwrap();
+        let sealed = keys.seal(which, &url(), &[], b"{}", NOW).unwrap();
+        assert!(keys.decrypted(&url(), sealed.body.as_bytes(), NOW).is_some());
+        assert!(other.decrypted(&url(), sealed.body.as_bytes(), NOW).is_some());
+        assert_eq!(
+            published().decrypted(&url(), sealed.body.as_bytes(), NOW).is_some(),
+            which == Which::Previous
+        );
+    }
+}
+
+#[test]
+fn the_keys_of_an_account_are_looked_at_before_they_are_taken() {
+    let account = text("/appid").parse().unwrap();
+    let with = |change: &dyn Fn(&mut ApiSecurityKeys)| {
+        let mut keys = kept();
+        change(&mut keys);
+        ApiSecurity::of(&account, &keys).map(drop)
+    };
+    let public = text("/request/app_public_key_pem");
+    assert_eq!(with(&|_| {}), Ok(()));
+    assert_eq!(with(&|it| it.symmetric = numbered("x", "AAAA".into())), Err(InvalidKey::Symmetric));
+    assert_eq!(with(&|it| it.private = it.platform.clone()), Err(InvalidKey::Signing));
+    assert_eq!(with(&|it| it.platform = it.symmetric.clone()), Err(InvalidKey::Platform));
+    assert_eq!(
+        with(&|it| it.other_platform = Some(numbered("x", public.clone()))),
+        Err(InvalidKey::OwnKey)
+    );
+    assert!(matches!(with(&|it| it.private.serial = "".into()), Err(InvalidKey::Form(_))));
+    for key in [InvalidKey::Symmetric, InvalidKey::Signing, InvalidKey::OwnKey] {
+        assert!(key.told(Language::Chinese).starts_with(['A', '开']));
+    }
 }

@@ -1,6 +1,6 @@
 //! What WeChat's error codes mean: to the engine, and to a person who reads English or Chinese.
 //!
-//! One [`Entry`] per meaning, in tables split by theme. A code that means one thing where a token
+//! One [`Entry`] per meaning, in a table for each [`Theme`]. A code that means one thing where a token
 //! is fetched and another where it is used, or another in WeCom, has an entry for each [`Scope`].
 //! [`find`] looks one up, [`explain`] reads a whole error text.
 //!
@@ -30,20 +30,55 @@ mod wecom_provider;
 
 pub use explain::{Explained, RequestId, explain};
 
-/// All tables. Where a code has several entries, the first is the one that is met most often.
-const TABLES: [&[Entry]; 11] = [
-    common::ENTRIES,
-    token::ENTRIES,
-    secret::ENTRIES,
-    ip::ENTRIES,
-    quota::ENTRIES,
-    standing::ENTRIES,
-    diagnosis::ENTRIES,
-    platform::ENTRIES,
-    wecom::ENTRIES,
-    wecom_provider::ENTRIES,
-    signature::ENTRIES,
+/// All themes. Where a code has several entries, the first is the one that is met most often.
+pub const THEMES: [Theme; 11] = [
+    Theme { en: "Any call", zh: "任何调用", entries: common::ENTRIES },
+    Theme {
+        en: "The access_token of a call",
+        zh: "调用携带的 access_token",
+        entries: token::ENTRIES,
+    },
+    Theme { en: "AppID and AppSecret", zh: "AppID 与 AppSecret", entries: secret::ENTRIES },
+    Theme { en: "Addresses and whitelists", zh: "IP 与白名单", entries: ip::ENTRIES },
+    Theme { en: "Quotas and rates", zh: "调用额度与频率", entries: quota::ENTRIES },
+    Theme {
+        en: "The standing of an account", zh: "账号状态与权限", entries: standing::ENTRIES
+    },
+    Theme { en: "Quota tools and rid", zh: "额度工具与 rid", entries: diagnosis::ENTRIES },
+    Theme { en: "Third-party platforms", zh: "第三方平台", entries: platform::ENTRIES },
+    Theme { en: "WeCom", zh: "企业微信", entries: wecom::ENTRIES },
+    Theme {
+        en: "WeCom's service providers",
+        zh: "企业微信服务商",
+        entries: wecom_provider::ENTRIES,
+    },
+    Theme {
+        en: "API signature and encryption",
+        zh: "服务端 API 签名与加密",
+        entries: signature::ENTRIES,
+    },
 ];
+
+/// The entries that are about one thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Theme {
+    /// What they are about, in English.
+    pub en: &'static str,
+    /// And in Simplified Chinese.
+    pub zh: &'static str,
+    /// One for each meaning of each code.
+    pub entries: &'static [Entry],
+}
+
+impl Theme {
+    /// What its entries are about.
+    pub const fn name(&self, language: Language) -> &'static str {
+        match language {
+            Language::English => self.en,
+            Language::Chinese => self.zh,
+        }
+    }
+}
 
 /// What stands for every code that is in no table.
 ///
@@ -100,6 +135,11 @@ impl Entry {
             Language::English => &self.en,
             Language::Chinese => &self.zh,
         }
+    }
+
+    /// What a person can do, where no address of a caller is known that an error text would name.
+    pub fn advice(&self, language: Language) -> impl Iterator<Item = String> {
+        self.text(language).advice.iter().map(move |advice| with_ip(advice, &[], language))
     }
 }
 
@@ -194,7 +234,7 @@ impl Nature {
 
 /// Every entry there is.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    TABLES.into_iter().flatten()
+    THEMES.into_iter().flat_map(|theme| theme.entries)
 }
 
 /// What a code means where it is met. A code without a meaning of its own there has the one that it

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, Failure, Issued, Issuer, Kind, Parent, Profile, Proxy,
-    Renewal, Secret, Token, Verdict, Way,
+    Renewal, Secret, Timestamp, Token, Verdict, Way,
 };
 use serde_json::{Map, Value, json};
 
@@ -49,10 +49,21 @@ pub struct Authorized {
 pub struct Authorizers {
     /// How many there are in all.
     pub total: u64,
-    /// Who is on this page, with their refresh tokens. What cannot be an account is left out.
-    pub found: Vec<(AccountId, Secret)>,
+    /// Who is on this page. What cannot be an account is left out.
+    pub found: Vec<Listed>,
     /// How many were on it, those left out among them.
     pub listed: u64,
+}
+
+/// One of those who have authorised a platform.
+#[derive(Debug)]
+pub struct Listed {
+    /// Who it is.
+    pub authorizer: AccountId,
+    /// The last refresh token that WeChat gave for it.
+    pub refresh_token: Secret,
+    /// When it has authorised the platform, if WeChat says so.
+    pub authorized_at: Option<Timestamp>,
 }
 
 impl Component {
@@ -146,8 +157,12 @@ impl Component {
         let listed = list.len() as u64;
         let found = list.into_iter().filter_map(|mut one| {
             let authorizer = one.get("authorizer_appid")?.as_str()?.parse().ok()?;
+            let authorized_at = one.get("auth_time").and_then(Value::as_i64);
+            let authorized_at = authorized_at.and_then(|at| at.checked_mul(1000));
+            let authorized_at = authorized_at.map(Timestamp::from_millis);
             let refresh = one.get_mut("refresh_token").map(Value::take);
-            Some((authorizer, answer::token("refresh_token", refresh).ok()?))
+            let refresh_token = answer::token("refresh_token", refresh).ok()?;
+            Some(Listed { authorizer, refresh_token, authorized_at })
         });
         Ok(Authorizers { total, found: found.collect(), listed })
     }
@@ -157,8 +172,8 @@ impl Component {
         let mut offset = 0;
         loop {
             let page = self.authorizers(offset).await?;
-            if let Some((_, refresh)) = page.found.into_iter().find(|(it, _)| it == authorizer) {
-                return Ok(Some(refresh));
+            if let Some(it) = page.found.into_iter().find(|it| it.authorizer == *authorizer) {
+                return Ok(Some(it.refresh_token));
             }
             offset += page.listed;
             if page.listed == 0 || offset >= page.total {

@@ -1,9 +1,9 @@
-//! `lingpai account add`, `set-secret`, `set-proxy`, `set-push` and `remove` with `--server`: a running server does it, wherever it is.
+//! `lingpai account add`, `set-secret`, `set-proxy`, `set-push`, `set-api-security` and `remove` with `--server`: a running server does it, wherever it is.
 
 use lingpai_core::{AccountId, Proxy};
 use serde_json::{Value, json};
 
-use super::{app_secret, proxy_at_adding, proxy_to_set, push, told_of_proxy};
+use super::{api_security, app_secret, proxy_at_adding, proxy_to_set, push, told_of_proxy};
 use crate::args::{Account, Asked};
 use crate::client::Client;
 use crate::config::Environment;
@@ -59,6 +59,11 @@ pub(crate) async fn run(
                     "账号 {account} 不再接收推送。"
                 ),
             });
+        }
+        Account::SetApiSecurity { account, keys, .. } => {
+            let wanted = api_security::take(&account, &keys)?;
+            client.patch(&at(&account), &api_security::to_json(wanted.as_deref())).await?;
+            output::tell(&api_security::told(&account, wanted.as_deref()));
         }
         Account::SetProxy { account, url, password_file, .. } => {
             let proxy = proxy_to_set(&account, &url, password_file.as_deref())?;

@@ -27,7 +27,7 @@ pub(crate) async fn backup(to: &Path, config: &Config) -> Result<(), Error> {
             )?;
             SqliteStore::snapshot(path, to).await?;
         }
-        StoreAt::Redis { address, key } => {
+        StoreAt::Redis { address, key, .. } => {
             if to.exists() {
                 return Err(Error::said(say!(
                     "{file} is there already. Choose another name",
@@ -92,18 +92,21 @@ async fn put_back(
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
     let accounts = store.accounts().await?.len();
     let keys = store.keys().await?.len();
-    let tokens = make_outdated(&**store, at).await?;
+    let archive: Arc<dyn Archive> = Arc::<SqliteStore>::clone(store);
+    let mut progress = Progress::start();
+    let tokens = make_outdated(&archive, at, &mut |far| progress.hear(far)).await?;
+    drop(progress);
     let former = match &config.store {
-        StoreAt::Redis { address, key } => {
+        StoreAt::Redis { address, key, .. } => {
             let options = RedisOptions::new(address.clone(), key.clone());
             let to = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
-            let from: Arc<dyn Archive> = Arc::<SqliteStore>::clone(store);
             let to: Arc<dyn Archive> = Arc::new(to);
-            copied(&from, &to, how(false)).await?;
+            copied(&archive, &to, how(false)).await?;
             None
         }
         StoreAt::Sqlite { path, .. } => {
             store.close().await;
+            drop(archive);
             let suffix = format!("before-{}", at.as_millis() / 1000);
             SqliteStore::replace(path, prepared, &suffix).await?
         }

@@ -1,4 +1,4 @@
-//! The settings of what there can be several of: accounts, alerts, and the way in which pushes are received.
+//! The settings of what there can be several of: accounts, alerts, the way in which pushes are received, and keys.
 
 use super::Setting;
 
@@ -67,6 +67,14 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
         meaning: [
             "How it [receives what WeChat pushes](push.md), a table: `[account.push]`.",
             "如何[接收消息推送](push.md)，写成一个表：`[account.push]`。",
+        ],
+    },
+    Setting {
+        key: "api-security",
+        default: ["none", "无"],
+        meaning: [
+            "The keys with which its calls are [encrypted and signed](api-security.md), a table: `[account.api-security]`.",
+            "用来[加密并签名其调用](api-security.md)的密钥，写成一个表：`[account.api-security]`。",
         ],
     },
     Setting {
@@ -257,6 +265,86 @@ pub(crate) const OF_PUSH: &[Setting] = &[
         meaning: [
             "What the business is sent, see [below](#what-the-business-is-sent).",
             "转发给业务方的形式，见[下文](#业务方收到什么)。",
+        ],
+    },
+];
+
+/// The settings of an `[account.api-security]`.
+pub(crate) const OF_API_SECURITY: &[Setting] = &[
+    Setting {
+        key: "symmetric-key",
+        default: ["needed", "必填"],
+        meaning: [
+            "The symmetric key (API 对称密钥): 32 bytes in base64. By reference, as every secret.",
+            "API 对称密钥：32 字节的 base64。与其他密钥一样写引用。",
+        ],
+    },
+    Setting {
+        key: "symmetric-serial",
+        default: ["needed", "必填"],
+        meaning: ["Its number (编号) in the console.", "它在后台的编号。"],
+    },
+    Setting {
+        key: "private-key",
+        default: ["needed", "必填"],
+        meaning: [
+            "The account's private key (API 非对称密钥): RSA, in PEM. By reference.",
+            "应用私钥（API 非对称密钥）：RSA，PEM 格式。写引用。",
+        ],
+    },
+    Setting {
+        key: "private-serial",
+        default: ["needed", "必填"],
+        meaning: ["Its number in the console.", "它在后台的编号。"],
+    },
+    Setting {
+        key: "certificate",
+        default: ["needed", "必填"],
+        meaning: [
+            "WeChat's certificate (开放平台证书), in PEM. By reference.",
+            "开放平台证书，PEM 格式。写引用。",
+        ],
+    },
+    Setting {
+        key: "certificate-serial",
+        default: ["needed", "必填"],
+        meaning: [
+            "Its number in the console, which is not the serial number in the certificate.",
+            "它在后台的编号，不是证书内的序列号。",
+        ],
+    },
+    Setting {
+        key: "previous-symmetric-key",
+        default: ["none", "无"],
+        meaning: [
+            "The symmetric key before it, while that is being replaced.",
+            "更换期间的上一个对称密钥。",
+        ],
+    },
+    Setting {
+        key: "previous-symmetric-serial",
+        default: ["none", "无"],
+        meaning: ["Its number.", "它的编号。"],
+    },
+    Setting {
+        key: "other-certificate",
+        default: ["none", "无"],
+        meaning: [
+            "WeChat's certificate before it, or the one to come, while it is being replaced.",
+            "更换期间的另一个平台证书：上一个或下一个。",
+        ],
+    },
+    Setting {
+        key: "other-certificate-serial",
+        default: ["none", "无"],
+        meaning: ["Its number.", "它的编号。"],
+    },
+    Setting {
+        key: "calls",
+        default: ["those that WeChat documents", "微信文档所列"],
+        meaning: [
+            "Which calls are encrypted and signed: paths, as in `[\"/wxa/business/*\"]`. See [below](#which-calls).",
+            "加密并签名哪些接口：路径，如 `[\"/wxa/business/*\"]`。见[下文](#哪些调用)。",
         ],
     },
 ];

@@ -154,8 +154,8 @@ async fn after_a_rekey_nothing_is_left_that_the_key_of_the_first_layout_opens() 
     of_the_first_layout(&server).await;
     let store = open_with(&server, 1).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
-    // The secret, the proxy, how pushes are received, the token, its companion, and a push.
-    assert_eq!(store.rekey(&master(2)).await.unwrap(), 6);
+    // The secret, the proxy, how pushes are received, the keys of API security, the token, its companion, and a push.
+    assert_eq!(store.rekey(&master(2)).await.unwrap(), 7);
     let keys = server.cli(&["HKEYS", "lingpai:meta"]);
     assert_eq!(keys.matches("key:").count(), 1, "{keys}");
     let fresh = open_with(&server, 2).await.unwrap();

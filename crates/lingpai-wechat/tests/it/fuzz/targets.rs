@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lingpai_core::Secret;
-use lingpai_wechat::api_security::{ApiSecurity, PlatformKey, SigningKey, SymmetricKey};
+use lingpai_wechat::api_security::{ApiSecurity, PlatformKey, SigningKey, SymmetricKey, Which};
 use lingpai_wechat::catalogue::{self, Language, Scope};
 use lingpai_wechat::push::{Envelope, Format, Message, Notice, Signed};
 use serde_json::Value;
@@ -152,7 +152,7 @@ fn security_of_the_api_opens_only_the_answer_that_was_signed() {
         value.as_str().map_or_else(|| value.to_string(), str::to_owned)
     };
     let symmetric = SymmetricKey::new(&text("/sym_sn"), &text("/sym_key_b64").into()).unwrap();
-    let signing = SigningKey::from_pem(&text("/request/app_private_key_pem").into()).unwrap();
+    let signing = SigningKey::from_pem("", &text("/request/app_private_key_pem").into()).unwrap();
     let platform =
         PlatformKey::from_pem(&text("/response/serial"), &text("/response/certificate_pem"))
             .unwrap();
@@ -176,7 +176,8 @@ fn security_of_the_api_opens_only_the_answer_that_was_signed() {
             return Err("a forged answer was opened".to_owned());
         }
         // To sign takes a while, and says nothing more of most.
-        let sealed = (body.len() < 64).then(|| keys.seal(&url, &[("a", "b")], body, now));
+        let sealed =
+            (body.len() < 64).then(|| keys.seal(Which::Current, &url, &[("a", "b")], body, now));
         let sealed = sealed
             .map(|sealed| sealed.map(|call| call.body.len() / 16).map_err(|why| why.to_string()));
         Ok(format!("{:?} {sealed:?}", opened.is_ok()))

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use lingpai_core::Secret;
-use lingpai_wechat::api_security::{ApiSecurity, PlatformKey, SigningKey, SymmetricKey};
+use lingpai_wechat::api_security::{ApiSecurity, PlatformKey, SigningKey, SymmetricKey, Which};
 use lingpai_wechat::push::{
     AesKey, Envelope, Format, Message, Notice, Refused, Sealed, Signed, Unreadable,
 };
@@ -73,7 +73,7 @@ fn api_security() -> ApiSecurity {
         serde_json::from_str(include_str!("../../vectors/api_signature.json")).unwrap();
     let text = |path| vectors.pointer(path).unwrap().as_str().unwrap();
     let symmetric = SymmetricKey::new("s", &Secret::from(text("/sym_key_b64"))).unwrap();
-    let signing = SigningKey::from_pem(&text("/request/app_private_key_pem").into()).unwrap();
+    let signing = SigningKey::from_pem("", &text("/request/app_private_key_pem").into()).unwrap();
     let platform = PlatformKey::from_pem("p", text("/response/certificate_pem")).unwrap();
     ApiSecurity::new("wx", symmetric, signing, vec![platform])
 }
@@ -135,7 +135,7 @@ proptest! {
         for label in ["CERTIFICATE", "PUBLIC KEY", "PRIVATE KEY", "RSA PRIVATE KEY"] {
             let pem = format!("-----BEGIN {label}-----\n{inner}\n-----END {label}-----\n");
             prop_assert!(PlatformKey::from_pem("", &pem).is_err() || label == "CERTIFICATE" || label == "PUBLIC KEY");
-            prop_assert!(SigningKey::from_pem(&pem.as_str().into()).is_err());
+            prop_assert!(SigningKey::from_pem("", &pem.as_str().into()).is_err());
         }
     }
 
@@ -153,7 +153,7 @@ proptest! {
             .collect();
         let url = "https://api.weixin.qq.com/wxa/x";
         prop_assert!(api_security().open(url, &headers, body.as_bytes(), 5).is_err());
-        let _ = api_security().seal(url, &[], body.as_bytes(), 5);
+        let _ = api_security().seal(Which::Current, url, &[], body.as_bytes(), 5);
     }
 }
 

@@ -1,0 +1,132 @@
+//! The drill of `docs/disaster.md`: a backup under load, a machine that is lost, and how long it takes until all is as it was.
+
+use std::process::Command;
+use std::time::Duration;
+
+use lingpai_sandbox::OtherSystem;
+use tokio::time::{Instant, sleep};
+
+use crate::node::{Home, WeChat, appid, soaking};
+use crate::platforms::{self, authorize, push, token};
+
+/// How many accounts of a secret of their own, and how many that have authorised a platform.
+fn size() -> (usize, usize) {
+    if soaking() { (1000, 200) } else { (20, 4) }
+}
+
+/// Runs a command, and says how long it took.
+fn timed(command: &mut Command) -> Duration {
+    let begun = Instant::now();
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    begun.elapsed()
+}
+
+/// Asks for one token after the other while something else is done: how many were read, and how many were refused.
+async fn under_load<T: Send + 'static>(
+    home: &Home,
+    accounts: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> (T, usize, usize) {
+    let work = tokio::task::spawn_blocking(work);
+    let (mut read, mut refused) = (0, 0);
+    while !work.is_finished() {
+        match home.token((read + refused) % accounts).await {
+            Ok(_) => read += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    (work.await.unwrap(), read, refused)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_under_load() {
+    let (accounts, authorizers) = size();
+    let all = accounts + authorizers;
+    let wechat = WeChat::start(Duration::from_secs(7200), all).await;
+    let home = platforms::home(&wechat);
+    let of_platform = home.configuration();
+    let of_platform = &of_platform[of_platform.find("[[account]]").unwrap()..];
+    home.configure(accounts);
+    home.write(&format!("{}{of_platform}", home.configuration()));
+    // Every second one is in classic mode, where a token from the past may be dead.
+    let classic = home.configuration().split("mode = \"stable\"").enumerate().fold(
+        String::new(),
+        |text, (number, part)| match number {
+            0 => part.to_owned(),
+            number if number % 2 == 0 => format!("{text}mode = \"classic\"{part}"),
+            _ => format!("{text}mode = \"stable\"{part}"),
+        },
+    );
+    home.write(&classic);
+
+    let node = home.start().await;
+    push(&wechat, &home).await;
+    (accounts..all).for_each(|number| authorize(&wechat, number));
+    let mut former = Vec::new();
+    for number in 0..all {
+        former.push(token(&home, number).await);
+    }
+    let mut backup = home.command(&["store", "backup", "backup.db"]);
+    let work = move || timed(&mut backup);
+    let (backing_up, read, refused) = under_load(&home, all, work).await;
+    assert!(read > 0 && refused == 0, "{read} read, {refused} refused");
+
+    // What the backup does not know: each authorizer has another refresh token by now, and the one in the backup is dead; each
+    // classic token was replaced twice.
+    for (number, token) in former.iter().enumerate().skip(accounts) {
+        wechat.revoke(number);
+        assert!(home.report(number, token).await.contains("\"rotated\""));
+    }
+    let grace = Duration::from_secs(400);
+    wechat.world.with(|world, now| {
+        for number in 0..accounts {
+            for _ in 0..2 {
+                world.other_system_refreshes(now, &appid(number), OtherSystem::Classic).unwrap();
+            }
+        }
+        world.advance(now, grace);
+    });
+
+    // The machine is lost. What is left: the backup, and, in another place, the configuration and the master key.
+    node.kill();
+    let [backup, key] =
+        ["backup.db", "lingpai.key"].map(|name| std::fs::read(home.file(name)).unwrap());
+    for file in std::fs::read_dir(home.file("")).unwrap().flatten() {
+        if file.file_name().to_string_lossy().starts_with("lingpai.db") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    std::fs::remove_file(home.file("lingpai.key")).unwrap();
+    std::fs::write(home.file("lingpai.key"), key).unwrap();
+    std::fs::write(home.file("backup.db"), backup).unwrap();
+    let restoring = timed(&mut home.command(&["store", "restore", "backup.db"]));
+
+    let begun = Instant::now();
+    let node = home.start().await;
+    let mut first = None;
+    let mut repaired = 0;
+    for number in 0..all {
+        // A client that is given a dead token reports it, and asks again.
+        loop {
+            let now = token(&home, number).await;
+            first.get_or_insert(begun.elapsed());
+            if wechat.accepts(&now) {
+                break;
+            }
+            assert!(number >= accounts, "a dead token of {} was served", appid(number));
+            repaired += 1;
+            home.report(number, &now).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    println!(
+        "{accounts} accounts, {authorizers} authorizers: backup {backing_up:.1?} under load ({read} tokens read), restore \
+         {restoring:.1?}, first token {:.1?} and all good {:.1?} after the start, {repaired} reports",
+        first.unwrap(),
+        begun.elapsed(),
+    );
+    // The keys are whole too: this one asked all the time. What was stored is what WeChat would take next.
+    node.end().await;
+    home.assert_nothing_leaked();
+}
