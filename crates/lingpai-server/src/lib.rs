@@ -58,6 +58,7 @@ mod native;
 mod nodes;
 mod object;
 mod openapi;
+mod overview;
 mod params;
 mod platforms;
 mod proxies;

@@ -22,7 +22,7 @@ use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
     accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
-    monitor, native, nodes, openapi, push, quota, sinks, tickets,
+    monitor, native, nodes, openapi, overview, push, quota, sinks, tickets,
 };
 
 /// Where a request goes.
@@ -50,6 +50,8 @@ pub(crate) enum Route<'a> {
     OpenApi,
     /// All accounts.
     Accounts,
+    /// A page of them, the worst first.
+    Overview,
     /// How it stands with the account of this name.
     Account(&'a str),
     /// Have the account's token replaced.
@@ -220,6 +222,7 @@ pub(crate) async fn rare(
             quota::clear(serving, &decoded(account), head, body, peer).await
         }
         Route::Rid(rid) => quota::rid(serving, &decoded(rid), head, peer).await,
+        Route::Overview => overview::list(serving, head, peer).await,
         Route::Nodes => nodes::list(serving, head, peer).await,
         Route::Events => events::stream(serving, head, peer).await,
         Route::History => events::history(serving, head, peer).await,
@@ -313,14 +316,15 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/openapi.json" => Self::OpenApi,
             "/v1/accounts" => Self::Accounts,
+            "/v1/overview" => Self::Overview,
             "/v1/nodes" => Self::Nodes,
             "/v1/events" => Self::Events,
             "/v1/events/history" => Self::History,
             "/v1/audit" => Self::Audit,
             "/v1/alerts" => Self::Alerts,
-            _ if path.starts_with("/v1/alerts/") => Self::of_alert(path),
             "/v1/sinks" => Self::Sinks,
-            _ if path.starts_with("/v1/sinks/") => Self::of_sink(path),
+            _ if path.starts_with("/v1/alerts/") => Self::of_name(path),
+            _ if path.starts_with("/v1/sinks/") => Self::of_name(path),
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
@@ -338,20 +342,13 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// `/v1/alerts/{name}/test`.
-    fn of_alert(path: &'a str) -> Self {
-        let name = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.strip_suffix("/test"));
-        match name {
-            Some(name) if !name.is_empty() && !name.contains('/') => Self::AlertTest(name),
-            _ => Self::Unknown,
-        }
-    }
-
-    /// `/v1/sinks/{name}/test` and `/sync`.
-    fn of_sink(path: &'a str) -> Self {
-        match path.strip_prefix("/v1/sinks/").and_then(|rest| rest.split_once('/')) {
-            Some((name, "test")) if !name.is_empty() => Self::SinkTest(name),
-            Some((name, "sync")) if !name.is_empty() => Self::SinkSync(name),
+    /// `/v1/alerts/{name}/test`, `/v1/sinks/{name}/test` and `/v1/sinks/{name}/sync`.
+    fn of_name(path: &'a str) -> Self {
+        let parts = path.strip_prefix("/v1/").and_then(|rest| rest.split_once('/'));
+        match parts.and_then(|(of, rest)| Some((of, rest.split_once('/')?))) {
+            Some(("alerts", (name, "test"))) if !name.is_empty() => Self::AlertTest(name),
+            Some(("sinks", (name, "test"))) if !name.is_empty() => Self::SinkTest(name),
+            Some(("sinks", (name, "sync"))) if !name.is_empty() => Self::SinkSync(name),
             _ => Self::Unknown,
         }
     }
@@ -382,6 +379,7 @@ impl<'a> Route<'a> {
             Self::Rotate(_)
             | Self::Adopt(_)
             | Self::Accounts
+            | Self::Overview
             | Self::Account(_)
             | Self::History => true,
             Self::Diagnose | Self::Doctor => true,
@@ -422,7 +420,7 @@ impl<'a> Route<'a> {
     }
 
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 46] = [
+    pub(crate) const NAMES: [&'static str; 47] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -466,6 +464,7 @@ impl<'a> Route<'a> {
         "/v1/accounts/{account}/token/adopt",
         "/cgi-bin/component/api_component_token",
         "/cgi-bin/component/api_authorizer_token",
+        "/v1/overview",
         "/v1/sinks",
         "/v1/sinks/{name}/test",
         "/v1/sinks/{name}/sync",
@@ -517,9 +516,10 @@ impl<'a> Route<'a> {
             Self::Adopt(_) => 40,
             Self::DropIn(Call::ComponentToken) => 41,
             Self::DropIn(Call::AuthorizerToken) => 42,
-            Self::Sinks => 43,
-            Self::SinkTest(_) => 44,
-            Self::SinkSync(_) => 45,
+            Self::Overview => 43,
+            Self::Sinks => 44,
+            Self::SinkTest(_) => 45,
+            Self::SinkSync(_) => 46,
         }
     }
 
@@ -534,7 +534,7 @@ fn is_one(part: &str) -> bool {
 }
 
 /// A part of a path as it was meant: clients may write the `:` of an account's name as `%3A`.
-fn decoded(part: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(part: &str) -> Cow<'_, str> {
     if part.contains('%') { percent_decode_str(part).decode_utf8_lossy() } else { part.into() }
 }
 

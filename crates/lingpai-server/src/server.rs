@@ -29,6 +29,7 @@ use crate::limits::Limits;
 use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
@@ -204,6 +205,7 @@ impl Server {
             gateway,
             console,
             pushes,
+            overview: Overview::default(),
             tape,
             trail: Trail::new(),
             alerts,

@@ -15,6 +15,7 @@ use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
 use lingpai_wechat::WeChat;
+use lingpai_wechat::kinds::CARRIED;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -32,6 +33,7 @@ use crate::language::Bilingual;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
@@ -55,6 +57,8 @@ pub(crate) struct Serving {
     pub(crate) console: Option<Console>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
+    /// How all accounts stood a moment ago.
+    pub(crate) overview: Overview,
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
@@ -225,6 +229,18 @@ impl Serving {
                 Ok(self.served(fresh.map_err(|_| Refusal::Pending)??))
             }
         }
+    }
+
+    /// What the calls of this account carry: its access_token, or the token of a platform, a suite or a provider.
+    pub(crate) fn carried(&self, account: AccountId) -> CredentialId {
+        let mut credential = CredentialId::access_token(account);
+        for kind in CARRIED {
+            credential.kind = kind.clone();
+            if self.registry.with(&credential, |_| ()).is_some() {
+                return credential;
+            }
+        }
+        CredentialId::access_token(credential.account)
     }
 
     pub(crate) fn keeper(&self, credential: &CredentialId) -> Result<Arc<Keeper>, Refusal> {

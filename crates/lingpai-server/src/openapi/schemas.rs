@@ -108,6 +108,18 @@ pub(super) fn schemas() -> Value {
         json!({
             "account": text(), "credentials": list(reference("Credential")),
             "calls_today": list(reference("Called")),
+            "keeping": one_of(&["observe", "paused"]), "account_kind": text(), "mode": text(), "platform": text(),
+        }),
+    );
+    let counted = ["all", "troubled", "good", "failing", "refused", "missing", "idle", "unmanaged"];
+    let counts: Map<_, _> = counted.iter().map(|name| ((*name).to_owned(), number())).collect();
+    add("Counts", &counted, counts.into());
+    add(
+        "Overview",
+        &["counts", "found", "page", "pages", "accounts"],
+        json!({
+            "counts": reference("Counts"), "found": number(), "page": number(), "pages": number(),
+            "accounts": list(reference("Account")), "damaged": list(reference("Damaged")),
         }),
     );
     add(

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 36] = [
+const ROUTES: [Route; 37] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -59,6 +59,7 @@ const ROUTES: [Route; 36] = [
     route("PUT", "/v1/accounts/{account}/secret", Right::Admin, About::Account),
     route("GET", "/v1/nodes", Right::StatusRead, About::All),
     route("GET", "/v1/accounts", Right::StatusRead, About::Some),
+    route("GET", "/v1/overview", Right::StatusRead, About::Some),
     Route {
         body: r#"{"account": "{account}", "secret": "0123456789abcdef"}"#,
         ..route("POST", "/v1/accounts", Right::Admin, About::Account)

@@ -29,6 +29,7 @@ mod native;
 mod office;
 mod openapi;
 mod origins;
+mod overview;
 mod platforms;
 mod push;
 mod quota;

@@ -125,7 +125,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 69] = [
+    let calls: [(&str, &str, &str, &str, &str); 71] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -144,6 +144,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", card, KEPT, "", "{}"),
         ("get", "/v1/accounts", "", "?limit=1", ""),
         ("get", "/v1/accounts", "", "?limit=0", ""),
+        ("get", "/v1/overview", "", "?state=idle", ""),
+        ("get", "/v1/overview", "", "?state=x", ""),
         ("get", account, OTHER, "", ""),
         ("get", account, "wxnobody", "", ""),
         ("post", "/v1/accounts", "", "", &new_account),

@@ -296,7 +296,11 @@ fn blames_service_token(failure: &Failure) -> bool {
 fn service_verdict(outcome: Result<(), Failure>) -> Verdict {
     match outcome {
         Ok(()) => Verdict::Accepted,
-        Err(failure) if blames_service_token(&failure) => Verdict::Refused(failure),
+        Err(failure)
+            if blames_service_token(&failure) || answer::blames_token(&failure, Scope::WeCom) =>
+        {
+            Verdict::Refused(failure)
+        }
         Err(failure) => Verdict::Inconclusive(failure),
     }
 }
