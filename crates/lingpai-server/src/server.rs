@@ -34,6 +34,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::sinks::{self, Sink, Sinks};
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -54,6 +55,7 @@ pub struct Server {
     authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
+    sinks: Option<Sinks>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -81,6 +83,7 @@ impl Server {
             authorizing: None,
             pushes: None,
             alerts: None,
+            sinks: None,
             wechat: None,
             ward: None,
         }
@@ -141,6 +144,12 @@ impl Server {
         self
     }
 
+    /// The same, and tokens are delivered to these.
+    pub fn delivering(mut self, sinks: Vec<Sink>) -> Self {
+        self.sinks = (!sinks.is_empty()).then(|| Sinks::new(sinks));
+        self
+    }
+
     /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
     pub fn asking(mut self, wechat: WayToWeChat) -> Self {
         self.wechat = Some(wechat);
@@ -185,13 +194,18 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, sinks, wechat, ward, .. } =
+            self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let tape = Tape::default();
         tape.begin(&**registry.store()).await;
         if let Some(gateway) = &gateway {
             gateway.gate.recall(&registry).await;
+        }
+        let mut metrics = Metrics::new();
+        if let Some(sinks) = &sinks {
+            metrics.collect(sinks::Numbers::of(sinks, Arc::clone(registry.clock())));
         }
         let serving = Arc::new(Serving {
             registry,
@@ -206,9 +220,10 @@ impl Server {
             tape,
             trail: Trail::new(),
             alerts,
+            sinks,
             refused: Refused::default(),
             monitor: Monitor::default(),
-            metrics: Metrics::new(),
+            metrics,
             trace: Trace::new(now, logs_access),
             limits,
             proxies,
@@ -269,6 +284,7 @@ impl Bound {
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
             never = serving.keep_record() => match never {},
+            never = serving.fill_sinks() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

@@ -38,6 +38,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -64,6 +65,8 @@ pub(crate) struct Serving {
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
+    /// Where tokens are delivered, if anywhere.
+    pub(crate) sinks: Option<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -264,6 +267,14 @@ impl Serving {
             never = self.trail.keep(&self.registry, &self.keys) => never,
             never = self.first_uses.keep(&self.registry, &self.keys) => never,
             never = self.alerts.run(&self.registry) => never,
+        }
+    }
+
+    /// Delivers tokens to sinks, for ever.
+    pub(crate) async fn fill_sinks(&self) -> Infallible {
+        match &self.sinks {
+            Some(sinks) => sinks.run(&self.registry).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod shell;
+pub(crate) mod sink;
 pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod ticket;

@@ -18,7 +18,7 @@ use crate::reload::{Follower, InForce};
 use crate::signals::Hangups;
 use crate::supervisor::{self, Sockets};
 use crate::ward::Program;
-use crate::{output, signals};
+use crate::{output, signals, sinks};
 
 /// How long a server that is asked to end may still listen, besides the time that it says it is about to.
 const LINGERING: Duration = Duration::from_secs(3);
@@ -132,6 +132,7 @@ async fn serve(
     });
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
+    let server = server.delivering(sinks::of(config)?);
     let ward = Program::new(in_force.source.clone(), config);
     let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();

@@ -2,8 +2,10 @@
 //! sees to it that the parser knows these and no others.
 
 mod parts;
+mod sinks;
 
 pub(crate) use self::parts::{OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH};
+pub(crate) use self::sinks::OF_SINK;
 
 /// One setting. Texts are in English and in Chinese, and may hold the marks of Markdown.
 #[derive(Debug)]

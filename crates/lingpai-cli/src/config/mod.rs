@@ -21,6 +21,7 @@ mod reference;
 pub(crate) mod secret;
 mod section;
 mod settings;
+pub(crate) mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::section::{suggestion, variable_of};
 pub(crate) use self::settings::StoreUrl;
+use self::sink::Sink;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -100,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) accounts: Vec<Account>,
     /// Who is told what happens.
     pub(crate) alerts: Vec<Alert>,
+    /// Where tokens are delivered.
+    pub(crate) sinks: Vec<Sink>,
     /// The file, if there is one.
     pub(crate) file: Option<PathBuf>,
 }

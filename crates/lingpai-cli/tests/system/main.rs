@@ -47,6 +47,7 @@ mod revoked;
 mod scaled;
 mod sdk;
 mod sdk_refused;
+mod sinks;
 mod sites;
 mod stand;
 mod strain;

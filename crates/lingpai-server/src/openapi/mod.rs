@@ -15,6 +15,7 @@ mod authorizations;
 mod operation;
 mod paths;
 mod schemas;
+mod sinks;
 
 use std::sync::OnceLock;
 

@@ -354,6 +354,7 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::AlertUnknown
+            | Self::SinkUnknown
             | Self::NoPlatform
             | Self::PushUnknown
             | Self::SessionUnknown

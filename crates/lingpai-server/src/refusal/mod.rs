@@ -95,6 +95,8 @@ pub(crate) enum Refusal {
     PushUnknown,
     /// No alert has this name.
     AlertUnknown,
+    /// No sink has this name.
+    SinkUnknown,
     /// The account is no platform and no suite, so nobody can authorise it.
     NoPlatform,
     /// The session of the console is none, or has ended.
@@ -174,6 +176,7 @@ impl Refusal {
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
             Self::AlertUnknown => "alert-unknown",
+            Self::SinkUnknown => "sink-unknown",
             Self::NoPlatform => "no-platform",
             Self::SessionUnknown => "session-unknown",
             Self::SessionLimited => "session-limited",

@@ -103,6 +103,7 @@ impl Refusal {
             | Self::KeyIdUnknown
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SinkUnknown
             | Self::NoPlatform
             | Self::TicketUnknown
             | Self::NoTickets

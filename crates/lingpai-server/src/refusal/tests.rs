@@ -88,6 +88,7 @@ fn all() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SinkUnknown,
         Refusal::NoPlatform,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,

@@ -156,6 +156,7 @@ impl Refusal {
             | Self::PushNotTaken
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SinkUnknown
             | Self::NoPlatform
             | Self::SessionUnknown
             | Self::SessionLimited

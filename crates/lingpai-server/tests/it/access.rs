@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 35] = [
+const ROUTES: [Route; 38] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -86,6 +86,9 @@ const ROUTES: [Route; 35] = [
     route("GET", "/v1/audit?account={account}", Right::Admin, About::Account),
     route("GET", "/v1/alerts", Right::Admin, About::All),
     route("POST", "/v1/alerts/{name}/test", Right::Admin, About::All),
+    route("GET", "/v1/sinks", Right::Admin, About::All),
+    route("POST", "/v1/sinks/{name}/test", Right::Admin, About::All),
+    route("POST", "/v1/sinks/{name}/sync", Right::Admin, About::All),
     route("POST", "/v1/accounts/{account}/authorization-links", Right::Platform, About::Account),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
