@@ -159,6 +159,7 @@ impl<'a> Follower<'a> {
             ("events` and `audit", config.store.journals() != before.store.journals()),
             ("gateway", config.gateway != gateway),
             ("console", config.console != before.console),
+            ("traces", config.traces != before.traces),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -167,11 +168,12 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, console, .. } = before;
+        let Config { listen, store, log, console, traces, .. } = before;
+        let traces = traces.clone();
         let log = config::Log { format: log.format, access: log.access, ..config.log };
         let (store, console) = (store.clone(), console.clone());
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, ..config };
+        self.in_force.config = Config { listen, store, gateway, console, traces, log, ..config };
         self.merges = true;
         Ok(())
     }

@@ -35,6 +35,7 @@ use crate::serving::{Serving, WayToWeChat};
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
+use crate::traces::{self, Exporter};
 
 /// The pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -51,6 +52,7 @@ pub struct Server {
     console: Option<console::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
+    traces: Option<traces::Settings>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -77,6 +79,7 @@ impl Server {
             console: None,
             pushes: None,
             alerts: None,
+            traces: None,
             wechat: None,
             ward: None,
         }
@@ -131,6 +134,12 @@ impl Server {
         self
     }
 
+    /// The same, and what is done is sent as traces.
+    pub fn tracing(mut self, traces: traces::Settings) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
     /// The same, and WeChat, as it is reached at the time, is asked about tokens that somebody wants to be diagnosed.
     pub fn asking(mut self, wechat: WayToWeChat) -> Self {
         self.wechat = Some(wechat);
@@ -166,6 +175,12 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let node = self.registry.node();
+        let exporter = self.traces.map(|traces| Exporter::new(traces, node)).transpose();
+        let exporter = exporter.map_err(Error::Gateway)?;
+        if let Some(exporter) = &exporter {
+            self.registry.spans().follow(exporter.gatherer());
+        }
         let alerts = Alerts::default();
         if let Some(settings) = self.alerts {
             alerts.replace(settings, &self.registry).map_err(Error::Gateway)?;
@@ -197,6 +212,7 @@ impl Server {
             monitor: Monitor::default(),
             metrics: Metrics::new(),
             trace: Trace::new(now, logs_access),
+            exporter,
             limits,
             proxies,
             complained: AtomicBool::new(false),
@@ -256,6 +272,7 @@ impl Bound {
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
             never = serving.keep_record() => match never {},
+            never = serving.send_traces() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

@@ -126,6 +126,10 @@ async fn serve(
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
+    let server = match config.traces.clone() {
+        Some(traces) => server.tracing(traces),
+        None => server,
+    };
     let ward = Program::new(in_force.source.clone(), config);
     let server = server.examined_with(Arc::new(ward));
     let (server, changes) = server.taking_changes();

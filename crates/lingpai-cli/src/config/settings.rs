@@ -17,7 +17,7 @@ use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
     Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, journals,
-    listen, upstream,
+    listen, traces, upstream,
 };
 use crate::language::{either, say};
 
@@ -37,6 +37,7 @@ pub(super) fn read(
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     let alerts = alert::read(&mut root, base);
+    let traces = traces::read(&mut root, base, &upstream);
     root.end();
     let file = None;
     Config {
@@ -49,6 +50,7 @@ pub(super) fn read(
         log,
         accounts,
         alerts,
+        traces,
         file,
     }
 }

@@ -47,6 +47,7 @@ use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::KeyHash;
+use lingpai_core::span::{Sort, Span};
 use lingpai_core::{CredentialId, Directory, Secret};
 use lingpai_wechat::{Error, wire};
 use tokio::time::Instant;
@@ -67,7 +68,7 @@ use crate::alerts;
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
-use crate::tickets;
+use crate::{tickets, traces};
 
 pub(crate) use self::breaker::Outcome;
 pub(crate) use self::hosts::{Host, split_account};
@@ -264,6 +265,7 @@ impl Gateway {
         let upload = Upload::Whole(body);
         let credential = CredentialId::access_token(calling.account);
         let call = Call {
+            span: span_of(serving, head, destination, Some(&credential)),
             head,
             destination,
             credential: Some(&credential),
@@ -293,8 +295,14 @@ impl Gateway {
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
 
-        let call = self.take(came, Some(&credential), permit).await?;
-        let token = serving.current(&credential).await?.token.value.clone();
+        let mut call = self.take(came, Some(&credential), permit).await?;
+        call.span.set("lingpai.key", || {
+            calling.key.map(|key| serving.keys.id_of(&key)).unwrap_or_default()
+        });
+        let current = serving.current(&credential);
+        let current = call.span.within("token", Sort::Internal, current).await;
+        let token =
+            current.inspect_err(|refusal| call.span.fail(refusal.code()))?.token.value.clone();
         let sending = call.upload.sending();
         let sent_at = clock.coarse();
         let first = self.send(serving, &call, &call.target(&token), sending).await?;
@@ -309,7 +317,7 @@ impl Gateway {
         let refused = Refused { token: &token, sent_at };
         let better = self.repairs.better_token(serving, &credential, caller, &refused, until);
         // What is rare must not make every call larger.
-        let second = match Box::pin(better).await {
+        let second = match call.span.within("repair", Sort::Internal, Box::pin(better)).await {
             Ok(better) => Box::pin(self.once_more(serving, &call, better)).await?,
             Err(outcome) => Second::NotSent(outcome),
         };
@@ -337,12 +345,13 @@ impl Gateway {
         permit: Permit,
     ) -> Result<Call<'a>, Refusal> {
         let Came { serving, head, body, destination, .. } = came;
+        let span = span_of(serving, head, destination, credential);
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
         let place = self.places.take().await?;
         let (begun, write_time) = (Instant::now(), serving.limits.write_time);
         let held = (permit, place);
-        Ok(Call { head, destination, credential, upload, begun, write_time, held })
+        Ok(Call { head, destination, credential, upload, begun, write_time, span, held })
     }
 
     /// Sends a refused call once more, with a better token.
@@ -375,16 +384,41 @@ impl Gateway {
         let proxy_of = |credential| serving.registry.with(credential, |keeper| keeper.proxy())?;
         let through = call.credential.and_then(proxy_of);
         let sent = Instant::now();
-        let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
+        let mut span = call.span.child("upstream", Sort::Client);
+        let answered = upstream.send(call, through, target, sending).await;
+        let (head, body) = answered.inspect_err(|trouble| span.fail(trouble.code()))?.into_parts();
+        span.set("http.response.status_code", || i64::from(head.status.as_u16()));
         let took = sent.elapsed();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
-        let seen = look::look(&head.headers, &mut body, deadline).await?;
+        let seen = look::look(&head.headers, &mut body, deadline).await;
+        let seen = seen.inspect_err(|trouble| span.fail(trouble.code()))?;
         let heard = Heard { seen, head, body };
+        if let Some(errcode) = heard.errcode() {
+            span.set("wechat.errcode", || errcode);
+        }
+        drop(span);
         serving.metrics.heard(call.destination.host, heard.errcode(), took);
         if let Some(credential) = call.credential {
             self.gate.heard(&serving.registry, credential, call.destination, heard.errcode());
         }
         Ok(heard)
     }
+}
+
+/// What is followed of a call that may be made.
+fn span_of(
+    serving: &Serving,
+    head: &Parts,
+    destination: &Destination<'_>,
+    credential: Option<&CredentialId>,
+) -> Span {
+    let mut span = serving.follow(traces::CALL, &head.headers);
+    span.set("http.request.method", || head.method.as_str().to_owned());
+    // The path alone: in the query stand tokens.
+    span.set("url.path", || destination.path.chars().take(128).collect::<String>());
+    if let Some(credential) = credential {
+        span.is_about(credential);
+    }
+    span
 }

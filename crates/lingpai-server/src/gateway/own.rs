@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
+use lingpai_core::span::Span;
 use lingpai_core::{AccountId, CredentialId, Failure, Secret};
 use lingpai_wechat::accepted;
 use lingpai_wechat::catalogue::{self, Scope};
@@ -105,6 +106,7 @@ impl Gateway {
             upload: Upload::Whole(body.to_string().into()),
             begun: Instant::now(),
             write_time: serving.limits.write_time,
+            span: Span::NONE,
             held: (Permit::for_us(), self.places.take().await?),
         };
         let heard = self.send(serving, &call, target, call.upload.sending()).await?;
