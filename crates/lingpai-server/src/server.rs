@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::alerts::{self, Alerts};
 use crate::audit::Trail;
+use crate::authorize::{self, Authorizing};
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
@@ -29,9 +30,11 @@ use crate::limits::Limits;
 use crate::listen::{Address, Listeners, Surface};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::sinks::{self, Sink, Sinks};
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -50,9 +53,11 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
+    authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
     traces: Option<traces::Settings>,
+    sinks: Option<Sinks>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -77,9 +82,11 @@ impl Server {
             changes: None,
             gateway: None,
             console: None,
+            authorizing: None,
             pushes: None,
             alerts: None,
             traces: None,
+            sinks: None,
             wechat: None,
             ward: None,
         }
@@ -128,6 +135,12 @@ impl Server {
         self
     }
 
+    /// The same, and platforms and suites can be authorised by links from here.
+    pub fn authorizing(mut self, authorizing: authorize::Settings) -> Self {
+        self.authorizing = Some(authorizing);
+        self
+    }
+
     /// The same, and people are alerted of what happens.
     pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
         self.alerts = Some(alerts);
@@ -137,6 +150,12 @@ impl Server {
     /// The same, and what is done is sent as traces.
     pub fn tracing(mut self, traces: traces::Settings) -> Self {
         self.traces = Some(traces);
+        self
+    }
+
+    /// The same, and tokens are delivered to these.
+    pub fn delivering(mut self, sinks: Vec<Sink>) -> Self {
+        self.sinks = (!sinks.is_empty()).then(|| Sinks::new(sinks));
         self
     }
 
@@ -181,6 +200,7 @@ impl Server {
         if let Some(exporter) = &exporter {
             self.registry.spans().follow(exporter.gatherer());
         }
+        let authorizing = self.authorizing.map(Authorizing::new).transpose()?;
         let alerts = Alerts::default();
         if let Some(settings) = self.alerts {
             alerts.replace(settings, &self.registry).map_err(Error::Gateway)?;
@@ -189,13 +209,18 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, sinks, wechat, ward, .. } =
+            self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let tape = Tape::default();
         tape.begin(&**registry.store()).await;
         if let Some(gateway) = &gateway {
             gateway.gate.recall(&registry).await;
+        }
+        let mut metrics = Metrics::new();
+        if let Some(sinks) = &sinks {
+            metrics.collect(sinks::Numbers::of(sinks, Arc::clone(registry.clock())));
         }
         let serving = Arc::new(Serving {
             registry,
@@ -204,13 +229,16 @@ impl Server {
             given: Given::new(),
             gateway,
             console,
+            authorizing,
             pushes,
+            overview: Overview::default(),
             tape,
             trail: Trail::new(),
             alerts,
+            sinks,
             refused: Refused::default(),
             monitor: Monitor::default(),
-            metrics: Metrics::new(),
+            metrics,
             trace: Trace::new(now, logs_access),
             exporter,
             limits,
@@ -269,10 +297,11 @@ impl Bound {
             never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
             () = serving.tape.run(&serving.registry, events, |event| serving.noticed(event)) => {}
-            () = serving.keep_storing() => {}
-            never = serving.deliver_pushes() => match never {},
-            never = serving.keep_record() => match never {},
-            never = serving.send_traces() => match never {},
+            () = Box::pin(serving.keep_storing()) => {}
+            never = Box::pin(serving.deliver_pushes()) => match never {},
+            never = Box::pin(serving.keep_record()) => match never {},
+            never = Box::pin(serving.send_traces()) => match never {},
+            never = Box::pin(serving.fill_sinks()) => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {
@@ -287,7 +316,7 @@ impl Bound {
                 "requests were still under way when their time to end was over; they are cut"
             );
         }
-        serving.store_last().await;
+        Box::pin(serving.store_last()).await;
     }
 }
 

@@ -9,7 +9,9 @@ mod aside;
 mod breaker;
 mod budget;
 mod call;
+mod carried;
 mod head;
+mod hidden;
 mod hosts;
 mod issued;
 mod kept;
@@ -287,10 +289,10 @@ impl Gateway {
         if let Some(ticket) = needs::ticket(destination, &calling.account) {
             return tickets::answer_wechat(serving, calling.account, ticket?).await;
         }
-        if calling.account.corp_and_agent().is_some() && destination.host != Host::WeCom {
+        let credential = serving.carried(calling.account);
+        if carried::is_of_wecom(&credential) && destination.host != Host::WeCom {
             return Err(Barred::WrongHost.into());
         }
-        let credential = CredentialId::access_token(calling.account);
         let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
@@ -393,7 +395,10 @@ impl Gateway {
         let mut body = Passing::new(body, deadline);
         let seen = look::look(&head.headers, &mut body, deadline).await;
         let seen = seen.inspect_err(|trouble| span.fail(trouble.code()))?;
-        let heard = Heard { seen, head, body };
+        let mut heard = Heard { seen, head, body };
+        if hidden::may_be_in(call.destination) {
+            heard = Box::pin(hidden::take_out(heard)).await?;
+        }
         if let Some(errcode) = heard.errcode() {
             span.set("wechat.errcode", || errcode);
         }
