@@ -97,7 +97,9 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     ] {
         let mut renewed = page.to_owned();
         for (name, settings) in tables {
-            renewed = renewed.replace(marked(page, name), &table(settings, language));
+            let there = marked(page, name);
+            assert!(!there.is_empty(), "{file}: there must be a line between the marks of {name}");
+            renewed = renewed.replace(there, &table(settings, language));
         }
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(format!("{root}/{file}"), &renewed).unwrap();

@@ -68,7 +68,7 @@ pub(crate) fn account(name: &str) -> Account {
             mode: PushMode::Plain,
             relay: None,
         }),
-        api_security: Some(Box::new(ApiSecurityKeys {
+        api_security: Some(Arc::new(ApiSecurityKeys {
             symmetric: numbered("1", name),
             previous_symmetric: None,
             private: numbered("2", name),
