@@ -33,19 +33,21 @@ pub(crate) enum OpenStore {
 impl OpenStore {
     /// Opens the store of a configuration, and says so if a master key was made for it.
     pub(crate) async fn open(at: &StoreAt) -> Result<Self, StoreError> {
-        let (path, key) = match at {
+        let (path, key, journals) = match at {
             StoreAt::Memory => return Ok(Self::Memory(Arc::new(MemoryStore::new()))),
-            StoreAt::Sqlite { path, key } => (path, key),
-            StoreAt::Redis { address, key } => {
-                let store =
-                    RedisStore::open(RedisOptions::new(address.clone(), key.clone())).await?;
+            StoreAt::Sqlite { path, key, journals } => (path, key, *journals),
+            StoreAt::Redis { address, key, journals } => {
+                let options = RedisOptions::new(address.clone(), key.clone());
+                let options = RedisOptions { journals: *journals, ..options };
+                let store = RedisStore::open(options).await?;
                 for wanting in store.wanting() {
                     tracing::warn!("{wanting}");
                 }
                 return Ok(Self::Redis(Arc::new(store)));
             }
         };
-        let store = SqliteStore::open(SqliteOptions::new(path, key.clone())).await?;
+        let options = SqliteOptions { journals, ..SqliteOptions::new(path, key.clone()) };
+        let store = SqliteStore::open(options).await?;
         if let Some(file) = store.generated_key() {
             tracing::info!(
                 file = %file.display(),
@@ -128,7 +130,8 @@ impl OpenStore {
         }
     }
 
-    fn node(&self) -> NodeId {
+    /// The name under which this process is known in it.
+    pub(crate) fn node(&self) -> NodeId {
         match self {
             Self::Memory(_) => NodeId::new(&format!("node-{}", std::process::id())),
             Self::Sqlite(store) => store.node().clone(),

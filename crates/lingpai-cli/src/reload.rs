@@ -9,9 +9,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::StoreError;
-use lingpai_server::Tls;
 use lingpai_server::change::Changes;
 use lingpai_server::gateway::{self, Settings as Gateway};
+use lingpai_server::{Tls, alerts};
 use lingpai_wechat::catalogue::Language;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
@@ -138,6 +138,10 @@ impl<'a> Follower<'a> {
             self.keeping.reach(config.upstream.clone())?;
             self.gateway.reach(&config.upstream)?;
         }
+        if config.alerts != before.alerts || config.upstream != before.upstream {
+            let (upstream, alerts) = (config.upstream.clone(), config.alerts.clone());
+            self.gateway.alert(alerts::Settings { upstream, alerts })?;
+        }
         self.keeping.force(config.forced_refresh);
         let gateway = before.gateway.clone();
         let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
@@ -152,9 +156,11 @@ impl<'a> Follower<'a> {
         }
         let others = [
             ("store", !config.store.is(&before.store)),
+            ("events` and `audit", config.store.journals() != before.store.journals()),
             ("gateway", config.gateway != gateway),
-            ("alert", config.alerts != before.alerts),
+            ("sink", config.sinks != before.sinks),
             ("console", config.console != before.console),
+            ("authorization", config.authorization != before.authorization),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -163,12 +169,13 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, alerts, console, .. } = before;
-        let alerts = alerts.clone();
+        let Config { listen, store, log, sinks, console, authorization, .. } = before;
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let (store, console) = (store.clone(), console.clone());
+        let (store, sinks, console) = (store.clone(), sinks.clone(), console.clone());
+        let authorization = authorization.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, alerts, ..config };
+        self.in_force.config =
+            Config { listen, store, gateway, console, authorization, log, sinks, ..config };
         self.merges = true;
         Ok(())
     }

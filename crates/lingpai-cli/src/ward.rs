@@ -48,7 +48,7 @@ impl Ward for Program {
             StoreAt::Sqlite { path, .. } => {
                 (format!("sqlite:{}", path.display()), None, space(path))
             }
-            StoreAt::Redis { address, key } => {
+            StoreAt::Redis { address, key, .. } => {
                 let options = RedisOptions::new(address.clone(), key.clone());
                 let wanting = match RedisStore::check(&options).await {
                     Ok(wanting) => wanting,

@@ -54,6 +54,9 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused because somebody revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// When it was used for the first time, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
@@ -347,6 +350,7 @@ impl NewKey {
             created_at: at,
             expires_at: None,
             revoked_at: None,
+            first_used_at: None,
         };
         Self { record, key }
     }

@@ -1,5 +1,6 @@
 //! What happened to credentials: the typed stream that people, logs and diagnosis read.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use crate::issuer::Way;
 use crate::rotation::Reason;
 use crate::time::Timestamp;
 use crate::token::Fingerprint;
+
+/// What stands in place of a key's id where a command has changed the store directly.
+pub const BY_COMMAND: &str = "command";
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,11 +118,11 @@ pub enum What {
         /// How often it asked too early within a minute.
         asks: u32,
     },
-    /// Somebody changed the account through the server.
+    /// Somebody changed the account.
     AccountChanged {
         /// What became of it.
         change: AccountChange,
-        /// The id of the key that asked for it.
+        /// The id of the key that asked for it, or [`BY_COMMAND`].
         key: String,
     },
     /// WeChat refuses a client's calls of one path because of their token again and again, though the token is good.
@@ -162,14 +166,21 @@ pub enum What {
         /// Of how many.
         budget: u32,
     },
-    /// Somebody made or revoked a key through the server.
+    /// Somebody made or revoked a key.
     KeyChanged {
         /// What became of it.
         change: KeyChange,
         /// Its id.
         key: String,
-        /// The id of the key that asked for it.
+        /// The id of the key that asked for it, or [`BY_COMMAND`].
         by: String,
+    },
+    /// A key was used for the first time. Told once for each key, whatever the number of nodes.
+    KeyFirstUsed {
+        /// Its id.
+        key: String,
+        /// Whence the call came.
+        address: IpAddr,
     },
     /// A push that the business did not take is no longer tried.
     PushDead {
@@ -177,6 +188,20 @@ pub enum What {
         push: String,
         /// What the business answered last.
         cause: String,
+    },
+    /// A token could not be delivered to a sink. Told once, until it works again.
+    SinkFailed {
+        /// Its name.
+        sink: String,
+        /// Why.
+        cause: String,
+    },
+    /// A sink has the newest token again.
+    SinkRestored {
+        /// Its name.
+        sink: String,
+        /// The generation of the token.
+        generation: Generation,
     },
     /// What a newer version of Lingpai told, or an older one in another way. It is kept as it is.
     #[serde(untagged)]
@@ -229,7 +254,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 23] = [
         "rotated",
         "repeated",
         "failed",
@@ -249,7 +274,10 @@ impl What {
         "ip-refused",
         "quota-low",
         "key-changed",
+        "key-first-used",
         "push-dead",
+        "sink-failed",
+        "sink-restored",
     ];
 
     /// How much it matters.
@@ -259,7 +287,9 @@ impl What {
             Self::ReportUnfounded { .. }
             | Self::AccountChanged { .. }
             | Self::KeyChanged { .. }
+            | Self::KeyFirstUsed { .. }
             | Self::CompromiseEnded { .. }
+            | Self::SinkRestored { .. }
             | Self::StoreRestored => Severity::Notice,
             Self::Failed { failure, .. } => match failure.class {
                 Class::NeedsPerson => Severity::Error,
@@ -276,6 +306,7 @@ impl What {
             | Self::Compromised
             | Self::StoreDegraded { .. }
             | Self::IpRefused { .. }
+            | Self::SinkFailed { .. }
             | Self::PushDead { .. } => Severity::Error,
         }
     }
@@ -302,7 +333,10 @@ impl What {
             Self::IpRefused { .. } => "ip-refused",
             Self::QuotaLow { .. } => "quota-low",
             Self::KeyChanged { .. } => "key-changed",
+            Self::KeyFirstUsed { .. } => "key-first-used",
             Self::PushDead { .. } => "push-dead",
+            Self::SinkFailed { .. } => "sink-failed",
+            Self::SinkRestored { .. } => "sink-restored",
             Self::Foreign(foreign) => &foreign.event,
         }
     }

@@ -184,8 +184,17 @@ fn log(event: &Event) {
         What::KeyChanged { change, key, by } => {
             tracing::info!(key, by, change = change.as_str(), "an API key was changed");
         }
+        What::KeyFirstUsed { key, address } => {
+            tracing::info!(key, %address, "an API key was used for the first time");
+        }
         What::PushDead { push, cause } => {
             tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
+        }
+        What::SinkFailed { sink, cause } => {
+            tracing::warn!(%credential, sink, cause, "a token could not be delivered; it is tried again");
+        }
+        What::SinkRestored { sink, generation } => {
+            tracing::info!(%credential, sink, %generation, "a sink has the newest token again");
         }
         What::Foreign(foreign) => tracing::info!(%credential, event = foreign.event, "an event"),
     }

@@ -246,6 +246,10 @@ pub trait Directory: Send + Sync + 'static {
     /// Adds a key, or replaces the one of this id.
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError>;
 
+    /// Notes when the key of this id was first used. True if no use of it was known: of all nodes that share the store, one
+    /// is told so. False too if there is no such key.
+    async fn first_use(&self, key: &str, at: Timestamp) -> Result<bool, StoreError>;
+
     /// What the last readings have found damaged and left out: accounts, keys and credentials.
     fn damage(&self) -> Vec<Damage> {
         Vec::new()

@@ -1,8 +1,10 @@
 // One account: how its credentials stand, what happened to them, who uses them, and what can be done.
 
 import * as api from "./api.js";
-import { ago, ask, badge, bare, clock, copyButton, exactly, field, fill, h, icon, number, say, sayIfKnown, tell } from "./dom.js";
-import { lifeBar, spent, standing } from "./overview.js";
+import { ago, badge, bare, clock, exactly, fill, h, icon, number, say, sayIfKnown } from "./dom.js";
+import { kept, lifeBar, spent, standing } from "./overview.js";
+import { clearQuota, keep, reveal, rotate, setSecret } from "./deeds.js";
+import { clients, ledger } from "./usage.js";
 import { timeline } from "./timeline.js";
 import { line } from "./events.js";
 
@@ -14,7 +16,6 @@ export async function account(body, { left, parts: [name] }) {
 
   let moving = [];
   let history = [];
-  let users = null;
 
   async function look() {
     const [status, told] = await Promise.all([
@@ -22,8 +23,12 @@ export async function account(body, { left, parts: [name] }) {
       api.get(`/events/history?account=${encodeURIComponent(name)}&limit=400`, { signal: left }),
     ]);
     history = told.events;
-    users ??= await clients(name, left);
     draw(standing(status));
+  }
+
+  const users = h("div", { class: "users" });
+  async function lookForUsers() {
+    fill(users, await clients(name, left));
   }
 
   function draw(it) {
@@ -33,7 +38,7 @@ export async function account(body, { left, parts: [name] }) {
       h(
         "div",
         { class: "head" },
-        h("div", {}, h("h1", { class: "mono" }, it.name), h("p", { class: "lead" }, badge(it.state), lead(it))),
+        h("div", {}, h("h1", { class: "mono" }, it.name), h("p", { class: "lead" }, badge(it.state), kept(it), setup(it), lead(it))),
         h("div", { class: "actions" }, actions(it)),
       ),
       it.main?.failure ? failure(it.main) : null,
@@ -53,6 +58,14 @@ export async function account(body, { left, parts: [name] }) {
           : h("ol", { class: "events" }, history.slice(0, 20).map((event) => line(event, { account: false }))),
       ),
     );
+  }
+
+  function setup({ kind, mode, platform }) {
+    return [
+      kind ? h("span", {}, sayIfKnown(`account-${kind}`) ?? kind) : null,
+      mode && ["official-account", "mini-program", "mini-game"].includes(kind) ? h("span", {}, sayIfKnown(`mode-${mode}`) ?? mode) : null,
+      platform ? h("span", {}, say("authorised"), " ", h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(platform)}` }, platform)) : null,
+    ];
   }
 
   function lead({ main: credential }) {
@@ -100,48 +113,20 @@ export async function account(body, { left, parts: [name] }) {
 
   function actions(it) {
     const button = (words, act, kind = "button") => h("button", { type: "button", class: kind, onclick: act }, words);
+    /** Does it, and shows what came of it. */
+    const then = (deed) => async () => {
+      if (await deed(it.name, it)) await look();
+    };
+    const hasQuota = !it.name.includes(":");
     return [
-      button(say("rotate"), () => rotate(it.name), "button is-first"),
-      button(say("set-secret"), () => setSecret(it.name)),
-      api.current()?.reveal ? button(say("reveal"), () => reveal(it.name)) : null,
+      button(say("rotate"), then(rotate), "button is-first"),
+      button(say(it.keeping === "managed" ? "pause" : "resume"), then(keep)),
+      button(say("set-secret"), then(setSecret)),
+      hasQuota ? button(say("clear-quota"), then(clearQuota)) : null,
+      api.current()?.reveal ? button(say("reveal"), then(reveal)) : null,
       h("a", { class: "button", href: `#/doctor?${encodeURIComponent(it.name)}` }, say("check-up")),
     ];
   }
-
-  async function rotate(of) {
-    const outcome = await ask({
-      title: say("rotate-title"),
-      body: [h("p", {}, say("rotate-what", { account: of })), h("p", { class: "hint" }, say("rotate-hint"))],
-      action: say("rotate"),
-      act: () => api.call("POST", `${path}/token/rotate`, {}),
-    });
-    if (outcome?.explanation) tell(outcome.explanation);
-    if (outcome) await look();
-  }
-
-  async function setSecret(of) {
-    const input = () => h("input", { type: "password", name: "secret", required: true, autocomplete: "off", class: "mono", spellcheck: "false" });
-    const outcome = await ask({
-      title: say("set-secret"),
-      body: [h("p", {}, say("set-secret-what", { account: of })), field("AppSecret", input(), say("set-secret-hint"))],
-      action: say("set-secret-do"),
-      act: (form) => api.call("PUT", `${path}/secret`, { secret: form.get("secret") }),
-    });
-    if (outcome) {
-      tell(outcome.warning ?? say("set-secret-done"), outcome.warning ? "failing" : "good");
-      await look();
-    }
-  }
-
-  const reveal = (of) =>
-    ask({
-      title: say("reveal"),
-      body: [h("p", {}, say("reveal-what", { account: of }))],
-      action: say("reveal-do"),
-      danger: true,
-      act: () => api.get(`${path}/token`),
-      done: (token) => h("div", { class: "secret" }, h("code", {}, token.access_token), copyButton(token.access_token)),
-    });
 
   let planned = 0;
   const stop = api.events.follow((event) => {
@@ -157,60 +142,7 @@ export async function account(body, { left, parts: [name] }) {
     clearInterval(beat);
     clearTimeout(planned);
   });
-  await look();
+  const round = setInterval(() => !document.hidden && lookForUsers().catch(() => {}), 60_000);
+  left.addEventListener("abort", () => clearInterval(round));
+  await Promise.all([look(), lookForUsers()]);
 }
-
-/** Who uses an account: as the audit trail says, or else the keys that may. */
-async function clients(name, signal) {
-  try {
-    const page = await api.get(`/audit?account=${encodeURIComponent(name)}&limit=500`, { signal });
-    const rows = new Map();
-    for (const { client, count = 1, at, address } of page.records.filter((it) => it.client)) {
-      const row = rows.get(client.key) ?? { client, count: 0, at, addresses: new Set() };
-      row.count += count;
-      row.addresses.add(address);
-      rows.set(client.key, row);
-    }
-    if (rows.size > 0) {
-      return h("ul", { class: "rows" }, [...rows.values()].map(({ client, count, at, addresses }) =>
-        h("li", {}, h("strong", {}, client.name), h("span", { class: "quiet small mono" }, [...addresses].filter(Boolean).slice(0, 3).join(" ")),
-          h("span", {}, say("reads", { count: number(count) })), ago(at))));
-    }
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-  }
-  try {
-    const { keys } = await api.get("/keys", { signal });
-    const may = keys.filter((key) => key.good && (key.accounts === "all" || key.accounts.includes(name)));
-    if (may.length === 0) return h("p", { class: "empty" }, say("no-clients"));
-    return [
-      h("p", { class: "hint" }, say("clients-may")),
-      h("ul", { class: "rows" }, may.slice(0, 12).map((key) =>
-        h("li", {}, h("strong", {}, key.name), h("span", { class: "quiet small mono" }, key.id), h("span", {}, sayIfKnown(`environment-${key.environment}`) ?? key.environment)))),
-      may.length > 12 ? h("p", { class: "quiet" }, say("and-more", { count: number(may.length - 12) })) : null,
-    ];
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    return h("p", { class: "quiet" }, error.message);
-  }
-}
-
-function ledger(calls) {
-  if (calls.length === 0) return h("p", { class: "empty" }, say("no-calls"));
-  const most = Math.max(...calls.map((it) => it.calls));
-  const rows = [...calls].sort((a, b) => b.calls - a.calls).slice(0, 30);
-  return h(
-    "table",
-    { class: "ledger" },
-    h("caption", { class: "unseen" }, say("ledger")),
-    h("thead", {}, h("tr", {}, ["path", "calls", "refused"].map((it) => h("th", { scope: "col" }, say(`column-${it}`))))),
-    h("tbody", {}, rows.map((it) => {
-      const share = h("span", { class: "share", "aria-hidden": "true" });
-      share.style.width = `${(100 * it.calls) / most}%`;
-      const refused = (it.errcodes ?? []).filter(({ errcode }) => errcode !== 0);
-      return h("tr", {}, h("th", { scope: "row", class: "mono" }, it.path, share), h("td", {}, number(it.calls)),
-        h("td", { class: "mono" }, refused.map(({ errcode, times }) => `${errcode}×${times}`).join(" ") || "—"));
-    })),
-  );
-}
-

@@ -6,6 +6,8 @@ import { overview } from "./overview.js";
 import { account } from "./account.js";
 import { keys } from "./keys.js";
 import { eventsPage } from "./events.js";
+import { audit } from "./audit.js";
+import { alerts } from "./alerts.js";
 import { doctor } from "./doctor.js";
 import { settings } from "./settings.js";
 
@@ -13,6 +15,8 @@ const PAGES = [
   { path: /^#\/accounts\/([^/]+)$/, page: account, of: "accounts" },
   { path: /^#\/keys$/, page: keys, of: "keys" },
   { path: /^#\/events$/, page: eventsPage, of: "events" },
+  { path: /^#\/audit(?:\?|$)/, page: audit, of: "audit" },
+  { path: /^#\/alerts$/, page: alerts, of: "alerts" },
   { path: /^#\/doctor(?:\?|$)/, page: doctor, of: "doctor" },
   { path: /^#\/settings$/, page: settings, of: "settings" },
   { path: /^/, page: overview, of: "accounts" },
@@ -94,6 +98,8 @@ function frame() {
     { "aria-label": say("nav") },
     link("accounts", "#/"),
     link("events", "#/events"),
+    link("alerts", "#/alerts"),
+    link("audit", "#/audit"),
     link("keys", "#/keys"),
     link("doctor", "#/doctor"),
     link("settings", "#/settings"),
@@ -158,8 +164,11 @@ addEventListener("lingpai-language", () => {
   api.events.stop();
   start();
 });
-addEventListener("unhandledrejection", ({ reason }) => {
-  if (reason?.name !== "AbortError") tell(reason?.message || say("no-answer"), "failing");
+addEventListener("unhandledrejection", (event) => {
+  const { reason } = event;
+  // Whoever left a page does not wait for what it had asked.
+  if (reason?.name === "AbortError") event.preventDefault();
+  else tell(reason?.message || say("no-answer"), "failing");
 });
 setInterval(() => keepTimes(document.body), 1000);
 start();

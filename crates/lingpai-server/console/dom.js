@@ -75,6 +75,8 @@ export function icon(name) {
     missing: "M7 7l10 10M17 7L7 17",
     search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.2 16.2L21 21",
     accounts: "M4 6h16M4 12h16M4 18h10",
+    audit: "M6 4h12v16H6zM9 9h6M9 13h6M9 17h3",
+    alerts: "M6 17h12l-1.5-2.5V11a4.5 4.5 0 0 0-9 0v3.5L6 17zM10.5 20h3",
     keys: "M14 10a4 4 0 1 0-3.5 4L12 15.5h2v2h2v2h3v-3l-5.2-5.2",
     events: "M4 13h4l2.5-7 4 13L17 11h3",
     doctor: "M12 5v14M5 12h14",

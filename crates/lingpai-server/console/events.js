@@ -1,7 +1,7 @@
 // What happens, as it happens, and what was.
 
 import * as api from "./api.js";
-import { bare, clock, day, fill, h, icon, language, say, sayIfKnown, span } from "./dom.js";
+import { bare, clock, day, exactly, fill, h, icon, language, say, sayIfKnown, span } from "./dom.js";
 import { eventName } from "./timeline.js";
 
 const MOST = 500;
@@ -28,18 +28,21 @@ export function sentence(event) {
   return details.filter(Boolean).join(" · ");
 }
 
+const isToday = (time) => new Date(time).toDateString() === new Date().toDateString();
+
 /** An event as a line of a list. */
 export function line(event, { account = true } = {}) {
   const how = severity(event);
   return h(
     "li",
     { class: `event is-${how}`, "data-event": event.event },
-    h("time", { datetime: event.at, title: day(event.at) }, clock(event.at)),
+    h("time", { datetime: event.at, title: exactly(event.at) }, isToday(event.at) ? null : h("span", { class: "event-day" }, day(event.at)), clock(event.at)),
     h("span", { class: "event-name" }, icon(how === "error" ? "missing" : how === "warning" ? "failing" : "good"),
       h("span", { class: "unseen" }, say(`severity-${how}`)), eventName(event)),
-    account && event.account
-      ? h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(event.account)}` }, event.account)
-      : null,
+    !account ? null
+      : event.account
+        ? h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(event.account)}` }, event.account)
+        : h("span", { class: "quiet" }, "—"),
     h("span", { class: "event-text" }, sentence(event)),
   );
 }

@@ -45,7 +45,7 @@ export async function keys(body, { left }) {
       list,
       h(
         "table",
-        { class: "keys" },
+        { class: "keys is-stacked" },
         h("caption", { class: "unseen" }, say("nav-keys")),
         h("thead", {}, h("tr", {}, ["key", "rights", "accounts", "made", "ends"].map((it) => h("th", { scope: "col" }, say(`column-${it}`))),
           h("th", { scope: "col" }, h("span", { class: "unseen" }, say("actions"))))),

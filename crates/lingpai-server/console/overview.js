@@ -1,14 +1,15 @@
 // Every account: those that need somebody first, each with the life of its token as a bar that moves.
 
 import * as api from "./api.js";
-import { ago, badge, bare, fill, h, icon, number, say, span, trouble } from "./dom.js";
+import { ago, badge, bare, fill, h, icon, number, say, sayIfKnown, span, trouble } from "./dom.js";
 
-const PAGE = 50;
 /** From the worst to the best. */
 const ORDER = ["missing", "refused", "failing", "idle", "good"];
-const TROUBLES = new Set(["missing", "refused", "failing"]);
-/** How often all of it is asked for again, beside what is told meanwhile. */
-const ROUND = 60_000;
+const FILTERS = ["all", "troubled", "good", "idle", "unmanaged"];
+/** How often the page is asked for again, beside what is told meanwhile. */
+const ROUND = 15_000;
+/** The server gathers how all accounts stand once a second, so what has just happened is seen a little later. */
+const SOON = 1100;
 
 /** An account as the page needs it; times are those of this machine. */
 export function standing(account, asked = Date.now()) {
@@ -17,9 +18,13 @@ export function standing(account, asked = Date.now()) {
     const began = credential.issued_at ? Date.parse(credential.issued_at) : null;
     return { ...credential, ends, began };
   });
-  const main = credentials.find(({ kind }) => kind === "access_token") ?? credentials[0];
+  const main =
+    credentials.find(({ kind }) => kind === "access_token") ??
+    credentials.find(({ kind }) => kind.endsWith("access_token")) ??
+    credentials[0];
   const state = ORDER.find((it) => credentials.some((credential) => credential.state === it)) ?? "idle";
-  return { name: account.account, credentials, main, state, callsToday: account.calls_today };
+  const { account: name, calls_today: callsToday, keeping = "managed", account_kind: kind, mode, platform } = account;
+  return { name, credentials, main, state, callsToday, keeping, kind, mode, platform };
 }
 
 /** The life that is left of a token, as a bar. `move` has it go on. */
@@ -41,18 +46,21 @@ export function lifeBar(credential) {
   return { element: bar, move };
 }
 
+/** That nothing is fetched for an account, since somebody said so. */
+export const kept = ({ keeping }) =>
+  keeping === "managed" ? null : h("span", { class: "badge is-idle" }, icon("idle"), say(`keeping-${keeping}`));
+
 export async function overview(body, { left }) {
-  const known = new Map();
-  let wanted = "";
-  let only = "all";
-  let place = 0;
+  const asked = new URLSearchParams(location.hash.split("?")[1] ?? "");
+  let wanted = asked.get("search") ?? "";
+  let only = FILTERS.includes(asked.get("state")) ? asked.get("state") : "all";
+  let place = Math.max(1, Number(asked.get("page")) || 1);
+  let seen = null;
   let moving = [];
-  let damaged = [];
-  let whole = false;
 
   const heading = h("h1", {}, say("overview"));
   const summary = h("p", { class: "lead", "aria-live": "polite" }, say("asking"));
-  const search = h("input", { type: "search", placeholder: say("search-hint"), "aria-label": say("search"), spellcheck: "false" });
+  const search = h("input", { type: "search", value: wanted, placeholder: say("search-hint"), "aria-label": say("search"), spellcheck: "false" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": say("filter") });
   const live = h("span", { class: "live", role: "status" });
   const list = h("div", {});
@@ -67,52 +75,56 @@ export async function overview(body, { left }) {
     pager,
   );
 
-  const rank = ({ state }) => ORDER.indexOf(state);
-  const since = ({ main }) => main?.failing_since ?? "";
-  const compare = (a, b) =>
-    rank(a) - rank(b) || since(a).localeCompare(since(b)) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  /** Another page, another search: the address has it, so that whoever comes back finds it again. */
+  async function turn(change) {
+    ({ wanted = wanted, only = only, place = 1 } = change);
+    const query = new URLSearchParams({
+      ...(wanted ? { search: wanted } : {}), ...(only === "all" ? {} : { state: only }), ...(place > 1 ? { page: place } : {}),
+    }).toString();
+    history.replaceState(null, "", query ? `#/?${query}` : "#/");
+    await look();
+  }
+
+  let asking = 0;
+  /** Asks for the page and draws it, unless another one is wanted by then. */
+  async function look() {
+    const own = (asking += 1);
+    const query = new URLSearchParams({ page: place, ...(only === "all" ? {} : { state: only }), ...(wanted.trim() ? { search: wanted.trim() } : {}) });
+    try {
+      const page = await api.get(`/overview?${query}`, { signal: left });
+      if (own !== asking) return;
+      const now = Date.now();
+      seen = { ...page, rows: page.accounts.map((it) => standing(it, now)) };
+      place = page.page;
+      fill(broken, damage(page.damaged ?? []));
+      draw();
+    } catch (error) {
+      if (!left.aborted && error.code !== "session-unknown") fill(broken, trouble(error));
+    }
+  }
 
   function draw() {
-    const all = [...known.values()];
-    const count = (state) => all.filter((it) => it.state === state).length;
-    const troubled = all.filter((it) => TROUBLES.has(it.state)).length;
-    if (!whole && all.length === 0) fill(summary, say("asking"));
-    else if (all.length === 0) fill(summary, say("no-accounts"));
-    else if (troubled === 0) fill(summary, say("all-well", { count: number(all.length) }));
-    else fill(summary, say("some-need-you", { count: number(troubled), all: number(all.length) }));
-    summary.classList.toggle("is-troubled", troubled > 0);
+    const { counts, rows, found, pages } = seen;
+    if (counts.all === 0) fill(summary, say("no-accounts"));
+    else if (counts.troubled === 0) fill(summary, say("all-well", { count: number(counts.all) }));
+    else fill(summary, say("some-need-you", { count: number(counts.troubled), all: number(counts.all) }));
+    summary.classList.toggle("is-troubled", counts.troubled > 0);
 
-    const chip = (name, how) => {
+    const chip = (name) => {
       const button = h("button", { type: "button", class: "chip", "aria-pressed": String(only === name) },
-        say(`filter-${name}`), h("span", { class: "count" }, number(how)));
-      button.addEventListener("click", () => {
-        only = name;
-        place = 0;
-        draw();
-        chips.querySelector("[aria-pressed=true]")?.focus();
-      });
+        say(`filter-${name}`), h("span", { class: "count" }, number(counts[name])));
+      button.addEventListener("click", () => turn({ only: name }));
       return button;
     };
-    const had = document.activeElement?.closest?.(".chips") === chips;
-    fill(chips, chip("all", all.length), chip("troubled", troubled), chip("good", count("good")), chip("idle", count("idle")));
-    if (had) chips.querySelector("[aria-pressed=true]")?.focus();
-
-    const text = wanted.trim().toLowerCase();
-    const found = all
-      .filter((it) => only === "all" || (only === "troubled" ? TROUBLES.has(it.state) : it.state === only))
-      .filter((it) => !text || it.name.toLowerCase().includes(text) || it.main?.failure?.message.toLowerCase().includes(text))
-      .sort(compare);
-    const pages = Math.max(1, Math.ceil(found.length / PAGE));
-    place = Math.min(place, pages - 1);
-    const shown = found.slice(place * PAGE, (place + 1) * PAGE);
+    keepFocus(chips, () => fill(chips, FILTERS.filter((it) => it !== "unmanaged" || counts.unmanaged > 0 || only === it).map(chip)));
     moving = [];
-    fill(
+    keepFocus(list, () => fill(
       list,
-      found.length === 0 && whole
-        ? h("p", { class: "empty" }, all.length === 0 ? say("no-accounts-hint") : say("none-found"))
+      found === 0
+        ? h("p", { class: "empty" }, counts.all === 0 ? say("no-accounts-hint") : say("none-found"))
         : h(
             "table",
-            { class: "accounts" },
+            { class: "accounts is-stacked" },
             h("caption", { class: "unseen" }, say("overview")),
             h(
               "thead",
@@ -120,35 +132,27 @@ export async function overview(body, { left }) {
               h("tr", {}, ["account", "state", "life", "last-rotation", "fetched-today"].map((name) =>
                 h("th", { scope: "col", class: `of-${name}` }, say(`column-${name}`)))),
             ),
-            h("tbody", {}, shown.map(row)),
+            h("tbody", {}, rows.map(row)),
           ),
-    );
+    ));
     const go = (to, words, sign, enabled) => {
       const button = h("button", { type: "button", class: "button is-small", disabled: !enabled }, icon(sign), words);
-      button.addEventListener("click", () => {
-        place = to;
-        draw();
+      button.addEventListener("click", async () => {
+        await turn({ place: to });
         heading.scrollIntoView();
       });
       return button;
     };
-    fill(
+    keepFocus(pager, () => fill(
       pager,
       pages > 1
         ? [
-            go(place - 1, say("page-before"), "back", place > 0),
-            h("span", {}, say("page-of", { page: number(place + 1), pages: number(pages) })),
-            go(place + 1, say("page-after"), "next", place < pages - 1),
+            go(place - 1, say("page-before"), "back", place > 1),
+            h("span", {}, say("page-of", { page: number(place), pages: number(pages) })),
+            go(place + 1, say("page-after"), "next", place < pages),
           ]
         : null,
-    );
-    fill(
-      broken,
-      damaged.length > 0
-        ? h("div", { class: "trouble", role: "alert" }, h("p", { class: "trouble-what" }, say("damaged")),
-            damaged.map((it) => h("p", {}, h("span", { class: "mono" }, it.record), ` ${it.what}`)))
-        : null,
-    );
+    ));
   }
 
   function row(it) {
@@ -156,6 +160,7 @@ export async function overview(body, { left }) {
     const bar = lifeBar(main);
     moving.push(bar.move);
     const others = it.credentials.filter((credential) => credential !== main);
+    const named = main && main.kind !== "access_token" ? [main, ...others] : others;
     return h(
       "tr",
       { class: `is-${it.state}`, "data-account": it.name },
@@ -163,10 +168,10 @@ export async function overview(body, { left }) {
         "th",
         { scope: "row" },
         h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(it.name)}` }, it.name),
-        main?.failure ? h("p", { class: "why" }, bare(main.failure.message)) : null,
-        others.length > 0 ? h("p", { class: "quiet small" }, others.map(({ kind }) => kind).join(" · ")) : null,
+        main?.failure ? h("p", { class: "why", title: bare(main.failure.message) }, bare(main.failure.message)) : null,
+        named.length > 0 ? h("p", { class: "quiet small" }, named.map(({ kind }) => sayIfKnown(`kind-${kind}`) ?? kind).join(" · ")) : null,
       ),
-      h("td", { class: "of-state" }, badge(it.state), main?.rotating ? h("span", { class: "small quiet" }, ` ${say("rotating")}`) : null),
+      h("td", { class: "of-state" }, badge(it.state), " ", kept(it), main?.rotating ? h("span", { class: "small quiet" }, ` ${say("rotating")}`) : null),
       h("td", { class: "of-life" }, bar.element),
       h("td", { class: "of-last-rotation", "data-label": say("column-last-rotation") }, main?.began ? ago(main.began) : h("span", { class: "quiet" }, "—")),
       h("td", { class: "of-fetched-today", "data-label": say("column-fetched-today") }, main ? spent(main) : "—"),
@@ -174,60 +179,19 @@ export async function overview(body, { left }) {
   }
 
   let planned = 0;
-  /** Draws soon, and once for all that happens meanwhile. */
-  function drawSoon() {
-    planned ||= setTimeout(() => {
+  /** Asks soon, once for all that happens meanwhile, and not all consoles at once. */
+  function lookSoon(after = SOON + Math.random() * 900) {
+    planned ||= setTimeout(async () => {
+      if (!left.aborted && !document.hidden) await look();
       planned = 0;
-      if (!left.aborted) draw();
-    }, 150);
+    }, after);
   }
 
-  async function askAll() {
-    const asked = Date.now();
-    try {
-      const found = await api.accounts((soFar) => {
-        if (!whole) {
-          for (const it of soFar) known.set(it.account, standing(it, asked));
-          drawSoon();
-        }
-      });
-      if (left.aborted) return;
-      ({ damaged } = found);
-      known.clear();
-      for (const it of found.accounts) known.set(it.account, standing(it, asked));
-      whole = true;
-      drawSoon();
-    } catch (error) {
-      if (!left.aborted && error.code !== "session-unknown") fill(broken, trouble(error));
-    }
-  }
-
-  const again = new Set();
-  async function askSome() {
-    const names = [...again];
-    again.clear();
-    if (names.length > 20) return askAll();
-    for (const name of names) {
-      try {
-        known.set(name, standing(await api.get(`/accounts/${encodeURIComponent(name)}`, { signal: left })));
-      } catch (error) {
-        if (error.code === "account-unknown") known.delete(name);
-      }
-    }
-    drawSoon();
-  }
-
-  let asking = 0;
+  const isShown = (account) => seen?.rows.some(({ name }) => name === account);
   const stop = api.events.follow(
     (event) => {
-      if (event.event === "gap") return void askAll();
-      if (!event.account) return;
-      again.add(event.account);
-      // Not all consoles at once.
-      asking ||= setTimeout(() => {
-        asking = 0;
-        if (!left.aborted) askSome();
-      }, 200 + Math.random() * 800);
+      // What goes as planned elsewhere changes nothing here.
+      if (event.event === "gap" || isShown(event.account) || !["info", "notice"].includes(event.severity)) lookSoon();
     },
     (is) => {
       live.classList.toggle("is-live", is);
@@ -237,20 +201,39 @@ export async function overview(body, { left }) {
   live.classList.toggle("is-live", api.events.live);
   fill(live, api.events.live ? say("live") : say("not-live"));
   const beat = setInterval(() => !document.hidden && moving.forEach((move) => move()), 1000);
-  const round = setInterval(() => !document.hidden && askAll(), ROUND + Math.random() * 10_000);
+  const round = setInterval(() => !document.hidden && lookSoon(0), ROUND + Math.random() * 5000);
+  const back = () => !document.hidden && lookSoon(0);
+  document.addEventListener("visibilitychange", back);
   left.addEventListener("abort", () => {
     stop();
     clearInterval(beat);
     clearInterval(round);
     clearTimeout(planned);
+    clearTimeout(typing);
+    document.removeEventListener("visibilitychange", back);
   });
+  let typing = 0;
   search.addEventListener("input", () => {
-    wanted = search.value;
-    place = 0;
-    drawSoon();
+    clearTimeout(typing);
+    typing = setTimeout(() => turn({ wanted: search.value }), 200);
   });
-  await askAll();
+  await look();
 }
+
+/** Draws something anew under whoever is in it with the keyboard. */
+function keepFocus(element, draw) {
+  const places = () => [...element.querySelectorAll("a, button")];
+  const had = places().indexOf(document.activeElement);
+  draw();
+  if (had >= 0) (places()[had] ?? places().pop())?.focus({ preventScroll: true });
+}
+
+/** What the store has left out. */
+const damage = (damaged) =>
+  damaged.length === 0
+    ? null
+    : h("div", { class: "trouble", role: "alert" }, h("p", { class: "trouble-what" }, say("damaged")),
+        damaged.map((it) => h("p", {}, h("span", { class: "mono" }, it.record), ` ${it.what}`)));
 
 /** What of the day's fetches is used. */
 export function spent({ fetches_today: used = 0, daily_budget: budget }) {

@@ -87,10 +87,13 @@ export function timeline(events, credential) {
     crosses,
     nowLine,
   );
+  const scroll = h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": say("timeline") }, picture);
+  // Where it is wider than the screen, what is new is looked at first.
+  requestAnimationFrame(() => (scroll.scrollLeft = scroll.scrollWidth));
   return h(
     "figure",
     { class: "picture" },
-    h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": say("timeline") }, picture),
+    scroll,
     h(
       "figcaption",
       { class: "legend" },

@@ -10,7 +10,10 @@ use http::{Response, StatusCode};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::keeper::Status;
 use lingpai_core::store::Damage;
-use lingpai_core::{AccountId, Class, CredentialId, Failure, Generation, Keeper, Kind, Timestamp};
+use lingpai_core::{
+    Account, AccountId, AccountKind, Class, CredentialId, Failure, Generation, Keeper, Keeping,
+    Kind, Mode, Timestamp,
+};
 use lingpai_wechat::catalogue;
 use lingpai_wechat::kinds::ROOTS;
 use serde::Serialize;
@@ -39,12 +42,28 @@ struct AccountsAnswer {
 }
 
 #[derive(Serialize)]
-struct AccountAnswer {
+pub(crate) struct AccountAnswer {
     account: AccountId,
+    /// Told where it is not `managed`.
+    #[serde(skip_serializing_if = "Keeping::fetches")]
+    keeping: Keeping,
+    /// How the account was set up; told of one account only, and if the store can be read.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    setup: Option<Setup>,
     credentials: Vec<CredentialAnswer>,
     /// What was called through the gateway on this day in China; told of one account only.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls_today: Option<Vec<Called>>,
+}
+
+/// How an account was set up.
+#[derive(Serialize)]
+struct Setup {
+    account_kind: AccountKind,
+    mode: Mode,
+    /// Whom it has authorised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<AccountId>,
 }
 
 /// How it stands with one credential.
@@ -143,18 +162,35 @@ pub(crate) async fn status(
     }
     let calls_today = serving.called_today(&account).await?;
     let language = language::wanted(&head.headers);
+    // Beside the point for whoever asks how it stands: a store that is away is told of elsewhere.
+    let known = serving.keys.directory().account(&account).await.ok().flatten();
+    let setup = known.map(Setup::of);
     let answer = AccountAnswer::new((account, keepers), language);
-    let answer = AccountAnswer { calls_today, ..answer };
+    let answer = AccountAnswer { calls_today, setup, ..answer };
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
 impl AccountAnswer {
     fn new((account, keepers): (AccountId, Vec<Arc<Keeper>>), language: Language) -> Self {
-        let statuses = keepers.iter().map(|keeper| keeper.status());
-        let credentials = statuses.map(|status| CredentialAnswer::new(status, language));
+        let statuses = keepers.iter().map(|keeper| keeper.status()).collect();
+        Self::of(account, statuses, language)
+    }
+
+    /// The answer for an account whose credentials stand like this.
+    pub(crate) fn of(account: AccountId, statuses: Vec<Status>, language: Language) -> Self {
+        let of_one = statuses.iter().map(|status| status.keeping).find(|it| !it.fetches());
+        let credentials = statuses.into_iter();
+        let credentials = credentials.map(|status| CredentialAnswer::new(status, language));
         let mut credentials: Vec<_> = credentials.collect();
         credentials.sort_by(|a, b| a.kind.cmp(&b.kind));
-        Self { account, credentials, calls_today: None }
+        let keeping = of_one.unwrap_or_default();
+        Self { account, keeping, setup: None, credentials, calls_today: None }
+    }
+}
+
+impl Setup {
+    fn of(account: Account) -> Self {
+        Self { account_kind: account.kind, mode: account.mode, platform: account.platform }
     }
 }
 
@@ -223,6 +259,22 @@ impl State {
             (None, Some(_)) => Self::Missing,
             (None, None) => Self::Idle,
         }
+    }
+
+    /// How soon somebody should look at it: 0 is not at all.
+    pub(crate) const fn urgency(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Idle => 1,
+            Self::Failing => 2,
+            Self::Refused => 3,
+            Self::Missing => 4,
+        }
+    }
+
+    /// Whether somebody is needed.
+    pub(crate) const fn is_trouble(self) -> bool {
+        self.urgency() > 1
     }
 
     pub(crate) const fn as_str(self) -> &'static str {

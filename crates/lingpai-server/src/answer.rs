@@ -15,6 +15,9 @@ use tokio::sync::mpsc;
 
 use crate::gateway::{Passing, Watched};
 
+/// What most bodies are.
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
+
 /// What an answer's body is.
 pub(crate) enum Body {
     /// All of it at once.
@@ -72,11 +75,16 @@ impl HttpBody for Body {
 
 /// An answer with this value as its JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    text(status, JSON, written(value))
+}
+
+/// The same without the head.
+pub(crate) fn written(value: &impl Serialize) -> Vec<u8> {
     // Room for a token's answer, so that it need not grow.
     let mut body = Vec::with_capacity(512);
     // Only a map with keys that are no strings, or a failing `Serialize`, could fail; the answers have neither.
     let _ = serde_json::to_writer(&mut body, value);
-    text(status, "application/json; charset=utf-8", body)
+    body
 }
 
 /// An answer with this text, of this type.

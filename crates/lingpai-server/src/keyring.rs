@@ -141,6 +141,26 @@ impl KeyRing {
         Ok(Some(key))
     }
 
+    /// Notes in the store when a key was first used. True if no use of it was known. It is known here when this returns.
+    pub(crate) async fn first_use(
+        &self,
+        hash: &KeyHash,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let _alone = self.looked_at.lock().await;
+        let is_known = |key: &ApiKey| (key.id.clone(), key.first_used_at.is_some());
+        let Some((id, false)) = self.look_now(hash, is_known) else { return Ok(false) };
+        let noted = timeout(DEADLINE, self.directory.first_use(&id, at));
+        let is_first = noted.await.map_err(|_| too_slow())??;
+        let mut keys = HashMap::clone(&self.keys.load());
+        if let Some(key) = keys.get_mut(hash) {
+            // If another node was first, the next reading says when.
+            key.first_used_at = Some(at);
+        }
+        self.publish(keys);
+        Ok(is_first)
+    }
+
     async fn put(&self, key: ApiKey) -> Result<(), StoreError> {
         timeout(DEADLINE, self.directory.put_key(&key)).await.map_err(|_| too_slow())??;
         let mut keys = HashMap::clone(&self.keys.load());

@@ -47,6 +47,8 @@ struct KeyAnswer {
     expires_at: Option<Timestamp>,
     #[serde(serialize_with = "answer::rfc_3339_if_any")]
     revoked_at: Option<Timestamp>,
+    #[serde(serialize_with = "answer::rfc_3339_if_any")]
+    first_used_at: Option<Timestamp>,
     good: bool,
     /// The key itself, when it was just made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,6 +253,7 @@ impl KeyAnswer {
             created_at: key.created_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            first_used_at: key.first_used_at,
             good: key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end),
             key: None,
         }

@@ -13,17 +13,20 @@ use hyper::body::{Body, Incoming};
 use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
-use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, TokenRef};
+use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
 use lingpai_wechat::WeChat;
+use lingpai_wechat::kinds::CARRIED;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::alerts::Alerts;
 use crate::audit::Trail;
+use crate::authorize::Authorizing;
 use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
 use crate::events::refused::Refused;
+use crate::first_use::FirstUses;
 use crate::gateway::{Called, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
@@ -31,9 +34,11 @@ use crate::language::Bilingual;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -45,16 +50,23 @@ pub type WayToWeChat = Arc<dyn Fn() -> WeChat + Send + Sync>;
 pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
+    pub(crate) first_uses: FirstUses,
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if the operator wants them.
     pub(crate) console: Option<Console>,
+    /// What begins authorisations of platforms, if somebody keeps them.
+    pub(crate) authorizing: Option<Authorizing>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
+    /// How all accounts stood a moment ago.
+    pub(crate) overview: Overview,
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
-    pub(crate) alerts: Option<Alerts>,
+    pub(crate) alerts: Alerts,
+    /// Where tokens are delivered, if anywhere.
+    pub(crate) sinks: Option<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -135,10 +147,11 @@ impl Serving {
             key.allows_from(caller.peer, right, &account, now)?;
             let may_read = key.has(Right::TokenRead) && caller.session.is_none();
             let may_report = key.has(Right::TokenReport);
-            Ok::<_, Denied>((key.hash, key.preset, may_read, may_report))
+            Ok::<_, Denied>((key.hash, key.preset, may_read, may_report, key.first_used_at))
         };
         let looked = self.keys.look(&caller.hash, look).await;
-        let (key, preset, may_read, may_report) = looked.ok_or(Refusal::KeyUnknown)??;
+        let (key, preset, may_read, may_report, used) = looked.ok_or(Refusal::KeyUnknown)??;
+        self.used(&key, used, caller.peer);
         let credential = CredentialId::access_token(account);
         Ok(Admitted { credential, key, preset, may_read, may_report })
     }
@@ -153,9 +166,19 @@ impl Serving {
         let look = |key: &ApiKey| {
             key.allows_somewhere(right, now)?;
             let open = key.is_open_to(caller.peer).then_some(()).ok_or(Denied::Network);
-            open.map(|()| (key.hash, key.accounts.clone()))
+            open.map(|()| (key.hash, key.accounts.clone(), key.first_used_at))
         };
-        Ok(self.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)??)
+        let looked = self.keys.look(&caller.hash, look).await;
+        let (key, accounts, used) = looked.ok_or(Refusal::KeyUnknown)??;
+        self.used(&key, used, caller.peer);
+        Ok((key, accounts))
+    }
+
+    /// A key that was first used at `before`, if that is known, was used.
+    pub(crate) fn used(&self, key: &KeyHash, before: Option<Timestamp>, peer: IpAddr) {
+        if before.is_none() {
+            self.first_uses.note(key, peer, self.registry.clock().wall());
+        }
     }
 
     /// Takes in what happened in the engine.
@@ -211,6 +234,18 @@ impl Serving {
         }
     }
 
+    /// What the calls of this account carry: its access_token, or the token of a platform, a suite or a provider.
+    pub(crate) fn carried(&self, account: AccountId) -> CredentialId {
+        let mut credential = CredentialId::access_token(account);
+        for kind in CARRIED {
+            credential.kind = kind.clone();
+            if self.registry.with(&credential, |_| ()).is_some() {
+                return credential;
+            }
+        }
+        CredentialId::access_token(credential.account)
+    }
+
     pub(crate) fn keeper(&self, credential: &CredentialId) -> Result<Arc<Keeper>, Refusal> {
         self.registry.get(credential).ok_or(Refusal::AccountUnknown)
     }
@@ -228,13 +263,18 @@ impl Serving {
 
     /// Writes the audit trail and sends alerts, for ever.
     pub(crate) async fn keep_record(&self) -> Infallible {
-        let trail = self.trail.keep(&self.registry, &self.keys);
-        match &self.alerts {
-            Some(alerts) => tokio::select! {
-                never = trail => never,
-                never = alerts.run(&self.registry) => never,
-            },
-            None => trail.await,
+        tokio::select! {
+            never = self.trail.keep(&self.registry, &self.keys) => never,
+            never = self.first_uses.keep(&self.registry, &self.keys) => never,
+            never = self.alerts.run(&self.registry) => never,
+        }
+    }
+
+    /// Delivers tokens to sinks, for ever.
+    pub(crate) async fn fill_sinks(&self) -> Infallible {
+        match &self.sinks {
+            Some(sinks) => sinks.run(&self.registry).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -15,6 +15,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::events::Messages;
+
 /// How many entries are kept.
 const LENGTH: usize = 1024;
 /// How many events of this node may wait for the store here; beyond that the oldest is no longer waited for.
@@ -54,6 +56,8 @@ struct Unseen {
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) event: Arc<Event>,
+    /// How it is told, made once for all who read along.
+    pub(crate) told: Arc<Messages>,
     /// None of what is told early.
     pub(crate) position: Option<Position>,
     /// The number of the entry by which it was told before, if it was.
@@ -175,7 +179,8 @@ impl Tape {
             let is_it = |unseen: &Unseen| what.node == *own && *unseen.event == what;
             let found = recent.unseen.iter().position(is_it);
             let early = found.and_then(|at| recent.unseen.remove(at)).and_then(|it| it.early);
-            recent.push(Entry { event: Arc::new(what), position: Some(position), early });
+            let told = Arc::default();
+            recent.push(Entry { event: Arc::new(what), told, position: Some(position), early });
         }
         recent.position = Some(last);
         self.announce(recent);
@@ -196,7 +201,7 @@ impl Tape {
             return;
         }
         for event in late {
-            recent.push(Entry { event, position: None, early: None });
+            recent.push(Entry { event, told: Arc::default(), position: None, early: None });
         }
         self.announce(recent);
     }

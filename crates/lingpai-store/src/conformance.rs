@@ -1,10 +1,10 @@
 //! The rules of a store, as tests. Every implementation passes the same.
 //!
 //! [`conformance_tests!`](crate::conformance_tests) makes a test of each rule, for a function that opens an empty store
-//! with the given bounds on its events:
+//! with the given bounds on its journals:
 //!
 //! ```ignore
-//! async fn open(events: EventBounds) -> (Arc<MyStore>, impl Sized) { ... }
+//! async fn open(journals: Journals) -> (Arc<MyStore>, impl Sized) { ... }
 //! lingpai_store::conformance_tests!(open);
 //! ```
 //!
@@ -34,7 +34,7 @@ use lingpai_core::{
     Store, Timestamp, Token, Way,
 };
 
-use crate::EventBounds;
+use crate::{JournalBounds, Journals};
 
 pub use self::companion::*;
 pub use self::events::*;
@@ -44,7 +44,10 @@ pub use self::rotation::*;
 pub use self::server::RedisServer;
 
 /// The bounds that the suite opens stores with.
-pub const BOUNDS: EventBounds = EventBounds { count: 10, age: Duration::from_hours(24) };
+pub const BOUNDS: Journals = Journals {
+    events: JournalBounds { count: 10, age: Duration::from_hours(24) },
+    audit: JournalBounds { count: 7, age: Duration::from_hours(48) },
+};
 
 /// What a rule needs of a store.
 pub trait Subject: Store + Directory + Outbox {}
@@ -104,6 +107,7 @@ macro_rules! conformance_tests {
             an_account_is_replaced_by_one_of_its_name,
             a_removed_account_takes_its_credentials_along,
             keys_come_back_as_they_were_put,
+            one_caller_is_told_that_a_key_was_used_for_the_first_time,
             // events.rs
             the_ledger_counts_by_account_and_day,
             usage_begins_anew_at_midnight_in_shanghai,

@@ -13,24 +13,24 @@ use lingpai_core::{
     Timestamp, Token,
 };
 
-use crate::EventBounds;
+use crate::Journals;
 use crate::rules::{self, LEDGER_DAYS, Refusal, Standing};
 
 /// A [`Store`] and [`Directory`] in memory. Nodes that share it share the process; nothing survives that.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     contents: Mutex<Contents>,
-    bounds: EventBounds,
+    bounds: Journals,
 }
 
 impl MemoryStore {
-    /// An empty store that keeps as many events as the default bounds allow.
+    /// An empty store that keeps as much of its journals as the default bounds allow.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store with these bounds on its events.
-    pub fn with_bounds(bounds: EventBounds) -> Self {
+    /// An empty store with these bounds on its journals.
+    pub fn with_bounds(bounds: Journals) -> Self {
         Self { bounds, ..Self::default() }
     }
 
@@ -124,8 +124,9 @@ impl Store for MemoryStore {
             kept.push_back(Told { position, what: line.clone() });
         }
         let Some(now) = lines.iter().map(|line| line.at).max() else { return Ok(()) };
-        let oldest = now - self.bounds.age;
-        while kept.len() > self.bounds.count as usize
+        let bounds = self.bounds.of(series);
+        let oldest = now - bounds.age;
+        while kept.len() > bounds.count as usize
             || kept.front().is_some_and(|line| line.what.at < oldest)
         {
             kept.pop_front();
@@ -188,6 +189,12 @@ impl Directory for MemoryStore {
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         self.contents().keys.insert(key.id.clone(), key.clone());
         Ok(())
+    }
+
+    async fn first_use(&self, key: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let mut contents = self.contents();
+        let unused = contents.keys.get_mut(key).filter(|key| key.first_used_at.is_none());
+        Ok(unused.map(|key| key.first_used_at = Some(at)).is_some())
     }
 }
 

@@ -11,13 +11,14 @@ mod typed;
 
 use std::path::Path;
 
+use lingpai_core::event::AccountChange;
 use lingpai_core::store::Record;
 use lingpai_core::{Account, AccountId, Clock, Kind, Proxy, SystemClock, Timestamp};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::commands::durable_store;
+use crate::commands::{durable_store, noted};
 use crate::config::account::{kind_name, mode_name, no_agent, no_platform};
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
@@ -61,6 +62,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 trial::refuse_wrong(&account, store, config).await?;
             }
             store.directory().put_account(&account).await?;
+            noted::account(store, "account add", &account.id, AccountChange::Created).await;
             output::tell(&say!(
                 "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
                  one: lingpai serve",
@@ -86,6 +88,8 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 trial::refuse_wrong(&account, store, config).await?;
             }
             store.directory().put_account(&account).await?;
+            let changed = AccountChange::SecretReplaced;
+            noted::account(store, "account set-secret", &id, changed).await;
             output::tell(&say!(
                 "The account {id} has another AppSecret. Running servers use it within seconds.",
                 "账号 {id} 已换用新的 AppSecret。运行中的服务几秒内采用它。"
@@ -98,6 +102,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             let push = push::take(&wanted)?;
             let account = renewed(Some(&stored), Account { push, ..stored.clone() }, now);
             store.directory().put_account(&account).await?;
+            noted::account(store, "account set-push", &id, AccountChange::Updated).await;
             output::tell(&push_told(&account));
             Ok(())
         }
@@ -108,6 +113,8 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             let account = renewed(Some(&stored), Account { api_security, ..stored.clone() }, now);
             api_security::refuse_unfit(&account)?;
             store.directory().put_account(&account).await?;
+            let command = "account set-api-security";
+            noted::account(store, command, &id, AccountChange::Updated).await;
             output::tell(&api_security::told(&id, account.api_security.as_deref()));
             Ok(())
         }
@@ -118,6 +125,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             refuse_forbidden(proxy.as_ref(), config)?;
             let account = renewed(Some(&stored), Account { proxy, ..stored.clone() }, now);
             store.directory().put_account(&account).await?;
+            noted::account(store, "account set-proxy", &id, AccountChange::Updated).await;
             output::tell(&told_of_proxy(&account.id, account.proxy.as_ref()));
             Ok(())
         }
@@ -159,6 +167,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if !store.directory().remove_account(&account).await? {
                 return Err(unknown(account.as_str()));
             }
+            noted::account(store, "account remove", &account, AccountChange::Removed).await;
             output::tell(&say!(
                 "The account {account} and its tokens are removed from the store. Running servers end keeping it within \
                  seconds.",

@@ -5,15 +5,17 @@ mod exchange;
 use std::collections::BTreeSet;
 
 use lingpai_core::client::{Accounts, ApiKey, NewKey, Right, Role};
+use lingpai_core::event::KeyChange;
 use lingpai_core::store::Damage;
 use lingpai_core::{Bounds, Clock, Directory, SystemClock, Timestamp};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args::{Key, KeyCreate};
-use crate::commands::durable_store;
+use crate::commands::{durable_store, noted};
 use crate::config::Config;
 use crate::error::Error;
+use crate::keeping::OpenStore;
 use crate::language::{self, either, say};
 use crate::output;
 
@@ -23,11 +25,11 @@ pub(crate) async fn run(command: Key, config: Config) -> Result<(), Error> {
     let directory = store.directory();
     let now = SystemClock::new().now().wall;
     let outcome = match command {
-        Key::Create(options) => create(&*directory, &options, now).await,
+        Key::Create(options) => create(&store, &options, now).await,
         Key::List { json } => list(&*directory, json, now).await,
-        Key::Revoke { id } => revoke(&*directory, &id, now).await,
+        Key::Revoke { id } => revoke(&store, &id, now).await,
         Key::Export => exchange::export(&*directory).await,
-        Key::Import { file } => exchange::import(&*directory, &file).await,
+        Key::Import { file } => exchange::import(&store, &file).await,
     };
     store.close().await;
     outcome
@@ -71,11 +73,7 @@ pub(crate) fn make(
     Ok(NewKey::from_random(random, name, rights, accounts, now))
 }
 
-async fn create(
-    directory: &dyn Directory,
-    options: &KeyCreate,
-    now: Timestamp,
-) -> Result<(), Error> {
+async fn create(store: &OpenStore, options: &KeyCreate, now: Timestamp) -> Result<(), Error> {
     let rights = rights_for(options)?;
     let accounts = match options.accounts.as_slice() {
         [] => Accounts::All,
@@ -93,7 +91,8 @@ async fn create(
     new.record.domains.clone_from(&options.domains);
     new.record.preset = options.preset;
     new.record.expires_at = options.expires_in.map(|time| now + time);
-    directory.put_key(&new.record).await?;
+    store.directory().put_key(&new.record).await?;
+    noted::key(store, "key create", &new.record.id, KeyChange::Made).await;
     if options.json {
         let mut shown = to_json(&new.record, now);
         shown["key"] = Value::from(new.key.expose());
@@ -186,7 +185,8 @@ fn told_of_damage(Damage { record, what, .. }: &Damage) -> String {
     )
 }
 
-async fn revoke(directory: &dyn Directory, id: &str, now: Timestamp) -> Result<(), Error> {
+async fn revoke(store: &OpenStore, id: &str, now: Timestamp) -> Result<(), Error> {
+    let directory = store.directory();
     let mut keys = directory.keys().await?.into_iter();
     // The whole key is accepted too: it is at hand when it has leaked. It is not repeated.
     let named = keys.find(|key| {
@@ -201,6 +201,7 @@ async fn revoke(directory: &dyn Directory, id: &str, now: Timestamp) -> Result<(
     if key.revoked_at.is_none() {
         key.revoked_at = Some(now);
         directory.put_key(&key).await?;
+        noted::key(store, "key revoke", &key.id, KeyChange::Revoked).await;
     }
     output::tell(&say!(
         "The key {id} of {name} is revoked. Running servers refuse it within seconds.",
@@ -273,6 +274,7 @@ fn to_json(key: &ApiKey, now: Timestamp) -> Value {
         "created_at": key.created_at.to_string(),
         "expires_at": time(key.expires_at),
         "revoked_at": time(key.revoked_at),
+        "first_used_at": time(key.first_used_at),
         "good": key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end),
     })
 }

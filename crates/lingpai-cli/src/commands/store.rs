@@ -7,19 +7,24 @@ mod progress;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lingpai_core::audit::Deed;
 use lingpai_store::{
     KeySource, MasterKey, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
 };
 
+use crate::commands::noted;
 use crate::config::{Config, StoreAt};
-use crate::error::{Deed, Error};
+use crate::error::{Deed as FileDeed, Error};
 use crate::language::{either, say};
 use crate::output;
+
+/// What the audit trail says of another master key.
+const REKEYED: &str = "store-rekeyed";
 
 /// Gives the store another master key.
 pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Result<(), Error> {
     let (key, beside) = match &config.store {
-        StoreAt::Sqlite { path, key } => (key, path.with_file_name("lingpai.key")),
+        StoreAt::Sqlite { path, key, .. } => (key, path.with_file_name("lingpai.key")),
         StoreAt::Redis { key, .. } => (key, PathBuf::new()),
         StoreAt::Memory => {
             return Err(Error::said(either(
@@ -55,19 +60,24 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
         KeySource::Beside => is_in(&beside),
     };
     match &config.store {
-        StoreAt::Redis { address, key } => {
+        StoreAt::Redis { address, key, .. } => {
             let options = RedisOptions::new(address.clone(), key.clone());
             let store = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
             store.rekey(&new).await?;
+            noted::deed(&store, store.node().clone(), "store rekey", Deed::new(REKEYED)).await;
             output::tell(&say!(
                 "The store has the new master key. Nodes that run go on; none starts with the former key, so give all of them \
                  the new one. {now} Keep a copy of it.",
                 "存储已换用新的主密钥。运行中的节点不受影响；用旧密钥的节点不能再启动，请把新密钥交给所有节点。{now}请在别处保留一份副本。"
             ));
         }
-        StoreAt::Sqlite { path, key } => {
+        StoreAt::Sqlite { path, key, .. } => {
             let store = SqliteStore::open(SqliteOptions::new(path, key.clone())).await?;
             let sealed = store.rekey(&new).await?;
+            let key = KeySource::Given { key: new, from: String::new() };
+            let store = SqliteStore::open(SqliteOptions::new(path, key)).await?;
+            noted::deed(&store, store.node().clone(), "store rekey", Deed::new(REKEYED)).await;
+            store.close().await;
             output::tell(&say!(
                 "{sealed} secrets and tokens are sealed with the new key. {now} Keep a copy of it.",
                 "{sealed} 个密钥与凭据已改用新的主密钥加密。{now}请在别处保留一份副本。"
@@ -96,7 +106,7 @@ fn is_in(file: &Path) -> String {
 fn read(file: &PathBuf) -> Result<MasterKey, Error> {
     let text = fs::read_to_string(file).map_err(|source| Error::File {
         path: file.clone(),
-        deed: Deed::Read,
+        deed: FileDeed::Read,
         advice: either(
             "Make a key with: openssl rand -hex 32 > FILE",
             "生成密钥：openssl rand -hex 32 > 文件",

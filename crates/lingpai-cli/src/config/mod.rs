@@ -7,10 +7,12 @@
 pub(crate) mod account;
 mod alert;
 pub(crate) mod api_security;
+mod authorization;
 mod console;
 pub(crate) mod described;
 mod duration;
 mod gateway;
+mod journals;
 mod listen;
 mod mistake;
 pub(crate) mod push;
@@ -19,6 +21,7 @@ mod reference;
 pub(crate) mod secret;
 mod section;
 mod settings;
+pub(crate) mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -35,10 +38,11 @@ use lingpai_core::{Account, AccountId};
 use lingpai_server::alerts::Alert;
 use lingpai_server::console::Settings as Console;
 use lingpai_server::gateway::Settings as Gateway;
-use lingpai_store::{KeySource, RedisAddress};
+use lingpai_store::{Journals, KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
 
+pub(crate) use self::authorization::Authorization;
 pub(crate) use self::duration::{parse as parse_duration, show as show_duration};
 pub(crate) use self::listen::{Listen, parse_address};
 pub(crate) use self::mistake::Mistakes;
@@ -47,6 +51,7 @@ pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::section::{suggestion, variable_of};
 pub(crate) use self::settings::StoreUrl;
+use self::sink::Sink;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -89,12 +94,16 @@ pub(crate) struct Config {
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if there are to be any.
     pub(crate) console: Option<Console>,
+    /// How platforms are authorised by links.
+    pub(crate) authorization: Authorization,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.
     pub(crate) accounts: Vec<Account>,
     /// Who is told what happens.
     pub(crate) alerts: Vec<Alert>,
+    /// Where tokens are delivered.
+    pub(crate) sinks: Vec<Sink>,
     /// The file, if there is one.
     pub(crate) file: Option<PathBuf>,
 }
@@ -110,6 +119,8 @@ pub(crate) enum StoreAt {
         path: PathBuf,
         /// What it is sealed with.
         key: KeySource,
+        /// How much of its journals is kept.
+        journals: Journals,
     },
     /// In a Redis, for several nodes.
     Redis {
@@ -117,6 +128,8 @@ pub(crate) enum StoreAt {
         address: RedisAddress,
         /// What it is sealed with.
         key: KeySource,
+        /// How much of its journals is kept.
+        journals: Journals,
     },
 }
 
@@ -125,13 +138,22 @@ impl StoreAt {
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Memory, Self::Memory) => true,
-            (Self::Sqlite { path, key }, Self::Sqlite { path: other_path, key: other_key }) => {
-                path == other_path && is_from_the_same_place(key, other_key)
+            (Self::Sqlite { path, key, .. }, Self::Sqlite { path: other, key: other_key, .. }) => {
+                path == other && is_from_the_same_place(key, other_key)
             }
-            (Self::Redis { address, key }, Self::Redis { address: other, key: other_key }) => {
-                address == other && is_from_the_same_place(key, other_key)
-            }
+            (
+                Self::Redis { address, key, .. },
+                Self::Redis { address: other, key: other_key, .. },
+            ) => address == other && is_from_the_same_place(key, other_key),
             _ => false,
+        }
+    }
+
+    /// How much of its journals is kept, unless it is gone with the process.
+    pub(crate) const fn journals(&self) -> Option<Journals> {
+        match self {
+            Self::Memory => None,
+            Self::Sqlite { journals, .. } | Self::Redis { journals, .. } => Some(*journals),
         }
     }
 }

@@ -16,8 +16,8 @@ use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
-    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, listen,
-    upstream,
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, authorization, console,
+    gateway, journals, listen, sink, upstream,
 };
 use crate::language::{either, say};
 
@@ -34,9 +34,11 @@ pub(super) fn read(
     let forced_refresh = root.flag("forced-refresh").is_none_or(|said| said.value);
     let gateway = gateway::read(&mut root, base, &upstream);
     let console = console::read(&mut root);
+    let authorization = authorization::read(&mut root);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     let alerts = alert::read(&mut root, base);
+    let sinks = sink::read(&mut root, base);
     root.end();
     let file = None;
     Config {
@@ -46,9 +48,11 @@ pub(super) fn read(
         forced_refresh,
         gateway,
         console,
+        authorization,
         log,
         accounts,
         alerts,
+        sinks,
         file,
     }
 }
@@ -83,14 +87,15 @@ impl StoreUrl {
 
 fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
     let key = master_key(root, base);
+    let journals = journals::read(root);
     let password = Reference::fetched(root, "store-password", Some("LINGPAI_STORE_PASSWORD"), base);
     let of_sentinels =
         Reference::fetched(root, "sentinel-password", Some("LINGPAI_SENTINEL_PASSWORD"), base);
     let (address, place) = match root.text("store", StoreUrl::parse) {
-        None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key },
+        None => return StoreAt::Sqlite { path: base.join(DEFAULT_STORE), key, journals },
         Some(Said { value: StoreUrl::Memory, .. }) => return StoreAt::Memory,
         Some(Said { value: StoreUrl::Sqlite(path), .. }) => {
-            return StoreAt::Sqlite { path: base.join(path), key };
+            return StoreAt::Sqlite { path: base.join(path), key, journals };
         }
         Some(Said { value: StoreUrl::Redis(address), place }) => (address.relative_to(base), place),
     };
@@ -111,7 +116,7 @@ fn store(root: &mut Section<'_>, base: &Path) -> StoreAt {
         Some(password) => address.with_sentinel_password(password.value),
         None => address,
     };
-    StoreAt::Redis { address, key }
+    StoreAt::Redis { address, key, journals }
 }
 
 fn master_key(root: &mut Section<'_>, base: &Path) -> KeySource {

@@ -53,7 +53,7 @@ pub(super) fn mistakes(text: &str) -> Vec<String> {
 fn an_empty_file_means_the_defaults() {
     let config = parse("").unwrap();
     assert_eq!(listening(&config), ["http://127.0.0.1:8700"]);
-    assert!(matches!(config.store, StoreAt::Sqlite { path, key: KeySource::Beside }
+    assert!(matches!(config.store, StoreAt::Sqlite { path, key: KeySource::Beside, .. }
         if path == Path::new("/etc/lingpai/lingpai.db")));
     assert!(config.upstream.hosts.is_empty() && config.accounts.is_empty());
 }
@@ -331,7 +331,7 @@ fn a_redis_is_named_by_its_url_and_its_password_by_reference() {
     let text =
         "store = \"rediss://lingpai@redis:7000/1?ca=ca.pem\"\nstore-password = { env = \"WX1\" }\n";
     let config = parse(text).unwrap();
-    let StoreAt::Redis { address, key: KeySource::Beside } = &config.store else {
+    let StoreAt::Redis { address, key: KeySource::Beside, .. } = &config.store else {
         panic!("{config:?}")
     };
     assert!(address.has_password());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lingpai_core::client::{Accounts, KeyHash, Right};
 use lingpai_core::{Directory, Secret, Timestamp};
-use lingpai_store::KeySource;
+use lingpai_store::{Journals, KeySource};
 
 use crate::commands::key;
 use crate::config::StoreAt;
@@ -57,7 +57,11 @@ impl Folder {
 
     /// The store.
     pub(super) fn store(&self) -> StoreAt {
-        StoreAt::Sqlite { path: self.path.join("lingpai.db"), key: KeySource::Beside }
+        StoreAt::Sqlite {
+            path: self.path.join("lingpai.db"),
+            key: KeySource::Beside,
+            journals: Journals::default(),
+        }
     }
 
     /// The API key of the last run if the store still takes it, or a new one.

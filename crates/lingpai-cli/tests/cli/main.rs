@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod messages;
+mod noted;
 mod quota;
 mod serve;
 mod support;

@@ -9,6 +9,8 @@ const AXE = modules.resolve("axe-core");
 
 export const { CONSOLE_URL: url, CONSOLE_KEY: key } = process.env;
 export const accounts = process.env.CONSOLE_ACCOUNTS.split(",");
+/** An account that was set up over HTTP. */
+export const stored = process.env.CONSOLE_STORED;
 
 /** Everything that any page has asked for, and everything that went wrong in one. */
 export const requests = [];
@@ -49,10 +51,10 @@ export async function go(page, hash) {
 }
 
 /** What others do meanwhile: a call of the API with a key. */
-export async function api(method, path, body) {
+export async function api(method, path, body, headers = {}) {
   const response = await fetch(`${url}${path}`, {
     method,
-    headers: { Authorization: `Bearer ${key}` },
+    headers: { Authorization: `Bearer ${key}`, ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   return { status: response.status, json: response.status === 204 ? null : await response.json() };

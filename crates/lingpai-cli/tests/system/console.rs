@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lingpai_sandbox::{Fault, FaultKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::time::timeout;
 
-use crate::node::{Home, WeChat, appid};
+use crate::node::{Home, WeChat, appid, secret};
 
 /// Short enough for a token to be replaced soon after another.
 const LIFE: Duration = Duration::from_secs(90);
@@ -15,11 +18,20 @@ const LIFE: Duration = Duration::from_secs(90);
 const ACCOUNTS: usize = 8;
 /// Whose token cannot be had, by a refusal whose words are hostile.
 const FAILING: usize = 2;
+/// Kept beside them, and set up over HTTP, so that it can be changed there too.
+const STORED: usize = ACCOUNTS;
+/// How long a browser may take for one story.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// Markup that would run a script.
+const HOSTILE: &str = "<img src=x onerror=alert(1)>";
 
-/// A server whose accounts stand in different ways, with tokens that live so long.
-async fn stage(life: Duration, refused: &str) -> (WeChat, Home) {
-    let wechat = WeChat::start(life, ACCOUNTS).await;
-    let home = Home::new(&wechat, ACCOUNTS, "classic", "", "");
+/// A server whose accounts stand in different ways, with tokens that live so long, and whose alert is answered like this.
+async fn stage(life: Duration, refused: &str, robot: &str, console: &str) -> (WeChat, Home) {
+    let wechat = WeChat::start(life, ACCOUNTS + 1).await;
+    let home = Home::new(&wechat, ACCOUNTS, "classic", "private-networks = [\"127.0.0.0/8\"]", "");
+    std::fs::write(home.file("robot"), receiver(robot).await).unwrap();
+    let alert = "[[alert]]\nname = \"ops\"\nrobot = \"dingtalk\"\nurl = { file = \"robot\" }\n";
+    home.write(&format!("{}\n{alert}[console]\n{console}\n", home.configuration()));
     for (errcode, errmsg, account) in
         [(40164, refused, FAILING), (45009, "reach max api daily quota limit", 5)]
     {
@@ -28,6 +40,38 @@ async fn stage(life: Duration, refused: &str) -> (WeChat, Home) {
         wechat.world.with(|world, now| world.fault(now, fault).unwrap());
     }
     (wechat, home)
+}
+
+/// The URL of a robot that answers everything like this.
+async fn receiver(body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/robot", listener.local_addr().unwrap());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                // The messages are short, and come in one piece.
+                let mut message = vec![0; 65_536];
+                let _ = stream.read(&mut message).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+                while matches!(stream.read(&mut message).await, Ok(1..)) {}
+            });
+        }
+    });
+    url
+}
+
+/// Has one more account kept, by the API.
+async fn keep_one_more(home: &Home) {
+    let (account, secret) = (appid(STORED), secret(STORED));
+    let body = format!(r#"{{"account": "{account}", "secret": "{secret}", "mode": "classic"}}"#);
+    let (status, answer) = home.call("POST", "/v1/accounts", &body).await;
+    assert_eq!(status, 201, "{answer}");
 }
 
 fn node(home: &Home, script: &str) -> Command {
@@ -39,12 +83,13 @@ fn node(home: &Home, script: &str) -> Command {
     command.arg(scripts.join(script)).env("CONSOLE_MODULES", modules);
     command.env("CONSOLE_URL", format!("http://127.0.0.1:{}", home.port));
     command.env("CONSOLE_KEY", &home.key).env("CONSOLE_ACCOUNTS", accounts.join(","));
+    command.env("CONSOLE_STORED", appid(STORED)).env("CONSOLE_HOSTILE", HOSTILE);
     command.env("NO_PROXY", "127.0.0.1").kill_on_drop(true);
     command
 }
 
 async fn run(mut command: Command) {
-    let output = command.output().await.unwrap();
+    let output = timeout(PATIENCE, command.output()).await.expect("it takes too long").unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -52,11 +97,26 @@ async fn run(mut command: Command) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_looks_in_a_browser_sees_it_live_and_does_what_is_to_be_done() {
-    let hostile = "invalid ip 203.0.113.7 <img src=x onerror=alert(1)>, not in whitelist";
-    let (_wechat, home) = stage(LIFE, hostile).await;
+    let refused = "invalid ip 203.0.113.7, not in whitelist";
+    let robot = r#"{"errcode": 310000, "errmsg": "sign not match"}"#;
+    let (_wechat, home) = stage(LIFE, refused, robot, "").await;
     let node_ = home.start().await;
+    keep_one_more(&home).await;
     home.token(0).await.unwrap();
     run(node(&home, "story.mjs")).await;
+    node_.end().await;
+    home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_strangers_say_is_shown_as_text() {
+    let refused = format!("invalid ip 203.0.113.7 {HOSTILE}, not in whitelist");
+    let robot = format!(r#"{{"errcode": 310000, "errmsg": "{HOSTILE}"}}"#);
+    let (_wechat, home) = stage(LIFE, &refused, &robot, "reveal = true").await;
+    let node_ = home.start().await;
+    keep_one_more(&home).await;
+    home.token(0).await.unwrap();
+    run(node(&home, "hostile.mjs")).await;
     node_.end().await;
     home.assert_nothing_leaked();
 }
@@ -67,7 +127,9 @@ async fn whoever_looks_in_a_browser_sees_it_live_and_does_what_is_to_be_done() {
 async fn each_page_has_its_picture_in_both_languages() {
     let folder = PathBuf::from(std::env::var_os("LINGPAI_SCREENSHOTS").expect("a folder"));
     let life = Duration::from_secs(10);
-    let (wechat, home) = stage(life, "invalid ip 203.0.113.7, not in whitelist").await;
+    let refused = "invalid ip 203.0.113.7, not in whitelist";
+    let robot = r#"{"errcode": 0, "errmsg": "ok"}"#;
+    let (wechat, home) = stage(life, refused, robot, "").await;
     wechat.stagger("classic", ACCOUNTS, life, life / 4);
     let node_ = home.start().await;
     for (name, role) in [("orders", "service"), ("grafana", "viewer"), ("night shift", "operator")]

@@ -100,7 +100,7 @@ pub(crate) fn appid(number: usize) -> String {
     format!("wx{number:016x}")
 }
 
-fn secret(number: usize) -> String {
+pub(crate) fn secret(number: usize) -> String {
     format!("5ec2e7{number:026x}")
 }
 

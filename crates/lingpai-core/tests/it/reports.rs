@@ -251,6 +251,20 @@ mod budget {
     }
 
     #[test]
+    fn that_nine_tenths_are_used_is_told_once_a_day() {
+        let mut machine = Machine::classic().with_token();
+        for told in 1..=2 {
+            let day = machine.now.day();
+            for fetches in 1..=200 {
+                machine.tell(Fact::Granted(Usage { day, fetches, forced: 0 }));
+                let is_told = fetches >= 180;
+                assert_eq!(machine.told("quota-low"), told - usize::from(!is_told), "{fetches}");
+            }
+            machine.pass(24 * HOUR);
+        }
+    }
+
+    #[test]
     fn the_next_day_has_a_new_budget() {
         let mut machine = spent_down_to_the_reserve();
         machine.pass(24 * HOUR);

@@ -9,7 +9,7 @@ use lingpai_core::client::{Accounts, Right};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Courier, named};
+use super::Courier;
 use crate::answer::{self, Body};
 use crate::language::{self, either, say};
 use crate::native::caller;
@@ -55,8 +55,8 @@ pub(crate) async fn list(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     admit(serving, "GET", head, peer).await?;
-    let couriers = serving.alerts.iter().flat_map(|alerts| &alerts.couriers);
-    let alerts = couriers.map(|courier| AlertAnswer::new(courier)).collect();
+    let couriers = serving.alerts.couriers.load_full();
+    let alerts = couriers.iter().map(|courier| AlertAnswer::new(courier)).collect();
     Ok(answer::json(StatusCode::OK, &AlertsAnswer { alerts }))
 }
 
@@ -68,8 +68,8 @@ pub(crate) async fn test(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     admit(serving, "POST", head, peer).await?;
-    let courier = named(serving.alerts.as_ref(), name).ok_or(Refusal::AlertUnknown)?;
-    let spoken = courier.alert.language;
+    let courier = serving.alerts.named(name).ok_or(Refusal::AlertUnknown)?;
+    let spoken = courier.alert.load().language;
     let told = (
         either(spoken, "Lingpai: a test", "Lingpai：测试").to_owned(),
         say!(
@@ -120,7 +120,7 @@ impl AlertAnswer {
     fn new(courier: &Courier) -> Self {
         let state = courier.lock();
         let (firing, waiting) = state.board.counts();
-        let alert = &courier.alert;
+        let alert = courier.alert.load();
         let uri: Option<Uri> = alert.url.expose().parse().ok();
         Self {
             name: alert.name.clone(),

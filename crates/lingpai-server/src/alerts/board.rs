@@ -67,6 +67,11 @@ impl Board {
         Self { rule, problems: BTreeMap::new(), since: None, spoke: None }
     }
 
+    /// Goes on by another rule. What was told and what waits stays.
+    pub(super) fn follow(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
     /// Takes in what happened.
     pub(super) fn take(&mut self, event: &Event, now: Instant) {
         let mut event = Cow::Borrowed(event);
@@ -162,6 +167,7 @@ fn solves(what: &What) -> &'static [&'static str] {
             &["failed", "ip-refused", "rogue-refresher", "suspect"]
         }
         What::StoreRestored => &["store-degraded"],
+        What::SinkRestored { .. } => &["sink-failed"],
         What::CompromiseEnded { .. } => &["compromised"],
         _ => &[],
     }

@@ -2,7 +2,7 @@
 //!
 //! Each node alerts of what it did itself, so with several nodes nothing is told twice, but for a store that is down on all.
 //! While a message cannot be delivered it is tried again, and what happens meanwhile is gathered for the next one: so no queue
-//! grows. A restart forgets what was told; what goes on is told again.
+//! grows. A restart forgets what was told; what goes on is told again. Rules and robots can change while the server runs.
 
 mod api;
 mod board;
@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
@@ -23,14 +24,16 @@ use lingpai_wechat::Error;
 use lingpai_wechat::catalogue::Language;
 use lingpai_wechat::wire::{self, ConnectError, Connector};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 pub(crate) use self::api::{list, test};
 pub use self::board::Rule;
 use self::board::{Board, Message};
 pub use self::robot::Robot;
+pub(crate) use self::robot::of_webhook;
 use crate::events::answer::EventAnswer;
 use crate::events::words;
 use crate::language::{either, say};
@@ -74,17 +77,25 @@ pub struct Alert {
 }
 
 /// All alerts of a running server.
+#[derive(Default)]
 pub(crate) struct Alerts {
-    couriers: Vec<Arc<Courier>>,
+    couriers: ArcSwap<Vec<Arc<Courier>>>,
+    /// Says that there are others.
+    changed: Notify,
 }
 
 struct Courier {
-    alert: Alert,
-    http: Client<Connector, Full<Bytes>>,
+    name: String,
+    alert: ArcSwap<Alert>,
+    http: ArcSwap<Http>,
+    /// Says that it is another one now.
+    changed: Notify,
     /// From before anything happens.
     events: Mutex<Option<EventStream>>,
     state: Mutex<State>,
 }
+
+type Http = Client<Connector, Full<Bytes>>;
 
 /// How it stands with an alert.
 struct State {
@@ -105,15 +116,23 @@ struct Outgoing {
 }
 
 impl Alerts {
-    /// Nothing is sent before something happens.
+    /// Alerts by these rules from now on. Nothing is sent before something happens. An alert that keeps its name keeps what
+    /// it has told and what it has to tell.
     ///
     /// # Errors
-    /// If the machine has no certificates to trust and they are needed.
-    pub(crate) fn new(settings: Settings, registry: &Registry) -> Result<Self, Error> {
-        let courier = |alert: Alert| {
+    /// If the machine has no certificates to trust and they are needed; then all is as before.
+    pub(crate) fn replace(&self, settings: Settings, registry: &Registry) -> Result<(), Error> {
+        let http = || {
             let connector = Connector::new(&settings.upstream)?.guarded();
             let mut builder = Client::builder(TokioExecutor::new());
-            let http = builder.pool_timer(TokioTimer::new()).build(connector);
+            Ok::<_, Error>(builder.pool_timer(TokioTimer::new()).build(connector))
+        };
+        let before = self.couriers.load();
+        let courier = |alert: &Alert| {
+            let http = http()?;
+            if let Some(known) = before.iter().find(|courier| courier.name == alert.name) {
+                return Ok((Arc::clone(known), Some(http)));
+            }
             let state = State {
                 board: Board::new(alert.rule.clone()),
                 outgoing: None,
@@ -122,26 +141,71 @@ impl Alerts {
                 sent_at: None,
                 failure: None,
             };
-            let events = Mutex::new(Some(registry.events()));
-            Ok(Arc::new(Courier { alert, http, events, state: Mutex::new(state) }))
+            let courier = Courier {
+                name: alert.name.clone(),
+                alert: ArcSwap::from_pointee(alert.clone()),
+                http: ArcSwap::from_pointee(http),
+                changed: Notify::new(),
+                events: Mutex::new(Some(registry.events())),
+                state: Mutex::new(state),
+            };
+            Ok((Arc::new(courier), None))
         };
-        let couriers = settings.alerts.into_iter().map(courier).collect::<Result<_, Error>>()?;
-        Ok(Self { couriers })
+        let couriers = settings.alerts.iter().map(courier).collect::<Result<Vec<_>, Error>>()?;
+        let mut all = Vec::with_capacity(couriers.len());
+        for ((courier, http), alert) in couriers.into_iter().zip(settings.alerts) {
+            if let Some(http) = http {
+                courier.turn_into(alert, http);
+            }
+            all.push(courier);
+        }
+        self.couriers.store(Arc::new(all));
+        self.changed.notify_one();
+        Ok(())
     }
 
     /// Tells what happens, until the future is dropped.
     pub(crate) async fn run(&self, registry: &Arc<Registry>) -> Infallible {
         let mut running = JoinSet::new();
-        for courier in &self.couriers {
-            let (courier, registry) = (Arc::clone(courier), Arc::clone(registry));
-            running.spawn(async move { courier.run(&registry).await });
+        let mut known: Vec<(Arc<Courier>, AbortHandle)> = Vec::new();
+        loop {
+            let couriers = self.couriers.load_full();
+            known.retain(|(courier, task)| {
+                let stays = couriers.iter().any(|other| Arc::ptr_eq(other, courier));
+                if !stays {
+                    task.abort();
+                }
+                stays
+            });
+            for courier in &*couriers {
+                if !known.iter().any(|(other, _)| Arc::ptr_eq(other, courier)) {
+                    let (task, registry) = (Arc::clone(courier), Arc::clone(registry));
+                    let task = running.spawn(async move { task.run(&registry).await });
+                    known.push((Arc::clone(courier), task));
+                }
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                Some(_) = running.join_next() => {}
+            }
         }
-        while running.join_next().await.is_some() {}
-        std::future::pending().await
+    }
+
+    /// The alert of this name.
+    fn named(&self, name: &str) -> Option<Arc<Courier>> {
+        self.couriers.load().iter().find(|courier| courier.name == name).cloned()
     }
 }
 
 impl Courier {
+    /// Goes on by another rule, to another receiver, or in another way.
+    fn turn_into(&self, alert: Alert, http: Http) {
+        self.lock().board.follow(alert.rule.clone());
+        self.alert.store(Arc::new(alert));
+        self.http.store(Arc::new(http));
+        self.changed.notify_one();
+    }
+
     async fn run(&self, registry: &Registry) {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut events = events.unwrap_or_else(|| registry.events());
@@ -162,6 +226,8 @@ impl Courier {
                     Err(RecvError::Closed) => return,
                 },
                 () = rest => self.step(clock).await,
+                // What is due may be due at another time.
+                () = self.changed.notified() => {}
             }
         }
     }
@@ -187,7 +253,7 @@ impl Courier {
                 (state.sent_at, state.failure, state.outgoing) = (Some(now.wall), None, None);
             }
             Err(why) => {
-                let name = &self.alert.name;
+                let name = &self.name;
                 outgoing.tries += 1;
                 state.failed += 1;
                 if outgoing.tries < TRIES {
@@ -216,12 +282,13 @@ impl Courier {
 
     /// Sends a title, a text and the events.
     async fn send(&self, told: &(String, String, Value), at: Timestamp) -> Result<(), String> {
-        let Alert { robot, url, secret, .. } = &self.alert;
+        let (alert, http) = (self.alert.load_full(), self.http.load_full());
+        let Alert { robot, url, secret, .. } = &*alert;
         let (title, text, events) = told;
         let request = robot.request(url, secret.as_ref(), (title, text, events), at);
         let request = request.ok_or("the URL is none")?;
         let answered = async {
-            let answer = self.http.request(request).await.map_err(|error| {
+            let answer = http.request(request).await.map_err(|error| {
                 // The error itself may name the URL, which may hold a key.
                 match ConnectError::within(&error) {
                     Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
@@ -243,7 +310,7 @@ impl Courier {
 
     /// A message as title, text and events.
     fn told(&self, message: &Message) -> (String, String, Value) {
-        let language = self.alert.language;
+        let language = self.alert.load().language;
         let (problems, solved) = (message.problems.len(), message.solved.len());
         let title = match (problems, solved) {
             (problems, 0) => {
@@ -309,9 +376,4 @@ impl State {
     fn due(&self) -> Option<Instant> {
         self.outgoing.as_ref().map(|outgoing| outgoing.next).or_else(|| self.board.due())
     }
-}
-
-/// The alert of this name.
-fn named<'a>(alerts: Option<&'a Alerts>, name: &str) -> Option<&'a Courier> {
-    alerts?.couriers.iter().map(|courier| &**courier).find(|courier| courier.alert.name == name)
 }

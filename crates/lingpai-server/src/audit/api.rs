@@ -149,6 +149,8 @@ fn sentence(note: &Note, language: Language) -> String {
                 "{who} 一分钟内读取凭据 {count} 次"
             );
         }
+        "token-revealed" => ("looked at the token in the console", "在控制台查看了凭据"),
+        "quota-cleared" => ("had the quota cleared", "清零了调用次数"),
         "token-rotated" => ("had the token replaced", "更换了凭据"),
         "tokens-ended" => ("had all tokens ended, since one leaked", "因泄露使所有凭据失效"),
         "account-created" => ("added the account", "添加了账号"),
@@ -157,6 +159,7 @@ fn sentence(note: &Note, language: Language) -> String {
         "account-removed" => ("removed the account", "移除了账号"),
         "key-made" => ("made the key", "创建了密钥"),
         "key-revoked" => ("revoked the key", "吊销了密钥"),
+        "store-rekeyed" => ("gave the store another master key", "更换了存储的主密钥"),
         "push-retried" => ("had the push tried again", "重新转发了推送"),
         "push-removed" => ("dropped the push", "丢弃了推送"),
         other => {

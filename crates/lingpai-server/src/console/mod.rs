@@ -20,8 +20,9 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
+use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{Secret, Timestamp};
+use lingpai_core::{CredentialId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Body};
@@ -174,13 +175,21 @@ async fn by_session(
     if !route.is_for_sessions() && !reads_token {
         return Err(Refusal::SessionLimited);
     }
-    if let Route::Token(account) = route {
-        let key = serving.keys.id_of(&session.key);
-        tracing::info!(account, key, %peer, "a token was revealed in the console");
-    }
     let mut head = head.clone();
     head.extensions.insert(session);
-    routes::rare(serving, route, &head, body, (origin, peer)).await
+    let answered = routes::rare(serving, route, &head, body, (origin, peer)).await?;
+    if let Route::Token(account) = route {
+        revealed(serving, &session, &routes::decoded(account), peer);
+    }
+    Ok(answered)
+}
+
+/// Notes for good that somebody has looked at a token.
+fn revealed(serving: &Serving, session: &Session, account: &str, peer: IpAddr) {
+    let key = serving.keys.id_of(&session.key);
+    tracing::info!(account, key, %peer, "a token was revealed in the console");
+    let credential = account.parse().ok().map(CredentialId::access_token);
+    serving.did(&session.key, peer, credential, Deed::new("token-revealed"));
 }
 
 impl Console {

@@ -1,5 +1,7 @@
 //! An event as it is shown: the JSON object that is the same in the stream, in the history and in alerts.
 
+use std::borrow::Cow;
+
 use lingpai_core::event::{Event, What};
 use lingpai_core::issuer::Way;
 use lingpai_core::journal::Position;
@@ -68,13 +70,15 @@ struct Details<'a> {
     #[serde(serialize_with = "answer::rfc_3339_if_any", skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
+    address: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     push: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<&'a str>,
 }
 
 impl<'a> EventAnswer<'a> {
@@ -145,7 +149,7 @@ impl<'a> Details<'a> {
             What::CompromiseEnded { generation } => details.generation = Some(*generation),
             What::StoreDegraded { message } => details.cause = Some(message),
             What::IpRefused { address, failure } => {
-                details.address = address.as_deref();
+                details.address = address.as_deref().map(Cow::Borrowed);
                 details.failure = Some(FailureAnswer::new(failure, language));
             }
             What::QuotaLow { used, budget } => {
@@ -157,9 +161,21 @@ impl<'a> Details<'a> {
                 details.key = Some(key);
                 details.by = Some(by);
             }
+            What::KeyFirstUsed { key, address } => {
+                details.key = Some(key);
+                details.address = Some(address.to_string().into());
+            }
             What::PushDead { push, cause } => {
                 details.push = Some(push);
                 details.cause = Some(cause);
+            }
+            What::SinkFailed { sink, cause } => {
+                details.sink = Some(sink);
+                details.cause = Some(cause);
+            }
+            What::SinkRestored { sink, generation } => {
+                details.sink = Some(sink);
+                details.generation = Some(*generation);
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! One open stream: first what its reader has missed, from the store, then what happens, from the tape.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use super::STEP;
 use super::answer::EventAnswer;
 use super::wanted::Wanted;
 use crate::console::Session;
+use crate::language::Language;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::tape::Seat;
@@ -41,6 +42,13 @@ pub(super) struct Follower {
 
 /// Why a stream ends.
 struct Ended;
+
+/// One event as all streams tell it, in each language that somebody reads.
+#[derive(Default)]
+pub(crate) struct Messages {
+    english: OnceLock<String>,
+    chinese: OnceLock<String>,
+}
 
 impl Follower {
     /// Opens a stream that goes on after `last_seen`, or after what was asked for, or else from now on.
@@ -118,7 +126,9 @@ impl Follower {
                 }
                 match entry.position {
                     Some(position) if !is_new => *piece += &format!("id: {position}\n\n"),
-                    position => self.write(piece, &entry.event, position),
+                    position => {
+                        *piece += entry.told.get(&entry.event, position, self.wanted.language);
+                    }
                 }
             }
             self.seat = Some(seat);
@@ -132,7 +142,7 @@ impl Follower {
         let listing = store.stream(account, page, STEP).await.map_err(|_| Ended)?;
         for told in &listing.told {
             if self.wanted.includes(&told.what, &accounts) {
-                self.write(piece, &told.what, Some(told.position));
+                *piece += &message(&told.what, Some(told.position), self.wanted.language);
             }
         }
         self.seen = listing.last.unwrap_or(self.seen);
@@ -141,18 +151,6 @@ impl Follower {
             self.seat = Some(seat.after(self.seen));
         }
         Ok(true)
-    }
-
-    fn write(&self, piece: &mut String, event: &Event, position: Option<Position>) {
-        if let Some(position) = position {
-            *piece += &format!("id: {position}\n");
-        }
-        // JSON has no line breaks, so it is one `data` line.
-        let shown = EventAnswer::new(event, position, self.wanted.language);
-        let data = serde_json::to_string(&shown).unwrap_or_default();
-        // A name from another version of Lingpai is only a name if it has no line breaks.
-        let name = event.what.name().replace(char::is_control, " ");
-        *piece += &format!("event: {name}\ndata: {data}\n\n");
     }
 
     /// The accounts that the key is for, if it is still good for this.
@@ -169,6 +167,28 @@ impl Follower {
                 && self.wanted.account.as_ref().is_none_or(|of| key.accounts.contains(of));
             allowed.then(|| key.accounts.clone())
         })?
+    }
+}
+
+/// An event as streams tell it.
+fn message(event: &Event, position: Option<Position>, language: Language) -> String {
+    let id = position.map(|position| format!("id: {position}\n")).unwrap_or_default();
+    // JSON has no line breaks, so it is one `data` line.
+    let shown = EventAnswer::new(event, position, language);
+    let data = serde_json::to_string(&shown).unwrap_or_default();
+    // A name from another version of Lingpai is only a name if it has no line breaks.
+    let name = event.what.name().replace(char::is_control, " ");
+    format!("{id}event: {name}\ndata: {data}\n\n")
+}
+
+impl Messages {
+    /// The message in this language, made by whoever is the first to need it.
+    fn get(&self, event: &Event, position: Option<Position>, language: Language) -> &str {
+        let made = match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        };
+        made.get_or_init(|| message(event, position, language))
     }
 }
 

@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use self::answer::EventAnswer;
 use self::follow::Follower;
+pub(crate) use self::follow::Messages;
 use self::wanted::Wanted;
 use crate::answer::{self as answers, Body};
 use crate::language::Language;

@@ -126,11 +126,27 @@ pub fn sentence(event: &Event, language: Language) -> String {
         What::KeyChanged { change: KeyChange::Revoked, key, by } => {
             say!(language, "the key {key} was revoked by {by}", "{by} 吊销了密钥 {key}")
         }
+        What::KeyFirstUsed { key, address } => say!(
+            language,
+            "the key {key} was used for the first time, from {address}",
+            "密钥 {key} 首次被使用，来自 {address}"
+        ),
         What::PushDead { push, cause } => say!(
             language,
             "the push {push} is given up, the business did not take it: {cause}",
             "推送 {push} 不再投递，业务方一直没有接收：{cause}",
             cause = cut(cause)
+        ),
+        What::SinkFailed { sink, cause } => say!(
+            language,
+            "the token could not be delivered to the sink {sink}, it is tried again: {cause}",
+            "凭据未能投递到 {sink}，会继续重试：{cause}",
+            cause = cut(cause)
+        ),
+        What::SinkRestored { sink, generation } => say!(
+            language,
+            "the sink {sink} has the newest token again, number {generation}",
+            "{sink} 已恢复，现在是最新的凭据（第 {generation} 代）"
         ),
         other => say!(
             language,
@@ -235,7 +251,10 @@ mod tests {
             What::IpRefused { address: Some("1.2.3.4".to_owned()), failure: failure() },
             What::QuotaLow { used: 90, budget: 100 },
             What::KeyChanged { change: KeyChange::Made, key: key(), by: "lp_0".to_owned() },
+            What::KeyFirstUsed { key: key(), address: [10, 0, 0, 7].into() },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
+            What::SinkFailed { sink: "shop".to_owned(), cause: cause() },
+            What::SinkRestored { sink: "shop".to_owned(), generation: Generation(3) },
         ]
     }
 

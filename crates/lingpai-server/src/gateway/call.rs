@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::header::AUTHORIZATION;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, response};
 use http_body_util::Full;
@@ -11,12 +11,13 @@ use lingpai_core::{CredentialId, Secret};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::carried;
 use super::head;
+use super::hidden;
 use super::hosts::{Destination, Host};
 use super::look::{self, Seen};
 use super::passing::Passing;
 use super::pay;
-use super::repair::blames_the_token;
 use super::rules::Permit;
 use super::sealing::Sealing;
 use super::site::Site;
@@ -37,7 +38,7 @@ pub(super) const IMPOSSIBLE: HeaderValue = HeaderValue::from_static("impossible"
 pub(super) struct Call<'a> {
     pub(super) head: &'a Parts,
     pub(super) destination: &'a Destination<'a>,
-    /// The access_token of the account for which it is made, if it is for one.
+    /// The token of the account for which it is made, if it is for one.
     pub(super) credential: Option<&'a CredentialId>,
     pub(super) upload: Upload,
     /// What encrypts and signs it, if it is to be; then all of its body is here.
@@ -61,9 +62,10 @@ impl Call<'_> {
     /// Path and query with this token in them.
     pub(super) fn target(&self, token: &Secret) -> Secret<String> {
         let Destination { target, path, .. } = self.destination;
+        let name = carried::name(self.credential.map(|credential| &credential.kind), path);
         Secret::new(match self.sealing {
-            Some(_) => Target::of(None).with_token(path, token.expose()),
-            None => target.with_token(path, token.expose()),
+            Some(_) => Target::of(None).with_token(path, name, token.expose()),
+            None => target.with_token(path, name, token.expose()),
         })
     }
 
@@ -93,6 +95,10 @@ impl Call<'_> {
         if let Some(sealed) = sealed {
             sealed.mark(request.headers_mut());
         }
+        if hidden::may_be_in(self.destination) {
+            // It is read and perhaps changed: in plain.
+            request.headers_mut().remove(ACCEPT_ENCODING);
+        }
         if self.destination.host == Host::Pay
             && let Some(signature) = pay::signature(&self.head.headers)
         {
@@ -108,7 +114,8 @@ impl Call<'_> {
 
     /// The errcode of an answer that says that the token is bad.
     pub(super) fn blames_the_token(&self, heard: &Heard) -> Option<i64> {
-        heard.errcode().filter(|code| blames_the_token(self.destination.host, *code))
+        let kind = self.credential.map(|credential| &credential.kind);
+        heard.errcode().filter(|code| carried::blames_it(kind, self.destination.host, *code))
     }
 
     /// The answer for the client, in which `secret` is not shown. If more of it is to come, the call has its places until

@@ -9,7 +9,9 @@ mod aside;
 mod breaker;
 mod budget;
 mod call;
+mod carried;
 mod head;
+mod hidden;
 mod hosts;
 mod issued;
 mod kept;
@@ -65,6 +67,7 @@ use self::secret::{Carries, SecretCall, Shown, put_in};
 use self::upload::{Sending, Upload};
 use self::upstream::Upstream;
 use self::who::{who, who_passes, who_shows};
+use crate::alerts;
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
@@ -104,6 +107,14 @@ impl Control {
     pub fn reach(&self, upstream: &wire::Settings) -> Result<(), Error> {
         self.0.pushes.as_ref().map_or(Ok(()), |pushes| pushes.reach(upstream))?;
         self.0.gateway.as_ref().map_or(Ok(()), |gateway| gateway.reach(upstream))
+    }
+
+    /// Has people alerted by other rules from now on, or by other ways. An alert that keeps its name keeps what it has told.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust and they are needed; then the alerts are as before.
+    pub fn alert(&self, settings: alerts::Settings) -> Result<(), Error> {
+        self.0.alerts.replace(settings, &self.0.registry)
     }
 }
 
@@ -273,10 +284,10 @@ impl Gateway {
         if let Some(ticket) = needs::ticket(destination, &calling.account) {
             return tickets::answer_wechat(serving, calling.account, ticket?).await;
         }
-        if calling.account.corp_and_agent().is_some() && destination.host != Host::WeCom {
+        let credential = serving.carried(calling.account);
+        if carried::is_of_wecom(&credential) && destination.host != Host::WeCom {
             return Err(Barred::WrongHost.into());
         }
-        let credential = CredentialId::access_token(calling.account);
         let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
@@ -424,6 +435,9 @@ impl Gateway {
         if let Some(sealing) = &call.sealing {
             let opened = sealing.open(heard, site, call.destination, &serving.metrics);
             heard = Box::pin(opened).await?;
+        }
+        if hidden::may_be_in(call.destination) {
+            heard = Box::pin(hidden::take_out(heard)).await?;
         }
         serving.metrics.heard(call.destination.host, heard.errcode(), took);
         if let Some(credential) = call.credential {

@@ -18,6 +18,7 @@ use super::call::Heard;
 use super::hosts::Destination;
 use super::look::Seen;
 use super::rules::Permit;
+use super::target::NAMES;
 use super::trouble::Trouble;
 use super::upload::Upload;
 use crate::refusal::Refusal;
@@ -81,7 +82,8 @@ impl Gateway {
         token: &Secret,
     ) -> Result<Map<String, Value>, Refusal> {
         let head = head(path)?;
-        let target = Destination::of(&head, path)?.target.with_token(path, token.expose());
+        let target =
+            Destination::of(&head, path)?.target.with_token(path, NAMES[0], token.expose());
         let target = Secret::new(target);
         let told = self.exchange(serving, credential, &head, path, body, &target).await?;
         read(&told, &[token])

@@ -133,9 +133,12 @@ async fn by_key(
             (None, _) => return Err(Refusal::from(Barred::AccountUnnamed)),
         };
         key.allows_from(caller.peer, Right::Gateway, &account, now)?;
-        Ok(Calling { account, key: Some(key.hash) })
+        Ok::<_, Refusal>((Calling { account, key: Some(key.hash) }, key.first_used_at))
     };
-    serving.keys.look(&caller.hash, look).await.ok_or(Refusal::KeyUnknown)?
+    let looked = serving.keys.look(&caller.hash, look).await;
+    let (calling, used) = looked.ok_or(Refusal::KeyUnknown)??;
+    serving.used(&caller.hash, used, caller.peer);
+    Ok(calling)
 }
 
 async fn by_virtual_token(
@@ -148,9 +151,9 @@ async fn by_virtual_token(
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {
         key.allows_from(peer, Right::Gateway, &account, now)?;
-        Ok::<_, Denied>(key.hash)
+        Ok::<_, Denied>((key.hash, key.first_used_at))
     };
-    let key = match serving.keys.look_by_virtual(&hash, look).await {
+    let (key, used) = match serving.keys.look_by_virtual(&hash, look).await {
         Some(Ok(key)) => key,
         // With another key in its configuration, which is why this one ended, the SDK is helped by fetching again.
         None | Some(Err(Denied::Revoked | Denied::Expired)) => {
@@ -158,6 +161,7 @@ async fn by_virtual_token(
         }
         Some(Err(denied)) => return Err(denied.into()),
     };
+    serving.used(&key, used, peer);
     for_one(named, Calling { account, key: Some(key) })
 }
 

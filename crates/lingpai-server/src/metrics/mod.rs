@@ -17,6 +17,7 @@ use lingpai_core::Registry as Engine;
 use lingpai_core::event::{Event, What};
 use lingpai_core::measures::Measured;
 use lingpai_wechat::catalogue;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -217,6 +218,11 @@ impl Metrics {
         all.register("build", "The version that runs", Info::new(version));
         all.register_collector(Box::new(self.single.clone()));
         self
+    }
+
+    /// Tells at each scrape what somebody else counts.
+    pub(crate) fn collect(&mut self, numbers: impl Collector) {
+        self.all.register_collector(Box::new(numbers));
     }
 
     /// Counts an answer.

@@ -6,12 +6,31 @@ use lingpai_wechat::Ticket;
 use serde_json::{Value, json};
 
 use super::operation::{JSON, Operation, account_name, in_path, in_query, reference};
+use crate::accounts::State;
 use crate::metrics;
 
 /// Proves that a page of the console asks.
 fn csrf(what: &str) -> Value {
     let text = json!({"type": "string"});
     json!({"name": "X-Lingpai-CSRF", "in": "header", "required": true, "description": what, "schema": text})
+}
+
+/// Which page of the overview.
+fn overview() -> Vec<Value> {
+    let states = State::ALL.map(State::as_str);
+    let states: Vec<_> = states.into_iter().chain(["troubled", "unmanaged"]).collect();
+    let page = json!({"type": "integer", "minimum": 0, "maximum": u32::MAX});
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
+    vec![
+        in_query("state", &json!({"enum": states}), "Those that stand like this only."),
+        in_query(
+            "search",
+            &json!({"type": "string"}),
+            "Those with this in their name, or in what is wrong.",
+        ),
+        in_query("page", &page, "From 1 on."),
+        in_query("limit", &limit, "So many on a page at most; 200 is the most there is."),
+    ]
 }
 
 fn session_cookie() -> Value {
@@ -118,6 +137,15 @@ pub(super) fn paths() -> Value {
             "post": Operation::with("Has an account kept. It must be among those of the key.", Right::Admin)
                 .reads("NewAccount")
                 .answers(201, &reference("Settings"))
+                .done(),
+        },
+        "/v1/overview": {
+            "get": Operation::with(
+                "How all accounts of the key stand, those that need somebody first; at most a second old.",
+                Right::StatusRead,
+            )
+                .takes(overview())
+                .answers(200, &reference("Overview"))
                 .done(),
         },
         "/v1/accounts/{account}": {
@@ -259,6 +287,29 @@ pub(super) fn paths() -> Value {
                     in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
                 ])
                 .answers(200, &reference("AlertTest"))
+                .done(),
+        },
+        "/v1/sinks": {
+            "get": Operation::with("How it stands with sinks. The key must be for all accounts.", Right::Admin)
+                .answers(200, &reference("Sinks"))
+                .done(),
+        },
+        "/v1/sinks/{name}/test": {
+            "post": Operation::with("Whether a token could be put there; none is. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The sink's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("SinkDone"))
+                .done(),
+        },
+        "/v1/sinks/{name}/sync": {
+            "post": Operation::with("Delivers the current token now. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The sink's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("SinkDone"))
                 .done(),
         },
         "/v1/keys": {

@@ -226,6 +226,8 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SinkUnknown,
+        Refusal::NoPlatform,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),

@@ -168,3 +168,46 @@ async fn a_receiver_in_a_private_network_is_not_reached() {
     assert!(tried.json["explanation"].as_str().unwrap().starts_with("消息没有送达"));
     assert_eq!(receiver.connections(), 0);
 }
+
+#[tokio::test]
+async fn rules_and_robots_change_while_the_server_runs_and_what_was_told_is_known_on() {
+    let first = StandIn::open(|_| Plan::json(TAKEN)).await;
+    let second = StandIn::open(|_| Plan::json(TAKEN)).await;
+    let house = house(alert(Robot::WeCom, &first)).await;
+    house.registry.tell(None, down());
+    first.until(|receiver| receiver.seen().len() == 1).await;
+
+    // The same name with another robot, in another language; and one more.
+    let changed = Alert { language: Language::Chinese, ..alert(Robot::Webhook, &second) };
+    let rule = Rule { events: vec!["key-changed".to_owned()], ..changed.rule.clone() };
+    let rule = Rule { severity: Severity::Info, ..rule };
+    let new = Alert { name: "keys".to_owned(), rule, ..alert(Robot::Webhook, &first) };
+    let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let upstream = wire::Settings { private_networks, ..wire::Settings::default() };
+    let settings = |alerts| Settings { upstream: upstream.clone(), alerts };
+    house.gateway.alert(settings(vec![changed, new.clone()])).unwrap();
+    house.registry.tell(None, What::StoreRestored);
+    second.until(|receiver| !receiver.seen().is_empty()).await;
+    let text = String::from_utf8(second.only().body).unwrap();
+    assert!(text.contains("[已恢复] 存储不可用"), "what the former robot told is known: {text}");
+
+    let change = lingpai_core::event::KeyChange::Made;
+    let made = || What::KeyChanged { change, key: "lp_1".to_owned(), by: "lp_0".to_owned() };
+    house.registry.tell(None, made());
+    first.until(|receiver| receiver.seen().len() == 2).await;
+
+    // One that is gone tells nothing more.
+    house.gateway.alert(settings(vec![new])).unwrap();
+    house.registry.tell(None, down());
+    let rule = Rule { events: Vec::new(), ..alert(Robot::Webhook, &first).rule };
+    let last = Alert { name: "last".to_owned(), rule, ..alert(Robot::Webhook, &first) };
+    house.gateway.alert(settings(vec![last])).unwrap();
+    house.registry.tell(None, What::FellBack { cause: "a test".to_owned() });
+    first.until(|receiver| receiver.seen().len() == 3).await;
+    assert_eq!(second.seen().len(), 1);
+    let admin = house.admin().await;
+    let shown = house.call(&admin, "GET", "/v1/alerts", "").await;
+    let names: Vec<_> =
+        shown.json["alerts"].as_array().unwrap().iter().map(|alert| &alert["name"]).collect();
+    assert_eq!(names, ["last"]);
+}

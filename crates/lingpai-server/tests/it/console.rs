@@ -249,13 +249,36 @@ async fn a_session_sees_no_token_and_has_nothing_signed() {
 }
 
 #[tokio::test]
-async fn a_token_is_shown_where_the_operator_says_so_and_each_time_is_logged() {
+async fn a_token_is_shown_where_the_operator_says_so_and_each_time_is_logged_and_on_record() {
     let settings = console::Settings { reveal: true, ..console::Settings::default() };
     let house = with(|server| server.with_console(settings)).await;
     let browser = Browser::open(&house, &house.admin().await).await;
     let reply = browser.ask("GET", &format!("{ACCOUNTS}/{OTHER}/token"), "").await;
     assert_eq!(reply.text("access_token"), FakeUpstream::token(1));
     assert!(logs().contains(&format!("a token was revealed in the console account=\"{OTHER}\"")));
+    let path = format!("/console/v1/audit?account={OTHER}");
+    let on_record = async {
+        loop {
+            let trail = browser.ask("GET", &path, "").await;
+            if let Some(record) = trail.json["records"].get(0) {
+                return record.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let record = tokio::time::timeout(PATIENCE, on_record).await.unwrap();
+    assert_eq!(
+        (&record["action"], &record["who"]["address"]),
+        (&json!("token-revealed"), &json!("127.0.0.1"))
+    );
+    let unknown = browser.ask("GET", &format!("{ACCOUNTS}/wxunheard/token"), "").await;
+    assert_eq!(refused(&unknown), (404, "account-unknown"));
+    let trail = browser.ask("GET", "/console/v1/audit", "").await;
+    assert_eq!(
+        trail.json["records"].as_array().unwrap().len(),
+        1,
+        "what was not shown is not on record"
+    );
 }
 
 #[tokio::test]

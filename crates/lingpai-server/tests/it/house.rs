@@ -363,6 +363,8 @@ impl ShakyDirectory {
         random[..8].copy_from_slice(&self.made.fetch_add(1, Ordering::SeqCst).to_le_bytes());
         let rights = rights.iter().copied().collect();
         let mut new = NewKey::from_random(random, "test", rights, accounts, now());
+        // Whoever wants to see its first use says so.
+        new.record.first_used_at = Some(now());
         change(&mut new.record);
         self.inner.put_key(&new.record).await.unwrap();
         new.key.expose().to_owned()
@@ -453,6 +455,11 @@ impl Directory for ShakyDirectory {
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         self.check()?;
         self.inner.put_key(key).await
+    }
+
+    async fn first_use(&self, key: &str, at: Timestamp) -> Result<bool, StoreError> {
+        self.check()?;
+        self.inner.first_use(key, at).await
     }
 }
 

@@ -1,11 +1,14 @@
 //! `/v1/keys`: keys are made, listed and revoked.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use lingpai_core::client::Accounts;
+use lingpai_core::Directory;
+use lingpai_core::client::{Accounts, ApiKey, Right};
+use lingpai_core::event::{Event, KeyChange, What};
 use serde_json::json;
 
-use crate::house::{House, KEPT, OTHER, Reply};
+use crate::house::{House, KEPT, OTHER, PATIENCE, Reply};
 
 async fn make(house: &House, admin: &str, body: &serde_json::Value) -> Reply {
     house.call(admin, "POST", "/v1/keys", &body.to_string()).await
@@ -124,4 +127,91 @@ async fn a_store_that_is_away_makes_no_key_and_says_so() {
         make(&house, &admin, &json!({"name": "a", "role": "viewer", "accounts": "all"})).await;
     assert_eq!((reply.status, reply.error()), (503, "store-unavailable"));
     assert_eq!(house.call(&admin, "GET", "/v1/keys", "").await.status, 200, "from memory");
+}
+
+#[tokio::test]
+async fn the_first_use_of_a_key_is_told_once_by_whichever_server_sees_it() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    let second = house.second_server().bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let addr = second.local_addr();
+    let serving = tokio::spawn(second.serve(std::future::pending()));
+    let made =
+        make(&house, &admin, &json!({"name": "orders", "role": "service", "accounts": [KEPT]}))
+            .await;
+    assert_eq!(made.json["first_used_at"], json!(null));
+    let (key, id) = (made.text("key").to_owned(), made.text("id").to_owned());
+    let request = format!(
+        "GET /v1/accounts/{KEPT}/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n"
+    );
+    // Both at once, and both again.
+    for _ in 0..2 {
+        let one = house.dropin(&key);
+        let (one, other) = tokio::join!(one, House::exchange_at(addr, &request));
+        assert_eq!((one.status, other.status), (200, 200), "{one:?} {other:?}");
+    }
+    let first_uses = async || {
+        let events = house.registry.store().events(None, 99).await.unwrap();
+        let of_key = |event: &Event| match &event.what {
+            What::KeyFirstUsed { key, address } => (*key == id).then_some(*address),
+            _ => None,
+        };
+        events.iter().filter_map(of_key).collect::<Vec<_>>()
+    };
+    let told = async {
+        while first_uses().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    // A server that starts now knows of it, and says nothing more.
+    serving.abort();
+    let third = house.second_server().bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let addr = third.local_addr();
+    tokio::spawn(third.serve(std::future::pending()));
+    assert_eq!(House::exchange_at(addr, &request).await.status, 200);
+    house.dropin(&key).await;
+    assert_eq!(first_uses().await, [IpAddr::from([127, 0, 0, 1])]);
+    let keys = house.directory.keys().await.unwrap();
+    assert!(keys.iter().find(|key| key.id == id).unwrap().first_used_at.is_some());
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_has_not_been_used() {
+    let house = House::open().await;
+    let unused = |key: &mut ApiKey| key.first_used_at = None;
+    let key = house.key_with(&[Right::StatusRead], Accounts::All, unused).await;
+    assert_ne!(house.dropin(&key).await.json["errcode"], json!(null), "it has no right to read");
+    let keys = house.directory.keys().await.unwrap();
+    assert!(keys.iter().any(|key| key.first_used_at.is_none()), "{keys:?}");
+}
+
+#[tokio::test]
+async fn who_makes_or_revokes_a_key_is_told_of_by_an_event() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    let made =
+        make(&house, &admin, &json!({"name": "orders", "role": "service", "accounts": "all"}))
+            .await;
+    let id = made.text("id").to_owned();
+    house.call(&admin, "DELETE", &format!("/v1/keys/{id}"), "").await;
+    let by = admin.rsplit_once('_').unwrap().0.to_owned();
+    let expected = [KeyChange::Revoked, KeyChange::Made].map(|change| What::KeyChanged {
+        change,
+        key: id.clone(),
+        by: by.clone(),
+    });
+    let told = async {
+        loop {
+            let events = house.registry.store().events(None, 99).await.unwrap();
+            let changes = events.into_iter().map(|event| event.what);
+            let changes: Vec<_> =
+                changes.filter(|what| matches!(what, What::KeyChanged { .. })).collect();
+            if changes.len() == 2 {
+                return changes;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, told).await.unwrap(), expected);
 }

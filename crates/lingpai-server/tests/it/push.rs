@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lingpai_core::event::What;
 use lingpai_core::outbox::{Delivery, Outbox};
 use lingpai_core::push::{PushMode, PushSettings, Relay, RelayForm};
 use lingpai_core::{Account, AccountId, Clock, Directory, Secret, StoreError, StoreErrorKind};
@@ -487,4 +488,32 @@ async fn a_notice_is_acknowledged_only_when_it_is_kept_and_others_are_passed_on(
     assert_eq!(business.only().body, other.as_bytes());
     push(&house, &encrypted(&house, HELLO)).await;
     assert_eq!(tickets.asked.load(Ordering::SeqCst), 3, "a message is no notice");
+}
+
+#[tokio::test]
+async fn that_a_push_is_given_up_is_told_by_an_event() {
+    let business =
+        StandIn::open(|_| Plan::raw("HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\nno")).await;
+    let house = receiving(settings(PushMode::Safe, Some((&business, RelayForm::Plain)))).await;
+    push(&house, &encrypted(&house, HELLO)).await;
+    let account: AccountId = KEPT.parse().unwrap();
+    let last = Delivery { attempts: 9, due_at: Some(house.clock.wall()), failure: None };
+    let told = async {
+        loop {
+            // As soon as it is there.
+            house.outbox.set_delivery(&account, &id(HELLO), &last).await.unwrap();
+            let events = house.registry.store().events(Some(&account), 9).await.unwrap();
+            let found = events.into_iter().find_map(|event| match event.what {
+                What::PushDead { push, cause } => Some((push, cause)),
+                _ => None,
+            });
+            match found {
+                Some(found) => return found,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let (push, cause) = tokio::time::timeout(PATIENCE, told).await.unwrap();
+    assert_eq!(push, id(HELLO));
+    assert!(cause.contains("500"), "{cause}");
 }

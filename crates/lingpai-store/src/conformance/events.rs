@@ -134,7 +134,7 @@ pub async fn the_oldest_events_make_room_for_new_ones<S: Subject>(store: Arc<S>)
 
 pub async fn events_past_their_age_are_forgotten<S: Subject>(store: Arc<S>) {
     store.record(&[nth(1), nth(2), nth(3)]).await.unwrap();
-    let late = told(NOON + BOUNDS.age + seconds(3), None, What::StoreRestored);
+    let late = told(NOON + BOUNDS.events.age + seconds(3), None, What::StoreRestored);
     store.record(std::slice::from_ref(&late)).await.unwrap();
     assert_eq!(store.events(None, usize::MAX).await.unwrap(), [late, nth(3)]);
 }
@@ -177,9 +177,9 @@ pub async fn what_is_noted_is_apart_from_what_happened<S: Subject>(store: Arc<S>
     let found = store.notes(Some(&account("wx1")), Page::Newest, 9).await.unwrap().told;
     assert_eq!(found.into_iter().map(|told| told.what).collect::<Vec<_>>(), [note(2), note(1)]);
     assert_eq!(store.events(None, 9).await.unwrap(), []);
-    for n in 3..=BOUNDS.count as u64 + 5 {
+    for n in 3..=BOUNDS.audit.count as u64 + 5 {
         store.note(&[note(n)]).await.unwrap();
     }
     let found = store.notes(None, Page::Newest, 99).await.unwrap().told;
-    assert_eq!(found.len(), BOUNDS.count as usize);
+    assert_eq!(found.len(), BOUNDS.audit.count as usize);
 }

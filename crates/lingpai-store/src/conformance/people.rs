@@ -105,3 +105,22 @@ pub async fn keys_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     found.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found, [revoked, second]);
 }
+
+pub async fn one_caller_is_told_that_a_key_was_used_for_the_first_time<S: Subject>(store: Arc<S>) {
+    // What looks like the note in a name is none.
+    let key = ApiKey { name: "\"first_used_at\":1".to_owned(), ..some_key(1, Accounts::All) };
+    store.put_key(&key).await.unwrap();
+    let uses = (0..20).map(|number| {
+        let (store, id) = (Arc::clone(&store), key.id.clone());
+        tokio::spawn(async move { store.first_use(&id, NOON + seconds(number)).await.unwrap() })
+    });
+    let mut first = 0;
+    for told in uses.collect::<Vec<_>>() {
+        first += u32::from(told.await.unwrap());
+    }
+    assert_eq!(first, 1);
+    let found = store.keys().await.unwrap().remove(0);
+    assert!(found.first_used_at.is_some_and(|at| at >= NOON));
+    assert_eq!(ApiKey { first_used_at: None, ..found }, key);
+    assert!(!store.first_use("lp_nobody", NOON).await.unwrap());
+}

@@ -34,7 +34,8 @@ pub(super) fn removed(at: Timestamp, target: Option<&Account>, is_known: bool) -
 pub(super) fn key(source: &ApiKey, target: Option<&ApiKey>) -> Option<ApiKey> {
     let Some(target) = target else { return Some(source.clone()) };
     let revoked_at = source.revoked_at.into_iter().chain(target.revoked_at).min();
-    let wanted = ApiKey { revoked_at, ..source.clone() };
+    let first_used_at = source.first_used_at.into_iter().chain(target.first_used_at).min();
+    let wanted = ApiKey { revoked_at, first_used_at, ..source.clone() };
     (wanted != *target).then_some(wanted)
 }
 

@@ -9,7 +9,9 @@ use lingpai_core::api_security::InvalidApiSecurity;
 use lingpai_core::client::ApiKey;
 use lingpai_core::proxy::InvalidProxy;
 use lingpai_core::push::InvalidPush;
-use lingpai_core::{Account, AccountId, ApiSecurityKeys, Secret, StoreError, StoreErrorKind};
+use lingpai_core::{
+    Account, AccountId, ApiSecurityKeys, Secret, StoreError, StoreErrorKind, Timestamp,
+};
 use redis::{Cmd, cmd};
 
 use super::fields::Fields;
@@ -199,6 +201,16 @@ pub(super) async fn put_key(store: &RedisStore, key: &ApiKey) -> Result<(), Stor
     })?;
     let put = script::put([store.layout.keys()]).arg(&key.id).arg(body);
     store.link.call_confirmed::<i64>(&put).await.map(drop)
+}
+
+/// Notes when a key was first used. False if that is known, or if there is no such key.
+pub(super) async fn first_use(
+    store: &RedisStore,
+    key: &str,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let call = script::first_use([store.layout.keys()]).arg(key).arg(at.as_millis());
+    Ok(store.link.call::<i64>(&call, Repeat::Never).await? == 1)
 }
 
 /// Has every node read the accounts again after a change, which may be unconfirmed and is in force all the same.

@@ -9,6 +9,7 @@ mod address;
 mod archive;
 mod changes;
 mod credentials;
+mod deposit;
 mod directory;
 mod fields;
 mod foundation;
@@ -47,6 +48,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 pub use self::address::RedisAddress;
+pub use self::deposit::{Deposit, Deposited};
 use self::foundation::Found;
 use self::keepsake::Keepsake;
 use self::layout::Layout;
@@ -55,7 +57,7 @@ use self::presence::Ahead;
 use self::whole::Whole;
 use crate::damage::Damaged;
 use crate::rules::LEDGER_DAYS;
-use crate::{Damage, EventBounds, KeySource, MasterKey};
+use crate::{Damage, Journals, KeySource, MasterKey};
 
 /// For how long a day's ledger is kept after it was last written.
 const LEDGER_KEPT: Duration = Duration::from_hours(24 * (LEDGER_DAYS as u64 + 1));
@@ -71,8 +73,8 @@ pub struct RedisOptions {
     /// Where its master key comes from. [`KeySource::Beside`] is refused: every node must have the same key, so none is
     /// generated.
     pub key: KeySource,
-    /// How much of the event stream is kept.
-    pub events: EventBounds,
+    /// How much of its journals is kept.
+    pub journals: Journals,
     /// Whose clock leases are measured on.
     pub lease_clock: LeaseClock,
     /// What it is opened for.
@@ -85,7 +87,7 @@ impl RedisOptions {
         Self {
             address,
             key,
-            events: EventBounds::default(),
+            journals: Journals::default(),
             lease_clock: LeaseClock::Server,
             part: Part::Node,
         }
@@ -121,7 +123,7 @@ pub struct RedisStore {
     /// Where the master key came from.
     key: KeySource,
     session_key: Zeroizing<[u8; 32]>,
-    bounds: EventBounds,
+    bounds: Journals,
     lease_clock: LeaseClock,
     node: NodeId,
     /// What is not as it should be.
@@ -143,7 +145,7 @@ impl RedisStore {
     /// It cannot be reached or does not let us in; it is too old, may throw keys away, or holds another program's data or
     /// a newer version's; the master key is missing or another one. Each says so, and what to do.
     pub async fn open(options: RedisOptions) -> Result<Self, StoreError> {
-        let RedisOptions { address, key, events, lease_clock, part } = options;
+        let RedisOptions { address, key, journals, lease_clock, part } = options;
         let link = Arc::new(Link::new(&address)?);
         let layout = Layout::new(&address.prefix);
         let wanting = open::inspect(&link, &layout).await?;
@@ -172,7 +174,7 @@ impl RedisStore {
             whole,
             key,
             session_key: Zeroizing::new(session_key),
-            bounds: events,
+            bounds: journals,
             lease_clock,
             node,
             wanting,
@@ -421,6 +423,10 @@ impl Directory for RedisStore {
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         directory::put_key(self, key).await
+    }
+
+    async fn first_use(&self, key: &str, at: Timestamp) -> Result<bool, StoreError> {
+        directory::first_use(self, key, at).await
     }
 }
 

@@ -34,6 +34,8 @@ scripts! {
     commit: "commit.lua",
     confirm: "confirm.lua",
     count: "count.lua",
+    deposit: "deposit.lua",
+    first_use: "first_use.lua",
     found: "found.lua",
     keep: "keep.lua",
     mark: "mark.lua",

@@ -40,9 +40,9 @@ pub(super) async fn append(
     lines: &[Line],
 ) -> Result<(), StoreError> {
     let Some(now) = lines.iter().map(|line| line.at).max() else { return Ok(()) };
-    let oldest = (now - store.bounds.age).as_millis().max(0);
-    let mut call =
-        script::append([store.layout.journal(series)]).arg(store.bounds.count).arg(oldest);
+    let bounds = store.bounds.of(series);
+    let oldest = (now - bounds.age).as_millis().max(0);
+    let mut call = script::append([store.layout.journal(series)]).arg(bounds.count).arg(oldest);
     for Line { at, account, body } in lines {
         let account = account.as_ref().map(AccountId::as_str).unwrap_or_default();
         call = call.arg(at.as_millis().max(1)).arg(account).arg(body);

@@ -165,6 +165,17 @@ pub(super) fn put_key(database: &Database, key: &ApiKey) -> Result<(), Trouble> 
     Ok(())
 }
 
+/// Notes when a key was first used. False if that is known, or if there is no such key.
+pub(super) fn first_use(database: &Database, key: &str, at: Timestamp) -> Result<bool, Trouble> {
+    // A record that is damaged is left as it is.
+    let mut update = database.connection.prepare_cached(
+        "UPDATE keys SET body = json_set(body, '$.first_used_at', ?2)
+         WHERE id = ?1 AND CASE WHEN json_valid(body)
+             THEN json_extract(body, '$.first_used_at') IS NULL ELSE 0 END",
+    )?;
+    Ok(update.execute((key, at.as_millis()))? > 0)
+}
+
 /// Opens everything that is sealed and seals it again with the key of `to`. How many values there were.
 pub(super) fn reseal(database: &Database, to: &Sealer) -> Result<usize, Trouble> {
     [SECRET, PROXY, PUSH, API_SECURITY]

@@ -39,7 +39,7 @@ use self::lane::{Lane, Use};
 use self::node::Node;
 use crate::damage::Damaged;
 use crate::seal::{Place, Sealer, Unopened};
-use crate::{EventBounds, KeySource, MasterKey};
+use crate::{Journals, KeySource, MasterKey};
 
 /// What a [`SqliteStore`] is opened with.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub struct SqliteOptions {
     /// Where its master key comes from.
     pub key: KeySource,
     /// How much of each journal is kept: of the event stream and of the audit trail.
-    pub events: EventBounds,
+    pub journals: Journals,
     /// How long a write waits for another program that has the file locked. Default 5 s.
     pub busy_timeout: Duration,
     /// How large the file may grow, in bytes. Default: as large as the disk allows.
@@ -62,7 +62,7 @@ impl SqliteOptions {
         Self {
             path: path.into(),
             key,
-            events: EventBounds::default(),
+            journals: Journals::default(),
             busy_timeout: Duration::from_secs(5),
             size_limit: None,
         }
@@ -333,6 +333,11 @@ impl Directory for SqliteStore {
         let key = key.clone();
         self.writer.ask(move |database| directory::put_key(database, &key)).await
     }
+
+    async fn first_use(&self, key: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        self.writer.ask(move |database| directory::first_use(database, &key, at)).await
+    }
 }
 
 #[async_trait]
@@ -378,7 +383,7 @@ struct Database {
     path: Arc<Path>,
     sealer: Arc<Sealer>,
     node: Arc<Node>,
-    bounds: EventBounds,
+    bounds: Journals,
     purpose: Use,
     damaged: Arc<Damaged>,
 }

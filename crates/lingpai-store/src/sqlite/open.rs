@@ -40,7 +40,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
         path: Arc::clone(&path),
         sealer: Arc::clone(&sealer),
         node: Arc::clone(&node),
-        bounds: options.events,
+        bounds: options.journals,
         purpose,
         damaged: Arc::clone(&damaged),
     };

@@ -82,6 +82,7 @@ fn id(position: Position) -> i64 {
 pub(super) fn append(database: &Database, series: Series, lines: &[Line]) -> Result<(), Trouble> {
     let Some(now) = lines.iter().map(|line| line.at).max() else { return Ok(()) };
     let (connection, table) = (&database.connection, series.as_str());
+    let bounds = database.bounds.of(series);
     let mut insert = connection
         .prepare_cached(&format!("INSERT INTO {table} (at, account, body) VALUES (?1, ?2, ?3)"))?;
     for line in lines {
@@ -91,12 +92,12 @@ pub(super) fn append(database: &Database, series: Series, lines: &[Line]) -> Res
     // Ids count upwards, so those to keep are a matter of the newest.
     let newest = connection.last_insert_rowid();
     let mut over = connection.prepare_cached(&format!("DELETE FROM {table} WHERE id <= ?1"))?;
-    over.execute([newest - i64::from(database.bounds.count)])?;
+    over.execute([newest - i64::from(bounds.count)])?;
     let mut aged = connection.prepare_cached(&format!(
         "DELETE FROM {table} WHERE at < ?1 AND id IN (SELECT id FROM {table} ORDER BY id LIMIT ?2)"
     ))?;
     let some = FORGOTTEN_AT_ONCE * i64::try_from(lines.len()).unwrap_or(i64::MAX / 8);
-    aged.execute(((now - database.bounds.age).as_millis(), some))?;
+    aged.execute(((now - bounds.age).as_millis(), some))?;
     Ok(())
 }
 

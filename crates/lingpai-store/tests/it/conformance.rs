@@ -3,10 +3,10 @@
 mod memory {
     use std::sync::Arc;
 
-    use lingpai_store::{EventBounds, MemoryStore};
+    use lingpai_store::{Journals, MemoryStore};
 
-    async fn open(events: EventBounds) -> (Arc<MemoryStore>, ()) {
-        (Arc::new(MemoryStore::with_bounds(events)), ())
+    async fn open(journals: Journals) -> (Arc<MemoryStore>, ()) {
+        (Arc::new(MemoryStore::with_bounds(journals)), ())
     }
 
     lingpai_store::conformance_tests!(open);
@@ -15,14 +15,14 @@ mod memory {
 mod sqlite {
     use std::sync::Arc;
 
-    use lingpai_store::{EventBounds, SqliteOptions, SqliteStore};
+    use lingpai_store::{Journals, SqliteOptions, SqliteStore};
     use tempfile::TempDir;
 
     use crate::support::{directory, options};
 
-    async fn open(events: EventBounds) -> (Arc<SqliteStore>, TempDir) {
+    async fn open(journals: Journals) -> (Arc<SqliteStore>, TempDir) {
         let directory = directory();
-        let options = SqliteOptions { events, ..options(&directory) };
+        let options = SqliteOptions { journals, ..options(&directory) };
         (Arc::new(SqliteStore::open(options).await.unwrap()), directory)
     }
 
@@ -33,20 +33,20 @@ mod redis {
     use std::sync::Arc;
 
     use lingpai_store::conformance::RedisServer;
-    use lingpai_store::{EventBounds, LeaseClock, RedisOptions, RedisStore};
+    use lingpai_store::{Journals, LeaseClock, RedisOptions, RedisStore};
 
     use crate::support::redis_options;
 
-    async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
-        open_on(RedisServer::start(), events).await
+    async fn open(journals: Journals) -> (Arc<RedisStore>, RedisServer) {
+        open_on(RedisServer::start(), journals).await
     }
 
     pub(super) async fn open_on(
         server: RedisServer,
-        events: EventBounds,
+        journals: Journals,
     ) -> (Arc<RedisStore>, RedisServer) {
         let options = redis_options(&server);
-        let options = RedisOptions { events, lease_clock: LeaseClock::Claims, ..options };
+        let options = RedisOptions { journals, lease_clock: LeaseClock::Claims, ..options };
         (Arc::new(RedisStore::open(options).await.unwrap()), server)
     }
 
@@ -57,12 +57,12 @@ mod valkey {
     use std::sync::Arc;
 
     use lingpai_store::conformance::RedisServer;
-    use lingpai_store::{EventBounds, RedisStore};
+    use lingpai_store::{Journals, RedisStore};
 
     use crate::support;
 
-    async fn open(events: EventBounds) -> (Arc<RedisStore>, RedisServer) {
-        super::redis::open_on(RedisServer::start_program(&support::valkey(), &[]), events).await
+    async fn open(journals: Journals) -> (Arc<RedisStore>, RedisServer) {
+        super::redis::open_on(RedisServer::start_program(&support::valkey(), &[]), journals).await
     }
 
     lingpai_store::conformance_tests!(open);

@@ -246,6 +246,33 @@ pub struct CorpAuthorization {
     pub permanent_code: Secret,
 }
 
+/// The code that an authorisation of a suite is begun with: good once, for twenty minutes.
+pub(super) async fn pre_auth_code(
+    upstream: &Upstream,
+    suite: &Arc<dyn Parent>,
+) -> Result<Secret, Failure> {
+    let token = suite.value().await?;
+    match ask_for_pre_auth_code(upstream, &token).await {
+        Err(refused) if blames_service_token(&refused) => {
+            let better = instead_of(suite, &token, refused).await?;
+            ask_for_pre_auth_code(upstream, &better).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn ask_for_pre_auth_code(upstream: &Upstream, token: &Secret) -> Result<Secret, Failure> {
+    let query = Some(with_suite_token(token));
+    let call = Call { path: protocol::PRE_AUTH_CODE_PATH, query, body: None };
+    let secrets = [token];
+    let answer = match upstream.send(call).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(unanswered(&error, &secrets)),
+    };
+    let mut answer = answer::accepted(answer.status(), answer.body(), Scope::WeCom, &secrets)?;
+    answer::token("pre_auth_code", answer.remove("pre_auth_code"))
+}
+
 /// Exchanges an auth_code, which is good once, for ten minutes. The newer of the two calls, which is quicker and brings no
 /// token.
 pub(super) async fn exchange(
@@ -296,7 +323,11 @@ fn blames_service_token(failure: &Failure) -> bool {
 fn service_verdict(outcome: Result<(), Failure>) -> Verdict {
     match outcome {
         Ok(()) => Verdict::Accepted,
-        Err(failure) if blames_service_token(&failure) => Verdict::Refused(failure),
+        Err(failure)
+            if blames_service_token(&failure) || answer::blames_token(&failure, Scope::WeCom) =>
+        {
+            Verdict::Refused(failure)
+        }
         Err(failure) => Verdict::Inconclusive(failure),
     }
 }

@@ -10,8 +10,11 @@ use std::path::Path;
 
 use lingpai_core::Directory;
 use lingpai_core::client::ApiKey;
+use lingpai_core::event::KeyChange;
 
+use crate::commands::noted;
 use crate::error::{Deed, Error};
+use crate::keeping::OpenStore;
 use crate::language::{either, say};
 use crate::output;
 
@@ -25,7 +28,8 @@ pub(super) async fn export(directory: &dyn Directory) -> Result<(), Error> {
 }
 
 /// Takes over what was printed. A key that was revoked, here or there, is revoked.
-pub(super) async fn import(directory: &dyn Directory, file: &Path) -> Result<(), Error> {
+pub(super) async fn import(store: &OpenStore, file: &Path) -> Result<(), Error> {
+    let directory = store.directory();
     let keys = parse(&read(file)?)?;
     let known: HashMap<String, ApiKey> =
         directory.keys().await?.into_iter().map(|key| (key.id.clone(), key)).collect();
@@ -35,8 +39,13 @@ pub(super) async fn import(directory: &dyn Directory, file: &Path) -> Result<(),
         let stands = known.get(&key.id);
         let revoked = stands.and_then(|stands| stands.revoked_at);
         key.revoked_at = key.revoked_at.into_iter().chain(revoked).min();
+        // Whether it was used here is known here alone.
+        key.first_used_at = stands.and_then(|stands| stands.first_used_at);
         if stands != Some(&key) {
             directory.put_key(&key).await?;
+            let is_revoked = key.revoked_at.is_some() && stands.is_some();
+            let change = if is_revoked { KeyChange::Revoked } else { KeyChange::Made };
+            noted::key(store, "key import", &key.id, change).await;
             taken += 1;
         }
     }

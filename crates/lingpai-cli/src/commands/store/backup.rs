@@ -27,7 +27,7 @@ pub(crate) async fn backup(to: &Path, config: &Config) -> Result<(), Error> {
             )?;
             SqliteStore::snapshot(path, to).await?;
         }
-        StoreAt::Redis { address, key } => {
+        StoreAt::Redis { address, key, .. } => {
             if to.exists() {
                 return Err(Error::said(say!(
                     "{file} is there already. Choose another name",
@@ -97,7 +97,7 @@ async fn put_back(
     let tokens = make_outdated(&archive, at, &mut |far| progress.hear(far)).await?;
     drop(progress);
     let former = match &config.store {
-        StoreAt::Redis { address, key } => {
+        StoreAt::Redis { address, key, .. } => {
             let options = RedisOptions::new(address.clone(), key.clone());
             let to = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
             let to: Arc<dyn Archive> = Arc::new(to);

@@ -1,5 +1,6 @@
 //! What a store that fails costs: neither the token nor, in the end, its record.
 
+use lingpai_core::event::What;
 use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::store::Change;
 use tokio::sync::Notify;
@@ -135,4 +136,26 @@ async fn a_stable_account_outlives_a_store_that_is_gone_for_a_day() {
     sleep(10 * SECOND).await;
     let stored = store.read(&credential()).await.unwrap().unwrap().token.unwrap();
     assert_eq!(stored, *stand.keeper.token().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happened_while_the_store_was_down_is_stored_in_its_order_afterwards() {
+    let store = Arc::new(Fragile::default());
+    let stand = stand_on(Arc::clone(&store) as _, STABLE, Policy::default()).await;
+    stand.keeper.fresh().await.unwrap();
+    sleep(SECOND).await;
+    store.broken.store(true, Ordering::SeqCst);
+    let causes: Vec<_> = (0..1000).map(|number| number.to_string()).collect();
+    for cause in &causes {
+        stand.registry.tell(None, What::FellBack { cause: cause.clone() });
+    }
+    sleep(60 * 60 * SECOND).await;
+    store.broken.store(false, Ordering::SeqCst);
+    sleep(30 * SECOND).await;
+    let stored = store.events(None, usize::MAX).await.unwrap();
+    let told = stored.into_iter().rev().filter_map(|event| match event.what {
+        What::FellBack { cause } => Some(cause),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), causes);
 }

@@ -1,0 +1,74 @@
+// What can be done to an account: each is asked for once more, and what comes of it is said.
+
+import * as api from "./api.js";
+import { ask, copyButton, field, h, number, say, tell } from "./dom.js";
+
+const path = (account) => `/accounts/${encodeURIComponent(account)}`;
+const KEEPING = ["managed", "observe", "paused"];
+
+export async function rotate(account) {
+  const outcome = await ask({
+    title: say("rotate-title"),
+    body: [h("p", {}, say("rotate-what", { account })), h("p", { class: "hint" }, say("rotate-hint"))],
+    action: say("rotate"),
+    act: () => api.call("POST", `${path(account)}/token/rotate`, {}),
+  });
+  if (outcome?.explanation) tell(outcome.explanation);
+  return outcome;
+}
+
+export async function setSecret(account) {
+  const input = h("input", { type: "password", name: "secret", required: true, autocomplete: "off", class: "mono", spellcheck: "false" });
+  const outcome = await ask({
+    title: say("set-secret"),
+    body: [h("p", {}, say("set-secret-what", { account })), field("AppSecret", input, say("set-secret-hint"))],
+    action: say("set-secret-do"),
+    act: (form) => api.call("PUT", `${path(account)}/secret`, { secret: form.get("secret") }),
+  });
+  if (outcome) tell(outcome.warning ?? say("set-secret-done"), outcome.warning ? "failing" : "good");
+  return outcome;
+}
+
+/** Whether anything is fetched. */
+export async function keep(account, { keeping }) {
+  const wanted = keeping === "managed" ? "paused" : "managed";
+  const choice = (name) =>
+    h("label", { class: "choice is-explained" },
+      h("input", { type: "radio", name: "keeping", value: name, checked: name === wanted }),
+      h("span", {}, h("strong", {}, say(`keeping-${name}`)), h("span", { class: "hint" }, say(`keeping-${name}-what`))));
+  const outcome = await ask({
+    title: say("keep-title", { account }),
+    body: h("fieldset", {}, h("legend", { class: "unseen" }, say("keep-title", { account })), KEEPING.map(choice)),
+    action: say("keep-do"),
+    act: (form) => api.call("PATCH", path(account), { keeping: form.get("keeping") }),
+  });
+  if (outcome) tell(say("keep-done", { account, keeping: say(`keeping-${outcome.keeping}`) }));
+  return outcome;
+}
+
+export async function clearQuota(account) {
+  const { clearings } = await api.get(`${path(account)}/quota`);
+  const outcome = await ask({
+    title: say("clear-quota-title"),
+    body: [
+      h("p", {}, say("clear-quota-what", { account })),
+      h("p", { class: clearings.used >= clearings.most ? "trouble" : "hint" },
+        say("clear-quota-used", { used: number(clearings.used), most: number(clearings.most), month: clearings.month })),
+    ],
+    action: say("clear-quota"),
+    danger: true,
+    act: () => api.call("POST", `${path(account)}/quota/clear`, {}),
+  });
+  if (outcome) tell(outcome.explanation);
+  return outcome;
+}
+
+export const reveal = (account) =>
+  ask({
+    title: say("reveal"),
+    body: [h("p", {}, say("reveal-what", { account }))],
+    action: say("reveal-do"),
+    danger: true,
+    act: () => api.get(`${path(account)}/token`),
+    done: (token) => h("div", { class: "secret" }, h("code", {}, token.access_token), copyButton(token.access_token)),
+  });
