@@ -312,6 +312,10 @@ impl fmt::Debug for ComponentTicket {
     }
 }
 
+/// What a call with a platform's appid, secret and ticket is answered.
+const COMPONENT_TOKEN: Expected =
+    Expected { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
+
 /// `component_access_token`.
 pub(super) struct ComponentToken {
     upstream: Arc<Upstream>,
@@ -362,7 +366,7 @@ impl Issuer for ComponentToken {
         };
         let secrets = [&self.secret, &ticket];
         match self.upstream.send(call).await {
-            Ok(answer) => answer::issued(&answer, Expected::COMPONENT_TOKEN, &secrets),
+            Ok(answer) => answer::issued(&answer, COMPONENT_TOKEN, &secrets),
             Err(error) => Err(unanswered(&error, &secrets)),
         }
     }
