@@ -11,8 +11,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lingpai_core::{
-    Account, AccountId, AccountKind, Class, Failure, Issued, Issuer, Kind, Parent, Profile, Proxy,
-    Renewal, Secret, Timestamp, Token, Verdict, Way,
+    Account, AccountId, AccountKind, ApiSecurityKeys, Class, Failure, Issued, Issuer, Kind, Parent,
+    Profile, Proxy, Renewal, Secret, Timestamp, Token, Verdict, Way,
 };
 use serde_json::{Map, Value, json};
 
@@ -420,11 +420,17 @@ pub(super) struct AuthorizerToken {
     authorizer: AccountId,
     /// Of the authorisation; later ones are companions.
     first_refresh: Secret,
+    api_security: Option<Arc<ApiSecurityKeys>>,
 }
 
 impl AuthorizerToken {
     pub(super) fn new(component: Component, account: &Account) -> Self {
-        Self { component, authorizer: account.id.clone(), first_refresh: account.secret.clone() }
+        Self {
+            component,
+            authorizer: account.id.clone(),
+            first_refresh: account.secret.clone(),
+            api_security: account.api_security.clone(),
+        }
     }
 
     async fn refresh(&self, with: &Secret) -> Result<Issued, Failure> {
@@ -479,6 +485,10 @@ impl Issuer for AuthorizerToken {
 
     fn proxy(&self) -> Option<Arc<Proxy>> {
         self.component.upstream.proxy().cloned()
+    }
+
+    fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
+        self.api_security.clone()
     }
 
     fn depth(&self) -> usize {
