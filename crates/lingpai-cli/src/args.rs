@@ -7,9 +7,12 @@ mod help;
 mod key;
 mod look;
 mod mistake;
+mod platform;
 mod push;
 mod quota;
 mod record;
+mod shell;
+mod sink;
 mod store;
 mod values;
 
@@ -26,9 +29,12 @@ pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
+pub(crate) use self::platform::{Authorize, Platform};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
+pub(crate) use self::shell::Shell;
+pub(crate) use self::sink::Sink;
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
 
@@ -89,6 +95,9 @@ pub(crate) enum Command {
     /// See how alerts stand, and try one
     #[command(subcommand)]
     Alert(Alert),
+    /// See how sinks stand, try one, deliver to one now
+    #[command(subcommand)]
+    Sink(Sink),
     /// Have the token of an account replaced now
     Rotate(Rotate),
     /// Make one call of WeChat's API: the gateway puts the token in
@@ -107,6 +116,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
+    /// Have accounts authorise a third-party platform or a WeCom suite
+    #[command(subcommand)]
+    Platform(Platform),
     /// See to pushes of WeChat that a business has not taken
     #[command(subcommand)]
     Pushes(Pushes),
@@ -126,24 +138,6 @@ pub(crate) enum Command {
         /// The directory, which must exist
         directory: PathBuf,
     },
-}
-
-/// The shells whose completion is tested.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Fish,
-    Zsh,
-}
-
-impl From<Shell> for clap_complete::Shell {
-    fn from(shell: Shell) -> Self {
-        match shell {
-            Shell::Bash => Self::Bash,
-            Shell::Fish => Self::Fish,
-            Shell::Zsh => Self::Zsh,
-        }
-    }
 }
 
 #[derive(Debug, Args)]

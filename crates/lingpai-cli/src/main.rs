@@ -19,6 +19,7 @@ mod notices;
 mod output;
 mod reload;
 mod signals;
+mod sinks;
 mod supervisor;
 mod terminal;
 mod ward;
@@ -30,8 +31,8 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
-    account, alert, audit, call, check, doctor, events, explain, init, key, pushes, quota, rid,
-    rotate, sandbox, serve, settings, shell, status, store, ticket, token,
+    account, alert, audit, call, check, doctor, events, explain, init, key, platform, pushes,
+    quota, rid, rotate, sandbox, serve, settings, shell, sink, status, store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -85,6 +86,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Events(options) => block_on(events::run(options, &environment)),
         Command::Audit(options) => block_on(audit::run(options, &environment)),
         Command::Alert(command) => block_on(alert::run(command, &environment)),
+        Command::Sink(command) => block_on(sink::run(command, &environment)),
         Command::Ticket(options) => block_on(ticket::show(options, &environment)),
         Command::JsConfig(options) => block_on(ticket::js_config(options, &environment)),
         Command::Rotate(options) => block_on(rotate::run(options, &environment)),
@@ -145,6 +147,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
+        Command::Platform(command) => block_on(platform::run(command, &environment)),
         Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;

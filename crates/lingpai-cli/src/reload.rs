@@ -158,7 +158,9 @@ impl<'a> Follower<'a> {
             ("store", !config.store.is(&before.store)),
             ("events` and `audit", config.store.journals() != before.store.journals()),
             ("gateway", config.gateway != gateway),
+            ("sink", config.sinks != before.sinks),
             ("console", config.console != before.console),
+            ("authorization", config.authorization != before.authorization),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
         ];
@@ -167,11 +169,13 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, console, .. } = before;
+        let Config { listen, store, log, sinks, console, authorization, .. } = before;
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let (store, console) = (store.clone(), console.clone());
+        let (store, sinks, console) = (store.clone(), sinks.clone(), console.clone());
+        let authorization = authorization.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
-        self.in_force.config = Config { listen, store, gateway, console, log, ..config };
+        self.in_force.config =
+            Config { listen, store, gateway, console, authorization, log, sinks, ..config };
         self.merges = true;
         Ok(())
     }

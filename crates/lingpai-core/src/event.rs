@@ -189,6 +189,20 @@ pub enum What {
         /// What the business answered last.
         cause: String,
     },
+    /// A token could not be delivered to a sink. Told once, until it works again.
+    SinkFailed {
+        /// Its name.
+        sink: String,
+        /// Why.
+        cause: String,
+    },
+    /// A sink has the newest token again.
+    SinkRestored {
+        /// Its name.
+        sink: String,
+        /// The generation of the token.
+        generation: Generation,
+    },
     /// What a newer version of Lingpai told, or an older one in another way. It is kept as it is.
     #[serde(untagged)]
     Foreign(Foreign),
@@ -240,7 +254,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 23] = [
         "rotated",
         "repeated",
         "failed",
@@ -262,6 +276,8 @@ impl What {
         "key-changed",
         "key-first-used",
         "push-dead",
+        "sink-failed",
+        "sink-restored",
     ];
 
     /// How much it matters.
@@ -273,6 +289,7 @@ impl What {
             | Self::KeyChanged { .. }
             | Self::KeyFirstUsed { .. }
             | Self::CompromiseEnded { .. }
+            | Self::SinkRestored { .. }
             | Self::StoreRestored => Severity::Notice,
             Self::Failed { failure, .. } => match failure.class {
                 Class::NeedsPerson => Severity::Error,
@@ -289,6 +306,7 @@ impl What {
             | Self::Compromised
             | Self::StoreDegraded { .. }
             | Self::IpRefused { .. }
+            | Self::SinkFailed { .. }
             | Self::PushDead { .. } => Severity::Error,
         }
     }
@@ -317,6 +335,8 @@ impl What {
             Self::KeyChanged { .. } => "key-changed",
             Self::KeyFirstUsed { .. } => "key-first-used",
             Self::PushDead { .. } => "push-dead",
+            Self::SinkFailed { .. } => "sink-failed",
+            Self::SinkRestored { .. } => "sink-restored",
             Self::Foreign(foreign) => &foreign.event,
         }
     }

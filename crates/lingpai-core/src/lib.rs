@@ -27,6 +27,7 @@ pub mod id;
 pub mod issuer;
 pub mod journal;
 pub mod keeper;
+pub mod mark;
 pub mod measures;
 pub mod network;
 pub mod outbox;

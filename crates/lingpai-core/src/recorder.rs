@@ -190,6 +190,12 @@ fn log(event: &Event) {
         What::PushDead { push, cause } => {
             tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
         }
+        What::SinkFailed { sink, cause } => {
+            tracing::warn!(%credential, sink, cause, "a token could not be delivered; it is tried again");
+        }
+        What::SinkRestored { sink, generation } => {
+            tracing::info!(%credential, sink, %generation, "a sink has the newest token again");
+        }
         What::Foreign(foreign) => tracing::info!(%credential, event = foreign.event, "an event"),
     }
 }

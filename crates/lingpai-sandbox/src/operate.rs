@@ -123,7 +123,9 @@ impl World {
         families: &[Family],
         revocation: Revocation,
     ) -> Result<(), Error> {
-        self.app(appid)?;
+        if !self.platforms.has(appid) {
+            self.app(appid)?;
+        }
         let moment = self.clock.at(now);
         for &family in families {
             self.tokens.revoke(moment, appid, family, revocation == Revocation::Stubborn);

@@ -245,6 +245,8 @@ export default {
   "event-key-first-used": "Key used for the first time",
   "event-key-changed": "Key changed",
   "event-push-dead": "Push given up",
+  "event-sink-failed": "Sink failing",
+  "event-sink-restored": "Sink restored",
 
   "audit-lead": "Who read which token, and who changed what.",
   "audit-anybody": "anybody",

@@ -245,6 +245,8 @@ export default {
   "event-key-first-used": "密钥首次使用",
   "event-key-changed": "密钥已变更",
   "event-push-dead": "推送已放弃",
+  "event-sink-failed": "投递失败",
+  "event-sink-restored": "投递恢复",
 
   "audit-lead": "谁读取了哪个凭据，谁改了什么。",
   "audit-anybody": "任何人",

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::Right;
 use lingpai_core::keeper::GiveError;
-use lingpai_core::{Issued, Secret, StoreError};
+use lingpai_core::{Failure, Issued, Secret, StoreError, Verdict};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -30,10 +30,15 @@ struct Given {
     access_token: Secret,
     /// What is left of its life, in seconds.
     expires_in: u64,
+    /// Whether it is taken without asking WeChat.
+    #[serde(default)]
+    untried: bool,
 }
 
 #[derive(Serialize)]
 struct Adopted {
+    /// What WeChat said of it: `accepted`, `unsaid`, or `untried` if it was not asked.
+    trial: &'static str,
     generation: u64,
     expires_in: u64,
 }
@@ -49,7 +54,7 @@ pub(crate) async fn adopt(
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::Admin, account).await?;
     let keeper = serving.keeper(&admitted.credential)?;
-    let Given { access_token, expires_in } = object::read(&serving.body(body).await?)?;
+    let Given { access_token, expires_in, untried } = object::read(&serving.body(body).await?)?;
     let text = access_token.expose();
     let is_plausible =
         (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -65,6 +70,15 @@ pub(crate) async fn adopt(
             "`expires_in` 是凭据剩余的有效秒数，1 到 86400",
         )));
     }
+    let trial = match untried {
+        true => "untried",
+        false => match keeper.try_before(&access_token).await {
+            Verdict::Accepted => "accepted",
+            Verdict::Refused(failure) => return Err(Refusal::BodyWrong(worthless(&failure))),
+            // WeChat may be out of reach just now; a token that is not good is found by whoever uses it.
+            Verdict::Inconclusive(_) => "unsaid",
+        },
+    };
     let given = keeper.give(Issued::new(access_token, Duration::from_secs(expires_in)));
     timeout(serving.limits.token_wait, given)
         .await
@@ -72,8 +86,17 @@ pub(crate) async fn adopt(
         .map_err(refused)?;
     let status = keeper.status();
     let expires_in = status.expires_in.map_or(0, |left| left.as_secs());
-    let adopted = Adopted { generation: status.generation.0, expires_in };
+    let adopted = Adopted { trial, generation: status.generation.0, expires_in };
     Ok(answer::json(StatusCode::OK, &adopted))
+}
+
+fn worthless(failure: &Failure) -> Bilingual {
+    let code = failure.code.unwrap_or_default();
+    let said = &failure.message;
+    Bilingual::made(
+        format!("WeChat refuses this token (errcode {code}: {said}), so nothing was changed"),
+        format!("微信拒绝这个凭据（errcode {code}：{said}），没有做任何修改"),
+    )
 }
 
 fn refused(error: GiveError) -> Refusal {

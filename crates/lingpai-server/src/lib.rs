@@ -11,6 +11,7 @@
 //! - `tickets.rs`: tickets, and what is signed with them.
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
 //! - `audit/`: who read and changed what. [`alerts`]: what happens, told to robots.
+//! - [`sinks`]: tokens, delivered into files, into somebody's Redis, to webhooks.
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
 //! - `push/`: what WeChat sends by itself, and how it reaches the business. [`push::Notices`] is the seam to whoever keeps what
@@ -32,6 +33,7 @@ mod alarm;
 pub mod alerts;
 mod answer;
 mod audit;
+pub mod authorize;
 pub mod change;
 mod connection;
 pub mod console;
@@ -70,6 +72,7 @@ mod server;
 mod services;
 mod serving;
 mod settings;
+pub mod sinks;
 mod strays;
 mod tape;
 mod tickets;

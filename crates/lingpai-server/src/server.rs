@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::alerts::{self, Alerts};
 use crate::audit::Trail;
+use crate::authorize::{self, Authorizing};
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
@@ -33,6 +34,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::sinks::{self, Sink, Sinks};
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -50,8 +52,10 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
+    authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
+    sinks: Option<Sinks>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -76,8 +80,10 @@ impl Server {
             changes: None,
             gateway: None,
             console: None,
+            authorizing: None,
             pushes: None,
             alerts: None,
+            sinks: None,
             wechat: None,
             ward: None,
         }
@@ -126,9 +132,21 @@ impl Server {
         self
     }
 
+    /// The same, and platforms and suites can be authorised by links from here.
+    pub fn authorizing(mut self, authorizing: authorize::Settings) -> Self {
+        self.authorizing = Some(authorizing);
+        self
+    }
+
     /// The same, and people are alerted of what happens.
     pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
         self.alerts = Some(alerts);
+        self
+    }
+
+    /// The same, and tokens are delivered to these.
+    pub fn delivering(mut self, sinks: Vec<Sink>) -> Self {
+        self.sinks = (!sinks.is_empty()).then(|| Sinks::new(sinks));
         self
     }
 
@@ -167,6 +185,7 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let authorizing = self.authorizing.map(Authorizing::new).transpose()?;
         let alerts = Alerts::default();
         if let Some(settings) = self.alerts {
             alerts.replace(settings, &self.registry).map_err(Error::Gateway)?;
@@ -175,13 +194,18 @@ impl Server {
         let console = console.map_err(|_| Error::NoRandomness)?;
         let keys = KeyRing::open(self.directory, clock).await.map_err(Error::Keys)?;
         let (stop, stopping) = watch::channel(false);
-        let Self { registry, limits, proxies, logs_access, changes, wechat, ward, .. } = self;
+        let Self { registry, limits, proxies, logs_access, changes, sinks, wechat, ward, .. } =
+            self;
         let now = registry.clock().now().wall;
         let events = registry.events();
         let tape = Tape::default();
         tape.begin(&**registry.store()).await;
         if let Some(gateway) = &gateway {
             gateway.gate.recall(&registry).await;
+        }
+        let mut metrics = Metrics::new();
+        if let Some(sinks) = &sinks {
+            metrics.collect(sinks::Numbers::of(sinks, Arc::clone(registry.clock())));
         }
         let serving = Arc::new(Serving {
             registry,
@@ -190,14 +214,16 @@ impl Server {
             given: Given::new(),
             gateway,
             console,
+            authorizing,
             pushes,
             overview: Overview::default(),
             tape,
             trail: Trail::new(),
             alerts,
+            sinks,
             refused: Refused::default(),
             monitor: Monitor::default(),
-            metrics: Metrics::new(),
+            metrics,
             trace: Trace::new(now, logs_access),
             limits,
             proxies,
@@ -258,6 +284,7 @@ impl Bound {
             () = serving.keep_storing() => {}
             never = serving.deliver_pushes() => match never {},
             never = serving.keep_record() => match never {},
+            never = serving.fill_sinks() => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {

@@ -15,11 +15,13 @@ use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
 use lingpai_wechat::WeChat;
+use lingpai_wechat::kinds::CARRIED;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::alerts::Alerts;
 use crate::audit::Trail;
+use crate::authorize::Authorizing;
 use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
@@ -36,6 +38,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
@@ -53,6 +56,8 @@ pub(crate) struct Serving {
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if the operator wants them.
     pub(crate) console: Option<Console>,
+    /// What begins authorisations of platforms, if somebody keeps them.
+    pub(crate) authorizing: Option<Authorizing>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     /// How all accounts stood a moment ago.
@@ -60,6 +65,8 @@ pub(crate) struct Serving {
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
+    /// Where tokens are delivered, if anywhere.
+    pub(crate) sinks: Option<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -227,6 +234,18 @@ impl Serving {
         }
     }
 
+    /// What the calls of this account carry: its access_token, or the token of a platform, a suite or a provider.
+    pub(crate) fn carried(&self, account: AccountId) -> CredentialId {
+        let mut credential = CredentialId::access_token(account);
+        for kind in CARRIED {
+            credential.kind = kind.clone();
+            if self.registry.with(&credential, |_| ()).is_some() {
+                return credential;
+            }
+        }
+        CredentialId::access_token(credential.account)
+    }
+
     pub(crate) fn keeper(&self, credential: &CredentialId) -> Result<Arc<Keeper>, Refusal> {
         self.registry.get(credential).ok_or(Refusal::AccountUnknown)
     }
@@ -248,6 +267,14 @@ impl Serving {
             never = self.trail.keep(&self.registry, &self.keys) => never,
             never = self.first_uses.keep(&self.registry, &self.keys) => never,
             never = self.alerts.run(&self.registry) => never,
+        }
+    }
+
+    /// Delivers tokens to sinks, for ever.
+    pub(crate) async fn fill_sinks(&self) -> Infallible {
+        match &self.sinks {
+            Some(sinks) => sinks.run(&self.registry).await,
+            None => std::future::pending().await,
         }
     }
 

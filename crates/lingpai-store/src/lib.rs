@@ -7,6 +7,7 @@
 //! - [`MemoryStore`] forgets everything when it is dropped: for tests, demos and embedded use. Shortest to read.
 //! - [`SqliteStore`] is one file, durable and sealed: the default of the server.
 //! - `RedisStore` (a feature, `redis`) is for several nodes: each step of a rotation is a script inside Redis.
+//! - `Deposit` (likewise) puts a token in clear into somebody's Redis, and never an older one than is there.
 //! - [`MasterKey`] and [`KeySource`] say where the key comes from that opens the secrets of either.
 //! - [`copy`] brings all of one store into another: any [`Archive`] into any other. [`make_outdated`] is for one that is a
 //!   backup.
@@ -39,7 +40,7 @@ pub use keys::{KeySource, MasterKey};
 pub use memory::MemoryStore;
 pub use outdated::make_outdated;
 #[cfg(feature = "redis")]
-pub use redis::{LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
+pub use redis::{Deposit, Deposited, LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};
 
 /// How much of each journal is kept.

@@ -28,6 +28,10 @@ pub const ROOTS: &[Kind] = &[
     PROVIDER_ACCESS_TOKEN,
 ];
 
+/// What calls carry. An account has one of these: of what sort it is says which.
+pub const CARRIED: &[Kind] =
+    &[Kind::ACCESS_TOKEN, COMPONENT_TOKEN, SUITE_ACCESS_TOKEN, PROVIDER_ACCESS_TOKEN];
+
 /// The right by which a client is given the value of such a credential. None where nobody ever is: a ticket that was pushed
 /// is proof enough to act for a whole platform, and what this program does not know is not for anybody.
 pub fn right_to_see(kind: &Kind) -> Option<Right> {
@@ -35,7 +39,7 @@ pub fn right_to_see(kind: &Kind) -> Option<Right> {
         Some(Right::TokenRead)
     } else if Ticket::ALL.iter().any(|ticket| ticket.kind() == *kind) {
         Some(Right::Ticket)
-    } else if [COMPONENT_TOKEN, SUITE_ACCESS_TOKEN, PROVIDER_ACCESS_TOKEN].contains(kind) {
+    } else if CARRIED.contains(kind) {
         Some(Right::Platform)
     } else {
         None

@@ -31,6 +31,9 @@ pub(crate) struct Adopt {
     /// What is left of its life, in seconds [default: as WeChat's answer says]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) expires_in: Option<u64>,
+    /// Take it without asking WeChat whether it is good
+    #[arg(long)]
+    pub(crate) untried: bool,
     #[command(flatten)]
     pub(crate) asked: Asked,
 }

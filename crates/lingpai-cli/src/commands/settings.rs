@@ -2,7 +2,9 @@
 
 use lingpai_wechat::catalogue::Language;
 
-use crate::config::described::{OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, SETTINGS, Setting};
+use crate::config::described::{
+    OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, OF_SINK, SETTINGS, Setting,
+};
 use crate::config::{suggestion, variable_of};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -17,6 +19,8 @@ const IN_ACCOUNT: [(&str, &[Setting], &str); 2] = [
 ];
 /// What the settings of an alert stand in.
 const ALERT: &str = "alert";
+/// And those of a sink.
+const SINK: &str = "sink";
 
 /// Explains one setting, those of a table, or all.
 pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
@@ -44,7 +48,13 @@ pub(crate) fn explain(key: Option<&str>) -> Result<(), Error> {
         |setting: &&Setting| key.is_empty() || key == ALERT || of_alert == Some(setting.key);
     let alerts = OF_ALERT.iter().filter(is_meant_of_alert);
     let alerts = alerts.map(|setting| told(setting, Some("[[alert]]")));
-    let told: Vec<String> = outside.chain(inside).chain(deeper).chain(alerts).collect();
+    let of_sink = key.strip_prefix("sink.");
+    let is_meant_of_sink =
+        |setting: &&Setting| key.is_empty() || key == SINK || of_sink == Some(setting.key);
+    let sinks = OF_SINK.iter().filter(is_meant_of_sink);
+    let sinks = sinks.map(|setting| told(setting, Some("[[sink]]")));
+    let told: Vec<String> =
+        outside.chain(inside).chain(deeper).chain(alerts).chain(sinks).collect();
     if told.is_empty() {
         return Err(unknown(key));
     }

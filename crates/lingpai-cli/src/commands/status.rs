@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::args::Status;
 use crate::client::Client;
-use crate::commands::watch;
+use crate::commands::{sink, watch};
 use crate::config::{Environment, show_duration};
 use crate::error::Error;
 use crate::language::{self, either, say};
@@ -27,7 +27,7 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
         return if options.json {
             output::print_json(&seen.accounts.into())
         } else {
-            output::print(&(seen.told() + &nodes(&client, &options).await))
+            output::print(&(seen.told() + &around(&client, &options).await))
         };
     }
     if io::stdout().is_terminal() && !options.json {
@@ -38,8 +38,8 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
         match ask(&client, &options).await {
             Ok(seen) if options.json => output::print(&Value::from(seen.accounts).to_string())?,
             Ok(seen) => {
-                let nodes = nodes(&client, &options).await;
-                output::print(&format!("{}{nodes}\n", seen.told()))?;
+                let around = around(&client, &options).await;
+                output::print(&format!("{}{around}\n", seen.told()))?;
             }
             // The server may be starting again: whoever watches wants to see it come back.
             Err(error) => output::tell(&error.report()),
@@ -94,15 +94,21 @@ impl Seen {
     }
 }
 
-/// The nodes that share the store, if there are several and the key is for all accounts.
-async fn nodes(client: &Client, options: &Status) -> String {
+/// The nodes that share the store, if there are several, and the sinks, if there are any; where the key is for all accounts.
+async fn around(client: &Client, options: &Status) -> String {
     if options.account.is_some() {
         return String::new();
     }
-    match client.get("/v1/nodes").await {
-        Ok(answer) => told_nodes(&answer),
-        // An older server, or a key that is for some accounts only: how those stand has been told.
-        Err(_) => String::new(),
+    // An older server, or a key that is for some accounts only: how those stand has been told.
+    let nodes = client.get("/v1/nodes").await.map(|answer| told_nodes(&answer));
+    let sinks = client.get("/v1/sinks").await.map(|answer| told_sinks(&answer));
+    nodes.unwrap_or_default() + &sinks.unwrap_or_default()
+}
+
+fn told_sinks(answer: &Value) -> String {
+    match answer["sinks"].as_array() {
+        Some(sinks) if !sinks.is_empty() => format!("\n{}", sink::table(sinks)),
+        _ => String::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod account;
 mod alert;
 pub(crate) mod api_security;
+mod authorization;
 mod console;
 pub(crate) mod described;
 mod duration;
@@ -20,6 +21,7 @@ mod reference;
 pub(crate) mod secret;
 mod section;
 mod settings;
+pub(crate) mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ use lingpai_store::{Journals, KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
 
+pub(crate) use self::authorization::Authorization;
 pub(crate) use self::duration::{parse as parse_duration, show as show_duration};
 pub(crate) use self::listen::{Listen, parse_address};
 pub(crate) use self::mistake::Mistakes;
@@ -48,6 +51,7 @@ pub(crate) use self::section::Environment;
 use self::section::Reading;
 pub(crate) use self::section::{suggestion, variable_of};
 pub(crate) use self::settings::StoreUrl;
+use self::sink::Sink;
 pub(crate) use self::source::{Files, Source};
 use crate::error::Error;
 use crate::language::{either, say};
@@ -90,12 +94,16 @@ pub(crate) struct Config {
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if there are to be any.
     pub(crate) console: Option<Console>,
+    /// How platforms are authorised by links.
+    pub(crate) authorization: Authorization,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.
     pub(crate) accounts: Vec<Account>,
     /// Who is told what happens.
     pub(crate) alerts: Vec<Alert>,
+    /// Where tokens are delivered.
+    pub(crate) sinks: Vec<Sink>,
     /// The file, if there is one.
     pub(crate) file: Option<PathBuf>,
 }

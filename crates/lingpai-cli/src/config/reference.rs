@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use lingpai_core::{AccountKind, Mode, Policy};
 
-use super::described::{OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, SETTINGS, Setting};
+use super::described::{
+    OF_ACCOUNT, OF_ALERT, OF_API_SECURITY, OF_PUSH, OF_SINK, SETTINGS, Setting,
+};
 use super::tests::{ACCOUNT, listening, parse};
 use super::*;
 use crate::commands::init::tests::in_full;
@@ -13,13 +15,15 @@ const ENGLISH: &str = include_str!("../../../../docs/configuration.md");
 const CHINESE: &str = include_str!("../../../../docs/zh/configuration.md");
 const ALERT_ENGLISH: &str = include_str!("../../../../docs/alerts.md");
 const ALERT_CHINESE: &str = include_str!("../../../../docs/zh/alerts.md");
+const SINK_ENGLISH: &str = include_str!("../../../../docs/sinks.md");
+const SINK_CHINESE: &str = include_str!("../../../../docs/zh/sinks.md");
 const PUSH_ENGLISH: &str = include_str!("../../../../docs/push.md");
 const PUSH_CHINESE: &str = include_str!("../../../../docs/zh/push.md");
 const SECURITY_ENGLISH: &str = include_str!("../../../../docs/api-security.md");
 const SECURITY_CHINESE: &str = include_str!("../../../../docs/zh/api-security.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 6] = ["tls", "gateway", "console", "events", "audit", "log"];
+const TABLES: [&str; 7] = ["tls", "gateway", "console", "authorization", "events", "audit", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -34,6 +38,7 @@ fn all_known() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut settings = known("qqq = 1");
     assert!(settings.remove("account"));
     assert!(settings.remove("alert"));
+    assert!(settings.remove("sink"));
     for table in TABLES {
         assert!(settings.remove(table));
         let keys = known(&format!("{table}.qqq = 1"));
@@ -66,12 +71,14 @@ fn every_setting_that_the_parser_knows_is_described_and_no_other() {
     let of_pushes = known(&format!("{ACCOUNT}[account.push]\nqqq = 1"));
     let of_security = known(&format!("{ACCOUNT}[account.api-security]\nqqq = 1"));
     let of_alerts = known("[[alert]]\nqqq = 1");
+    let of_sinks = known("[[sink]]\nqqq = 1");
     for (described, known) in [
         (SETTINGS, settings),
         (OF_ACCOUNT, of_an_account),
         (OF_PUSH, of_pushes),
         (OF_API_SECURITY, of_security),
         (OF_ALERT, of_alerts),
+        (OF_SINK, of_sinks),
     ] {
         let keys: BTreeSet<_> = described.iter().map(|setting| setting.key.to_owned()).collect();
         assert_eq!((&keys, described.len()), (&known, known.len()));
@@ -86,6 +93,7 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
     let of_push = [("push", OF_PUSH)];
     let of_security = [("api-security", OF_API_SECURITY)];
     let of_alert = [("alert", OF_ALERT)];
+    let of_sink = [("sink", OF_SINK)];
     for (page, file, language, tables) in [
         (ENGLISH, "configuration.md", 0, &all[..]),
         (CHINESE, "zh/configuration.md", 1, &all),
@@ -95,6 +103,8 @@ fn the_tables_of_the_documentation_are_made_of_the_descriptions() {
         (SECURITY_CHINESE, "zh/api-security.md", 1, &of_security),
         (ALERT_ENGLISH, "alerts.md", 0, &of_alert),
         (ALERT_CHINESE, "zh/alerts.md", 1, &of_alert),
+        (SINK_ENGLISH, "sinks.md", 0, &of_sink),
+        (SINK_CHINESE, "zh/sinks.md", 1, &of_sink),
     ] {
         let mut renewed = page.to_owned();
         for (name, settings) in tables {

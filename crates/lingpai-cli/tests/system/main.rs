@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod api_security;
 mod authorisations;
 mod backup;
 mod blame;
@@ -32,6 +33,7 @@ mod haste;
 mod keys;
 mod kill;
 mod lies;
+mod links;
 mod listeners;
 mod load;
 mod node;
@@ -46,6 +48,7 @@ mod revoked;
 mod scaled;
 mod sdk;
 mod sdk_refused;
+mod sinks;
 mod sites;
 mod stand;
 mod strain;

@@ -28,7 +28,12 @@ const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
 /// A node that keeps the sandbox's platform.
 pub(crate) fn home(wechat: &WeChat) -> Home {
-    let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
+    home_with(wechat, "[gateway]\ncalls-per-minute = 1000000\n")
+}
+
+/// The same with these settings.
+pub(crate) fn home_with(wechat: &WeChat, settings: &str) -> Home {
+    let home = Home::new(wechat, 0, "stable", settings, "");
     for (file, text) in [
         ("push-token", DEMO_COMPONENT_TOKEN),
         ("push-key", DEMO_COMPONENT_KEY),

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lingpai_sandbox::{DEMO_AGENT, DEMO_CORPID, Family, Fault, FaultKind, Revocation, World};
+use lingpai_sandbox::{
+    DEMO_AGENT, DEMO_COMPONENT, DEMO_CORPID, Family, Fault, FaultKind, Revocation, World,
+};
 use tokio::time::{sleep, timeout};
 
 use crate::node::{Home, WeChat, appid};
-use crate::wecom;
+use crate::{platforms, wecom};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Sdk {
     Wechatpy,
     WechatpyWecom,
+    WechatpyComponent,
     CoWechatApi,
 }
 
@@ -36,6 +39,11 @@ impl Sdk {
             Self::WechatpyWecom => {
                 let mut command = Command::new(installed("wechatpy/bin/python"));
                 command.arg(programs.join(format!("wechatpy_wecom_{name}.py")));
+                command
+            }
+            Self::WechatpyComponent => {
+                let mut command = Command::new(installed("wechatpy/bin/python"));
+                command.arg(programs.join(format!("wechatpy_component_{name}.py")));
                 command
             }
             Self::CoWechatApi => {
@@ -266,4 +274,56 @@ async fn an_sdk_of_wecom_works_on_while_its_token_expires_and_is_ended_early() {
     service.goes_on(1).await;
     service.end().await;
     node.end().await;
+}
+
+/// An SDK of a platform works on while both its token and that of an authorizer are ended, twice.
+async fn a_platforms_sdk_notices_no_rotation(rights: &[&str]) {
+    const ROTATIONS: u64 = 2;
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let settings = "[gateway]\nreal-tokens-from = [\"127.0.0.0/8\"]\n";
+    let home = platforms::home_with(&wechat, settings);
+    let node = home.start().await;
+    platforms::push(&wechat, &home).await;
+    platforms::authorize(&wechat, 0);
+    platforms::token(&home, 0).await;
+    let mut options: Vec<_> = rights.iter().flat_map(|right| ["--right", right]).collect();
+    let authorizer = appid(0);
+    options.extend(["--account", DEMO_COMPONENT, "--account", &authorizer]);
+    let (key, _) = home.create_key(&options);
+    let hub = format!("http://127.0.0.1:{}", home.port);
+    let accounts = format!("{DEMO_COMPONENT}:{authorizer}");
+    let mut service = Service::start(Sdk::WechatpyComponent, &hub, &accounts, &key);
+    service.goes_on(1).await;
+    let minted = || {
+        let of = |account: &str| wechat.counters().app(account).minted.platform;
+        (of(DEMO_COMPONENT), of(&authorizer))
+    };
+    let (platforms, authorizers) = minted();
+    for _ in 0..ROTATIONS {
+        for account in [DEMO_COMPONENT, &authorizer] {
+            wechat.world.with(|world, now| {
+                world.revoke(now, account, Family::ALL, Revocation::Noticed).unwrap();
+            });
+            service.goes_on(2).await;
+        }
+    }
+    service.end().await;
+    let each = (platforms + ROTATIONS, authorizers + ROTATIONS);
+    assert_eq!(minted(), each, "one fetch for each that was ended: {rights:?}");
+    let latest = wechat.world.with(|world, _| {
+        world.latest_refresh_token((DEMO_COMPONENT, &authorizer)).unwrap().to_owned()
+    });
+    assert!(latest.starts_with("refreshtoken@@@") && !home.printed().contains(&latest));
+    node.end().await;
+    home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platforms_sdk_with_virtual_tokens_never_notices_that_tokens_are_ended() {
+    a_platforms_sdk_notices_no_rotation(&["gateway"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platforms_sdk_with_real_tokens_never_notices_that_tokens_are_ended() {
+    a_platforms_sdk_notices_no_rotation(&["gateway", "platform", "token:read"]).await;
 }

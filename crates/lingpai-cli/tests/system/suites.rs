@@ -1,5 +1,7 @@
 //! WeCom's service providers through a real server: from the pushed ticket to a corp's token, and what a kill costs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +26,7 @@ fn corp() -> String {
 }
 
 /// A node that keeps the sandbox's suite and its provider.
-fn home(wechat: &WeChat) -> Home {
+pub(crate) fn home(wechat: &WeChat) -> Home {
     let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
     for (file, text) in [
         ("push-token", TOKEN),
@@ -46,7 +48,7 @@ fn home(wechat: &WeChat) -> Home {
 }
 
 /// Has WeCom push to the node, beginning with a ticket.
-fn push(wechat: &WeChat, home: &Home) {
+pub(crate) fn push(wechat: &WeChat, home: &Home) {
     let url = format!("http://127.0.0.1:{}/push/{DEMO_SUITE}", home.port);
     let to = PushTo { url, token: TOKEN.into(), encoding_aes_key: KEY.into() };
     wechat.world.with(|world, _| world.push_suite_to(DEMO_SUITE, Some(to)).unwrap());
@@ -67,7 +69,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// The token of the corp's account, once the account is there.
-async fn corp_token(home: &Home) -> String {
+pub(crate) async fn corp_token(home: &Home) -> String {
     let path = format!("/v1/accounts/{}/token", corp());
     let mut found = None;
     until("the corp's account has no token", async || {
@@ -197,14 +199,14 @@ fn discreet(home: &Home) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_callers_across_the_expiry_of_a_suites_token_cause_one_fetch_of_the_next() {
     const CALLERS: usize = 16;
-    let wechat = std::sync::Arc::new(WeChat::start(Duration::from_secs(12), 0).await);
-    let home = std::sync::Arc::new(home(&wechat));
+    let wechat = Arc::new(WeChat::start(Duration::from_secs(12), 0).await);
+    let home = Arc::new(home(&wechat));
     let node = home.start().await;
     push(&wechat, &home);
     let key = home.create_key(&["--right", "platform", "--account", DEMO_SUITE]).0;
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
-        let (home, wechat) = (std::sync::Arc::clone(&home), std::sync::Arc::clone(&wechat));
+        let (home, wechat) = (Arc::clone(&home), Arc::clone(&wechat));
         let body = format!(r#"{{"suite_id":"{DEMO_SUITE}","suite_secret":"{key}"}}"#);
         callers.spawn(async move {
             let mut calls = 0_u64;
@@ -224,4 +226,88 @@ async fn many_callers_across_the_expiry_of_a_suites_token_cause_one_fetch_of_the
     assert!(suite.repeated <= 2, "{} fetches brought the one before", suite.repeated);
     discreet(&home);
     node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_across_the_expiry_of_a_suites_token_all_succeed() {
+    const CALLS: u64 = 10_000;
+    const CALLERS: usize = 16;
+    const PRE_AUTH: &str = "/qyapi/cgi-bin/service/get_pre_auth_code";
+    let wechat = Arc::new(WeChat::start(Duration::from_secs(12), 0).await);
+    let home = Arc::new(home(&wechat));
+    let node = home.start().await;
+    push(&wechat, &home);
+    let minted = |wechat: &WeChat| wechat.counters().app(DEMO_SUITE).minted.suite;
+    until("no suite token", async || minted(&wechat) > 0).await;
+    let calls = Arc::<AtomicU64>::default();
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let (home, wechat, calls) = (Arc::clone(&home), Arc::clone(&wechat), Arc::clone(&calls));
+        callers.spawn(async move {
+            let path = format!("/gateway/{DEMO_SUITE}{PRE_AUTH}");
+            // Not fewer, and not before it has expired.
+            while calls.load(Ordering::Relaxed) < CALLS || minted(&wechat) < 2 {
+                let (status, body) = home.get(&path).await.unwrap();
+                assert!(status == 200 && body.contains("\"pre_auth_code\""), "{body}");
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    callers.join_all().await;
+    let suite = wechat.counters().app(DEMO_SUITE);
+    let (minted, in_vain) = (suite.minted.suite, suite.repeated);
+    let calls = calls.load(Ordering::Relaxed);
+    println!("{calls} calls, {minted} tokens, {in_vain} fetches brought the one before");
+    assert!(minted >= 2 && in_vain <= 2 * (minted - 1), "{minted} minted, {in_vain} in vain");
+    // Nobody had to be sent again, either: WeCom saw no token that had expired.
+    let outcomes = &wechat.counters().paths[PRE_AUTH].outcomes;
+    assert_eq!(outcomes.get("0"), Some(&calls), "{outcomes:?}");
+    discreet(&home);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_carries_a_suites_token_or_a_providers_is_forwarded_and_repaired() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = home(&wechat);
+    let node = home.start().await;
+    push(&wechat, &home);
+    let suite_tokens = || wechat.counters().app(DEMO_SUITE).minted.suite;
+    until("no suite token", async || suite_tokens() == 1).await;
+    let provider = format!("{DEMO_PROVIDER}:provider");
+    let (key, _) =
+        home.create_key(&["--right", "gateway", "--account", DEMO_SUITE, "--account", &provider]);
+    let fetched = async |path: &str, body: String, name: &str| {
+        let answer: Value = serde_json::from_str(&post(&home, path, &body).await).unwrap();
+        answer[name].as_str().unwrap().to_owned()
+    };
+    let body = format!(r#"{{"suite_id":"{DEMO_SUITE}","suite_secret":"{key}"}}"#);
+    let path = "/qyapi/cgi-bin/service/get_suite_token";
+    let token = fetched(path, body, "suite_access_token").await;
+    let called = format!("/qyapi/cgi-bin/service/get_pre_auth_code?suite_access_token={token}");
+    // Without the key: the token says who is calling.
+    let call = async || bare(&home, &called).await;
+    for (expired, tokens) in [(false, 2), (true, 3)] {
+        assert!(call().await.contains("\"pre_auth_code\""));
+        wechat.world.with(|world, now| world.end_suite_token(now, DEMO_SUITE, expired)).unwrap();
+        let answer = call().await;
+        assert!(answer.contains("\"pre_auth_code\""), "{answer}");
+        assert_eq!(suite_tokens(), tokens, "tried, replaced once and sent again");
+    }
+    let body = format!(r#"{{"corpid":"{DEMO_PROVIDER}","provider_secret":"{key}"}}"#);
+    let path = "/qyapi/cgi-bin/service/get_provider_token";
+    let token = fetched(path, body, "provider_access_token").await;
+    let called = format!("/qyapi/cgi-bin/license/list_order?provider_access_token={token}");
+    let orders = post(&home, &called, r#"{"limit":1}"#).await;
+    assert!(orders.contains("\"order_list\""), "{orders}");
+    discreet(&home);
+    node.end().await;
+}
+
+/// What a call without a key is answered.
+async fn bare(home: &Home, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", home.port)).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    timeout(PATIENCE, answer(&mut stream)).await.unwrap().unwrap().1
 }

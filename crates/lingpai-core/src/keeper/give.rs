@@ -3,15 +3,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::Keeper;
+use crate::failure::{Class, Failure};
 use crate::flight::SHORTEST_LIFE;
-use crate::issuer::Issued;
-use crate::store::StoreErrorKind;
+use crate::id::Generation;
+use crate::issuer::{Issued, Verdict, Way};
+use crate::policy::STORE_DEADLINE;
+use crate::secret::Secret;
+use crate::store::{Entry, StoreErrorKind};
 use crate::time::Moment;
+use crate::token::Token;
 
 /// Why a token that was given was not taken.
 #[derive(Clone, Debug, Error)]
@@ -68,6 +75,34 @@ impl Keeper {
             self.drive(&mut state, at);
         }
         outcome.await.unwrap_or(Err(GiveError::NotKept))
+    }
+
+    /// Tries a value before it is given, with the cheapest call that upstream checks a token on. The call is counted.
+    ///
+    /// Dropping the future harms nothing.
+    pub async fn try_before(&self, value: &Secret) -> Verdict {
+        let shared = &self.shared;
+        let (issuer, deadline) =
+            self.with(|rotation, issuer| (Arc::clone(issuer), rotation.policy().fetch_deadline));
+        let now = shared.clock.now();
+        let token = Token {
+            value: value.clone(),
+            generation: Generation::default(),
+            issued_at: now.wall,
+            expires_at: now.wall,
+            full_life: Duration::ZERO,
+            way: Way::Primary,
+            companion: None,
+        };
+        let entry = Entry::Trial(self.credential.kind.clone());
+        let counted = shared.store.count(&self.credential.account, now.day(), entry, 1);
+        if let Ok(Err(error)) = timeout(STORE_DEADLINE, counted).await {
+            tracing::warn!(%error, "a trial could not be counted");
+        }
+        timeout(deadline, issuer.check(&token)).await.unwrap_or_else(|_| {
+            let what = "no answer from upstream to a trial of the token";
+            Verdict::Inconclusive(Failure::new(Class::Transient, what))
+        })
     }
 
     /// What was given first and is not yet taken in, and when.

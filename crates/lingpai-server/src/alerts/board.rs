@@ -167,6 +167,7 @@ fn solves(what: &What) -> &'static [&'static str] {
             &["failed", "ip-refused", "rogue-refresher", "suspect"]
         }
         What::StoreRestored => &["store-degraded"],
+        What::SinkRestored { .. } => &["sink-failed"],
         What::CompromiseEnded { .. } => &["compromised"],
         _ => &[],
     }

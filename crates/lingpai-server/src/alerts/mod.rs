@@ -33,6 +33,7 @@ pub(crate) use self::api::{list, test};
 pub use self::board::Rule;
 use self::board::{Board, Message};
 pub use self::robot::Robot;
+pub(crate) use self::robot::of_webhook;
 use crate::events::answer::EventAnswer;
 use crate::events::words;
 use crate::language::{either, say};

@@ -134,7 +134,8 @@ fn sha256(key: &[u8], text: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
 }
 
-fn of_webhook(secret: &Secret, at: Timestamp, body: &str) -> String {
+/// The signature of a webhook's body, as docs/alerts.md has it.
+pub(crate) fn of_webhook(secret: &Secret, at: Timestamp, body: &str) -> String {
     let signed = format!("{}.{body}", at.as_seconds());
     let tag = sha256(secret.expose().as_bytes(), signed.as_bytes());
     let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

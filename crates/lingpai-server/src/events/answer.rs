@@ -77,6 +77,8 @@ struct Details<'a> {
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     push: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<&'a str>,
 }
 
 impl<'a> EventAnswer<'a> {
@@ -166,6 +168,14 @@ impl<'a> Details<'a> {
             What::PushDead { push, cause } => {
                 details.push = Some(push);
                 details.cause = Some(cause);
+            }
+            What::SinkFailed { sink, cause } => {
+                details.sink = Some(sink);
+                details.cause = Some(cause);
+            }
+            What::SinkRestored { sink, generation } => {
+                details.sink = Some(sink);
+                details.generation = Some(*generation);
             }
             _ => {}
         }

@@ -137,6 +137,17 @@ pub fn sentence(event: &Event, language: Language) -> String {
             "推送 {push} 不再投递，业务方一直没有接收：{cause}",
             cause = cut(cause)
         ),
+        What::SinkFailed { sink, cause } => say!(
+            language,
+            "the token could not be delivered to the sink {sink}, it is tried again: {cause}",
+            "凭据未能投递到 {sink}，会继续重试：{cause}",
+            cause = cut(cause)
+        ),
+        What::SinkRestored { sink, generation } => say!(
+            language,
+            "the sink {sink} has the newest token again, number {generation}",
+            "{sink} 已恢复，现在是最新的凭据（第 {generation} 代）"
+        ),
         other => say!(
             language,
             "`{name}`, which another version of Lingpai told",
@@ -242,6 +253,8 @@ mod tests {
             What::KeyChanged { change: KeyChange::Made, key: key(), by: "lp_0".to_owned() },
             What::KeyFirstUsed { key: key(), address: [10, 0, 0, 7].into() },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
+            What::SinkFailed { sink: "shop".to_owned(), cause: cause() },
+            What::SinkRestored { sink: "shop".to_owned(), generation: Generation(3) },
         ]
     }
 

@@ -10,9 +10,8 @@ use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
-use lingpai_core::{
-    AccountId, CredentialId, Fingerprint, Kind, Moment, Registry, StoreError, Timestamp,
-};
+use lingpai_core::{AccountId, CredentialId, Fingerprint, Moment, Registry, StoreError, Timestamp};
+use lingpai_wechat::kinds::CARRIED;
 
 /// A token that was issued longer ago is not known any more.
 const AGE: Duration = Duration::from_hours(7 * 24);
@@ -107,7 +106,7 @@ impl Issued {
 
 /// A ticket says whose it is too, and is no token: who holds one may not call.
 fn is_token(credential: &CredentialId) -> bool {
-    credential.kind == Kind::ACCESS_TOKEN
+    CARRIED.contains(&credential.kind)
 }
 
 impl Known {
@@ -131,7 +130,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use lingpai_core::rotation::Reason;
-    use lingpai_core::{Generation, NodeId, Way};
+    use lingpai_core::{Generation, Kind, NodeId, Way};
 
     use super::*;
 

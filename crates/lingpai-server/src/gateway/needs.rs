@@ -37,15 +37,17 @@ impl Needs {
             | "/cgi-bin/service/get_permanent_code"
             | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,
             path if NEVER_OF_PLATFORM.contains(&path) => Self::Nobody,
-            "/cgi-bin/clear_quota" | "/cgi-bin/clear_quota/v2" | "/cgi-bin/openapi/quota/clear" => {
-                Self::Right(Right::QuotaClear)
-            }
+            "/cgi-bin/clear_quota"
+            | "/cgi-bin/clear_quota/v2"
+            | "/cgi-bin/component/clear_quota/v2"
+            | "/cgi-bin/openapi/quota/clear" => Self::Right(Right::QuotaClear),
             // It answers with earlier requests as they were sent, the real token in them.
             "/cgi-bin/openapi/rid/get" => Self::Right(Right::TokenRead),
             GETTICKET | AGENT_TICKET | CORP_TICKET => Self::Right(Right::Ticket),
-            "/sns/jscode2session" | "/sns/oauth2/access_token" => Self::Right(Right::SecretLogin),
-            path if is_under(path, COMPONENT) => Self::Right(Right::Admin),
-            path if host == Host::WeCom && is_under(path, PROVIDER) => Self::Right(Right::Admin),
+            "/sns/jscode2session"
+            | "/sns/oauth2/access_token"
+            | "/sns/component/jscode2session"
+            | "/sns/oauth2/component/access_token" => Self::Right(Right::SecretLogin),
             _ => Self::Gateway,
         }
     }
@@ -88,21 +90,16 @@ pub(super) fn ticket(
     Some(ticket.ok_or(Refusal::TicketUnknown))
 }
 
-/// A third-party platform's own calls: its tokens, and the tokens and refresh tokens of those who authorised it.
+/// A third-party platform's own calls.
 pub(super) const COMPONENT: &[&str] =
     &["/cgi-bin/component/", "/sns/component/", "/sns/oauth2/component/"];
-/// Those of them that want the platform's secret, or answer with a refresh token of whoever authorised it: nobody's.
+/// Those of them that want the platform's secret, or spend the code of an authorisation, which Lingpai trades: nobody's.
 const NEVER_OF_PLATFORM: &[&str] = &[
     "/cgi-bin/component/api_component_token",
     "/cgi-bin/component/api_start_push_ticket",
     "/cgi-bin/component/api_authorizer_token",
     "/cgi-bin/component/api_query_auth",
-    "/cgi-bin/component/api_get_authorizer_list",
-    "/cgi-bin/component/api_get_authorizer_info",
 ];
-/// The same of a WeCom service provider.
-pub(super) const PROVIDER: &[&str] =
-    &["/cgi-bin/service/", "/cgi-bin/corp/get_", "/cgi-bin/provider/"];
 
 pub(super) fn is_under(path: &str, beginnings: &[&str]) -> bool {
     beginnings.iter().any(|beginning| path.starts_with(beginning))

@@ -10,11 +10,9 @@ use lingpai_core::event::What;
 use lingpai_core::keeper::{self, Reported};
 use lingpai_core::rotation::Evidence;
 use lingpai_core::{CredentialId, Instant, Secret};
-use lingpai_wechat::catalogue::{self, Scope};
 use tokio::time::timeout_at;
 
 use super::breaker::{Alarm, Breaker, Caller, Outcome};
-use super::hosts::Host;
 use super::trouble::Trouble;
 use super::usual::Usual;
 use crate::serving::Serving;
@@ -33,16 +31,6 @@ pub(super) struct Refused<'a> {
     pub(super) token: &'a Secret,
     /// When the call was sent.
     pub(super) sent_at: Instant,
-}
-
-/// Whether an `errcode` says that the token is bad, on this host. What the codes mean is the catalogue's to say: WeCom's
-/// 40001 is about the secret.
-pub(super) fn blames_the_token(host: Host, errcode: i64) -> bool {
-    let scope = match host {
-        Host::Api | Host::Mp | Host::File | Host::Pay => Scope::Api,
-        Host::WeCom => Scope::WeCom,
-    };
-    catalogue::blames_token(errcode, scope)
 }
 
 impl Repairs {
@@ -147,22 +135,5 @@ fn likely_cause(path: &str) -> &'static str {
     } else {
         "the API is not open to this account (not verified, or the feature was not granted), or something in the call \
          belongs to another account"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_code_blames_the_token_on_one_host_and_the_secret_on_another() {
-        for code in [40001, 40014, 42001] {
-            assert!(blames_the_token(Host::Api, code), "{code}");
-        }
-        assert!(!blames_the_token(Host::WeCom, 40001));
-        assert!(blames_the_token(Host::WeCom, 40014) && blames_the_token(Host::WeCom, 42001));
-        for code in [0, -1, 40003, 40013, 40125, 41001, 42006, 42007, 42009, 40082, 45009, 48001] {
-            assert!(!blames_the_token(Host::Api, code), "{code}");
-        }
     }
 }

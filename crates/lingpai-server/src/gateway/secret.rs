@@ -17,7 +17,7 @@ use lingpai_core::{AccountId, Secret};
 use serde_json::{Map, Value};
 
 use super::hosts::{Destination, Host};
-use super::needs::{COMPONENT, PROVIDER, is_under, plain};
+use super::needs::{COMPONENT, is_under, plain};
 use super::pay;
 use super::rules::Gate;
 use super::target::{decoded, values_of};
@@ -33,11 +33,11 @@ const QUOTA_SECRET: &str = "appsecret";
 /// What a call carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carries {
-    /// The access_token of an account: the one kind of call that is repaired.
+    /// The token of an account, be it an access_token or a platform's: the one kind of call that is repaired.
     AccountToken,
     /// The appid and the secret of an account.
     Secret(SecretCall),
-    /// A token that is not ours: a user's after OAuth, or a third-party platform's. Passed on untouched.
+    /// A token that is not ours: a user's after OAuth. Passed on untouched.
     UserToken,
     /// Nothing: whoever has the address may call it.
     Nothing,
@@ -63,9 +63,8 @@ impl Carries {
             (Host::Api, "/cgi-bin/clear_quota/v2") => {
                 Self::Secret(SecretCall { parameter: QUOTA_SECRET })
             }
+            (Host::Api, path) if is_under(path, COMPONENT) => Self::AccountToken,
             (Host::Api, path) if path.starts_with("/sns/") => Self::UserToken,
-            (Host::Api, path) if is_under(path, COMPONENT) => Self::UserToken,
-            (Host::WeCom, path) if is_under(path, PROVIDER) => Self::UserToken,
             (Host::Mp, "/cgi-bin/showqrcode") => Self::Nothing,
             _ => Self::AccountToken,
         }

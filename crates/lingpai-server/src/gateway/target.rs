@@ -1,4 +1,4 @@
-//! The `access_token` parameter in a query: found as upstream would find it, and replaced where it stands. Every other byte
+//! The `access_token` parameter in a query, or what it is called for a platform, a suite or a provider: found as upstream would find it, and replaced where it stands. Every other byte
 //! of the query stays as it came: its order, its encoding, its mistakes.
 
 use std::borrow::Cow;
@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
-const NAME: &str = "access_token";
+/// What the parameter is called. The documentation of some calls has one of the later names, and the first does too.
+pub(super) const NAMES: [&str; 4] =
+    ["access_token", "component_access_token", "suite_access_token", "provider_access_token"];
 
 /// A query, and where the token stands in it.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Reads what stands after the `?`.
     pub(crate) fn of(query: Option<&'a str>) -> Self {
-        let mut values = values_of(NAME, query.unwrap_or_default());
+        let mut values = values_where(|name| NAMES.contains(&name), query.unwrap_or_default());
         Self { query, first: values.next(), others: values.collect() }
     }
 
@@ -41,12 +43,12 @@ impl<'a> Target<'a> {
         self.others.iter().any(differs)
     }
 
-    /// The path and the query with this token in them: in place of the one that stands there, or at the end.
+    /// The path and the query with this token in them: in place of the one that stands there, or at the end by this name.
     ///
     /// The token is written as it is: what WeChat issues is of letters, digits, `-` and `_`.
-    pub(crate) fn with_token(&self, path: &str, token: &str) -> String {
+    pub(crate) fn with_token(&self, path: &str, name: &str, token: &str) -> String {
         let query = self.query.unwrap_or_default();
-        let length = path.len() + query.len() + NAME.len() + token.len() + 3;
+        let length = path.len() + query.len() + name.len() + token.len() + 3;
         let mut target = String::with_capacity(length);
         target.push_str(path);
         target.push('?');
@@ -61,11 +63,19 @@ impl<'a> Target<'a> {
             if !query.is_empty() && !query.ends_with('&') {
                 target.push('&');
             }
-            target.push_str(NAME);
+            target.push_str(name);
             target.push('=');
             target.push_str(token);
         }
         target
+    }
+
+    /// The other parameters, decoded, in their order.
+    pub(crate) fn others(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        let pairs = self.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let pairs = pairs.map(|(name, value)| (decoded(name), decoded(value)));
+        pairs.filter(|(name, _)| !NAMES.contains(&&**name)).collect()
     }
 
     /// The path and the query as they came.
@@ -86,6 +96,14 @@ pub(crate) fn values_of<'a>(
     name: &'a str,
     query: &'a str,
 ) -> impl Iterator<Item = Range<usize>> + 'a {
+    values_where(move |found| found == name, query)
+}
+
+/// The same of every parameter of such a name.
+fn values_where<'a>(
+    is_its: impl Fn(&str) -> bool + 'a,
+    query: &'a str,
+) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut start = 0;
     let pairs = query.split('&').map(move |pair| {
         let at = start;
@@ -95,7 +113,7 @@ pub(crate) fn values_of<'a>(
     pairs.filter_map(move |(at, pair)| {
         // Without `=` there is no place for a value.
         let (found, _) = pair.split_once('=')?;
-        (decoded(found) == name).then(|| at + found.len() + 1..at + pair.len())
+        is_its(&decoded(found)).then(|| at + found.len() + 1..at + pair.len())
     })
 }
 
@@ -116,7 +134,7 @@ mod tests {
     use super::*;
 
     fn with(query: &str) -> String {
-        Target::of(Some(query)).with_token("/p", "85_new")
+        Target::of(Some(query)).with_token("/p", NAMES[0], "85_new")
     }
 
     #[test]
@@ -131,6 +149,8 @@ mod tests {
             ("access%5Ftoken=o%6Cd&x", "/p?access%5Ftoken=85_new&x"),
             ("access_token=a=b", "/p?access_token=85_new"),
             ("access_token=o&access_token=o", "/p?access_token=85_new&access_token=85_new"),
+            ("component_access_token=o&a=1", "/p?component_access_token=85_new&a=1"),
+            ("a=1&suite_access_token=o", "/p?a=1&suite_access_token=85_new"),
             ("xaccess_token=o&access_token=o", "/p?xaccess_token=o&access_token=85_new"),
         ] {
             assert_eq!(with(query), expected, "{query}");
@@ -149,7 +169,8 @@ mod tests {
         ] {
             assert_eq!(with(query), expected, "{query}");
         }
-        assert_eq!(Target::of(None).with_token("/p", "t"), "/p?access_token=t");
+        let suites = Target::of(None).with_token("/p", "suite_access_token", "t");
+        assert_eq!(suites, "/p?suite_access_token=t");
     }
 
     #[test]
@@ -163,9 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn the_other_parameters_are_read_as_a_form_is() {
+        let others = Target::of(Some("a=1&access%5ftoken=x&b%20=c+d&&e")).others();
+        assert_eq!(
+            others,
+            [("a", "1"), ("b ", "c d"), ("e", "")].map(|(a, b)| (a.into(), b.into()))
+        );
+        assert!(Target::of(None).others().is_empty());
+    }
+
+    #[test]
     fn two_tokens_that_differ_are_ambiguous_however_they_are_written() {
         let ambiguous = |query| Target::of(Some(query)).is_ambiguous();
         assert!(ambiguous("access_token=a&access_token=b"));
+        assert!(ambiguous("access_token=a&component_access_token=b"));
         assert!(ambiguous("access_token=a&x&access%5Ftoken="));
         assert!(!ambiguous("access_token=a&access_token=%61"));
         assert!(!ambiguous("access_token=a"));
@@ -181,8 +213,15 @@ mod tests {
 
     /// Whatever can stand in a request's query, and more often what is near to a token.
     fn query() -> impl Strategy<Value = String> {
-        let known =
-            ["access_token", "access%5Ftoken", "%61ccess_token", "access_token%20", "a", ""];
+        let known = [
+            "access_token",
+            "suite_access_token",
+            "access%5Ftoken",
+            "%61ccess_token",
+            "access_token%20",
+            "a",
+            "",
+        ];
         let known = prop::sample::select(known.to_vec()).prop_map(str::to_owned);
         let name = prop_oneof![3 => known, 1 => "[!-%'-<>-~]{0,9}"];
         let value = prop::option::of("[!-%'-~]{0,9}");
@@ -198,7 +237,7 @@ mod tests {
         fn what_is_not_the_token_is_not_touched(query in query()) {
             // A name as a form is read, by code that is not ours.
             let is_token = |name: &str| {
-                form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| name == NAME)
+                form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| NAMES.contains(&&*name))
             };
             let replaced = |pair: &str| match pair.split_once('=') {
                 Some((name, _)) if is_token(name) => format!("{name}=85_new"),
@@ -209,9 +248,9 @@ mod tests {
             if target.token().is_none() {
                 prop_assert_eq!(&expected, &query);
                 let mark = if query.is_empty() || query.ends_with('&') { "" } else { "&" };
-                expected = format!("{query}{mark}{NAME}=85_new");
+                expected = format!("{query}{mark}access_token=85_new");
             }
-            prop_assert_eq!(target.with_token("/p", "85_new"), format!("/p?{expected}"));
+            prop_assert_eq!(target.with_token("/p", NAMES[0], "85_new"), format!("/p?{expected}"));
             prop_assert_eq!(target.untouched("/p"), format!("/p?{query}"));
         }
     }

@@ -289,6 +289,29 @@ pub(super) fn paths() -> Value {
                 .answers(200, &reference("AlertTest"))
                 .done(),
         },
+        "/v1/sinks": {
+            "get": Operation::with("How it stands with sinks. The key must be for all accounts.", Right::Admin)
+                .answers(200, &reference("Sinks"))
+                .done(),
+        },
+        "/v1/sinks/{name}/test": {
+            "post": Operation::with("Whether a token could be put there; none is. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The sink's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("SinkDone"))
+                .done(),
+        },
+        "/v1/sinks/{name}/sync": {
+            "post": Operation::with("Delivers the current token now. The key must be for all accounts.", Right::Admin)
+                .takes(vec![
+                    in_path("name", "The sink's name."),
+                    in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `explanation` is."),
+                ])
+                .answers(200, &reference("SinkDone"))
+                .done(),
+        },
         "/v1/keys": {
             "get": Operation::with("All keys. The key must be for all accounts.", Right::Admin)
                 .answers(200, &reference("Keys"))

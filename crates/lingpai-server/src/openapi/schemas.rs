@@ -9,8 +9,8 @@ use lingpai_core::{Environment, Policy, Preset};
 use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
-use super::api_security;
 use super::operation::{JSON, account_name, reference};
+use super::{api_security, sinks};
 use crate::accounts::State;
 use crate::adopt;
 use crate::diagnosis::Cause;
@@ -75,12 +75,15 @@ pub(super) fn schemas() -> Value {
         json!({
             "access_token": {"type": "string", "minLength": 1, "maxLength": adopt::LONGEST},
             "expires_in": {"type": "integer", "minimum": 1, "maximum": adopt::LONGEST_LIFE},
+            "untried": yes_or_no(),
         }),
     );
     add(
         "Adopted",
-        &["generation", "expires_in"],
-        json!({"generation": number(), "expires_in": number()}),
+        &["trial", "generation", "expires_in"],
+        json!({
+            "trial": one_of(&["accepted", "unsaid", "untried"]), "generation": number(), "expires_in": number(),
+        }),
     );
     add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
     add(
@@ -157,7 +160,7 @@ pub(super) fn schemas() -> Value {
             "id": text(), "at": time(), "event": text(),
             "severity": one_of(&Severity::ALL.map(Severity::as_str)), "text": text(),
             "account": text(), "kind": text(), "node": text(),
-            "address": text(), "budget": number(), "by": text(), "push": text(),
+            "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(),
@@ -583,6 +586,7 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
             "failed": number(), "sent_at": time(), "failure": text(), "retrying": {"type": "boolean"},
         }),
     );
+    sinks::schemas(add);
     add(
         "AlertTest",
         &["outcome", "explanation"],

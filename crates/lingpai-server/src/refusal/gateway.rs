@@ -31,7 +31,7 @@ pub(crate) enum Barred {
     AccountUnnamed,
     /// The header, the path and the token name two accounts.
     TwoAccounts,
-    /// The account is an application of WeCom, and the call goes to another host.
+    /// The account is WeCom's, and the call goes to another host.
     WrongHost,
     /// Nobody may have this path called through the gateway, or the client's own bounds or the operator's leave it out.
     PathForbidden,
@@ -119,8 +119,8 @@ impl Barred {
             ),
             Self::TwoAccounts => either("the call names two accounts", "调用指明了两个不同的账号"),
             Self::WrongHost => either(
-                "the account is an application of WeCom, whose token goes to no other host",
-                "这个账号是企业微信应用，它的 access_token 不会发往其他域名",
+                "the account is WeCom's, whose token goes to no other host",
+                "这个账号是企业微信的，它的凭据不会发往其他域名",
             ),
             Self::PathForbidden => either(
                 "this path may not be called through the gateway by you",
@@ -191,9 +191,13 @@ impl Barred {
                 "请向该服务的管理员索取可以调用它的密钥；哪些路径需要单独的权限，见 docs/zh/gateway.md",
             ),
             Self::TokenCall => either(
-                "Fetch the token at /cgi-bin/token or /cgi-bin/stable_token, of WeCom at /cgi-bin/gettoken, written like \
-                 this. A permanent code of WeCom's is given to nobody",
-                "请从 /cgi-bin/token 或 /cgi-bin/stable_token（企业微信是 /cgi-bin/gettoken）获取，路径要与此一致；企业微信的永久授权码不提供给任何人",
+                "Write the paths of tokens as WeChat has them: /cgi-bin/token, /cgi-bin/stable_token, \
+                 /cgi-bin/component/api_component_token and api_authorizer_token, of WeCom /cgi-bin/gettoken and \
+                 /cgi-bin/service/get_*_token. Codes of authorisations are traded by Lingpai itself, and their tokens are here; \
+                 permanent codes and refresh tokens are given to nobody (docs/platform.md, docs/wecom.md)",
+                "获取凭据的路径要与微信的写法一致：/cgi-bin/token、/cgi-bin/stable_token、/cgi-bin/component/api_component_token 和 \
+                 api_authorizer_token，企业微信为 /cgi-bin/gettoken 和 /cgi-bin/service/get_*_token。授权码由 Lingpai 自己换取，凭据在这里；\
+                 永久授权码和 refresh_token 不提供给任何人（docs/zh/platform.md、docs/zh/wecom.md）",
             ),
             Self::GatewayOff => either(
                 "Have the SDK call api.weixin.qq.com and fetch only its token here; or ask the one who runs this server \
@@ -302,7 +306,9 @@ impl Refusal {
             Self::Forwarding(Trouble::Lost | Trouble::Slow) => StatusCode::BAD_GATEWAY,
             Self::Forwarding(Trouble::Unreachable | Trouble::Busy | Trouble::NoRoom)
             | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Forwarding(Trouble::BodyTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Forwarding(Trouble::BodyTooLarge(_) | Trouble::TooLargeToSeal(_)) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -350,6 +356,8 @@ impl Refusal {
             | Self::PushRefused
             | Self::PushNotTaken
             | Self::AlertUnknown
+            | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::PushUnknown
             | Self::SessionUnknown
             | Self::SessionLimited

@@ -95,6 +95,10 @@ pub(crate) enum Refusal {
     PushUnknown,
     /// No alert has this name.
     AlertUnknown,
+    /// No sink has this name.
+    SinkUnknown,
+    /// The account is no platform and no suite, so nobody can authorise it.
+    NoPlatform,
     /// The session of the console is none, or has ended.
     SessionUnknown,
     /// What is asked for is not for sessions of the console.
@@ -172,6 +176,8 @@ impl Refusal {
             Self::PushNotTaken => "push-not-taken",
             Self::PushUnknown => "push-unknown",
             Self::AlertUnknown => "alert-unknown",
+            Self::SinkUnknown => "sink-unknown",
+            Self::NoPlatform => "no-platform",
             Self::SessionUnknown => "session-unknown",
             Self::SessionLimited => "session-limited",
             Self::LoginLocked(_) => "login-locked",

@@ -103,6 +103,8 @@ impl Refusal {
             | Self::KeyIdUnknown
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::TicketUnknown
             | Self::NoTickets
             | Self::NoQuota => StatusCode::NOT_FOUND,

@@ -88,6 +88,8 @@ fn all() -> Vec<Refusal> {
         Refusal::PushNotTaken,
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
+        Refusal::SinkUnknown,
+        Refusal::NoPlatform,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(30)),

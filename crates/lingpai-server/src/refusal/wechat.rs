@@ -156,6 +156,8 @@ impl Refusal {
             | Self::PushNotTaken
             | Self::PushUnknown
             | Self::AlertUnknown
+            | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::SessionUnknown
             | Self::SessionLimited
             | Self::LoginLocked(_)

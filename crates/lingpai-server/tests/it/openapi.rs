@@ -1,12 +1,14 @@
 //! `/openapi.json` is true: every operation is called, and what it answers fits its description.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::event::Severity;
 use lingpai_core::{Class, Failure, Verdict};
-use lingpai_server::Surface;
 use lingpai_server::alerts::{self, Alert, Robot, Rule};
+use lingpai_server::sinks::{FilePlace, Shape, Sink};
+use lingpai_server::{Server, Surface};
 use lingpai_wechat::catalogue::Language;
 use lingpai_wechat::wire;
 use serde_json::{Value, json};
@@ -63,8 +65,8 @@ impl Description {
     }
 }
 
-/// A house with an alert whose receiver is not reached: it is in a network that is not allowed.
-async fn with_an_alert() -> House {
+/// A house with an alert whose receiver is not reached, since it is in a network that is not allowed, and a sink that is nowhere.
+async fn with_an_alert_and_a_sink() -> House {
     let alert = Alert {
         name: "ops".to_owned(),
         robot: Robot::Webhook,
@@ -80,12 +82,22 @@ async fn with_an_alert() -> House {
         },
     };
     let settings = alerts::Settings { upstream: wire::Settings::default(), alerts: vec![alert] };
-    House::on(&[(local(), Surface::Whole)], None, |server| server.alerting(settings)).await
+    let place = FilePlace {
+        path: "/nowhere/token".into(),
+        shape: Shape::Json,
+        mode: 0o600,
+        owner: None,
+        hook: None,
+    };
+    let account = KEPT.parse().unwrap();
+    let sink = Sink { name: "shop".to_owned(), account, place: Arc::new(place) };
+    let change = |server: Server| server.alerting(settings).delivering(vec![sink]);
+    House::on(&[(local(), Surface::Whole)], None, change).await
 }
 
 #[tokio::test]
 async fn every_answer_of_every_operation_is_as_described() {
-    let house = with_an_alert().await;
+    let house = with_an_alert_and_a_sink().await;
     let admin = house.admin().await;
     let document = house.ask("GET", "/openapi.json", &[], "").await;
     let mut description = Description { document: document.json.clone(), seen: BTreeSet::new() };
@@ -113,7 +125,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 66] = [
+    let calls: [(&str, &str, &str, &str, &str); 71] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -154,6 +166,11 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("get", "/v1/alerts", "", "", ""),
         ("post", "/v1/alerts/{name}/test", "ops", "", ""),
         ("post", "/v1/alerts/{name}/test", "nobody", "", ""),
+        ("get", "/v1/sinks", "", "", ""),
+        ("post", "/v1/sinks/{name}/test", "shop", "", ""),
+        ("post", "/v1/sinks/{name}/test", "nobody", "", ""),
+        ("post", "/v1/sinks/{name}/sync", "shop", "", ""),
+        ("post", "/v1/sinks/{name}/sync", "nobody", "", ""),
         ("get", "/v1/events/history", "", "?limit=x", ""),
         ("get", "/v1/events", "", "?account=wx%20", ""),
         ("post", "/v1/keys", "", "", &new_key),
@@ -225,7 +242,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     house.clock.advance(Duration::from_secs(1));
     description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
 
-    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts"] {
+    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts", "/v1/sinks"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.
@@ -234,6 +251,10 @@ async fn every_answer_of_every_operation_is_as_described() {
     })
     .await;
     crate::quota::told_as_described(|method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
+    crate::authorize::told_as_described(|method, path, reply| {
         description.check(method, path, reply);
     })
     .await;

@@ -139,15 +139,13 @@ async fn a_virtual_token_is_no_key_elsewhere() {
 }
 
 #[tokio::test]
-async fn nobody_is_forwarded_to_where_refresh_tokens_are_given_out() {
+async fn nobody_is_forwarded_to_where_secrets_are_wanted_or_codes_are_spent() {
     let house = house().await;
     let key = house.key_with(&[Right::Gateway, Right::Admin], Accounts::All, |_| {}).await;
     let bearer = format!("Bearer {key}");
     for call in [
         "api_query_auth",
         "API_Query_Auth",
-        "api_get_authorizer_list",
-        "api_get_authorizer_info",
         "api_start_push_ticket",
         "api_component_token/",
         "API_AUTHORIZER_TOKEN",

@@ -69,6 +69,20 @@ async fn a_key_with_the_right_platform_is_given_the_tokens_of_the_suite_and_the_
 }
 
 #[tokio::test]
+async fn who_may_use_the_gateway_only_is_given_virtual_tokens() {
+    let house = house().await;
+    let all: BTreeSet<_> = [SUITE, PROVIDER].iter().map(|it| it.parse().unwrap()).collect();
+    let key = house.key_with(&[Right::Gateway], Accounts::Only(all), |_| {}).await;
+    let reply = ask(&house, "/cgi-bin/service/get_suite_token", suite_call(&key)).await;
+    let token = reply.text("suite_access_token");
+    assert!(token.starts_with("lpv_") && token.ends_with(SUITE), "{token}");
+    let call = json!({"corpid": "ww5a0db0c0ffee9001", "provider_secret": key});
+    let reply = ask(&house, "/cgi-bin/service/get_provider_token", call).await;
+    assert!(reply.text("provider_access_token").ends_with(PROVIDER), "{reply:?}");
+    assert_eq!(house.upstream.calls(), 0);
+}
+
+#[tokio::test]
 async fn a_corps_token_is_that_of_the_suite_which_the_key_is_for_or_the_path_names() {
     let house = house().await;
     let call = |key: &str| json!({"auth_corpid": CORP, "permanent_code": key});

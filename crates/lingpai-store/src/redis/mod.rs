@@ -9,6 +9,7 @@ mod address;
 mod archive;
 mod changes;
 mod credentials;
+mod deposit;
 mod directory;
 mod fields;
 mod foundation;
@@ -47,6 +48,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 pub use self::address::RedisAddress;
+pub use self::deposit::{Deposit, Deposited};
 use self::foundation::Found;
 use self::keepsake::Keepsake;
 use self::layout::Layout;

@@ -34,6 +34,7 @@ scripts! {
     commit: "commit.lua",
     confirm: "confirm.lua",
     count: "count.lua",
+    deposit: "deposit.lua",
     first_use: "first_use.lua",
     found: "found.lua",
     keep: "keep.lua",

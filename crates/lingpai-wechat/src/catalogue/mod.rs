@@ -245,13 +245,16 @@ pub fn find(code: i64, scope: Scope) -> Option<&'static Entry> {
 }
 
 /// Whether a code on an answer to a call with an access_token says that it is bad. Only what it means in this very scope
-/// counts: WeCom's 40001 is about the secret.
+/// counts: WeCom's 40001 is about the secret. A platform's token is refused as any token is, or with a code of its own.
 pub fn blames_token(code: i64, scope: Scope) -> bool {
+    let blames = |scope| {
+        let entry = find(code, scope);
+        entry.is_some_and(|it| it.scopes.contains(&scope) && it.nature == Nature::TokenBad)
+    };
     // Zero is what nearly every answer says.
     code != 0
         && !blames_service_token(code)
-        && find(code, scope)
-            .is_some_and(|entry| entry.scopes.contains(&scope) && entry.nature == Nature::TokenBad)
+        && (blames(scope) || scope == Scope::Platform && blames(Scope::Api))
 }
 
 /// Whether a code of WeCom's says that the token of a suite or a service provider is bad.

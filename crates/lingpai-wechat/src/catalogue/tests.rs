@@ -86,6 +86,17 @@ fn codes_that_blame_the_token_are_those_of_bad_tokens() {
 }
 
 #[test]
+fn a_platforms_token_is_blamed_as_any_token_is_and_by_a_code_of_its_own() {
+    for code in [40001, 40014, 42001, 42006] {
+        assert!(blames_token(code, Scope::Platform), "{code}");
+    }
+    for code in [0, 42007, 42009, 61003, 61004, 61005, 61023] {
+        assert!(!blames_token(code, Scope::Platform), "{code}");
+    }
+    assert!(!blames_token(42006, Scope::Api));
+}
+
+#[test]
 fn a_code_means_what_it_means_where_it_is_met() {
     let nature = |code, scope| find(code, scope).unwrap().nature;
     assert_eq!(nature(40001, Scope::Api), Nature::TokenBad);

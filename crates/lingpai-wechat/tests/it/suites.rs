@@ -157,10 +157,10 @@ async fn a_trial_of_a_suites_or_a_providers_token_refuses_what_blames_that_token
             issuer.check(&token()).await
         };
         assert_eq!(check(0).await, Verdict::Accepted);
-        for code in [40082, 42009] {
+        for code in [40082, 42009, 40014, 42001] {
             assert!(matches!(check(code).await, Verdict::Refused(_)), "{code}");
         }
-        for code in [40014, 42001, 60020, -1] {
+        for code in [40001, 40084, 60020, -1] {
             assert!(matches!(check(code).await, Verdict::Inconclusive(_)), "{code}");
         }
     }

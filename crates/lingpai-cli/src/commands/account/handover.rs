@@ -50,13 +50,21 @@ pub(crate) async fn adopt(options: Adopt, environment: Environment<'_>) -> Resul
             "不知道凭据还有多久到期。请用 --expires-in 秒数 写明，宁短勿长；在 Redis 中可用 `redis-cli TTL 键` 查看",
         ))
     })?;
-    let given = json!({"access_token": token.expose(), "expires_in": expires_in});
+    let untried = options.untried;
+    let given =
+        json!({"access_token": token.expose(), "expires_in": expires_in, "untried": untried});
     let adopted = client.post(&format!("/v1/accounts/{account}/token/adopt"), &given).await?;
     let (generation, left) = (&adopted["generation"], &adopted["expires_in"]);
     output::tell(&say!(
         "The account {account} serves this token from now on: generation {generation}, good for {left} s. Nothing was fetched.",
         "账号 {account} 从现在起提供这个凭据：第 {generation} 代，还有 {left} 秒到期。没有向微信获取。"
     ));
+    if adopted["trial"] == "unsaid" {
+        output::tell(either(
+            "warning: WeChat could not say whether the token is good. The first client that is refused with it finds out",
+            "警告：微信没能确认这个凭据是否有效。如果无效，第一个被拒绝的客户端会发现",
+        ));
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The gateway between a client that speaks HTTP by hand and an upstream that shows every byte that reached it.
 
 mod bodies;
+mod carried;
 mod forward;
 mod http2;
 mod lines;

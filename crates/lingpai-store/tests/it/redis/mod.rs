@@ -5,6 +5,7 @@
 //! - `sealing`: what others read in Redis, and what they can break.
 //! - `away`: a Redis that is gone, full, or a replica.
 //! - `confirming`: what replicas are to confirm.
+//! - `deposit`: a token in clear in somebody's Redis.
 //! - `newer`: what Redis 7.2 and later do besides.
 //! - `forgetting`: a Redis that comes back empty, or as it was before.
 //! - `rekeying`: another master key while nodes run; stores of the first layout.
@@ -13,6 +14,7 @@
 
 mod away;
 mod confirming;
+mod deposit;
 mod forgetting;
 mod leases;
 mod nodes;
