@@ -49,8 +49,8 @@ use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
-use lingpai_core::client::KeyHash;
-use lingpai_core::{CredentialId, Directory, Secret};
+use lingpai_core::client::{KeyHash, Right};
+use lingpai_core::{CredentialId, Directory, Kind, Secret};
 use lingpai_wechat::{Error, wire};
 use tokio::time::Instant;
 
@@ -74,6 +74,7 @@ use crate::serving::Serving;
 use crate::tickets;
 
 pub(crate) use self::breaker::Outcome;
+pub(crate) use self::carried::is_of_wecom;
 pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
@@ -285,8 +286,14 @@ impl Gateway {
             return tickets::answer_wechat(serving, calling.account, ticket?).await;
         }
         let credential = serving.carried(calling.account);
-        if carried::is_of_wecom(&credential) && destination.host != Host::WeCom {
+        if is_of_wecom(&credential) && destination.host != Host::WeCom {
             return Err(Barred::WrongHost.into());
+        }
+        // It tells of earlier calls with the token in them, and a platform's has a right of its own.
+        if destination.needs == Needs::Right(Right::TokenRead)
+            && credential.kind != Kind::ACCESS_TOKEN
+        {
+            return Err(Barred::PathForbidden.into());
         }
         let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
