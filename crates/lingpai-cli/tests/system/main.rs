@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod api_security;
 mod authorisations;
 mod backup;
 mod blame;
