@@ -13,6 +13,7 @@ use lingpai_core::audit::Deed;
 use lingpai_core::client::{Denied, Right};
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::rotation::AskDenied;
+use lingpai_core::span::Sort;
 use lingpai_core::{CredentialId, Generation, Kind, Secret, Timestamp, TokenRef};
 use lingpai_wechat::kinds;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use crate::console::Session;
 use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
-use crate::{leak, object, strays};
+use crate::{leak, object, strays, traces};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -94,12 +95,15 @@ async fn give(
     caller: Caller<'_>,
     (kind, right): (&Kind, Right),
 ) -> Result<Response<Body>, Refusal> {
-    let Admitted { mut credential, .. } = serving.admit(caller, right, account).await?;
+    let Admitted { mut credential, key, .. } = serving.admit(caller, right, account).await?;
     credential.kind = kind.clone();
+    let mut span = serving.follow(traces::READ, &head.headers);
+    span.is_about(&credential);
+    span.set("lingpai.key", || serving.keys.id_of(&key));
     let tags = head.headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let poll = Poll::read(head.uri.query(), tags.is_some())?;
     let known = Known { tags, after: poll.and_then(|poll| poll.after) };
-    let mut served = serving.current(&credential).await?;
+    let mut served = span.within("token", Sort::Internal, serving.current(&credential)).await?;
     if let Some(poll) = poll
         && known.includes(Tag::of(&served.token))
     {
