@@ -202,23 +202,35 @@ fn look_again_and_again(
         if !stage.is_open.load(Ordering::Relaxed) {
             continue;
         }
-        connection.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            connection.read_line(&mut line).unwrap();
-            if let Some(told) = line.to_lowercase().strip_prefix("content-length: ") {
-                length = told.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        let mut page = vec![0; length];
-        connection.read_exact(&mut page).unwrap();
+        // The server has ended a connection that was idle for long: a browser opens another one.
+        let page = ask_page(&mut connection, &request).unwrap_or_else(|| {
+            connection = BufReader::new(TcpStream::connect(addr).unwrap());
+            ask_page(&mut connection, &request).unwrap()
+        });
         assert!(page.starts_with(b"{\"counts\":{\"all\":"));
         stage.pages.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The body of the answer, unless the connection was closed.
+fn ask_page(connection: &mut BufReader<TcpStream>, request: &str) -> Option<Vec<u8>> {
+    connection.get_mut().write_all(request.as_bytes()).ok()?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if connection.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(told) = line.to_lowercase().strip_prefix("content-length: ") {
+            length = told.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut page = vec![0; length];
+    connection.read_exact(&mut page).ok()?;
+    Some(page)
 }
 
 /// Has WeChat drop one token after the other, and reports each, as often as their lives would have it.
