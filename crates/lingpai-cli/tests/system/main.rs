@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod attempt;
 mod authorisations;
 mod backup;
 mod blame;
@@ -46,8 +47,10 @@ mod revoked;
 mod scaled;
 mod sdk;
 mod sdk_refused;
+mod secrets;
 mod sinks;
 mod sites;
+mod snippets;
 mod stand;
 mod strain;
 mod suites;
