@@ -8,11 +8,13 @@ mod help;
 mod key;
 mod look;
 mod mistake;
+mod platform;
 mod push;
 mod quota;
 mod record;
 mod secret;
 mod serve;
+mod shell;
 mod sink;
 mod store;
 mod values;
@@ -29,11 +31,13 @@ pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
+pub(crate) use self::platform::{Authorize, Platform};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
 pub(crate) use self::secret::Secret;
 pub(crate) use self::serve::{Init, Sandbox, Serve};
+pub(crate) use self::shell::Shell;
 pub(crate) use self::sink::Sink;
 pub(crate) use self::store::{Store, StoreCopy};
 use crate::{config, language};
@@ -120,6 +124,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove the accounts in the store
     #[command(subcommand)]
     Account(Account),
+    /// Have accounts authorise a third-party platform or a WeCom suite
+    #[command(subcommand)]
+    Platform(Platform),
     /// Reset the AppSecret of an account without an outage
     #[command(subcommand)]
     Secret(Secret),
@@ -142,24 +149,6 @@ pub(crate) enum Command {
         /// The directory, which must exist
         directory: PathBuf,
     },
-}
-
-/// The shells whose completion is tested.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Fish,
-    Zsh,
-}
-
-impl From<Shell> for clap_complete::Shell {
-    fn from(shell: Shell) -> Self {
-        match shell {
-            Shell::Bash => Self::Bash,
-            Shell::Fish => Self::Fish,
-            Shell::Zsh => Self::Zsh,
-        }
-    }
 }
 
 /// Which server a command asks, and with which key.

@@ -32,9 +32,9 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
-    account, alert, attempt, audit, call, check, doctor, events, explain, init, key, pushes, quota,
-    rid, rotate, sandbox, secret, serve, settings, shell, sink, snippet, status, store, ticket,
-    token,
+    account, alert, attempt, audit, call, check, doctor, events, explain, init, key, platform,
+    pushes, quota, rid, rotate, sandbox, secret, serve, settings, shell, sink, snippet, status,
+    store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -152,6 +152,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
+        Command::Platform(command) => block_on(platform::run(command, &environment)),
         Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;

@@ -52,8 +52,21 @@ const CYCLE: Duration = Duration::from_secs(719);
 /// How many bytes of payload an authorizer has besides: its refresh token.
 const COMPANION: usize = 64;
 
-/// After how long an authorizer's token is renewed, on the average: a lead and half of what it is spread over are taken off.
-const SPREAD_CYCLE: Duration = Duration::from_secs(7200 - 600 - 900);
+/// After how long an authorizer's token is renewed at the latest: its lead is taken off. If ages are even up to this, those
+/// past their time are renewed at the start, and as many as that is a share of become due in each minute that follows, for
+/// over an hour.
+const LATEST: Duration = Duration::from_secs(7200 - 600);
+
+/// Their refreshes are counted by the minute.
+const MINUTES: usize = 8;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// So many authorizers that came together are watched at lives of a 120th, for what are twenty-six hours of real ones.
+const CAME_TOGETHER: usize = 10_000;
+const BRIEF: Duration = Duration::from_secs(60);
+const LIVES: usize = 13;
+/// Of a life, as ten minutes are of two hours.
+const TWELFTHS: usize = 12;
 
 /// Whether the accounts are authorizers.
 static PAIRS: AtomicBool = AtomicBool::new(false);
@@ -80,7 +93,7 @@ fn main() {
             let store = sqlite(file).await;
             let accounts: Vec<Account> = (0..number(accounts)).map(account).collect();
             store.put_accounts(&accounts).await.unwrap();
-            let cycle = (*life == *"spread").then_some(SPREAD_CYCLE);
+            let cycle = (*life == *"spread").then_some(LATEST);
             let life = life.parse().map_or(LONG, Duration::from_secs);
             let cycle = cycle.or((life == SHORT).then_some(CYCLE));
             fill(&store, accounts.len(), life, cycle).await;
@@ -92,6 +105,11 @@ fn main() {
             let store = sqlite(file).await;
             let accounts = store.accounts().await.unwrap();
             steady(store, accounts).await;
+        }),
+        ["together", file] => runtime.block_on(async {
+            let store = sqlite(file).await;
+            let accounts = store.accounts().await.unwrap();
+            together(store, accounts).await;
         }),
         ["steady", "memory", accounts] => runtime.block_on(async {
             let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -177,6 +195,22 @@ fn authorizers(accounts: usize) {
     row("refreshes a second", &windows, 0, "", 1, "");
     row("CPU for each", &windows, 1, "us", 0, "");
     row("CPU, share of one core", &windows, 2, "%", 2, "");
+    let minutes: Vec<_> =
+        windows.iter().map(|window| (window[0] * MINUTE.as_secs_f64()).round()).collect();
+    println!("\nrefreshes in each of {MINUTES} minutes: {minutes:?}");
+
+    let together = file("together.db");
+    let count = CAME_TOGETHER.to_string();
+    part(&["pairs", "fill", &together, &count, &BRIEF.as_secs().to_string()]);
+    println!(
+        "\n{count} that came together, lives of {} s: refreshes in each twelfth of a life",
+        BRIEF.as_secs()
+    );
+    for (name, twelfths) in
+        ["the first", "the thirteenth"].iter().zip(part(&["pairs", "together", &together]))
+    {
+        println!("{name}: {twelfths:?}");
+    }
 }
 
 fn row(name: &str, rounds: &[Vec<f64>], index: usize, unit: &str, digits: usize, target: &str) {
@@ -256,14 +290,32 @@ async fn steady(store: Arc<dyn Store>, accounts: Vec<Account>) {
     let registry = open(store).await;
     let fetches = manage(&registry, accounts, if are_pairs() { LONG } else { SHORT });
     // What became due while everything was prepared.
-    tokio::time::sleep(Duration::from_secs(if are_pairs() { 30 } else { 5 })).await;
-    for _ in 0..WINDOWS {
+    tokio::time::sleep(Duration::from_secs(if are_pairs() { 90 } else { 5 })).await;
+    let (windows, window) = if are_pairs() { (MINUTES, MINUTE) } else { (WINDOWS, WINDOW) };
+    for _ in 0..windows {
         let (started, cpu, from) = (Instant::now(), process_cpu(), fetches.load(Ordering::Relaxed));
-        tokio::time::sleep(WINDOW).await;
+        tokio::time::sleep(window).await;
         let (wall, cpu) = (started.elapsed(), process_cpu() - cpu);
         let rotations = (fetches.load(Ordering::Relaxed) - from) as f64;
         let (wall, cpu) = (wall.as_secs_f64(), cpu.as_secs_f64());
         print_figures(&[rotations / wall, cpu * 1e6 / rotations, cpu / wall * 100.0]);
+    }
+}
+
+/// Keeps authorizers whose tokens are all of one age, and counts their refreshes in the first and in the last of some lives.
+async fn together(store: Arc<dyn Store>, accounts: Vec<Account>) {
+    let registry = open(store).await;
+    let fetches = manage(&registry, accounts, BRIEF);
+    for life in 1..=LIVES {
+        let mut twelfths = Vec::new();
+        for _ in 0..TWELFTHS {
+            let from = fetches.load(Ordering::Relaxed);
+            tokio::time::sleep(BRIEF / TWELFTHS as u32).await;
+            twelfths.push((fetches.load(Ordering::Relaxed) - from) as f64);
+        }
+        if [1, LIVES].contains(&life) {
+            print_figures(&twelfths);
+        }
     }
 }
 

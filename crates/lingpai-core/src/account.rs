@@ -1,5 +1,7 @@
 //! An account: one app registered with WeChat, its secret, and how it wants to be kept.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::api_security::ApiSecurityKeys;
@@ -27,7 +29,7 @@ pub struct Account {
     /// How it receives what WeChat pushes, if it does so here.
     pub push: Option<PushSettings>,
     /// The keys with which its calls are encrypted and signed, if some are. Few accounts have them.
-    pub api_security: Option<Box<ApiSecurityKeys>>,
+    pub api_security: Option<Arc<ApiSecurityKeys>>,
     /// The account that acts for it and whose token its own is fetched with, if it is one that has authorised somebody: a
     /// third-party platform, a WeCom suite.
     pub platform: Option<AccountId>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::api_security::ApiSecurityKeys;
 use crate::failure::Failure;
 use crate::id::Kind;
 use crate::parent::Parent;
@@ -52,6 +53,11 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
     /// The proxy of its own that the account is called through, if it has one. Upstream knows an account by the address
     /// that its calls come from, so whoever uses a token goes the same way as it came.
     fn proxy(&self) -> Option<Arc<Proxy>> {
+        None
+    }
+
+    /// The keys with which calls of the account are encrypted and signed, if it carries some.
+    fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
         None
     }
 

@@ -84,6 +84,8 @@ const APIS: &[Api] = &[
     get("/cgi-bin/showqrcode", ForAll(business::show_qrcode)),
     post("/wxa/getwxacodeunlimit", WithToken(business::wxa_code)),
     post("/wxa/msg_sec_check", WithToken(business::message_check)),
+    post("/wxa/getuserriskrank", WithToken(business::risk_rank)),
+    post("/cgi-bin/express/intracity/createstore", WithToken(business::create_store)),
     get(ALWAYS_40001, WithToken(|_, _, _| Err(Refusal::BAD_TOKEN))),
     get("/sns/jscode2session", WithSecret(login::code_to_session)),
     get("/sns/oauth2/access_token", WithSecret(login::code_to_token)),

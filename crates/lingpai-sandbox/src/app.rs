@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     Error,
+    api_security::ApiSecurity,
     ip::IpPattern,
     quota::Usage,
     random::Random,
@@ -107,6 +108,9 @@ pub(crate) struct App {
     pub(crate) quotas: Quotas,
     pub(crate) usage: Usage,
     pub(crate) punishment: Option<Punishment>,
+    /// The keys with which its calls are encrypted and signed, if the administrator has set some.
+    #[serde(default)]
+    pub(crate) api_security: Option<ApiSecurity>,
     #[serde(serialize_with = "in_clear")]
     secret: AppSecret,
     whitelist: Vec<IpPattern>,
@@ -127,6 +131,7 @@ impl App {
             quotas: settings.quotas,
             usage: Usage::default(),
             punishment: None,
+            api_security: None,
             secret,
             whitelist: settings.whitelist,
             blocked: HashSet::new(),

@@ -16,9 +16,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    AgentSettings, AppSecret, AppSettings, Decision, Error, Family, Fault, IpPattern, OtherSystem,
-    Punishment, Quota, Revocation, Scope, Takes, World, api::FOLLOWERS, outcome::response,
-    params::Params, platform, quota::limit, time::TOKEN_LIFETIME,
+    AgentSettings, AppSecret, AppSettings, Certificate, Decision, Error, Family, Fault, IpPattern,
+    OtherSystem, Punishment, Quota, Revocation, Scope, Takes, World, api::FOLLOWERS,
+    outcome::response, params::Params, platform, quota::limit, time::TOKEN_LIFETIME,
 };
 
 type Answered = Result<Value, Error>;
@@ -153,6 +153,10 @@ fn on_app(
         }
         "punish" => done(world.punish(appid, Some(read::<Punish>(body)?.punishment))?),
         "pardon" => done(world.punish(appid, None)?),
+        "api-security" => world.set_api_security(appid, read(body)?)?,
+        "replace-certificate" => {
+            world.replace_certificate(appid, read::<Replace>(body)?.certificate)?
+        }
         _ => return Ok(None),
     };
     Ok(Some(answer))
@@ -253,6 +257,12 @@ struct Freeze {
 #[serde(deny_unknown_fields)]
 struct Reset {
     secret: Option<AppSecret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replace {
+    certificate: Certificate,
 }
 
 #[derive(Deserialize)]

@@ -79,6 +79,8 @@ pub struct AppCounters {
     pub forced_in_vain: u64,
     /// Stable calls, and WeCom's, answered with a token that had been handed out before.
     pub repeated: u64,
+    /// Sealed calls (API security) that were opened: proven, in time, and not seen before.
+    pub sealed: u64,
     /// New tickets that callers were handed.
     pub tickets: u64,
     /// Tokens minted for the "other system" of the control API.

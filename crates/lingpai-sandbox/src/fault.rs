@@ -71,6 +71,14 @@ pub enum FaultKind {
     Gzip,
     /// Every other call is refused with 40001, although the token is right.
     Flapping,
+    /// The sealed call is carried out; its answer is signed by somebody who only says to be WeChat.
+    ForgedSignature,
+    /// The sealed call is carried out; its answer is changed behind the signature.
+    AlteredCiphertext,
+    /// The sealed call is carried out; its answer is of ten minutes ago, as a repeated one is.
+    OldAnswer,
+    /// The sealed call is carried out; its answer comes in plain.
+    UnsealedAnswer,
 }
 
 /// Whether the fault strikes before the call is carried out, or after.

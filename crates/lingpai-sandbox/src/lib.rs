@@ -15,6 +15,7 @@
 //! its rules of rotation in `tokens`, and what the settings mean in [`Settings`].
 
 mod api;
+mod api_security;
 mod app;
 mod control;
 mod counters;
@@ -44,6 +45,7 @@ mod world;
 
 pub use self::{
     api::{TicketType, TicketVerdict},
+    api_security::{ApiSecuritySettings, Certificate},
     app::{Decision, Punishment, Takes},
     counters::{AppCounters, Counters, Minted, Tally},
     error::Error,

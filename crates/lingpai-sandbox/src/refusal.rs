@@ -47,6 +47,16 @@ impl Refusal {
     pub(crate) const INVALID_ACTION: Self = refusal(40202, "invalid action");
     /// Wording ours.
     pub(crate) const INVALID_OPERATOR: Self = refusal(40203, "invalid check_operator");
+    /// Of API security; the texts are the guide's names, and which of them is said first is a guess.
+    pub(crate) const SEAL_WITHOUT_TIME: Self = refusal(40231, "API_Missing_Wechatmp_Timestamp");
+    pub(crate) const SEAL_WITHOUT_SIGNATURE: Self =
+        refusal(40232, "API_Missing_Wechatmp_Signature");
+    pub(crate) const SEAL_WITHOUT_APPID: Self = refusal(40233, "API_Missing_Wechatmp_Appid");
+    pub(crate) const BAD_SIGNATURE: Self = refusal(40234, "API_Invalid_Signature");
+    pub(crate) const BAD_SEAL: Self = refusal(40235, "API_Invalid_Encrypt");
+    pub(crate) const SEAL_OF_ANOTHER: Self = refusal(40237, "API_Invalid_Wechatmp_Appidmatch");
+    pub(crate) const SEAL_WITHOUT_KEY: Self = refusal(40238, "API_NoExist_DevSecretSym");
+    pub(crate) const SEAL_TOO_OLD: Self = refusal(40240, "API_Expired_Wechatmp_Timestamp");
     /// Wording ours.
     pub(crate) const SECRET_FROZEN: Self = refusal(40243, "appsecret is frozen");
     pub(crate) const TOKEN_MISSING: Self = refusal(41001, "access_token missing");

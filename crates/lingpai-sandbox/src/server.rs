@@ -29,6 +29,7 @@ use tokio::{
 use crate::{
     Act, Error, Reply, Settings, SharedWorld,
     api::{BULK_UPLOAD, Meter},
+    api_security::Wall,
     outcome::response,
     push,
     random::Random,
@@ -179,7 +180,7 @@ async fn answer(
     request: Request<Incoming>,
     mut stopping: watch::Receiver<()>,
 ) -> Result<Response<WireBody>, Cut> {
-    let request = match received(request).await {
+    let mut request = match received(request).await {
         Ok(request) => request,
         Err(NotReceived::TooLarge) => return Ok(too_large()),
         Err(NotReceived::BrokenOff) => return Err(Cut),
@@ -197,6 +198,7 @@ async fn answer(
             _ = stopping.changed() => Err(Cut),
         };
     }
+    request.extensions_mut().insert(Wall(wall().as_secs()));
     let (mut reply, asked) = world.handle(peer, &request).await;
     if !asked.is_empty() {
         let mut told = Vec::new();

@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::{
     Act, Error, Reply,
     api::{self, Media, Tickets},
+    api_security,
     app::App,
     control,
     counters::Counters,
@@ -317,6 +318,46 @@ impl World {
     }
 
     fn carry_out(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
+        self.carry_out_spoiled(call, rid, None)
+    }
+
+    /// Opens the call first if it is sealed, and seals its answer, which this fault may spoil.
+    fn carry_out_spoiled(
+        &mut self,
+        call: &Call<'_>,
+        rid: &str,
+        spoil: Option<&FaultKind>,
+    ) -> Outcome {
+        let appid = call.token().and_then(|token| self.appid_of_live(call.now, token));
+        let Some(app) = appid.as_ref().and_then(|appid| self.apps.get_mut(appid)) else {
+            return self.carry_out_plain(call, rid);
+        };
+        let opened = match api_security::opened(app, call) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return self.carry_out_plain(call, rid),
+            Err(refusal) => return Outcome::refusal(&refusal, call, rid),
+        };
+        self.counters.app_mut(&app.appid).sealed += 1;
+        let request = &opened.plain;
+        let query = Params::parse(request.uri().query().unwrap_or_default());
+        let inner = Call { request, query, ..*call };
+        let outcome = self.carry_out_plain(&inner, rid);
+        match appid.as_ref().and_then(|appid| self.apps.get(appid)) {
+            Some(app) => api_security::sealed(app, &opened, outcome, &mut self.random, spoil),
+            None => outcome,
+        }
+    }
+
+    fn appid_of_live(&self, now: Moment, token: &str) -> Option<String> {
+        match self.tokens.standing(now, token) {
+            Some(Standing::Live { .. }) => {
+                self.tokens.owner(token).map(|(appid, _)| appid.to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn carry_out_plain(&mut self, call: &Call<'_>, rid: &str) -> Outcome {
         let served = match call.path_at_wecom() {
             Some(path) => wecom::serve(self, call, path),
             None if call.path() == wecom::INSTALL_PAGE => wecom::serve_page(self, call),
@@ -368,6 +409,10 @@ impl World {
                 let outcome = self.carry_out(call, rid);
                 outcome.spoiled(&fault)
             }
+            FaultKind::ForgedSignature
+            | FaultKind::AlteredCiphertext
+            | FaultKind::OldAnswer
+            | FaultKind::UnsealedAnswer => self.carry_out_spoiled(call, rid, Some(&fault)),
             FaultKind::Gzip => self.carry_out(call, rid).gzipped(call.request.headers()),
             FaultKind::Latency { .. } => self.carry_out(call, rid),
         }

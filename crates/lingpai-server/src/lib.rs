@@ -33,6 +33,7 @@ mod alarm;
 pub mod alerts;
 mod answer;
 mod audit;
+pub mod authorize;
 pub mod change;
 mod connection;
 pub mod console;

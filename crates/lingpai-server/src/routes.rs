@@ -2,6 +2,8 @@
 //!
 //! The few paths are matched by hand: the two that carry nearly all requests come first, and nothing is allocated.
 
+mod names;
+
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -21,8 +23,8 @@ use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
 use crate::trace::{self, Line};
 use crate::{
-    accounts, adopt, alerts, audit, console, diagnosis, doctor, events, keys, language, manage,
-    monitor, native, nodes, openapi, overview, push, quota, sinks, tickets,
+    accounts, adopt, alerts, audit, authorize, console, diagnosis, doctor, events, keys, language,
+    manage, monitor, native, nodes, openapi, overview, push, quota, sinks, tickets,
 };
 
 /// Where a request goes.
@@ -103,6 +105,8 @@ pub(crate) enum Route<'a> {
     Session,
     /// Whatever else stands below `/console`, with what follows that.
     Console(&'a str),
+    /// An authorisation that begins here.
+    Authorization(authorize::Part<'a>),
     /// A call of WeChat's API, with this path.
     Forward(&'a str),
     /// Nowhere.
@@ -236,6 +240,9 @@ pub(crate) async fn rare(
         Route::Doctor => doctor::api::answer(serving, head, body, peer).await,
         Route::Keys => keys::collection(serving, head, body, peer).await,
         Route::Key(id) => keys::revoke(serving, id, head, peer).await,
+        Route::Authorization(part) => {
+            Box::pin(authorize::answer(serving, part, head, body, (origin, peer))).await
+        }
         Route::Session => {
             Box::pin(console::answer(serving, "/session", head, body, (origin, peer))).await
         }
@@ -280,6 +287,9 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
+                Some((account, "authorization-links")) => {
+                    Self::Authorization(authorize::Part::Links(account))
+                }
                 Some((account, "quota")) => Self::Quota(account),
                 Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
@@ -328,7 +338,7 @@ impl<'a> Route<'a> {
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
-            _ => Self::of_id(path),
+            _ => authorize::Part::of(path).map_or(Self::of_id(path), Self::Authorization),
         }
     }
 
@@ -371,6 +381,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
             Self::Push(_) => false,
+            Self::Authorization(part) => part.is_for_admins(),
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
             Self::Health | Self::Ready | Self::OpenApi | Self::Forward(_) | Self::Unknown => false,
@@ -402,6 +413,7 @@ impl<'a> Route<'a> {
                 | Self::Push(_)
                 | Self::Session
                 | Self::Console(_)
+                | Self::Authorization(authorize::Part::Begin(_) | authorize::Part::Back(_))
                 | Self::Forward(_)
         )
     }
@@ -416,110 +428,6 @@ impl<'a> Route<'a> {
                 _ => Self::Forward(path),
             },
             known => known,
-        }
-    }
-
-    /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 47] = [
-        "/v1/accounts/{account}/token",
-        "/cgi-bin/token",
-        "/cgi-bin/stable_token",
-        "/v1/accounts/{account}/token/report-invalid",
-        "/v1/accounts/{account}/token/rotate",
-        "/v1/accounts",
-        "/v1/accounts/{account}",
-        "/v1/accounts/{account}/secret",
-        "/v1/events",
-        "/v1/events/history",
-        "/v1/keys",
-        "/v1/keys/{id}",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "unknown",
-        "gateway",
-        "/v1/accounts/{account}/tickets/{type}",
-        "/v1/accounts/{account}/js-config",
-        "/v1/accounts/{account}/card-signature",
-        "/push/{account}",
-        "/v1/accounts/{account}/pushes",
-        "/v1/accounts/{account}/pushes/{id}",
-        "/v1/accounts/{account}/pushes/{id}/retry",
-        "/v1/nodes",
-        "/cgi-bin/gettoken",
-        "/console/session",
-        "console",
-        "/v1/diagnose",
-        "/v1/accounts/{account}/quota",
-        "/v1/accounts/{account}/quota/clear",
-        "/v1/rids/{rid}",
-        "/v1/doctor",
-        "/cgi-bin/service/get_suite_token",
-        "/cgi-bin/service/get_corp_token",
-        "/cgi-bin/service/get_provider_token",
-        "/v1/audit",
-        "/v1/alerts",
-        "/v1/alerts/{name}/test",
-        "/v1/accounts/{account}/token/adopt",
-        "/cgi-bin/component/api_component_token",
-        "/cgi-bin/component/api_authorizer_token",
-        "/v1/overview",
-        "/v1/sinks",
-        "/v1/sinks/{name}/test",
-        "/v1/sinks/{name}/sync",
-    ];
-
-    /// Its place among the names.
-    pub(crate) fn number(self) -> usize {
-        match self {
-            Self::Token(_) => 0,
-            Self::DropIn(Call::Token) => 1,
-            Self::DropIn(Call::StableToken) => 2,
-            Self::ReportInvalid(_) => 3,
-            Self::Rotate(_) => 4,
-            Self::Accounts => 5,
-            Self::Account(_) => 6,
-            Self::Secret(_) => 7,
-            Self::Events => 8,
-            Self::History => 9,
-            Self::Keys => 10,
-            Self::Key(_) => 11,
-            Self::Health => 12,
-            Self::Ready => 13,
-            Self::Metrics => 14,
-            Self::OpenApi => 15,
-            Self::Unknown => 16,
-            Self::Forward(_) => 17,
-            Self::Ticket(..) => 18,
-            Self::JsConfig(_) => 19,
-            Self::CardSignature(_) => 20,
-            Self::Push(_) => 21,
-            Self::Pushes(_) => 22,
-            Self::PushOf(..) => 23,
-            Self::PushRetry(..) => 24,
-            Self::Nodes => 25,
-            Self::DropIn(Call::Gettoken) => 26,
-            Self::Session => 27,
-            Self::Console(_) => 28,
-            Self::Diagnose => 29,
-            Self::Quota(_) => 30,
-            Self::QuotaClear(_) => 31,
-            Self::Rid(_) => 32,
-            Self::Doctor => 33,
-            Self::DropIn(Call::SuiteToken) => 34,
-            Self::DropIn(Call::CorpToken) => 35,
-            Self::DropIn(Call::ProviderToken) => 36,
-            Self::Audit => 37,
-            Self::Alerts => 38,
-            Self::AlertTest(_) => 39,
-            Self::Adopt(_) => 40,
-            Self::DropIn(Call::ComponentToken) => 41,
-            Self::DropIn(Call::AuthorizerToken) => 42,
-            Self::Overview => 43,
-            Self::Sinks => 44,
-            Self::SinkTest(_) => 45,
-            Self::SinkSync(_) => 46,
         }
     }
 

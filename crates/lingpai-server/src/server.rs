@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::alerts::{self, Alerts};
 use crate::audit::Trail;
+use crate::authorize::{self, Authorizing};
 use crate::change::{Changes, Desk};
 use crate::connection::converse;
 use crate::console::{self, Console};
@@ -51,6 +52,7 @@ pub struct Server {
     changes: Option<Desk>,
     gateway: Option<gateway::Settings>,
     console: Option<console::Settings>,
+    authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
     sinks: Option<Sinks>,
@@ -78,6 +80,7 @@ impl Server {
             changes: None,
             gateway: None,
             console: None,
+            authorizing: None,
             pushes: None,
             alerts: None,
             sinks: None,
@@ -129,6 +132,12 @@ impl Server {
         self
     }
 
+    /// The same, and platforms and suites can be authorised by links from here.
+    pub fn authorizing(mut self, authorizing: authorize::Settings) -> Self {
+        self.authorizing = Some(authorizing);
+        self
+    }
+
     /// The same, and people are alerted of what happens.
     pub fn alerting(mut self, alerts: alerts::Settings) -> Self {
         self.alerts = Some(alerts);
@@ -176,6 +185,7 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let authorizing = self.authorizing.map(Authorizing::new).transpose()?;
         let alerts = Alerts::default();
         if let Some(settings) = self.alerts {
             alerts.replace(settings, &self.registry).map_err(Error::Gateway)?;
@@ -204,6 +214,7 @@ impl Server {
             given: Given::new(),
             gateway,
             console,
+            authorizing,
             pushes,
             overview: Overview::default(),
             tape,

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::alerts::Alerts;
 use crate::audit::Trail;
+use crate::authorize::Authorizing;
 use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
@@ -55,6 +56,8 @@ pub(crate) struct Serving {
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if the operator wants them.
     pub(crate) console: Option<Console>,
+    /// What begins authorisations of platforms, if somebody keeps them.
+    pub(crate) authorizing: Option<Authorizing>,
     /// What receives pushes, if the operator wants that.
     pub(crate) pushes: Option<Arc<Pushes>>,
     /// How all accounts stood a moment ago.

@@ -334,7 +334,7 @@ impl SettingsAnswer {
             fetch_deadline: policy.fetch_deadline.as_secs(),
             keeping: policy.keeping,
             push: account.push.map(PushAnswer::from),
-            api_security: account.api_security.map(|keys| ApiSecurityAnswer::from(*keys)),
+            api_security: account.api_security.as_deref().map(ApiSecurityAnswer::from),
             platform: account.platform,
             proxy: account.proxy.as_ref().map(Proxy::to_public_url),
             created_at: account.created_at,

@@ -39,16 +39,6 @@ impl Expected {
     pub(crate) const WECOM_TOKEN: Self =
         Self { field: "access_token", scope: Scope::WeCom, may_have_ended: true };
 
-    /// Of a call with a platform's appid, secret and ticket.
-    pub(crate) const COMPONENT_TOKEN: Self =
-        Self { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
-    /// Of a call with a suite's id, secret and ticket.
-    pub(crate) const SUITE_TOKEN: Self =
-        Self { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
-    /// Of a call with a provider's corpid and secret.
-    pub(crate) const PROVIDER_TOKEN: Self =
-        Self { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
-
     /// Of a call with an access_token, where codes have the meaning of this scope.
     pub(crate) const fn ticket(scope: Scope) -> Self {
         Self { field: "ticket", scope, may_have_ended: false }

@@ -39,7 +39,7 @@ pub fn right_to_see(kind: &Kind) -> Option<Right> {
         Some(Right::TokenRead)
     } else if Ticket::ALL.iter().any(|ticket| ticket.kind() == *kind) {
         Some(Right::Ticket)
-    } else if [COMPONENT_TOKEN, SUITE_ACCESS_TOKEN, PROVIDER_ACCESS_TOKEN].contains(kind) {
+    } else if CARRIED.contains(kind) {
         Some(Right::Platform)
     } else {
         None

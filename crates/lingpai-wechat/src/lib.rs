@@ -33,6 +33,7 @@ pub mod wire;
 
 pub use answer::accepted;
 pub use error::Error;
+pub use issuers::invitation::{Device, Invitation, Offered};
 pub use issuers::platform::{Authorized, Authorizers, Listed};
 pub use issuers::suite::CorpAuthorization;
 pub use issuers::ticket::{Ticket, UnknownTicket};

@@ -61,6 +61,21 @@ pub const COMPONENT_TOKEN_PATH: &str = "/cgi-bin/component/api_component_token";
 /// `POST`: brings the code that an authorisation is begun with.
 pub const PREAUTHCODE_PATH: &str = "/cgi-bin/component/api_create_preauthcode";
 
+/// The host of the page on which a platform is authorised on a computer, and the page.
+pub const PC_PAGES: &str = "mp.weixin.qq.com";
+/// See [`PC_PAGES`].
+pub const PC_PAGE: &str = "/cgi-bin/componentloginpage";
+
+/// The host of the page on which a platform is authorised on a telephone, and the page.
+pub const H5_PAGES: &str = "open.weixin.qq.com";
+/// See [`H5_PAGES`].
+pub const H5_PAGE: &str = "/wxaopen/safe/bindcomponent";
+
+/// WeCom: the host of the page on which a suite is authorised, and the page.
+pub const WECOM_PAGES: &str = "open.work.weixin.qq.com";
+/// See [`WECOM_PAGES`].
+pub const INSTALL_PAGE: &str = "/3rdapp/install";
+
 /// `POST`: trades an authorization code for tokens.
 pub const QUERY_AUTH_PATH: &str = "/cgi-bin/component/api_query_auth";
 

@@ -103,6 +103,8 @@ fn of_command(path: &str) -> Option<&'static str> {
         "account add" => "把账号写入存储，AppSecret 来自提示输入、文件或标准输入",
         "account set-secret" => "更换存储中账号的 AppSecret",
         "account set-push" => "设置存储中账号如何接收微信的消息推送",
+        "platform" => "让账号授权给第三方平台或企业微信应用套件",
+        "platform authorize" => "生成链接，供账号所有者授权给平台，或供企业授权给应用套件",
         "account set-api-security" => "为存储中的账号设置 API 安全密钥，网关用它们加密并签名其调用",
         "pushes" => "处理业务方没有收下的推送",
         "pushes list" => "列出等待转发与已放弃的推送",
@@ -284,6 +286,20 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "更换期间，存放上一个 EncodingAESKey 的文件"
         }
         ("account set-push", "remove") => "不再接收推送",
+        ("platform authorize", "platform") => "被授权的账号：平台的 appid 或 suite_id",
+        ("platform authorize", "pc") => {
+            "用于电脑：微信页面显示二维码供手机扫描 [默认：按打开链接的设备]"
+        }
+        ("platform authorize", "h5") => "用于手机微信；在别处打开时显示二维码",
+        ("platform authorize", "offer") => {
+            "可以选择哪些账号：all（全部）、official-accounts（公众号）或 mini-programs（小程序）"
+        }
+        ("platform authorize", "only") => "只能选择这个账号：其 appid",
+        ("platform authorize", "return_to") => {
+            "授权结束后浏览器跳转到哪里，须在配置的 `return-to` 允许范围内"
+        }
+        ("platform authorize", "expires_in") => "链接的有效期，最长 7d",
+        ("platform authorize", "json") => "输出 JSON，其中有业务方核对返回结果所用的密钥",
         ("account set-api-security", id) => match id {
             "symmetric_key_file" => "存放 API 对称密钥（base64）的文件 [默认：提示输入]",
             "private_key_file" => "存放应用私钥（API 非对称密钥，PEM）的文件",

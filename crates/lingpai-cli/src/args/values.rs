@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lingpai_core::client::{Right, Role};
 use lingpai_core::{Environment, Preset};
-use lingpai_wechat::Ticket;
+use lingpai_wechat::{Offered, Ticket};
 
 use crate::config;
 use crate::language::{either, say};
@@ -27,6 +27,10 @@ pub(super) fn right(text: &str) -> Result<Right, String> {
 
 pub(super) fn ticket(text: &str) -> Result<Ticket, String> {
     one_of(&Ticket::ALL, Ticket::as_str, text)
+}
+
+pub(super) fn offered(text: &str) -> Result<Offered, String> {
+    one_of(&Offered::ALL, Offered::as_str, text)
 }
 
 pub(super) fn role(text: &str) -> Result<Role, String> {

@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
 mod noted;
+pub(crate) mod platform;
 pub(crate) mod pushes;
 pub(crate) mod quota;
 pub(crate) mod rid;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_server::console::Settings as Console;
-use lingpai_server::{Limits, Listeners, Server, Tls, alerts, push};
+use lingpai_server::{Limits, Listeners, Server, Tls, alerts, authorize, push};
 use tokio::time::{Instant, sleep};
 
 use crate::commands::key;
@@ -124,6 +124,12 @@ async fn serve(
     };
     let engine = Arc::clone(&keeping.engine);
     let server = server.receiving_pushes(pushes).asking(Arc::new(move || engine.wechat()));
+    let server = server.authorizing(authorize::Settings {
+        authority: Arc::clone(&taker) as _,
+        url: config.authorization.url.clone(),
+        return_to: config.authorization.return_to.clone(),
+        key: keeping.store.session_key(),
+    });
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
     let server = server.delivering(sinks::of(config)?);

@@ -1,6 +1,7 @@
 //! `api-security` of an `[[account]]`: the keys with which its calls are encrypted and signed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lingpai_core::api_security::NumberedKey;
 use lingpai_core::{AccountId, ApiSecurityKeys, PathGlob};
@@ -17,7 +18,7 @@ pub(super) fn read(
     account: &mut Section<'_>,
     id: Option<&AccountId>,
     base: &Path,
-) -> Option<Box<ApiSecurityKeys>> {
+) -> Option<Arc<ApiSecurityKeys>> {
     let reading = account.reading();
     let value = account.value("api-security")?;
     let place = Place::File(value.span());
@@ -71,7 +72,7 @@ pub(super) fn read(
         calls,
     };
     match ApiSecurity::of(id?, &keys) {
-        Ok(_) => Some(Box::new(keys)),
+        Ok(_) => Some(Arc::new(keys)),
         Err(why) => {
             let why = why.told(language::current());
             reading.mistake(place, say!("`api-security`: {why}", "`api-security`：{why}"));

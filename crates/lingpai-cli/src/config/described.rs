@@ -362,6 +362,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        key: "authorization.url",
+        default: ["what the browser asked for", "浏览器所访问的地址"],
+        meaning: [
+            "Where browsers find this server, for links by which accounts [authorise a platform](platform.md#links): \
+            `https://token.example.com`. Needed if a proxy before it changes host or scheme.",
+            "浏览器访问本服务的地址，用于账号[授权给平台](platform.md#授权链接)的链接，如 `https://token.example.com`。前面的代理改变了主机名或协\
+            议时需要设置。",
+        ],
+    },
+    Setting {
+        key: "authorization.return-to",
+        default: ["none", "无"],
+        meaning: [
+            "Where a business may have a browser sent after an authorisation: a list of URLs with which they must begin, such as \
+            `[\"https://shop.example.com/wechat/\"]`.",
+            "授权完成后业务可以让浏览器跳转到哪里：URL 开头的列表，如 `[\"https://shop.example.com/wechat/\"]`。",
+        ],
+    },
+    Setting {
         key: "events.keep",
         default: ["100000", "100000"],
         meaning: [

@@ -7,6 +7,7 @@
 pub(crate) mod account;
 mod alert;
 pub(crate) mod api_security;
+mod authorization;
 mod console;
 pub(crate) mod described;
 mod duration;
@@ -41,6 +42,7 @@ use lingpai_store::{Journals, KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
 
+pub(crate) use self::authorization::Authorization;
 pub(crate) use self::duration::{parse as parse_duration, show as show_duration};
 pub(crate) use self::listen::{Listen, parse_address};
 pub(crate) use self::mistake::Mistakes;
@@ -92,6 +94,8 @@ pub(crate) struct Config {
     pub(crate) gateway: Option<Gateway>,
     /// The pages for people, if there are to be any.
     pub(crate) console: Option<Console>,
+    /// How platforms are authorised by links.
+    pub(crate) authorization: Authorization,
     /// What is logged.
     pub(crate) log: Log,
     /// The accounts that the file names. The store may know more.

@@ -23,7 +23,7 @@ const SECURITY_ENGLISH: &str = include_str!("../../../../docs/api-security.md");
 const SECURITY_CHINESE: &str = include_str!("../../../../docs/zh/api-security.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 6] = ["tls", "gateway", "console", "events", "audit", "log"];
+const TABLES: [&str; 7] = ["tls", "gateway", "console", "authorization", "events", "audit", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {

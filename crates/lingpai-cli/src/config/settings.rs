@@ -16,8 +16,8 @@ use super::mistake::Place;
 use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
-    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, console, gateway, journals,
-    listen, sink, upstream,
+    Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, authorization, console,
+    gateway, journals, listen, sink, upstream,
 };
 use crate::language::{either, say};
 
@@ -34,6 +34,7 @@ pub(super) fn read(
     let forced_refresh = root.flag("forced-refresh").is_none_or(|said| said.value);
     let gateway = gateway::read(&mut root, base, &upstream);
     let console = console::read(&mut root);
+    let authorization = authorization::read(&mut root);
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     let alerts = alert::read(&mut root, base);
@@ -47,6 +48,7 @@ pub(super) fn read(
         forced_refresh,
         gateway,
         console,
+        authorization,
         log,
         accounts,
         alerts,

@@ -27,6 +27,9 @@ use crate::keeping::Engine;
 
 /// What a code is called among the pushes that wait.
 const PREFIX: &str = "auth-";
+/// What a deed is called there that only one may do, for as long as the longest link is good.
+pub(super) const ONCE: &str = "once-";
+const ONCE_FOR: Duration = Duration::from_hours(8 * 24);
 /// What is said of one there that is being traded, and of one that was, before the account's name.
 const UNDER_WAY: &str = "an authorisation: its code is being traded";
 const TRADED: &str = "an authorisation: its code was traded for ";
@@ -106,6 +109,18 @@ impl Codes {
         self.take(holder, code, &json!({"code": code.expose(), "authorizer": authorizer})).await
     }
 
+    /// The same with one that a browser brought.
+    ///
+    /// # Errors
+    /// It could not be stored.
+    pub(crate) async fn brought(
+        self: &Arc<Self>,
+        holder: &AccountId,
+        code: &Secret,
+    ) -> Result<Awaited, StoreError> {
+        self.take(holder, code, &json!({"code": code.expose(), "browser": true})).await
+    }
+
     async fn take(
         self: &Arc<Self>,
         holder: &AccountId,
@@ -178,7 +193,13 @@ impl Codes {
         let now = self.now();
         for holder in holders {
             let parcels = self.outbox.parcels(&holder, MOST_PARCELS).await?;
-            for parcel in parcels.into_iter().filter(is_code) {
+            for parcel in parcels {
+                if parcel.id.starts_with(ONCE) && parcel.received_at + ONCE_FOR <= now {
+                    self.outbox.remove_parcel(&holder, &parcel.id).await?;
+                }
+                if !is_code(&parcel) {
+                    continue;
+                }
                 match outcome_of(&parcel) {
                     None if parcel.received_at + age <= now => drop(self.begin(parcel, true)),
                     Some(Outcome::Kept(_)) if parcel.received_at + REMEMBERED <= now => {
@@ -340,9 +361,10 @@ impl Insistence {
     }
 }
 
-/// Whether the parcel is on record only for those who bring its code again: nothing is left to do.
+/// Whether the parcel is on record only for those who come again, with its code or for its deed: nothing is left to do.
 pub(super) fn is_settled(parcel: &Parcel) -> bool {
-    is_code(parcel) && matches!(outcome_of(parcel), Some(Outcome::Kept(_)))
+    let is_traded = || matches!(outcome_of(parcel), Some(Outcome::Kept(_)));
+    parcel.id.starts_with(ONCE) || is_code(parcel) && is_traded()
 }
 
 fn is_code(parcel: &Parcel) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! A notice is acknowledged when this returns, and WeChat forgets it then: whatever matters of it is durable by that time.
 
+mod authority;
 mod codes;
 mod platform;
 mod suite;
@@ -11,13 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lingpai_core::outbox::Parcel;
+use lingpai_core::outbox::{Outbox, Parcel};
 use lingpai_core::{AccountId, AccountKind, Directory, StoreError};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
-pub(crate) use self::codes::Codes;
-use self::codes::outcome_within;
+use self::codes::{Codes, outcome_within};
 use crate::keeping::{Engine, Keeping};
 
 /// How long the business waits to hear of an authorisation, so that the account is mostly there when it does. WeChat waits 5 s.
@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
+    outbox: Arc<dyn Outbox>,
     codes: Arc<Codes>,
 }
 
@@ -34,8 +35,8 @@ impl Taker {
     pub(crate) fn new(keeping: &Keeping) -> Self {
         let (engine, directory) = (Arc::clone(&keeping.engine), keeping.store.directory());
         let outbox = keeping.store.outbox();
-        let codes = Codes::new(Arc::clone(&engine), Arc::clone(&directory), outbox);
-        Self { engine, directory, codes }
+        let codes = Codes::new(Arc::clone(&engine), Arc::clone(&directory), Arc::clone(&outbox));
+        Self { engine, directory, outbox, codes }
     }
 
     /// Goes on with what was acknowledged, by this process or one before, and not come to an end with; never ends.

@@ -14,6 +14,7 @@
 )]
 
 mod accounts;
+mod api_security;
 mod attempt;
 mod authorisations;
 mod backup;
@@ -33,6 +34,7 @@ mod haste;
 mod keys;
 mod kill;
 mod lies;
+mod links;
 mod listeners;
 mod load;
 mod node;

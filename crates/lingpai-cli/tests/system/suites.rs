@@ -26,7 +26,7 @@ fn corp() -> String {
 }
 
 /// A node that keeps the sandbox's suite and its provider.
-fn home(wechat: &WeChat) -> Home {
+pub(crate) fn home(wechat: &WeChat) -> Home {
     let home = Home::new(wechat, 0, "stable", "[gateway]\ncalls-per-minute = 1000000\n", "");
     for (file, text) in [
         ("push-token", TOKEN),
@@ -48,7 +48,7 @@ fn home(wechat: &WeChat) -> Home {
 }
 
 /// Has WeCom push to the node, beginning with a ticket.
-fn push(wechat: &WeChat, home: &Home) {
+pub(crate) fn push(wechat: &WeChat, home: &Home) {
     let url = format!("http://127.0.0.1:{}/push/{DEMO_SUITE}", home.port);
     let to = PushTo { url, token: TOKEN.into(), encoding_aes_key: KEY.into() };
     wechat.world.with(|world, _| world.push_suite_to(DEMO_SUITE, Some(to)).unwrap());
@@ -69,7 +69,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// The token of the corp's account, once the account is there.
-async fn corp_token(home: &Home) -> String {
+pub(crate) async fn corp_token(home: &Home) -> String {
     let path = format!("/v1/accounts/{}/token", corp());
     let mut found = None;
     until("the corp's account has no token", async || {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::api_security::ApiSecurityKeys;
 use crate::cell::TokenCell;
 use crate::event::{Event, What};
 use crate::failure::{Class, Failure};
@@ -342,6 +343,11 @@ impl Keeper {
     /// What calls with the token go through, if not the way that those of other accounts take.
     pub fn proxy(&self) -> Option<Arc<Proxy>> {
         self.with(|_, issuer| issuer.proxy())
+    }
+
+    /// The keys with which calls of the account are encrypted and signed, if it carries some.
+    pub fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
+        self.with(|_, issuer| issuer.api_security())
     }
 
     /// The kinds of credentials of the same account that need this one.

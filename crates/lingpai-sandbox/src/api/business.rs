@@ -152,6 +152,32 @@ pub(super) fn message_check(_: &mut World, call: &Call<'_>, _: &str) -> Served {
     })))
 }
 
+/// The guide's example.
+pub(super) fn risk_rank(_: &mut World, call: &Call<'_>, _: &str) -> Served {
+    let body = call.json()?;
+    if body.get("openid").and_then(Value::as_str).unwrap_or_default().is_empty() {
+        return Err(Refusal::INVALID_OPENID);
+    }
+    Ok(Success::Json(json!({
+        "errcode": 0,
+        "errmsg": "getuserriskrank succ",
+        "risk_rank": 0,
+        "unoin_id": 2_258_658_297_u64,
+    })))
+}
+
+/// One that is refused unless it is sealed.
+pub(super) fn create_store(_: &mut World, call: &Call<'_>, _: &str) -> Served {
+    let body = call.json()?;
+    let own = body.get("out_store_id").and_then(Value::as_str).ok_or(Refusal::INVALID_ARGS)?;
+    Ok(Success::Json(json!({
+        "errcode": 0,
+        "errmsg": "ok",
+        "wx_store_id": format!("4000000000{}", own.len()),
+        "out_store_id": own,
+    })))
+}
+
 pub(super) fn wxa_code(_: &mut World, call: &Call<'_>, _: &str) -> Served {
     let body = call.json()?;
     let scene = body.get("scene").and_then(Value::as_str);

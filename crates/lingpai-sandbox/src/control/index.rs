@@ -97,6 +97,12 @@ pub(super) const ROUTES: &[Route] = &[
         "refuse every other call of this app with 40001",
         r#"{"fault":"flapping","appid":"APPID","for_seconds":10}"#,
     ),
+    (
+        "POST",
+        "/faults",
+        "sign the answers to sealed calls with a wrong key; or altered-ciphertext, old-answer, unsealed-answer",
+        r#"{"fault":"forged-signature","appid":"APPID","times":1}"#,
+    ),
     ("DELETE", "/faults/1", "mend one fault", ""),
     ("DELETE", "/faults", "mend every fault", ""),
     (
@@ -209,6 +215,19 @@ pub(super) const ROUTES: &[Route] = &[
         "/apps/APPID/reset-secret",
         "give the app another secret; the old one is dead at once",
         r#"{"secret":"5a0db0c0ffee00015a0db0c0ffee0001"}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/api-security",
+        "set up API security as on its page: the app's public key in PEM, the number of a symmetric key; answers with that key and \
+         the platform's certificates",
+        r#"{"symmetric_serial":"a1","public_key":"-----BEGIN PUBLIC KEY-----..."}"#,
+    ),
+    (
+        "POST",
+        "/apps/APPID/replace-certificate",
+        "have the platform replace its certificate: first, changing (both sign), second",
+        r#"{"certificate":"changing"}"#,
     ),
     (
         "POST",

@@ -3,6 +3,7 @@
 // Clippy knows only the functions marked #[test] as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod api_security;
 mod business;
 mod control;
 mod diagnostics;

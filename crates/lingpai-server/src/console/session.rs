@@ -35,6 +35,12 @@ impl From<[u8; 32]> for SessionKey {
     }
 }
 
+impl SessionKey {
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(***)")

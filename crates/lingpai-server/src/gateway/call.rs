@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, response};
@@ -14,11 +15,13 @@ use super::carried;
 use super::head;
 use super::hidden;
 use super::hosts::{Destination, Host};
-use super::look::Seen;
+use super::look::{self, Seen};
 use super::passing::Passing;
 use super::pay;
 use super::rules::Permit;
+use super::sealing::Sealing;
 use super::site::Site;
+use super::target::Target;
 use super::trouble::Trouble;
 use super::upload::{Sending, Upload};
 use super::watched::Watched;
@@ -38,6 +41,8 @@ pub(super) struct Call<'a> {
     /// The token of the account for which it is made, if it is for one.
     pub(super) credential: Option<&'a CredentialId>,
     pub(super) upload: Upload,
+    /// What encrypts and signs it, if it is to be; then all of its body is here.
+    pub(super) sealing: Option<Sealing>,
     /// When its body was here, as far as it is read beforehand.
     pub(super) begun: Instant,
     /// How long the client may take nothing of the answer.
@@ -56,9 +61,12 @@ pub(super) struct Heard {
 impl Call<'_> {
     /// Path and query with this token in them.
     pub(super) fn target(&self, token: &Secret) -> Secret<String> {
-        let path = self.destination.path;
+        let Destination { target, path, .. } = self.destination;
         let name = carried::name(self.credential.map(|credential| &credential.kind), path);
-        Secret::new(self.destination.target.with_token(path, name, token.expose()))
+        Secret::new(match self.sealing {
+            Some(_) => Target::of(None).with_token(path, name, token.expose()),
+            None => target.with_token(path, name, token.expose()),
+        })
     }
 
     /// The request to one of upstream's hosts.
@@ -68,10 +76,25 @@ impl Call<'_> {
         target: &Secret<String>,
         sending: Sending,
     ) -> Result<Request<Sending>, Trouble> {
+        let sealed = match (&self.sealing, &self.upload) {
+            (Some(sealing), Upload::Whole(plain)) => {
+                Some(sealing.seal(site, self.destination, plain)?)
+            }
+            _ => None,
+        };
+        let (sending, length) = match &sealed {
+            Some(sealed) => {
+                (Sending::Whole(Some(sealed.body.clone())), Some(sealed.body.len() as u64))
+            }
+            None => (sending, self.length()),
+        };
         let mut request = Request::new(sending);
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = site.target(target)?;
-        *request.headers_mut() = head::to_upstream(&self.head.headers, &site.host, self.length());
+        *request.headers_mut() = head::to_upstream(&self.head.headers, &site.host, length);
+        if let Some(sealed) = sealed {
+            sealed.mark(request.headers_mut());
+        }
         if hidden::may_be_in(self.destination) {
             // It is read and perhaps changed: in plain.
             request.headers_mut().remove(ACCEPT_ENCODING);
@@ -130,6 +153,25 @@ impl Call<'_> {
 }
 
 impl Heard {
+    /// The same with all of its body, up to so many bytes.
+    pub(super) async fn whole(self, most: usize) -> Result<Self, Trouble> {
+        let Self { head, mut body, seen } = self;
+        let begun = match seen {
+            Seen::Whole(..) => return Ok(Self { head, body, seen }),
+            Seen::Begun(begun) => begun,
+        };
+        let mut all = BytesMut::from(&begun[..]);
+        while let Some(piece) = body.next().await? {
+            if all.len() + piece.len() > most {
+                return Err(Trouble::Lost);
+            }
+            all.extend_from_slice(&piece);
+        }
+        let all = all.freeze();
+        let errcode = look::errcode(&all);
+        Ok(Self { head, body, seen: Seen::Whole(all, errcode) })
+    }
+
     /// The `errcode` at its top level.
     pub(super) fn errcode(&self) -> Option<i64> {
         match self.seen {

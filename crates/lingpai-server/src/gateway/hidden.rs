@@ -3,7 +3,7 @@
 //!
 //! Such an answer is read whole before anything of it is passed on. One that cannot be read is not passed on at all.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use serde_json::Value;
 
@@ -27,21 +27,8 @@ pub(super) fn may_be_in(destination: &Destination<'_>) -> bool {
 /// # Errors
 /// It cannot be read: it broke off, is too large, or is written in a way that it was not asked for.
 pub(super) async fn take_out(heard: Heard) -> Result<Heard, Trouble> {
-    let Heard { mut head, mut body, seen } = heard;
-    let errcode = if let Seen::Whole(_, errcode) = &seen { *errcode } else { None };
-    let whole = match seen {
-        Seen::Whole(whole, _) => whole,
-        Seen::Begun(begun) => {
-            let mut all = BytesMut::from(&begun[..]);
-            while let Some(piece) = body.next().await? {
-                if all.len() + piece.len() > MOST {
-                    return Err(Trouble::Lost);
-                }
-                all.extend_from_slice(&piece);
-            }
-            all.freeze()
-        }
-    };
+    let Heard { mut head, body, seen } = heard.whole(MOST).await?;
+    let Seen::Whole(whole, errcode) = seen else { return Err(Trouble::Lost) };
     let told = without(&whole).ok_or(Trouble::Lost)?;
     if head.headers.contains_key(CONTENT_LENGTH) {
         head.headers.insert(CONTENT_LENGTH, told.len().into());

@@ -135,7 +135,8 @@ fn decompressed(decoder: impl Read) -> Option<Vec<u8>> {
     (read <= MOST).then_some(plain)
 }
 
-fn errcode(text: &[u8]) -> Option<i64> {
+/// The `errcode` at the top level of a whole text.
+pub(super) fn errcode(text: &[u8]) -> Option<i64> {
     #[derive(Deserialize)]
     struct Said {
         // Most answers have none, and an error that says so would cost more than all the rest.

@@ -1,7 +1,7 @@
 //! The gateway: any call of WeChat's API, forwarded with the right token.
 //!
 //! The way of a call: `hosts` says where it goes, `who` who makes it, `rules` whether that client may, `secret` what it
-//! carries. `target` puts the token in, `upload` keeps the body aside while it streams, `upstream` sends it, `look` sees
+//! carries. `target` puts the token in, `sealing` encrypts and signs for accounts that carry keys, `upload` keeps the body aside while it streams, `upstream` sends it, `look` sees
 //! whether the answer blames the token, and `repair` does something about it, within what `breaker` allows. What goes wrong
 //! on the way is in `trouble`.
 
@@ -29,6 +29,7 @@ mod places;
 mod pool;
 mod repair;
 mod rules;
+mod sealing;
 mod secret;
 mod settings;
 mod site;
@@ -61,6 +62,7 @@ use self::needs::Needs;
 use self::places::Places;
 use self::repair::{Refused, Repairs};
 use self::rules::{Gate, Permit, permit, permit_passing};
+use self::sealing::{Sealers, Sealing};
 use self::secret::{Carries, SecretCall, Shown, put_in};
 use self::upload::{Sending, Upload};
 use self::upstream::Upstream;
@@ -76,6 +78,7 @@ pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
+pub(crate) use self::sealing::Proof;
 pub use self::settings::Settings;
 pub(crate) use self::trouble::Trouble;
 pub(crate) use self::watched::Watched;
@@ -89,6 +92,7 @@ pub(crate) struct Gateway {
     places: Places,
     aside: Arc<Place>,
     repairs: Repairs,
+    sealers: Sealers,
 }
 
 /// What can be changed of a running server that reaches others.
@@ -151,6 +155,7 @@ impl Gateway {
             places: Places::new(&settings),
             aside: Arc::new(Place::new(&settings.spool_dir, settings.spool_limit)),
             repairs: Repairs::default(),
+            sealers: Sealers::default(),
             settings,
         })
     }
@@ -263,17 +268,9 @@ impl Gateway {
         let permit = permit(serving, &self.gate, &calling, destination).await?;
         let body = secret::put_into(&self.gate, secret_call, &calling, body).await?;
         let target = Secret::new(destination.target.untouched(destination.path));
-        let upload = Upload::Whole(body);
         let credential = CredentialId::access_token(calling.account);
-        let call = Call {
-            head,
-            destination,
-            credential: Some(&credential),
-            upload,
-            held: (permit, self.places.take().await?),
-            begun: Instant::now(),
-            write_time: serving.limits.write_time,
-        };
+        let came = (serving, head, destination);
+        let call = self.call(came, Some(&credential), permit, Upload::Whole(body)).await?;
         let heard = self.send(serving, &call, &target, call.upload.sending()).await?;
         Ok(call.answer(heard, &Secret::default(), None))
     }
@@ -295,7 +292,11 @@ impl Gateway {
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
 
-        let call = self.take(came, Some(&credential), permit).await?;
+        let sealing = self.sealers.of(serving, &credential, head, destination)?;
+        let call = match sealing {
+            Some(sealing) => Box::pin(self.take_sealed(came, &credential, permit, sealing)).await?,
+            None => self.take(came, Some(&credential), permit).await?,
+        };
         let token = serving.current(&credential).await?.token.value.clone();
         let sending = call.upload.sending();
         let sent_at = clock.coarse();
@@ -341,10 +342,39 @@ impl Gateway {
         let Came { serving, head, body, destination, .. } = came;
         let pace = serving.limits.body_time;
         let upload = Upload::take(body, &self.settings, &self.aside, pace).await?;
-        let place = self.places.take().await?;
+        self.call((serving, head, destination), credential, permit, upload).await
+    }
+
+    /// The same of a call that is to be sealed: all of its body must be here.
+    async fn take_sealed<'a>(
+        &self,
+        came: Came<'a>,
+        credential: &'a CredentialId,
+        permit: Permit,
+        sealing: Sealing,
+    ) -> Result<Call<'a>, Refusal> {
+        let Came { serving, head, body, destination, .. } = came;
+        let body = serving.body_within(body, sealing::MOST).await;
+        let body = body.map_err(|refusal| match refusal {
+            Refusal::BodyTooLarge(most) => Trouble::TooLargeToSeal(most).into(),
+            other => other,
+        })?;
+        let came = (serving, head, destination);
+        let call = self.call(came, Some(credential), permit, Upload::Whole(body)).await?;
+        Ok(Call { sealing: Some(sealing), ..call })
+    }
+
+    /// Makes a call of what has been taken in, with a place upstream.
+    async fn call<'a>(
+        &self,
+        (serving, head, destination): (&Serving, &'a Parts, &'a Destination<'a>),
+        credential: Option<&'a CredentialId>,
+        permit: Permit,
+        upload: Upload,
+    ) -> Result<Call<'a>, Refusal> {
+        let held = (permit, self.places.take().await?);
         let (begun, write_time) = (Instant::now(), serving.limits.write_time);
-        let held = (permit, place);
-        Ok(Call { head, destination, credential, upload, begun, write_time, held })
+        Ok(Call { head, destination, credential, upload, sealing: None, begun, write_time, held })
     }
 
     /// Sends a refused call once more, with a better token.
@@ -365,8 +395,26 @@ impl Gateway {
         }
     }
 
-    /// Sends a call, and looks at what is answered.
+    /// Sends a call, and looks at what is answered. One that WeChat cannot decrypt, and so has not carried out, is sent once
+    /// more if its account has another key.
     async fn send(
+        &self,
+        serving: &Serving,
+        call: &Call<'_>,
+        target: &Secret<String>,
+        sending: Sending,
+    ) -> Result<Heard, Trouble> {
+        let heard = self.send_once(serving, call, target, sending).await?;
+        let Some(sealing) = call.sealing.as_ref().filter(|sealing| sealing.turns(&heard)) else {
+            return Ok(heard);
+        };
+        let sending = call.upload.sending();
+        let heard = Box::pin(self.send_once(serving, call, target, sending)).await?;
+        sealing.learn(&heard);
+        Ok(heard)
+    }
+
+    async fn send_once(
         &self,
         serving: &Serving,
         call: &Call<'_>,
@@ -377,12 +425,17 @@ impl Gateway {
         let proxy_of = |credential| serving.registry.with(credential, |keeper| keeper.proxy())?;
         let through = call.credential.and_then(proxy_of);
         let sent = Instant::now();
-        let (head, body) = upstream.send(call, through, target, sending).await?.into_parts();
+        let (response, site) = upstream.send(call, through, target, sending).await?;
+        let (head, body) = response.into_parts();
         let took = sent.elapsed();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
         let seen = look::look(&head.headers, &mut body, deadline).await?;
         let mut heard = Heard { seen, head, body };
+        if let Some(sealing) = &call.sealing {
+            let opened = sealing.open(heard, site, call.destination, &serving.metrics);
+            heard = Box::pin(opened).await?;
+        }
         if hidden::may_be_in(call.destination) {
             heard = Box::pin(hidden::take_out(heard)).await?;
         }

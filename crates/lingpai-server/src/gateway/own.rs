@@ -3,7 +3,7 @@
 //! They go by the account's own way and are counted in its ledger. No bound of a client holds for them, since whoever asks has a
 //! right for what is asked.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
@@ -11,10 +11,10 @@ use lingpai_core::{AccountId, CredentialId, Failure, Secret};
 use lingpai_wechat::accepted;
 use lingpai_wechat::catalogue::{self, Scope};
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Gateway;
-use super::call::{Call, Heard};
+use super::call::Heard;
 use super::hosts::Destination;
 use super::look::Seen;
 use super::rules::Permit;
@@ -100,29 +100,16 @@ impl Gateway {
         target: &Secret<String>,
     ) -> Result<Told, Refusal> {
         let destination = Destination::of(head, path)?;
-        let call = Call {
-            head,
-            destination: &destination,
-            credential: Some(credential),
-            upload: Upload::Whole(body.to_string().into()),
-            begun: Instant::now(),
-            write_time: serving.limits.write_time,
-            held: (Permit::for_us(), self.places.take().await?),
-        };
+        let upload = Upload::Whole(body.to_string().into());
+        let came = (serving, head, &destination);
+        let call = self.call(came, Some(credential), Permit::for_us(), upload).await?;
         let heard = self.send(serving, &call, target, call.upload.sending()).await?;
-        let Heard { head, mut body, seen } = heard;
-        let begun = match seen {
-            Seen::Whole(whole, _) => return Ok(Told { status: head.status, body: whole }),
-            Seen::Begun(begun) => begun,
-        };
-        let mut all = BytesMut::from(&begun[..]);
-        while let Some(piece) = body.next().await? {
-            if all.len() + piece.len() > MOST {
-                return Err(Trouble::Lost.into());
+        match heard.whole(MOST).await? {
+            Heard { head, seen: Seen::Whole(body, _), .. } => {
+                Ok(Told { status: head.status, body })
             }
-            all.extend_from_slice(&piece);
+            Heard { .. } => Err(Trouble::Lost.into()),
         }
-        Ok(Told { status: head.status, body: all.freeze() })
     }
 }
 

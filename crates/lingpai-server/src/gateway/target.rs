@@ -70,6 +70,14 @@ impl<'a> Target<'a> {
         target
     }
 
+    /// The other parameters, decoded, in their order.
+    pub(crate) fn others(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        let pairs = self.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let pairs = pairs.map(|(name, value)| (decoded(name), decoded(value)));
+        pairs.filter(|(name, _)| !NAMES.contains(&&**name)).collect()
+    }
+
     /// The path and the query as they came.
     pub(crate) fn untouched(&self, path: &str) -> String {
         match self.query {
@@ -173,6 +181,16 @@ mod tests {
         assert_eq!(token("access_token=%").as_deref(), Some("%"));
         let long = format!("access_token={}", "x".repeat(10_000));
         assert_eq!(token(&long).unwrap().len(), 10_000);
+    }
+
+    #[test]
+    fn the_other_parameters_are_read_as_a_form_is() {
+        let others = Target::of(Some("a=1&access%5ftoken=x&b%20=c+d&&e")).others();
+        assert_eq!(
+            others,
+            [("a", "1"), ("b ", "c d"), ("e", "")].map(|(a, b)| (a.into(), b.into()))
+        );
+        assert!(Target::of(None).others().is_empty());
     }
 
     #[test]

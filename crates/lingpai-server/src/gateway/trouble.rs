@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use lingpai_wechat::api_security::{Unacceptable, Unsealable};
+
 use crate::language::{Language, either, say};
 use crate::refusal::{Refusal, errcode};
 
@@ -34,6 +36,12 @@ pub(crate) enum Trouble {
     Slow,
     /// Calls like this one were refused again and again, with this errcode, though the token is good.
     Looping(i64),
+    /// The account's calls of this path are encrypted, and this one has more bytes than these.
+    TooLargeToSeal(usize),
+    /// The account's calls of this path are encrypted, and this one cannot be.
+    Unsealable(Unsealable),
+    /// WeChat's answer to an encrypted call is not proven to be WeChat's.
+    Unproven(Unacceptable),
 }
 
 impl Trouble {
@@ -52,6 +60,8 @@ impl Trouble {
             Self::Lost => "upstream-lost",
             Self::Slow => "upstream-slow",
             Self::Looping(_) => "looping",
+            Self::TooLargeToSeal(_) | Self::Unsealable(_) => "not-encryptable",
+            Self::Unproven(_) => "answer-unproven",
         }
     }
 
@@ -59,7 +69,12 @@ impl Trouble {
     pub(crate) fn errcode(self) -> i64 {
         match self {
             Self::AbsoluteForm | Self::PathUnclear | Self::TokensDiffer => errcode::NOT_FORWARDABLE,
-            Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyBroken => errcode::BODY_REFUSED,
+            Self::BodyTooLarge(_)
+            | Self::BodySlow
+            | Self::BodyBroken
+            | Self::TooLargeToSeal(_)
+            | Self::Unsealable(_) => errcode::BODY_REFUSED,
+            Self::Unproven(_) => errcode::ANSWER_UNPROVEN,
             Self::NoRoom | Self::Busy => errcode::BUSY,
             Self::Unreachable => errcode::UPSTREAM_UNREACHABLE,
             Self::Lost => errcode::UPSTREAM_LOST,
@@ -71,14 +86,21 @@ impl Trouble {
     /// The status: 200 as WeChat has it, and 413 where a body was cut off.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::TooLargeToSeal(_) => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::OK,
         }
     }
 
     /// Whether the rest of the request's body is not worth waiting for.
     pub(crate) fn leaves_a_body(self) -> bool {
-        matches!(self, Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyBroken | Self::NoRoom)
+        matches!(
+            self,
+            Self::BodyTooLarge(_)
+                | Self::BodySlow
+                | Self::BodyBroken
+                | Self::NoRoom
+                | Self::TooLargeToSeal(_)
+        )
     }
 
     /// What happened, and why.
@@ -124,6 +146,43 @@ impl Trouble {
             Self::Slow => either(
                 "WeChat did not answer in time: the call may have been carried out, and was not sent again",
                 "微信没有及时应答：调用可能已经执行，因此没有重发",
+            ),
+            Self::TooLargeToSeal(most) => say!(
+                language,
+                "the call is encrypted on its way, and its body is larger than {most} bytes",
+                "此调用在途中加密，而请求体超过 {most} 字节"
+            )
+            .into(),
+            Self::Unsealable(Unsealable::Reserved) => either(
+                "the call is encrypted on its way, and has one of the fields _n, _appid and _timestamp, which are added then",
+                "此调用在途中加密，而请求中已有加密时要加入的字段 _n、_appid 或 _timestamp",
+            ),
+            Self::Unsealable(Unsealable::Body) => either(
+                "the call is encrypted on its way, and its body is no JSON object; uploads cannot be encrypted",
+                "此调用在途中加密，而请求体不是 JSON 对象；上传类接口不能加密",
+            ),
+            Self::Unsealable(_) => either(
+                "the call is to be encrypted and signed, and the account's keys do not do it",
+                "此调用需要加密并签名，而账号的密钥无法完成",
+            ),
+            Self::Unproven(Unacceptable::Unsigned) => either(
+                "the call was encrypted, and the answer is not signed by WeChat; it was not passed on, and the call may have \
+                 been carried out",
+                "调用已加密，而应答没有微信的签名，因此没有转给您；调用可能已经执行",
+            ),
+            Self::Unproven(Unacceptable::UnknownCertificate) => either(
+                "the answer is signed with a platform certificate that the account does not have; it was not passed on, and the \
+                 call may have been carried out",
+                "应答用账号没有的平台证书签名，因此没有转给您；调用可能已经执行",
+            ),
+            Self::Unproven(Unacceptable::Time) => either(
+                "the answer was signed over five minutes from now; it was not passed on, and the call may have been carried out",
+                "应答的签名时间与现在相差五分钟以上，因此没有转给您；调用可能已经执行",
+            ),
+            Self::Unproven(_) => either(
+                "the answer is not what WeChat signed and encrypted for this call; it was not passed on, and the call may have \
+                 been carried out",
+                "应答不是微信为此调用签名并加密的内容，因此没有转给您；调用可能已经执行",
             ),
             Self::Looping(code) => say!(
                 language,
@@ -174,6 +233,31 @@ impl Trouble {
             Self::Slow => either(
                 "Find out whether it was carried out before you send it again; `gateway.deadline` says how long is waited",
                 "请先查明是否已经执行，再决定是否重发；等待的时长由 `gateway.deadline` 设定",
+            ),
+            Self::Unsealable(Unsealable::Crypto) => either(
+                "Give the account its API security keys again: `lingpai account set-api-security`",
+                "请重新设置账号的 API 安全密钥：`lingpai account set-api-security`",
+            ),
+            Self::TooLargeToSeal(_) | Self::Unsealable(_) => either(
+                "Send a JSON object of what the API takes; or leave this path out of `calls` of the account's API security",
+                "请发送接口所需的 JSON 对象；或不把此路径写入账号 API 安全的 `calls`",
+            ),
+            Self::Unproven(Unacceptable::Unsigned) => either(
+                "If WeChat does not encrypt this API, leave its path out of `calls` of the account's API security. Otherwise \
+                 somebody stands in between: check the way to WeChat",
+                "如果微信不支持加密此接口，请不要把它写入账号 API 安全的 `calls`；否则说明途中有人冒充，请检查到微信的网络",
+            ),
+            Self::Unproven(Unacceptable::UnknownCertificate) => either(
+                "Download the present certificate (开放平台证书) from WeChat's console and give it to the account",
+                "请从微信后台下载当前的开放平台证书，交给账号",
+            ),
+            Self::Unproven(Unacceptable::Time) => {
+                either("Set the clock of the machine right", "请校准本机的时钟")
+            }
+            Self::Unproven(_) => either(
+                "Compare the symmetric key, the certificate and their numbers with WeChat's console; if they are right, somebody \
+                 changes answers on the way",
+                "请对照微信后台检查对称密钥、平台证书及其编号；如果都正确，说明有人在途中篡改应答",
             ),
             Self::Looping(_) => either(
                 "Stop repeating it: the API may not be open to this account, or wants another kind of token. The event \

@@ -78,7 +78,8 @@ impl Upstream {
         })
     }
 
-    /// Sends a call, through this proxy if the account has one of its own, and waits for the head of its answer. `sending`
+    /// Sends a call, through this proxy if the account has one of its own, and waits for the head of its answer, which this
+    /// host has given. `sending`
     /// is what the first host gets of its body.
     ///
     /// Dropping the future gives the call up; it may have been carried out.
@@ -88,7 +89,7 @@ impl Upstream {
         through: Option<Arc<Proxy>>,
         target: &Secret<String>,
         mut sending: Sending,
-    ) -> Result<Response<Answer>, Trouble> {
+    ) -> Result<(Response<Answer>, &Site), Trouble> {
         let proxied = through.map(|proxy| self.way_through(proxy));
         let way = proxied.as_deref().unwrap_or(&self.usual);
         let sites = self.sites.of(call.destination.host);
@@ -103,7 +104,7 @@ impl Upstream {
                 Ok(response) => {
                     way.preferred.prefer(index, sites.len());
                     way.is_reached();
-                    return Ok(response);
+                    return Ok((response, site));
                 }
                 Err(Unanswered::Unconnected(error)) => {
                     way.is_unreachable(site, &*error);

@@ -30,7 +30,7 @@ use self::credentials::Credentials;
 pub(crate) use self::credentials::{MOST, USUAL};
 use self::times::{ByHost, Kept};
 use crate::accounts::{State, class_name};
-use crate::gateway::{Host, Outcome};
+use crate::gateway::{Host, Outcome, Proof};
 use crate::monitor::Standing;
 use crate::routes::Route;
 
@@ -52,6 +52,7 @@ pub(crate) struct Metrics {
     /// Of these, by host, those without an errcode and those with that of success: nearly all.
     usual_answers: [[Counter; 2]; Host::ALL.len()],
     repairs: Family<Repaired, Counter>,
+    sealed: Family<Sealed, Counter>,
     bytes_aside: Gauge,
     nodes: Family<Alive, Gauge>,
     leases: Family<Holder, Gauge>,
@@ -102,6 +103,11 @@ struct Answered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Sealed {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Repaired {
     outcome: &'static str,
 }
@@ -146,6 +152,7 @@ impl Metrics {
             least_left: Gauge::default(),
             answers: answers.clone(),
             repairs: Family::default(),
+            sealed: Family::default(),
             bytes_aside: Gauge::default(),
             nodes: Family::default(),
             leases: Family::default(),
@@ -160,6 +167,9 @@ impl Metrics {
         // A counter that is there from the start is seen to increase with its first count.
         for outcome in Outcome::ALL {
             drop(metrics.repairs.get_or_create(&Repaired { outcome: outcome.as_str() }));
+        }
+        for proof in Proof::ALL {
+            drop(metrics.sealed.get_or_create(&Sealed { outcome: proof.as_str() }));
         }
         metrics.registered(requests)
     }
@@ -183,6 +193,8 @@ impl Metrics {
         let help =
             "Calls of the gateway that were refused because of their token, by what came of them";
         all.register("gateway_repairs", help, self.repairs.clone());
+        let help = "Answers to calls that were encrypted and signed, by whether they are WeChat's";
+        all.register("gateway_sealed", help, self.sealed.clone());
         let help = "Bytes of bodies that the gateway keeps aside in files";
         all.register("gateway_bytes_aside", help, self.bytes_aside.clone());
         let help = "Nodes that share the store, by whether they were seen within the last seconds";
@@ -245,6 +257,11 @@ impl Metrics {
     /// Counts a call that was refused because of its token.
     pub(crate) fn repaired(&self, outcome: &'static str) {
         self.repairs.get_or_create(&Repaired { outcome }).inc();
+    }
+
+    /// Counts an answer to a call that was encrypted and signed.
+    pub(crate) fn sealed(&self, proof: Proof) {
+        self.sealed.get_or_create(&Sealed { outcome: proof.as_str() }).inc();
     }
 
     /// Counts what happened in the engine.

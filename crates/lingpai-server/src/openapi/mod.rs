@@ -7,9 +7,11 @@
 //!
 //! - `paths`: what can be called, and with what.
 //! - `schemas`: what bodies look like.
+//! - `authorizations`: both for authorisations that begin here.
 //! - `operation`: how a call is described.
 
 mod api_security;
+mod authorizations;
 mod operation;
 mod paths;
 mod schemas;
@@ -37,6 +39,12 @@ pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
 }
 
 fn document() -> Value {
+    let mut paths = paths::paths();
+    authorizations::add_paths(&mut paths);
+    let mut schemas = schemas::schemas();
+    if let Value::Object(schemas) = &mut schemas {
+        authorizations::add_schemas(schemas);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -45,9 +53,9 @@ fn document() -> Value {
             "description": "The central server for WeChat access_tokens. docs/api.md has it in prose.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        "paths": paths::paths(),
+        "paths": paths,
         "components": {
-            "schemas": schemas::schemas(),
+            "schemas": schemas,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
                 "session": {

@@ -76,6 +76,8 @@ pub const UPSTREAM_LOST: i64 = 990_112;
 pub const UPSTREAM_SLOW: i64 = 990_113;
 /// The gateway's own: calls like this one were refused again and again, so this one was not sent.
 pub const LOOPING: i64 = 990_114;
+/// The gateway's own: the answer to an encrypted call is not proven to be WeChat's. The call may have been carried out.
+pub const ANSWER_UNPROVEN: i64 = 990_115;
 
 /// WeChat's codes on which SDKs fetch once more.
 const LOOPED_ON: [i64; 3] = [40001, 40014, 42001];

@@ -13,6 +13,7 @@ use super::gateway::Barred;
 use super::{Parameter, Refusal, errcode};
 use crate::gateway::Trouble;
 use crate::language::{Bilingual, Language};
+use lingpai_wechat::api_security::{Unacceptable, Unsealable};
 
 /// What an error of Lingpai's own means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Reason {
 }
 
 /// The names behind each `errcode` of Lingpai's own.
-const NAMES: [(i64, &[&str]); 17] = [
+const NAMES: [(i64, &[&str]); 18] = [
     (errcode::NO_TOKEN, &["no-token", "store-unavailable"]),
     (errcode::TOKEN_PENDING, &["token-pending"]),
     (errcode::CALLER_UNKNOWN, &["caller-unknown", "key-missing", "parameter-missing"]),
@@ -73,13 +74,14 @@ const NAMES: [(i64, &[&str]); 17] = [
             "ticket-unknown",
         ],
     ),
-    (errcode::BODY_REFUSED, &["body-too-large", "body-slow", "body-broken"]),
+    (errcode::BODY_REFUSED, &["body-too-large", "body-slow", "body-broken", "not-encryptable"]),
     (errcode::GATEWAY_OFF, &["gateway-off"]),
     (errcode::BUSY, &["busy", "no-room"]),
     (errcode::UPSTREAM_UNREACHABLE, &["upstream-unreachable"]),
     (errcode::UPSTREAM_LOST, &["upstream-lost"]),
     (errcode::UPSTREAM_SLOW, &["upstream-slow"]),
     (errcode::LOOPING, &["looping"]),
+    (errcode::ANSWER_UNPROVEN, &["answer-unproven"]),
 ];
 
 /// Reads an `errcode` of Lingpai's own (`990109`), the name of an error (`key-unknown`), an answer that holds one of them, or
@@ -225,6 +227,7 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
         Refusal::SinkUnknown,
+        Refusal::NoPlatform,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),
@@ -266,6 +269,14 @@ fn one_of_each() -> Vec<Refusal> {
         Trouble::Lost,
         Trouble::Slow,
         Trouble::Looping(NUMBER.into()),
+        Trouble::TooLargeToSeal(NUMBER as usize),
+        Trouble::Unsealable(Unsealable::Body),
+        Trouble::Unsealable(Unsealable::Reserved),
+        Trouble::Unsealable(Unsealable::Crypto),
+        Trouble::Unproven(Unacceptable::Unsigned),
+        Trouble::Unproven(Unacceptable::UnknownCertificate),
+        Trouble::Unproven(Unacceptable::Time),
+        Trouble::Unproven(Unacceptable::False),
     ];
     all.extend(barred.into_iter().map(Refusal::from));
     all.extend(troubles.into_iter().map(Refusal::from));

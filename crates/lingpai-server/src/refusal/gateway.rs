@@ -306,7 +306,9 @@ impl Refusal {
             Self::Forwarding(Trouble::Lost | Trouble::Slow) => StatusCode::BAD_GATEWAY,
             Self::Forwarding(Trouble::Unreachable | Trouble::Busy | Trouble::NoRoom)
             | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Forwarding(Trouble::BodyTooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Forwarding(Trouble::BodyTooLarge(_) | Trouble::TooLargeToSeal(_)) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -355,6 +357,7 @@ impl Refusal {
             | Self::PushNotTaken
             | Self::AlertUnknown
             | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::PushUnknown
             | Self::SessionUnknown
             | Self::SessionLimited

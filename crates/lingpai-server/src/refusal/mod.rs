@@ -97,6 +97,8 @@ pub(crate) enum Refusal {
     AlertUnknown,
     /// No sink has this name.
     SinkUnknown,
+    /// The account is no platform and no suite, so nobody can authorise it.
+    NoPlatform,
     /// The session of the console is none, or has ended.
     SessionUnknown,
     /// What is asked for is not for sessions of the console.
@@ -175,6 +177,7 @@ impl Refusal {
             Self::PushUnknown => "push-unknown",
             Self::AlertUnknown => "alert-unknown",
             Self::SinkUnknown => "sink-unknown",
+            Self::NoPlatform => "no-platform",
             Self::SessionUnknown => "session-unknown",
             Self::SessionLimited => "session-limited",
             Self::LoginLocked(_) => "login-locked",

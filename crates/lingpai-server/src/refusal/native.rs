@@ -104,6 +104,7 @@ impl Refusal {
             | Self::PushUnknown
             | Self::AlertUnknown
             | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::TicketUnknown
             | Self::NoTickets
             | Self::NoQuota => StatusCode::NOT_FOUND,

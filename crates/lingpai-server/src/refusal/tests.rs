@@ -89,6 +89,7 @@ fn all() -> Vec<Refusal> {
         Refusal::PushUnknown,
         Refusal::AlertUnknown,
         Refusal::SinkUnknown,
+        Refusal::NoPlatform,
         Refusal::SessionUnknown,
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(30)),

@@ -157,6 +157,7 @@ impl Refusal {
             | Self::PushUnknown
             | Self::AlertUnknown
             | Self::SinkUnknown
+            | Self::NoPlatform
             | Self::SessionUnknown
             | Self::SessionLimited
             | Self::LoginLocked(_)

@@ -156,6 +156,10 @@ impl Refusal {
             Self::PushUnknown => either("no push of this id waits", "没有这个编号的推送"),
             Self::AlertUnknown => either("no alert has this name", "没有这个名称的告警"),
             Self::SinkUnknown => either("no sink has this name", "没有这个名称的投递目标"),
+            Self::NoPlatform => either(
+                "the account is no third-party platform and no suite of WeCom",
+                "这个账号不是第三方平台，也不是企业微信应用套件",
+            ),
             Self::SessionUnknown => {
                 either("nobody is logged in to the console, or not any more", "尚未登录控制台，或登录已失效")
             }
@@ -327,6 +331,10 @@ impl Refusal {
             Self::SinkUnknown => either(
                 "GET /v1/sinks lists those that the configuration names",
                 "GET /v1/sinks 列出配置中的投递目标",
+            ),
+            Self::NoPlatform => either(
+                "Name the account of kind `platform` or `wecom-suite` that is to be authorised",
+                "请写类型为 `platform` 或 `wecom-suite` 的账号，即被授权的一方",
             ),
             Self::PushUnknown => either(
                 "`GET /v1/accounts/{account}/pushes` lists those that wait",

@@ -1,5 +1,7 @@
 //! The keys of an account's API security in JSON: they go in, and only their numbers come out.
 
+use std::sync::Arc;
+
 use lingpai_core::api_security::NumberedKey;
 use lingpai_core::{AccountId, ApiSecurityKeys, PathGlob, Secret};
 use lingpai_wechat::api_security::ApiSecurity;
@@ -45,7 +47,7 @@ pub(super) struct ApiSecurityAnswer {
 
 impl ApiSecurityWanted {
     /// The keys, if each is one.
-    pub(super) fn of(self, account: &AccountId) -> Result<Box<ApiSecurityKeys>, Bilingual> {
+    pub(super) fn of(self, account: &AccountId) -> Result<Arc<ApiSecurityKeys>, Bilingual> {
         let key = |wanted: KeyWanted| NumberedKey { serial: wanted.serial, key: wanted.key };
         let keys = ApiSecurityKeys {
             symmetric: key(self.symmetric),
@@ -56,7 +58,7 @@ impl ApiSecurityWanted {
             calls: self.calls,
         };
         match ApiSecurity::of(account, &keys) {
-            Ok(_) => Ok(Box::new(keys)),
+            Ok(_) => Ok(Arc::new(keys)),
             Err(why) => {
                 let [english, chinese] =
                     [Language::English, Language::Chinese].map(|language| why.told(language));
@@ -69,16 +71,16 @@ impl ApiSecurityWanted {
     }
 }
 
-impl From<ApiSecurityKeys> for ApiSecurityAnswer {
-    fn from(keys: ApiSecurityKeys) -> Self {
-        let serial = |key: NumberedKey| key.serial;
+impl From<&ApiSecurityKeys> for ApiSecurityAnswer {
+    fn from(keys: &ApiSecurityKeys) -> Self {
+        let serial = |key: &NumberedKey| key.serial.clone();
         Self {
-            symmetric: serial(keys.symmetric),
-            previous_symmetric: keys.previous_symmetric.map(serial),
-            private: serial(keys.private),
-            certificate: serial(keys.platform),
-            other_certificate: keys.other_platform.map(serial),
-            calls: keys.calls,
+            symmetric: serial(&keys.symmetric),
+            previous_symmetric: keys.previous_symmetric.as_ref().map(serial),
+            private: serial(&keys.private),
+            certificate: serial(&keys.platform),
+            other_certificate: keys.other_platform.as_ref().map(serial),
+            calls: keys.calls.clone(),
         }
     }
 }

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 37] = [
+const ROUTES: [Route; 38] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -89,6 +89,7 @@ const ROUTES: [Route; 37] = [
     route("GET", "/v1/sinks", Right::Admin, About::All),
     route("POST", "/v1/sinks/{name}/test", Right::Admin, About::All),
     route("POST", "/v1/sinks/{name}/sync", Right::Admin, About::All),
+    route("POST", "/v1/accounts/{account}/authorization-links", Right::Platform, About::Account),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),
@@ -100,6 +101,10 @@ const SIGNED: [(&str, &str); 2] = [("GET", "/push/{account}"), ("POST", "/push/{
 /// Routes for whoever logs in to the console, which `console.rs` proves.
 const OF_THE_CONSOLE: [(&str, &str); 3] =
     [("GET", "/console/session"), ("POST", "/console/session"), ("DELETE", "/console/session")];
+
+/// Routes for browsers with a link, which is signed; `lingpai-cli/tests/system/links.rs` proves them.
+const LINKED: [(&str, &str); 3] =
+    [("GET", "/authorize/{link}"), ("POST", "/authorize/{link}"), ("GET", "/authorized/{link}")];
 
 /// Routes for anybody.
 const OPEN: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
@@ -178,8 +183,13 @@ async fn the_tables_have_every_route_there_is() {
         }
     }
     let keyed = ROUTES.iter().map(|route| (route.method, route.path.split('?').next().unwrap()));
-    let tables =
-        keyed.chain(OPEN).chain(SIGNED).chain(OF_THE_CONSOLE).chain(DROP_IN).chain(SERVICES);
+    let tables = keyed
+        .chain(OPEN)
+        .chain(SIGNED)
+        .chain(LINKED)
+        .chain(OF_THE_CONSOLE)
+        .chain(DROP_IN)
+        .chain(SERVICES);
     let tables = tables.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(there_are, tables);
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod adopt;
 mod alerts;
 mod audit;
+mod authorize;
 mod certificates;
 mod connections;
 mod console;

@@ -254,6 +254,10 @@ async fn every_answer_of_every_operation_is_as_described() {
         description.check(method, path, reply);
     })
     .await;
+    crate::authorize::told_as_described(|method, path, reply| {
+        description.check(method, path, reply);
+    })
+    .await;
     // Whoever logs in; `console.rs` proves the rest.
     let body = json!({"key": admin}).to_string();
     let session = "/console/session";

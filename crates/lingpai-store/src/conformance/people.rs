@@ -34,7 +34,7 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
             mode: PushMode::Compatible,
             relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
         }),
-        api_security: Some(Box::new(ApiSecurityKeys {
+        api_security: Some(Arc::new(ApiSecurityKeys {
             symmetric: numbered("1"),
             previous_symmetric: Some(numbered("2")),
             private: numbered("3"),

@@ -3,6 +3,7 @@
 //! A removed account leaves a tombstone, so that it can be told from one that a Redis has lost.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use lingpai_core::api_security::InvalidApiSecurity;
 use lingpai_core::client::ApiKey;
@@ -241,7 +242,7 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
         mode: fields.needed("mode", fields.json("mode")?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
         push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
-        api_security: api_security.map(Box::new),
+        api_security: api_security.map(Arc::new),
         platform: fields.parsed(PLATFORM)?,
         policy: fields.needed("policy", fields.json("policy")?)?,
         created_at: time("created_at")?,

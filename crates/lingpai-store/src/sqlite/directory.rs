@@ -1,5 +1,7 @@
 //! Accounts and API keys in the file.
 
+use std::sync::Arc;
+
 use lingpai_core::client::ApiKey;
 use lingpai_core::store::Damage;
 use lingpai_core::{
@@ -228,7 +230,7 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
         mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
         push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
-        api_security: api_security.map(Box::new),
+        api_security: api_security.map(Arc::new),
         platform: platform.map_err(|error| wrong("platform", &error))?,
         policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,

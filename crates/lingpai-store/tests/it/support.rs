@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::api_security::NumberedKey;
@@ -68,7 +69,7 @@ pub(crate) fn account(name: &str) -> Account {
             mode: PushMode::Plain,
             relay: None,
         }),
-        api_security: Some(Box::new(ApiSecurityKeys {
+        api_security: Some(Arc::new(ApiSecurityKeys {
             symmetric: numbered("1", name),
             previous_symmetric: None,
             private: numbered("2", name),

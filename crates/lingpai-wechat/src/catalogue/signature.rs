@@ -15,13 +15,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "Send the serial number that the console shows, not the one in the certificate \
                  file.",
             ],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "调用缺少证书序列号。",
             causes: &["未发送证书序列号的请求头，或被代理删除。"],
             advice: &["使用后台显示的证书编号，而不是证书文件中的 X.509 序列号。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -33,13 +34,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The call lacks the header Wechatmp-TimeStamp.",
             causes: &["The header was not sent, or a proxy removed it."],
             advice: &["Send the time that was signed, in seconds, as Wechatmp-TimeStamp."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "调用缺少请求头 Wechatmp-TimeStamp。",
             causes: &["未发送此请求头，或被代理删除。"],
             advice: &["以 Wechatmp-TimeStamp 发送参与签名的时间戳（秒）。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -51,13 +53,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The call lacks the header Wechatmp-Signature.",
             causes: &["The header was not sent, or a proxy removed it."],
             advice: &["Sign the call and send the signature in base64 as Wechatmp-Signature."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "调用缺少请求头 Wechatmp-Signature。",
             causes: &["未发送此请求头，或被代理删除。"],
             advice: &["对请求签名，并以 Wechatmp-Signature 发送 base64 编码的签名。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -69,13 +72,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The call lacks the header Wechatmp-Appid.",
             causes: &["The header was not sent, or a proxy removed it."],
             advice: &["Send the AppID of the mini program as Wechatmp-Appid."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "调用缺少请求头 Wechatmp-Appid。",
             causes: &["未发送此请求头，或被代理删除。"],
             advice: &["以 Wechatmp-Appid 发送小程序的 AppID。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -94,7 +98,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                  by line feeds and without one at the end, with RSA-PSS, SHA-256 and a salt of \
                  32 bytes.",
             ],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "The gateway signs for accounts that carry keys. If its calls are refused so, the private \
+                      key is not the pair of the public key in the console, or the URL that it sends to is not \
+                      WeChat's own.",
         },
         zh: Text {
             meaning: "签名与请求不符。",
@@ -106,7 +112,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "按“不含查询参数的 URL、appid、时间戳、加密后的请求体”的顺序以换行连接（末尾不换\
                  行），用 RSA-PSS、SHA-256、32 字节盐签名。",
             ],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "网关为设置了密钥的账号签名。如果它的调用被这样拒绝，说明私钥与后台的公钥不成对，或发往的 URL 不是微信自己的。",
         },
     },
     Entry {
@@ -122,7 +128,9 @@ pub(super) const ENTRIES: &[Entry] = &[
             ],
             advice: &["Check the symmetric key and its number in the console, and the additional \
                  authenticated data: URL, appid, timestamp and key number, joined by |."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "The gateway encrypts for accounts that carry keys, and tries the symmetric key before \
+                      the present one too, if the account has one. If it is refused so all the same, compare \
+                      key and number with the console.",
         },
         zh: Text {
             meaning: "微信无法解密请求体。",
@@ -134,7 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "核对后台的对称密钥及其编号，以及以 | 连接的附加数据：URL、appid、时间戳、密钥编\
                  号。",
             ],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "网关为设置了密钥的账号加密，账号还有上一个对称密钥时也会试用。如果仍被这样拒绝，请对照后台检查密钥与编号。",
         },
     },
     Entry {
@@ -146,13 +154,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The AppID inside the encrypted data is not right.",
             causes: &["The field _appid is missing or differs from the header."],
             advice: &["Put the same AppID into _appid and into Wechatmp-Appid."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "加密数据中的 AppID 不正确。",
             causes: &["字段 _appid 缺失，或与请求头不一致。"],
             advice: &["使 _appid 与 Wechatmp-Appid 一致。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -164,13 +173,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The AppID of the headers is not the one that the access_token belongs to.",
             causes: &["The token of another account was used."],
             advice: &["Use the access_token of the account whose AppID is in the headers."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "An account that carries API security keys has its calls encrypted and signed by the \
+                      gateway; without keys the answer passes unchanged.",
         },
         zh: Text {
             meaning: "请求头中的 AppID 与 access_token 所属的账号不一致。",
             causes: &["使用了另一个账号的 access_token。"],
             advice: &["使用与请求头中 AppID 相同账号的 access_token。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "账号设置了 API 安全密钥时，网关加密并签名它的调用；没有设置时原样返回此错误。",
         },
     },
     Entry {
@@ -182,13 +192,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The account has no symmetric key for encrypted calls.",
             causes: &["The key was not set in the console yet, or was removed."],
             advice: &["Set the symmetric key at mp.weixin.qq.com, 开发管理, under API 安全."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "It encrypts with the keys of the account; WeChat has none of this account. Set one up in \
+                      the console.",
         },
         zh: Text {
             meaning: "账号未设置用于加密的对称密钥。",
             causes: &["后台尚未设置，或已删除。"],
             advice: &["在 mp.weixin.qq.com“开发管理”的“API 安全”中设置对称密钥。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "Lingpai 用账号的密钥加密，而微信没有该账号的密钥。请先在后台设置。",
         },
     },
     Entry {
@@ -200,13 +211,14 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "The account has no asymmetric key for signed calls.",
             causes: &["The key was not set in the console yet, or was removed."],
             advice: &["Set the asymmetric key at mp.weixin.qq.com, 开发管理, under API 安全."],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "It signs with the private key of the account; WeChat has no public key of this account. \
+                      Set one up in the console.",
         },
         zh: Text {
             meaning: "账号未设置用于签名的非对称密钥。",
             causes: &["后台尚未设置，或已删除。"],
             advice: &["在 mp.weixin.qq.com“开发管理”的“API 安全”中设置非对称密钥。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "Lingpai 用账号的私钥签名，而微信没有该账号的公钥。请先在后台设置。",
         },
     },
     Entry {
@@ -224,13 +236,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "Set the clock of the machine by NTP, and sign each call right before it is \
                  sent.",
             ],
-            lingpai: "It passes the answer on unchanged: it neither signs nor encrypts calls.",
+            lingpai: "The gateway signs with the time of its machine, anew each time that it sends: set that \
+                      clock right.",
         },
         zh: Text {
             meaning: "请求的时间戳过旧。",
             causes: &["调用方的系统时钟偏慢，或签名后很久才发送。"],
             advice: &["用 NTP 校准系统时钟，并在发送前才签名。"],
-            lingpai: "Lingpai 原样返回此错误：它不对调用进行签名或加密。",
+            lingpai: "网关用本机时间签名，每次发送都重新签名：请校准本机时钟。",
         },
     },
 ];

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lingpai_core::{
-    Account, AccountId, AccountKind, Failure, ForcedLimits, Issued, Issuer, Kind, Mode, Parent,
-    Profile, Proxy, Renewal, Secret, Token, Verdict, Way,
+    Account, AccountId, AccountKind, ApiSecurityKeys, Failure, ForcedLimits, Issued, Issuer, Kind,
+    Mode, Parent, Profile, Proxy, Renewal, Secret, Token, Verdict, Way,
 };
 use serde_json::json;
 
@@ -25,6 +25,7 @@ pub(super) struct AccessToken {
     secret: Secret,
     mode: Mode,
     kind: AccountKind,
+    api_security: Option<Arc<ApiSecurityKeys>>,
 }
 
 impl AccessToken {
@@ -35,6 +36,7 @@ impl AccessToken {
             secret: account.secret.clone(),
             mode: account.mode,
             kind: account.kind,
+            api_security: account.api_security.clone(),
         }
     }
 
@@ -115,6 +117,10 @@ impl Issuer for AccessToken {
 
     fn proxy(&self) -> Option<Arc<Proxy>> {
         self.upstream.proxy().cloned()
+    }
+
+    fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
+        self.api_security.clone()
     }
 
     fn dependents(&self) -> &'static [Kind] {

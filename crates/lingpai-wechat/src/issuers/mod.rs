@@ -4,6 +4,7 @@
 
 mod access_token;
 mod examine;
+pub(crate) mod invitation;
 pub(crate) mod platform;
 pub(crate) mod suite;
 pub(crate) mod ticket;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lingpai_core::{
-    Account, AccountId, AccountKind, Class, Failure, Issued, Issuer, Kind, Parent, Profile, Proxy,
-    Renewal, Secret, Timestamp, Token, Verdict, Way,
+    Account, AccountId, AccountKind, ApiSecurityKeys, Class, Failure, Issued, Issuer, Kind, Parent,
+    Profile, Proxy, Renewal, Secret, Timestamp, Token, Verdict, Way,
 };
 use serde_json::{Map, Value, json};
 
@@ -312,6 +312,10 @@ impl fmt::Debug for ComponentTicket {
     }
 }
 
+/// What a call with a platform's appid, secret and ticket is answered.
+const COMPONENT_TOKEN: Expected =
+    Expected { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
+
 /// `component_access_token`.
 pub(super) struct ComponentToken {
     upstream: Arc<Upstream>,
@@ -362,7 +366,7 @@ impl Issuer for ComponentToken {
         };
         let secrets = [&self.secret, &ticket];
         match self.upstream.send(call).await {
-            Ok(answer) => answer::issued(&answer, Expected::COMPONENT_TOKEN, &secrets),
+            Ok(answer) => answer::issued(&answer, COMPONENT_TOKEN, &secrets),
             Err(error) => Err(unanswered(&error, &secrets)),
         }
     }
@@ -416,11 +420,17 @@ pub(super) struct AuthorizerToken {
     authorizer: AccountId,
     /// Of the authorisation; later ones are companions.
     first_refresh: Secret,
+    api_security: Option<Arc<ApiSecurityKeys>>,
 }
 
 impl AuthorizerToken {
     pub(super) fn new(component: Component, account: &Account) -> Self {
-        Self { component, authorizer: account.id.clone(), first_refresh: account.secret.clone() }
+        Self {
+            component,
+            authorizer: account.id.clone(),
+            first_refresh: account.secret.clone(),
+            api_security: account.api_security.clone(),
+        }
     }
 
     async fn refresh(&self, with: &Secret) -> Result<Issued, Failure> {
@@ -475,6 +485,10 @@ impl Issuer for AuthorizerToken {
 
     fn proxy(&self) -> Option<Arc<Proxy>> {
         self.component.upstream.proxy().cloned()
+    }
+
+    fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
+        self.api_security.clone()
     }
 
     fn depth(&self) -> usize {

@@ -25,6 +25,13 @@ use crate::protocol;
 use crate::remedy;
 use crate::wire::{Call, Upstream};
 
+/// What a call with a suite's id, secret and ticket is answered.
+const SUITE_TOKEN: Expected =
+    Expected { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
+/// What a call with a provider's corpid and secret is answered.
+const PROVIDER_TOKEN: Expected =
+    Expected { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
+
 /// The ticket of a suite: nothing asks for it, it is pushed.
 #[derive(Debug)]
 pub(super) struct SuiteTicket;
@@ -87,7 +94,7 @@ impl Issuer for SuiteToken {
             "suite_ticket": ticket.expose(),
         });
         let call = post(protocol::SUITE_TOKEN_PATH, None, &body);
-        asked(&self.upstream, call, Expected::SUITE_TOKEN, &[&self.secret, &ticket]).await
+        asked(&self.upstream, call, SUITE_TOKEN, &[&self.secret, &ticket]).await
     }
 
     /// A code for a page is the cheapest thing that is asked for with it.
@@ -212,7 +219,7 @@ impl Issuer for ProviderToken {
         let corpid = self.account.corp_and_agent().map_or(self.account.as_str(), |(corp, _)| corp);
         let body = json!({"corpid": corpid, "provider_secret": self.secret.expose()});
         let call = post(protocol::PROVIDER_TOKEN_PATH, None, &body);
-        asked(&self.upstream, call, Expected::PROVIDER_TOKEN, &[&self.secret]).await
+        asked(&self.upstream, call, PROVIDER_TOKEN, &[&self.secret]).await
     }
 
     /// A list of at most one order of licences, which most providers have none of.
@@ -244,6 +251,33 @@ pub struct CorpAuthorization {
     pub corpid: Box<str>,
     /// What opens the application there until the corp takes it back.
     pub permanent_code: Secret,
+}
+
+/// The code that an authorisation of a suite is begun with: good once, for twenty minutes.
+pub(super) async fn pre_auth_code(
+    upstream: &Upstream,
+    suite: &Arc<dyn Parent>,
+) -> Result<Secret, Failure> {
+    let token = suite.value().await?;
+    match ask_for_pre_auth_code(upstream, &token).await {
+        Err(refused) if blames_service_token(&refused) => {
+            let better = instead_of(suite, &token, refused).await?;
+            ask_for_pre_auth_code(upstream, &better).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn ask_for_pre_auth_code(upstream: &Upstream, token: &Secret) -> Result<Secret, Failure> {
+    let query = Some(with_suite_token(token));
+    let call = Call { path: protocol::PRE_AUTH_CODE_PATH, query, body: None };
+    let secrets = [token];
+    let answer = match upstream.send(call).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(unanswered(&error, &secrets)),
+    };
+    let mut answer = answer::accepted(answer.status(), answer.body(), Scope::WeCom, &secrets)?;
+    answer::token("pre_auth_code", answer.remove("pre_auth_code"))
 }
 
 /// Exchanges an auth_code, which is good once, for ten minutes. The newer of the two calls, which is quicker and brings no

@@ -86,6 +86,12 @@ impl Upstream {
         self.proxy.as_ref()
     }
 
+    /// What stands in for WeChat, if anything does.
+    pub(crate) fn stand_in(&self) -> Option<&BaseUrl> {
+        let is_official = |base: &BaseUrl| protocol::HOSTS.contains(&base.authority().as_str());
+        self.hosts.first().filter(|first| !is_official(first))
+    }
+
     /// Sends a request, to the next host where no connection can be made, and waits for its answer
     /// until the deadline.
     ///

@@ -2,6 +2,7 @@
 //! the symmetric one also from a hidden prompt, never from an argument, which other users of the machine see.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lingpai_core::api_security::NumberedKey;
 use lingpai_core::{Account, AccountId, ApiSecurityKeys, Secret};
@@ -19,7 +20,7 @@ use crate::language::{self, either, say};
 pub(super) fn take(
     account: &AccountId,
     from: &WantedApiSecurity,
-) -> Result<Option<Box<ApiSecurityKeys>>, Error> {
+) -> Result<Option<Arc<ApiSecurityKeys>>, Error> {
     if from.remove {
         return Ok(None);
     }
@@ -52,7 +53,7 @@ pub(super) fn take(
         calls: (!from.call.is_empty()).then(|| from.call.clone()),
     };
     match ApiSecurity::of(account, &keys) {
-        Ok(_) => Ok(Some(Box::new(keys))),
+        Ok(_) => Ok(Some(Arc::new(keys))),
         Err(why) => Err(Error::said(why.told(language::current()))),
     }
 }

@@ -1,0 +1,99 @@
+//! Authorisations that begin at the server: WeChat's page for them, and the codes that browsers bring back.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel, Put};
+use lingpai_core::{
+    Account, AccountId, AccountKind, Class, CredentialId, Failure, Secret, StoreError,
+};
+use lingpai_server::authorize::{Authority, Completion, NotInvited};
+use lingpai_wechat::{Invitation, kinds};
+use tokio::time::timeout;
+
+use super::Taker;
+use super::codes::{ONCE, Outcome, outcome_within};
+
+/// How long a browser waits for the URL of WeChat's page, the platform's token included if there is none.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+#[async_trait]
+impl Authority for Taker {
+    async fn can_be_authorized(&self, account: &AccountId) -> Result<bool, StoreError> {
+        Ok(self.directory.account(account).await?.is_some_and(|account| is_one(&account)))
+    }
+
+    async fn invite(
+        &self,
+        account: &AccountId,
+        invitation: &Invitation<'_>,
+    ) -> Result<String, NotInvited> {
+        let account = self.directory.account(account).await.map_err(NotInvited::Store)?;
+        let account = account.filter(is_one).ok_or(NotInvited::NoPlatform)?;
+        let kind = match account.kind {
+            AccountKind::WeComSuite => kinds::SUITE_ACCESS_TOKEN,
+            _ => kinds::COMPONENT_TOKEN,
+        };
+        let credential = CredentialId::new(kind, account.id.clone());
+        if self.engine.registry.get(&credential).is_none() {
+            // It was added a moment ago.
+            self.engine.keep(&account);
+        }
+        let token = self.engine.registry.parent(&credential);
+        let wechat = self.engine.wechat();
+        match timeout(PATIENCE, wechat.invite(&account, token, invitation)).await {
+            Ok(invited) => invited.map_err(NotInvited::Refused),
+            Err(_) => Err(NotInvited::Refused(Failure::new(
+                Class::Transient,
+                "WeChat did not answer in time",
+            ))),
+        }
+    }
+
+    async fn complete(
+        &self,
+        account: &AccountId,
+        code: &Secret,
+        patience: Duration,
+    ) -> Result<Completion, StoreError> {
+        let awaited = self.codes.brought(account, code).await?;
+        Ok(match outcome_within(awaited, patience).await {
+            Some(Outcome::Kept(account)) => Completion::Kept(account),
+            Some(Outcome::Lost(why)) => Completion::Lost(why),
+            None => Completion::UnderWay,
+        })
+    }
+
+    async fn is_first(
+        &self,
+        account: &AccountId,
+        deed: &str,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let parcel = Parcel {
+            account: account.clone(),
+            id: format!("{}{deed}", ONCE),
+            content: by.into(),
+            received_at: self.engine.registry.clock().now().wall,
+            // Nobody delivers it.
+            delivery: Delivery::default(),
+        };
+        let outbox = &self.outbox;
+        match outbox.put_parcel(&parcel).await? {
+            Put::Kept => Ok(true),
+            Put::Known => {
+                let known = outbox.parcels(account, MOST_PARCELS).await?;
+                let known = known.into_iter().find(|known| known.id == parcel.id);
+                Ok(known.is_some_and(|known| known.content == parcel.content))
+            }
+            Put::Full => {
+                tracing::warn!(%account, "so many authorisations have begun that no more can be noted; the oldest make room with time");
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn is_one(account: &Account) -> bool {
+    matches!(account.kind, AccountKind::Platform | AccountKind::WeComSuite)
+}
