@@ -31,6 +31,7 @@ mod drill;
 mod gateway;
 mod handover;
 mod haste;
+mod imports;
 mod keys;
 mod kill;
 mod lies;
