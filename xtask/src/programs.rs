@@ -19,6 +19,7 @@ pub(crate) const FOR_SITE: &[Program] =
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program::python("schemathesis", "it holds what a running server answers against /openapi.json"),
     Program::python("wechatpy", "this SDK is run unmodified against the gateway"),
+    Program::python("opentelemetry", "its schema reads the traces that are sent"),
     Program::python("valkey", "the Redis store is tested on a real one of these too"),
     Program::node("co-wechat-api", "this SDK is run unmodified against the gateway"),
     Program::node("console", "it drives the browser in which the console is tested"),

@@ -29,7 +29,7 @@ pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
-pub(crate) use self::platform::{Authorize, Platform};
+pub(crate) use self::platform::{Authorize, Platform, PlatformImport};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
@@ -452,7 +452,7 @@ pub(crate) struct Elsewhere {
 }
 
 impl Elsewhere {
-    fn asked(&self) -> Option<Asked> {
+    pub(crate) fn asked(&self) -> Option<Asked> {
         let server = self.server.clone()?;
         Some(Asked { server, key_file: self.key_file.clone() })
     }

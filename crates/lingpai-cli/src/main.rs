@@ -147,7 +147,12 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(account::run(command, config))
         }
-        Command::Platform(command) => block_on(platform::run(command, &environment)),
+        Command::Platform(command) if command.is_here() => {
+            let config = load()?;
+            quiet(&config);
+            block_on(platform::run(command, Some(config), &environment))
+        }
+        Command::Platform(command) => block_on(platform::run(command, None, &environment)),
         Command::Pushes(command) => block_on(pushes::run(command, &environment)),
         Command::Store(args::Store::Rekey { new_key_file }) => {
             let config = load()?;

@@ -34,8 +34,13 @@ const BAR: usize = 24;
 
 /// A bar that is full to this share.
 pub(crate) fn bar(share: f64) -> String {
-    let full = (share.clamp(0.0, 1.0) * BAR as f64) as usize;
-    format!("[{}{}]", "=".repeat(full), " ".repeat(BAR - full))
+    bar_of(share, BAR)
+}
+
+/// The same, this wide between its ends.
+pub(crate) fn bar_of(share: f64, width: usize) -> String {
+    let full = (share.clamp(0.0, 1.0) * width as f64) as usize;
+    format!("[{}{}]", "=".repeat(full), " ".repeat(width - full))
 }
 
 /// Replaces the last line of standard error, which is a terminal. If that is closed, nobody is there to see it.
@@ -63,7 +68,7 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// How many columns of a terminal a text takes: two for each Chinese character and its punctuation.
-fn width_of(text: &str) -> usize {
+pub(crate) fn width_of(text: &str) -> usize {
     let is_wide = |c| {
         matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
         | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF00}'..='\u{FF60}' | '\u{FFE0}'..='\u{FFE6}'

@@ -160,6 +160,7 @@ impl<'a> Follower<'a> {
             ("gateway", config.gateway != gateway),
             ("sink", config.sinks != before.sinks),
             ("console", config.console != before.console),
+            ("traces", config.traces != before.traces),
             ("authorization", config.authorization != before.authorization),
             ("log.format", config.log.format != before.log.format),
             ("log.access", config.log.access != before.log.access),
@@ -169,13 +170,14 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, sinks, console, authorization, .. } = before;
+        let Config { listen, store, log, sinks, console, authorization, traces, .. } = before;
+        let traces = traces.clone();
         let log = config::Log { format: log.format, access: log.access, ..config.log };
         let (store, sinks, console) = (store.clone(), sinks.clone(), console.clone());
         let authorization = authorization.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
         self.in_force.config =
-            Config { listen, store, gateway, console, authorization, log, sinks, ..config };
+            Config { listen, store, gateway, console, authorization, log, sinks, traces, ..config };
         self.merges = true;
         Ok(())
     }

@@ -16,6 +16,16 @@ pub(crate) struct Terminal {
     keys: mpsc::Receiver<()>,
     #[cfg(unix)]
     before: Option<rustix::termios::Termios>,
+    #[cfg(unix)]
+    resizes: Option<tokio::signal::unix::Signal>,
+}
+
+/// What comes from a terminal.
+pub(crate) enum Heard {
+    /// It has another size.
+    Resize,
+    /// Somebody has seen enough.
+    End,
 }
 
 impl Terminal {
@@ -36,6 +46,8 @@ impl Terminal {
             keys,
             #[cfg(unix)]
             before,
+            #[cfg(unix)]
+            resizes: unix::resizes(),
         })
     }
 
@@ -49,6 +61,20 @@ impl Terminal {
             return (size.ws_row.into(), size.ws_col.into());
         }
         SIZE
+    }
+
+    /// Waits for a key that asks for the end, or for another size.
+    pub(crate) async fn hears(&mut self) -> Heard {
+        #[cfg(unix)]
+        if let Some(resizes) = &mut self.resizes {
+            let keys = &mut self.keys;
+            return tokio::select! {
+                Some(()) = keys.recv() => Heard::End,
+                _ = resizes.recv() => Heard::Resize,
+            };
+        }
+        self.asked_to_end().await;
+        Heard::End
     }
 
     /// Waits for a key that asks for the end: `q`, Escape, Ctrl-D. For ever where none can be heard.
@@ -79,7 +105,13 @@ mod unix {
     use std::io::{self, Read};
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
     use tokio::sync::mpsc;
+
+    /// The times at which the terminal has got another size. Without them the next look shows it.
+    pub(super) fn resizes() -> Option<Signal> {
+        signal(SignalKind::window_change()).ok()
+    }
 
     /// Has keys come one by one and unseen, and listens to them; how it was before. Ctrl-C stays a signal.
     pub(super) fn listen(asked: mpsc::Sender<()>) -> Option<Termios> {

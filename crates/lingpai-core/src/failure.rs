@@ -26,6 +26,19 @@ pub enum Class {
     NeedsPerson,
 }
 
+impl Class {
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::RateLimited(_) => "rate-limited",
+            Self::Quota => "quota",
+            Self::Awaited(_) => "awaited",
+            Self::NeedsPerson => "needs-person",
+        }
+    }
+}
+
 /// Whether upstream can have acted on a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,6 +15,7 @@ use crate::registry::Shared;
 use crate::rotation::pace::STORE_RETRY;
 use crate::rotation::{Admission, Fact, Reason, Saved, Step};
 use crate::secret::Secret;
+use crate::span::Sort;
 use crate::store::{
     Begun, Claim, Commit, Committed, Entry, Intent, Lease, Record, StoreError, Usage,
 };
@@ -23,6 +24,9 @@ use crate::token::{Fingerprint, Token};
 
 /// Shorter lives are a mistake of the issuer, and would be renewed without end.
 pub(crate) const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// The name of a rotation where it is followed.
+const ROTATION: &str = "rotation";
 
 /// Starts a step that the machine asked for. Whatever happens to the task, the machine hears of an outcome.
 pub(crate) fn start(keeper: &Arc<Keeper>, step: Step) {
@@ -85,6 +89,10 @@ impl Flight {
     async fn rotate(&self, reason: Reason, way: Way, alone: bool) {
         let clock = &self.keeper.shared.clock;
         let begun = clock.now().instant;
+        let mut span = self.keeper.shared.spans.begin(ROTATION, Sort::Internal, None, &**clock);
+        span.is_about(&self.keeper.credential);
+        span.set("lingpai.reason", || reason.as_str());
+        span.set("lingpai.way", || way.as_str());
         // Another node may have done it while this flight waited for its place. What is known is taken in the same step, so that
         // one that does it from now on is told of by the claim.
         let known = self
@@ -94,9 +102,13 @@ impl Flight {
         let lease = if alone {
             None
         } else {
-            let (lease, usage) = match self.claim(Some(way), known).await {
+            let claim = self.claim(Some(way), known);
+            let (lease, usage) = match span.within("claim", Sort::Client, claim).await {
                 Ok(granted) => granted,
-                Err(setback) => return self.suffer(setback),
+                Err(setback) => {
+                    span.fail(setback.as_str());
+                    return self.suffer(setback);
+                }
             };
             if clock.now().instant.since(begun) > STORE_DEADLINE {
                 // This process stood still meanwhile: others do not count with a fetch that begins so late.
@@ -113,27 +125,30 @@ impl Flight {
         // Nothing newer is stored: the claim would have said so.
         let companion = self.keeper.published().and_then(|token| token.companion);
         let sent = self.keeper.shared.clock.now();
+        let mut fetch = span.child("fetch", Sort::Client);
         let answered = timeout(deadline, issuer.issue(way, companion.as_ref())).await;
         self.keeper.shared.measures.fetches.count(clock.now().instant.since(sent.instant));
         let issued = match answered {
             Ok(Ok(issued)) if issued.life < SHORTEST_LIFE && !self.is_at_its_end(&issued, way) => {
                 let what = "upstream gave a token that lives for less than a second";
-                let failure = Failure::new(Class::Transient, what).perhaps_reached();
-                return self.fail(failure, way, reason, right, &issuer).await;
+                Err(Failure::new(Class::Transient, what).perhaps_reached())
             }
-            Ok(Ok(issued)) => issued,
-            Ok(Err(failure)) => {
-                return self.fail(failure, way, reason, right, &issuer).await;
-            }
+            Ok(answered) => answered,
             Err(_) => {
-                let failure = Failure::new(
-                    Class::Transient,
-                    format!("no answer from upstream within {} s", deadline.as_secs()),
-                );
-                let failure = failure.perhaps_reached();
+                let what = format!("no answer from upstream within {} s", deadline.as_secs());
+                Err(Failure::new(Class::Transient, what).perhaps_reached())
+            }
+        };
+        let issued = match issued {
+            Ok(issued) => issued,
+            Err(failure) => {
+                fetch.failed(&failure);
+                span.failed(&failure);
+                drop(fetch);
                 return self.fail(failure, way, reason, right, &issuer).await;
             }
         };
+        drop(fetch);
         let fingerprint = Fingerprint::of(issued.value.expose());
         let is_companion_new = issued.companion.is_some() && issued.companion != companion;
         let (admission, given_once) = self.keeper.with(|rotation, issuer| {
@@ -150,20 +165,23 @@ impl Flight {
         if let Some(lease) = lease {
             let commit =
                 Commit { lease, token: token.clone(), previous_until: admission.previous_until };
-            let stored = if given_once {
-                Ok(self.commit_at_last(&commit).await)
-            } else {
-                self.store(self.keeper.shared.store.commit(commit)).await
+            let stored = async {
+                match given_once {
+                    true => Ok(self.commit_at_last(&commit).await),
+                    false => self.store(self.keeper.shared.store.commit(commit)).await,
+                }
             };
-            match stored {
+            match span.within("commit", Sort::Client, stored).await {
                 Ok(Committed::Stored) => saved = Saved::Yes,
                 Ok(Committed::Fenced(record)) => {
+                    span.fail("fenced");
                     return self.keeper.adopt(*record, Fact::Fenced);
                 }
                 // The token is good, whatever the store says: it is served now and saved later.
                 Err(error) => saved = Saved::Refused(describe(&error)),
             }
         }
+        span.set("lingpai.generation", || i64::try_from(token.generation.0).unwrap_or(i64::MAX));
         self.keeper.publish(token, Fact::Issued { admission, way, reason, saved, fence });
     }
 
@@ -454,6 +472,17 @@ enum Setback {
     Held(Instant),
     Unfinished(Intent),
     Down(StoreError),
+}
+
+impl Setback {
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Newer(_) => "newer",
+            Self::Held(_) => "held",
+            Self::Unfinished(_) => "unfinished",
+            Self::Down(_) => "store-down",
+        }
+    }
 }
 
 /// What is stored and published of a token that was admitted so. Where no companion came, the one before stays.

@@ -42,6 +42,7 @@ pub mod registry;
 pub mod rotation;
 mod scheduler;
 mod secret;
+pub mod span;
 pub mod store;
 mod tasks;
 pub mod time;

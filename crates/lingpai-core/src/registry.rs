@@ -22,6 +22,7 @@ use crate::peers::{self, Node, Peers};
 use crate::policy::{Policy, STORE_DEADLINE};
 use crate::recorder::{Events, Recorder};
 use crate::scheduler::Scheduler;
+use crate::span::Spans;
 use crate::store::{Record, Store, StoreError, StoreErrorKind};
 use crate::tasks::Tasks;
 use crate::time::Timestamp;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) peers: Peers,
     pub(crate) measures: Measures,
+    pub(crate) spans: Arc<Spans>,
     /// When the store last forgot something, in milliseconds since 1970; 0 if it never has.
     forgot: AtomicI64,
     profiles: Mutex<HashSet<Arc<Profile>>>,
@@ -115,6 +117,7 @@ impl Registry {
             node,
             peers,
             measures: Measures::default(),
+            spans: Arc::default(),
             scheduler: Scheduler::default(),
             flights: std::array::from_fn(|_| Arc::new(Semaphore::new(FLIGHTS))),
             tasks: Tasks::default(),
@@ -318,6 +321,11 @@ impl Registry {
     /// What this process has measured of its own work.
     pub fn measured(&self) -> Measured {
         self.shared.measures.so_far()
+    }
+
+    /// Where what is done can be followed.
+    pub fn spans(&self) -> &Arc<Spans> {
+        &self.shared.spans
     }
 
     /// How long a rotation that begins now can take: what [`Registry::close`] has to wait for if none is to be lost.

@@ -18,6 +18,7 @@ use lingpai_core::client::{Accounts, ApiKey, Denied, Right};
 use lingpai_core::event::What;
 use lingpai_core::keeper::Outcome;
 use lingpai_core::rotation::Evidence;
+use lingpai_core::span::Sort;
 use lingpai_core::{AccountId, Generation, Kind, Secret, virtual_token};
 use serde::Serialize;
 use serde_json::json;
@@ -30,6 +31,7 @@ use crate::life;
 use crate::params::{CorpCall, Params, TokenCall};
 use crate::refusal::{Barred, Refusal};
 use crate::serving::{Admitted, Caller, Served, Serving};
+use crate::traces;
 use crate::{platforms, services};
 
 /// What is said of the life of a virtual token: as long as a real one's, well above every SDK's margin. It ends with its
@@ -136,7 +138,11 @@ pub(crate) async fn answer(
     }
     let mut admitted = serving.admit(caller, right, &asked.appid).await?;
     admitted.credential.kind = call.kind();
-    let mut served = serving.current(&admitted.credential).await?;
+    let mut span = serving.follow(traces::READ, &head.headers);
+    span.is_about(&admitted.credential);
+    span.set("lingpai.key", || serving.keys.id_of(&admitted.key));
+    let current = serving.current(&admitted.credential);
+    let mut served = span.within("token", Sort::Internal, current).await?;
     let mut stated = life::stated(admitted.preset, served.token.full_life, served.left);
     let client = Client::new(&admitted.key, &admitted.credential.account);
     let manner = serving.ask(client, &admitted, &served, stated, asked.forced);

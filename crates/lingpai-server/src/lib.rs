@@ -77,6 +77,7 @@ mod strays;
 mod tape;
 mod tickets;
 mod trace;
+pub mod traces;
 
 pub use error::Error;
 pub use events::words::sentence;

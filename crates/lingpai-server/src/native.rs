@@ -10,10 +10,12 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::audit::Deed;
-use lingpai_core::client::Right;
+use lingpai_core::client::{Denied, Right};
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::rotation::AskDenied;
-use lingpai_core::{CredentialId, Generation, Secret, Timestamp, TokenRef};
+use lingpai_core::span::Sort;
+use lingpai_core::{CredentialId, Generation, Kind, Secret, Timestamp, TokenRef};
+use lingpai_wechat::kinds;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -22,7 +24,7 @@ use crate::console::Session;
 use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
-use crate::{leak, object, strays};
+use crate::{leak, object, strays, traces};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -71,11 +73,37 @@ pub(crate) async fn token(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
-    let Admitted { credential, .. } = serving.admit(caller, Right::TokenRead, account).await?;
+    match give(serving, account, head, caller, (&Kind::ACCESS_TOKEN, Right::TokenRead)).await {
+        // A platform has no access_token, and its own token has a right of its own.
+        Err(refusal @ (Refusal::AccountUnknown | Refusal::Denied(Denied::Right(_)))) => {
+            let other = account.parse().ok().map(|account| serving.carried(account).kind);
+            let other = other.filter(|kind| *kind != Kind::ACCESS_TOKEN);
+            match other.as_ref().and_then(|kind| Some((kind, kinds::right_to_see(kind)?))) {
+                Some(other) => Box::pin(give(serving, account, head, caller, other)).await,
+                None => Err(refusal),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+/// Answers with the token of this kind to who has this right.
+async fn give(
+    serving: &Serving,
+    account: &str,
+    head: &Parts,
+    caller: Caller<'_>,
+    (kind, right): (&Kind, Right),
+) -> Result<Response<Body>, Refusal> {
+    let Admitted { mut credential, key, .. } = serving.admit(caller, right, account).await?;
+    credential.kind = kind.clone();
+    let mut span = serving.follow(traces::READ, &head.headers);
+    span.is_about(&credential);
+    span.set("lingpai.key", || serving.keys.id_of(&key));
     let tags = head.headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let poll = Poll::read(head.uri.query(), tags.is_some())?;
     let known = Known { tags, after: poll.and_then(|poll| poll.after) };
-    let mut served = serving.current(&credential).await?;
+    let mut served = span.within("token", Sort::Internal, serving.current(&credential)).await?;
     if let Some(poll) = poll
         && known.includes(Tag::of(&served.token))
     {
@@ -83,7 +111,7 @@ pub(crate) async fn token(
         drop(served);
         Box::pin(wait(serving, caller, &credential, generation, poll.wait)).await?;
         // The key may have been revoked meanwhile.
-        serving.admit(caller, Right::TokenRead, account).await?;
+        serving.admit(caller, right, account).await?;
         served = serving.current(&credential).await?;
     }
     let mut response = if known.includes(Tag::of(&served.token)) {
@@ -112,8 +140,8 @@ pub(crate) async fn report_invalid(
     );
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenReport, account).await?;
-    let may_read = admitted.may_read;
-    let credential = &admitted.credential;
+    let credential = &serving.carried(admitted.credential.account);
+    let may_read = admitted.may_read && credential.kind == Kind::ACCESS_TOKEN;
     let keeper = serving.keeper(credential)?;
     let body = serving.body(body).await?;
     let report: Report = object::read(&body).map_err(|_| Refusal::BodyUnreadable(EXPECTED))?;
@@ -140,7 +168,8 @@ pub(crate) async fn rotate(
 ) -> Result<Response<Body>, Refusal> {
     let caller = caller("POST", head, peer)?;
     let admitted = serving.admit(caller, Right::TokenRotate, account).await?;
-    let Admitted { credential, may_read, .. } = admitted;
+    let credential = serving.carried(admitted.credential.account);
+    let may_read = admitted.may_read && credential.kind == Kind::ACCESS_TOKEN;
     let keeper = serving.keeper(&credential)?;
     let wanted = leak::Wanted::read(&serving.body(body).await?)?;
     let language = language::wanted(&head.headers);

@@ -10,14 +10,14 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::audit::Deed;
 use lingpai_core::client::Right;
-use lingpai_core::{AccountId, CredentialId, Day};
+use lingpai_core::{AccountId, CredentialId, Day, Kind};
 use lingpai_wechat::catalogue::{self, Scope};
 use lingpai_wechat::protocol;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Body};
-use crate::gateway::{Called, Gateway};
+use crate::gateway::{Called, Gateway, is_of_wecom};
 use crate::language::{self, Language, either};
 use crate::native::caller;
 use crate::query::Query;
@@ -173,7 +173,7 @@ pub(crate) async fn rid(
     let candidates = match Query::of(head).account("account")? {
         Some(account) => {
             let admitted = serving.admit(caller, Right::TokenRead, account.as_str()).await?;
-            serving.keeper(&admitted.credential)?;
+            serving.keeper(&serving.carried(admitted.credential.account))?;
             vec![account]
         }
         None => {
@@ -193,6 +193,11 @@ pub(crate) async fn rid(
     }
     let mut outcome = Err(Refusal::AccountUnknown);
     for account in candidates {
+        // What WeChat shows of a platform's call may hold the platform's token, which has a right of its own.
+        if serving.carried(account.clone()).kind != Kind::ACCESS_TOKEN {
+            outcome = Err(Refusal::NoQuota);
+            continue;
+        }
         let gateway = serving.quotas_of(&account)?;
         match gateway.ask(serving, &account, protocol::RID_PATH, &json!({ "rid": rid })).await {
             Ok(mut told) => {
@@ -211,8 +216,9 @@ pub(crate) async fn rid(
 impl Serving {
     /// What asks WeChat about the quotas of an account that has any.
     fn quotas_of(&self, account: &AccountId) -> Result<&Gateway, Refusal> {
-        self.keeper(&CredentialId::access_token(account.clone()))?;
-        if account.corp_and_agent().is_some() {
+        let credential = self.carried(account.clone());
+        self.keeper(&credential)?;
+        if is_of_wecom(&credential) {
             return Err(Refusal::NoQuota);
         }
         self.gateway.as_ref().ok_or(Refusal::Barred(Barred::GatewayOff))
@@ -227,7 +233,7 @@ async fn overview(
     let today = serving.registry.clock().now().day();
     let calls = serving.called_today(&account).await?.unwrap_or_default();
     let ledger = serving.registry.store().ledger(&account, today).await?;
-    let token = serving.keeper(&CredentialId::access_token(account.clone()))?;
+    let token = serving.keeper(&serving.carried(account.clone()))?;
     let kinds = token.dependents().iter().chain([&token.credential().kind]);
     let keepers = kinds
         .filter_map(|kind| serving.registry.get(&CredentialId::new(kind.clone(), account.clone())));

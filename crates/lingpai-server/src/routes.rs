@@ -287,9 +287,6 @@ impl<'a> Route<'a> {
                 Some((account, "js-config")) => Self::JsConfig(account),
                 Some((account, "card-signature")) => Self::CardSignature(account),
                 Some((account, "pushes")) => Self::Pushes(account),
-                Some((account, "authorization-links")) => {
-                    Self::Authorization(authorize::Part::Links(account))
-                }
                 Some((account, "quota")) => Self::Quota(account),
                 Some((account, "quota/clear")) => Self::QuotaClear(account),
                 Some((account, more)) => Self::of_account(account, more),
@@ -372,7 +369,8 @@ impl<'a> Route<'a> {
                 Some((id, "retry")) if is_one(id) => Self::PushRetry(account, id),
                 _ => Self::Unknown,
             },
-            _ => Self::Unknown,
+            _ => authorize::Part::of_account(account, more)
+                .map_or(Self::Unknown, Self::Authorization),
         }
     }
 

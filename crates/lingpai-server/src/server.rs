@@ -38,6 +38,7 @@ use crate::sinks::{self, Sink, Sinks};
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
+use crate::traces::{self, Exporter};
 
 /// The pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -55,6 +56,7 @@ pub struct Server {
     authorizing: Option<authorize::Settings>,
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
+    traces: Option<traces::Settings>,
     sinks: Option<Sinks>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
@@ -83,6 +85,7 @@ impl Server {
             authorizing: None,
             pushes: None,
             alerts: None,
+            traces: None,
             sinks: None,
             wechat: None,
             ward: None,
@@ -144,6 +147,12 @@ impl Server {
         self
     }
 
+    /// The same, and what is done is sent as traces.
+    pub fn tracing(mut self, traces: traces::Settings) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
     /// The same, and tokens are delivered to these.
     pub fn delivering(mut self, sinks: Vec<Sink>) -> Self {
         self.sinks = (!sinks.is_empty()).then(|| Sinks::new(sinks));
@@ -185,6 +194,12 @@ impl Server {
         let pushes =
             self.pushes.map(|settings| Pushes::new(settings, directory, Arc::clone(&clock)));
         let pushes = pushes.transpose()?.map(Arc::new);
+        let node = self.registry.node();
+        let exporter = self.traces.map(|traces| Exporter::new(traces, node)).transpose();
+        let exporter = exporter.map_err(Error::Gateway)?;
+        if let Some(exporter) = &exporter {
+            self.registry.spans().follow(exporter.gatherer());
+        }
         let authorizing = self.authorizing.map(Authorizing::new).transpose()?;
         let alerts = Alerts::default();
         if let Some(settings) = self.alerts {
@@ -225,6 +240,7 @@ impl Server {
             monitor: Monitor::default(),
             metrics,
             trace: Trace::new(now, logs_access),
+            exporter,
             limits,
             proxies,
             complained: AtomicBool::new(false),
@@ -281,10 +297,11 @@ impl Bound {
             never = accept(&listeners, &serving, &mut connections) => match never {},
             () = serving.keys.keep_current() => {}
             () = serving.tape.run(&serving.registry, events, |event| serving.noticed(event)) => {}
-            () = serving.keep_storing() => {}
-            never = serving.deliver_pushes() => match never {},
-            never = serving.keep_record() => match never {},
-            never = serving.fill_sinks() => match never {},
+            () = Box::pin(serving.keep_storing()) => {}
+            never = Box::pin(serving.deliver_pushes()) => match never {},
+            never = Box::pin(serving.keep_record()) => match never {},
+            never = Box::pin(serving.send_traces()) => match never {},
+            never = Box::pin(serving.fill_sinks()) => match never {},
             never = with_what_was_begun(&serving) => match never {},
         }
         while let Some(accepted) = listeners.accept_waiting() {
@@ -299,7 +316,7 @@ impl Bound {
                 "requests were still under way when their time to end was over; they are cut"
             );
         }
-        serving.store_last().await;
+        Box::pin(serving.store_last()).await;
     }
 }
 

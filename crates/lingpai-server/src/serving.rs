@@ -8,11 +8,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use lingpai_core::audit::Deed;
 use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
+use lingpai_core::span::{Sort, Span};
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
 use lingpai_wechat::WeChat;
 use lingpai_wechat::kinds::CARRIED;
@@ -42,6 +44,7 @@ use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
 use crate::trace::Trace;
+use crate::traces::{self, Exporter};
 
 /// WeChat, by the way to it that is in force when it is called.
 pub type WayToWeChat = Arc<dyn Fn() -> WeChat + Send + Sync>;
@@ -72,6 +75,8 @@ pub(crate) struct Serving {
     pub(crate) monitor: Monitor,
     pub(crate) metrics: Metrics,
     pub(crate) trace: Trace,
+    /// What sends traces, if somebody wants them.
+    pub(crate) exporter: Option<Exporter>,
     pub(crate) limits: Limits,
     pub(crate) proxies: Proxies,
     /// Whether a proxy that does not introduce its clients was complained of.
@@ -181,6 +186,18 @@ impl Serving {
         }
     }
 
+    /// Begins to follow a request of somebody who was let in, or goes on with his trace; nothing if nobody follows it.
+    pub(crate) fn follow(&self, name: &'static str, headers: &HeaderMap) -> Span {
+        let spans = self.registry.spans();
+        match spans.are_followed() {
+            true => {
+                let origin = traces::origin(headers);
+                spans.begin(name, Sort::Server, origin, &**self.registry.clock())
+            }
+            false => Span::NONE,
+        }
+    }
+
     /// Takes in what happened in the engine.
     pub(crate) fn noticed(&self, event: &Event) {
         self.metrics.happened(event);
@@ -211,8 +228,19 @@ impl Serving {
         }
     }
 
-    /// Stores what was counted since.
+    /// Sends traces, for ever.
+    pub(crate) async fn send_traces(&self) -> Infallible {
+        match &self.exporter {
+            Some(exporter) => Box::pin(exporter.run()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stores and sends what was counted and followed since.
     pub(crate) async fn store_last(&self) {
+        if let Some(exporter) = &self.exporter {
+            Box::pin(exporter.finish(self.limits.grace)).await;
+        }
         self.trail.finish(&self.registry, &self.keys, self.limits.grace).await;
         let Some(gateway) = &self.gateway else { return };
         let stored = gateway.gate.ledger.store(self.registry.store());

@@ -204,7 +204,7 @@ impl Serving {
     /// The current ticket of an account, or what comes of the fetch for it.
     async fn ticket(&self, token: &CredentialId, ticket: Ticket) -> Result<Served, Refusal> {
         let Some(keeper) = self.registry.dependent(token, &ticket.kind()) else {
-            self.keeper(token)?;
+            self.keeper(&self.carried(token.account.clone()))?;
             return Err(Refusal::NoTickets);
         };
         let fresh = timeout(self.limits.token_wait, keeper.fresh()).await;

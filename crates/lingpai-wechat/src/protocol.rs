@@ -88,8 +88,9 @@ pub const AUTHORIZER_INFO_PATH: &str = "/cgi-bin/component/api_get_authorizer_in
 /// `POST`: lists them, with their refresh tokens.
 pub const AUTHORIZER_LIST_PATH: &str = "/cgi-bin/component/api_get_authorizer_list";
 
-/// How many of them one call lists at most.
-pub const AUTHORIZERS_PER_PAGE: u64 = 500;
+/// How many of them are asked for at once. WeChat allows 500; their refresh tokens have no stated length, and no answer is read beyond
+/// some size.
+pub const AUTHORIZERS_PER_PAGE: u64 = 200;
 
 /// How long a `component_verify_ticket` is good. One is pushed every ten minutes.
 pub const COMPONENT_TICKET_LIFE: Duration = Duration::from_hours(12);

@@ -102,6 +102,9 @@ fn of_command(path: &str) -> Option<&'static str> {
         "platform" => "让账号授权给第三方平台或企业微信应用套件",
         "platform authorize" => "生成链接，供账号所有者授权给平台，或供企业授权给应用套件",
         "account set-api-security" => "为存储中的账号设置 API 安全密钥，网关用它们加密并签名其调用",
+        "platform authorizers" => "列出已授权给平台的账号",
+        "platform import" => "接管其他系统中的授权方及其 refresh_token。可以重复运行",
+        "platform recover" => "按微信的授权方列表接管全部账号，采用微信最近给出的 refresh_token",
         "pushes" => "处理业务方没有收下的推送",
         "pushes list" => "列出等待转发与已放弃的推送",
         "pushes retry" => "立即重新转发一条",
@@ -145,7 +148,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             | "account set-proxy"
             | "account set-push"
             | "account set-api-security"
-            | "account remove",
+            | "account remove"
+            | "platform import"
+            | "platform recover",
             "server",
         ) => "由这个服务执行，需要管理员密钥 [默认：修改本机的存储]",
         ("account adopt", "untried") => "不询问微信凭据是否有效，直接采用",
@@ -270,6 +275,13 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("account set-push", "remove") => "不再接收推送",
         ("platform authorize", "platform") => "被授权的账号：平台的 appid 或 suite_id",
+        ("platform authorizers" | "platform import" | "platform recover", "platform") => {
+            "平台的 appid"
+        }
+        ("platform import", "file") => {
+            "CSV（第一行写明 account 与 refresh_token 两列）或 JSON 文件"
+        }
+        ("platform import", "replace") => "用文件中的 refresh_token 代替这里已有的",
         ("platform authorize", "pc") => {
             "用于电脑：微信页面显示二维码供手机扫描 [默认：按打开链接的设备]"
         }

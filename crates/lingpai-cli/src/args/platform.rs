@@ -1,18 +1,66 @@
 //! What can be typed about platforms, and those who authorise them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use lingpai_core::AccountId;
 use lingpai_wechat::Offered;
 
-use super::{Asked, values};
+use super::{Asked, Elsewhere, values};
 use crate::config;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Platform {
     /// Make a link by which the owner of an account authorises a platform, or a corp a suite
     Authorize(Authorize),
+    /// List those who have authorised a platform
+    Authorizers {
+        /// The platform's appid
+        platform: AccountId,
+        #[command(flatten)]
+        asked: Asked,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take over those whom another system has kept, with their refresh tokens. Can be run again
+    Import(PlatformImport),
+    /// Take over all that WeChat's own list has, with the refresh tokens that it gave last
+    Recover {
+        /// The platform's appid
+        platform: AccountId,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlatformImport {
+    /// The platform's appid
+    pub(crate) platform: AccountId,
+
+    /// CSV whose first line names the columns account and refresh_token, or JSON
+    pub(crate) file: PathBuf,
+
+    /// Let the refresh tokens of the file take the place of those that are here
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
+}
+
+impl Platform {
+    /// Whether it is done on the store of this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        match self {
+            Self::Authorize(_) | Self::Authorizers { .. } => false,
+            Self::Import(PlatformImport { elsewhere, .. }) | Self::Recover { elsewhere, .. } => {
+                elsewhere.asked().is_none()
+            }
+        }
+    }
 }
 
 #[derive(Debug, Args)]

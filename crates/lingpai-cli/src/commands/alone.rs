@@ -29,7 +29,7 @@ pub(crate) async fn served<T>(
     work: impl AsyncFnOnce(&str, &Secret) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
-    let outcome = unless_interrupted(serve(&keeping, config, account, work)).await;
+    let outcome = unless_interrupted(Box::pin(serve(&keeping, config, account, work))).await;
     keeping.close().await;
     outcome
 }

@@ -41,12 +41,16 @@ use crate::output;
 /// Opens the store of a configuration for a command that would be pointless on one that ends with the command.
 async fn durable_store(config: &Config) -> Result<OpenStore, Error> {
     match &config.store {
-        StoreAt::Memory => Err(Error::said(either(
-            "the store is `memory:`, which only the running server can see. Use `store = \"sqlite:lingpai.db\"`",
-            "存储是 `memory:`，只有运行中的服务能看到。请改用 `store = \"sqlite:lingpai.db\"`",
-        ))),
+        StoreAt::Memory => Err(only_the_server_sees_it()),
         at @ (StoreAt::Sqlite { .. } | StoreAt::Redis { .. }) => Ok(OpenStore::open(at).await?),
     }
+}
+
+fn only_the_server_sees_it() -> Error {
+    Error::said(either(
+        "the store is `memory:`, which only the running server can see. Use `store = \"sqlite:lingpai.db\"`",
+        "存储是 `memory:`，只有运行中的服务能看到。请改用 `store = \"sqlite:lingpai.db\"`",
+    ))
 }
 
 /// One account of the configuration or the store, for a command that keeps it by itself.

@@ -44,7 +44,8 @@ pub(crate) async fn run(in_force: InForce) -> Result<(), Error> {
         () = end.as_mut() => return Ok(()),
     };
     let mut keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
-    let outcome = serve(&mut keeping, in_force, (listeners, tls), hangups, end).await;
+    let serving = serve(&mut keeping, in_force, (listeners, tls), hangups, end);
+    let outcome = Box::pin(serving).await;
     keeping.close().await;
     if outcome.is_ok() {
         tracing::info!("ended in order");
@@ -132,6 +133,10 @@ async fn serve(
     });
     let alerts = config.alerts.clone();
     let server = server.alerting(alerts::Settings { upstream: config.upstream.clone(), alerts });
+    let server = match config.traces.clone() {
+        Some(traces) => server.tracing(traces),
+        None => server,
+    };
     let server = server.delivering(sinks::of(config)?);
     let ward = Program::new(in_force.source.clone(), config);
     let server = server.examined_with(Arc::new(ward));

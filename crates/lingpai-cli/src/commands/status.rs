@@ -16,6 +16,8 @@ use crate::output::{self, Tone};
 
 /// How often `--watch` looks.
 const PERIOD: Duration = Duration::from_secs(2);
+/// As many accounts as one page of the overview has at most.
+const LARGEST_PAGE: usize = 200;
 
 /// Asks a server once, or again and again.
 pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result<(), Error> {
@@ -29,7 +31,7 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
         };
     }
     if io::stdout().is_terminal() && !options.json {
-        let look = async || Ok(ask(&client, &options).await?.accounts);
+        let look = async |lines| overview(&client, &options, lines).await;
         return watch::run(&options.asked.server, look).await;
     }
     loop {
@@ -44,6 +46,15 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
         }
         tokio::time::sleep(PERIOD).await;
     }
+}
+
+/// As many accounts as there are lines for, those that need somebody first.
+async fn overview(client: &Client, options: &Status, lines: usize) -> Result<watch::Page, Error> {
+    if options.account.is_some() {
+        return Ok(watch::Page::of_all(ask(client, options).await?.accounts));
+    }
+    let limit = lines.clamp(1, LARGEST_PAGE);
+    Ok(watch::Page::read(client.get(&format!("/v1/overview?limit={limit}")).await?))
 }
 
 /// What a server says of its accounts.

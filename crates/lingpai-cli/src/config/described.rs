@@ -410,6 +410,45 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: ["How long a record is kept, likewise.", "审计记录保留多久，规则同上。"],
     },
     Setting {
+        key: "traces.endpoint",
+        default: ["none", "无"],
+        meaning: [
+            "The collector that [traces](traces.md) are sent to by OTLP: `\"http://127.0.0.1:4318\"`.",
+            "[链路追踪](traces.md)经 OTLP 发送到哪个收集器：`\"http://127.0.0.1:4318\"`。",
+        ],
+    },
+    Setting {
+        key: "traces.protocol",
+        default: ["`\"http/protobuf\"`", "`\"http/protobuf\"`"],
+        meaning: ["`http/protobuf` or `http/json`.", "`http/protobuf` 或 `http/json`。"],
+    },
+    Setting {
+        key: "traces.headers",
+        default: ["none", "无"],
+        meaning: [
+            "Headers that the collector wants, by reference, since they may hold a key: `name=value,name=value`.",
+            "收集器要求的请求头，写引用，因为其中可能有密钥：`名称=值,名称=值`。",
+        ],
+    },
+    Setting {
+        key: "traces.service-name",
+        default: ["`\"lingpai\"`", "`\"lingpai\"`"],
+        meaning: ["The name under which they appear.", "在收集器中显示的服务名称。"],
+    },
+    Setting {
+        key: "traces.calls",
+        default: ["`\"5%\"`", "`\"5%\"`"],
+        meaning: [
+            "The share of the gateway's calls that is followed, where the client does not say.",
+            "网关调用的采样比例；客户端已有采样决定时以它为准。",
+        ],
+    },
+    Setting {
+        key: "traces.reads",
+        default: ["`\"0.1%\"`", "`\"0.1%\"`"],
+        meaning: ["The same of the reads of tokens.", "读取凭据的采样比例，规则同上。"],
+    },
+    Setting {
         key: "log.level",
         default: ["`\"info\"`", "`\"info\"`"],
         meaning: [

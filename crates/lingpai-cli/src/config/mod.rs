@@ -25,6 +25,7 @@ pub(crate) mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
+mod traces;
 pub(crate) mod upstream;
 #[cfg(test)]
 mod upstream_tests;
@@ -38,6 +39,7 @@ use lingpai_core::{Account, AccountId};
 use lingpai_server::alerts::Alert;
 use lingpai_server::console::Settings as Console;
 use lingpai_server::gateway::Settings as Gateway;
+use lingpai_server::traces::Settings as Traces;
 use lingpai_store::{Journals, KeySource, RedisAddress};
 use lingpai_wechat::wire;
 use toml::de::DeTable;
@@ -102,6 +104,8 @@ pub(crate) struct Config {
     pub(crate) accounts: Vec<Account>,
     /// Who is told what happens.
     pub(crate) alerts: Vec<Alert>,
+    /// Where traces go, if they are wanted.
+    pub(crate) traces: Option<Traces>,
     /// Where tokens are delivered.
     pub(crate) sinks: Vec<Sink>,
     /// The file, if there is one.

@@ -23,7 +23,8 @@ const SECURITY_ENGLISH: &str = include_str!("../../../../docs/api-security.md");
 const SECURITY_CHINESE: &str = include_str!("../../../../docs/zh/api-security.md");
 
 /// The tables of settings outside the accounts.
-const TABLES: [&str; 7] = ["tls", "gateway", "console", "authorization", "events", "audit", "log"];
+const TABLES: [&str; 8] =
+    ["tls", "gateway", "console", "authorization", "events", "audit", "traces", "log"];
 
 /// The settings of one table, as the parser names them to somebody who asks for one that is none.
 fn known(text: &str) -> BTreeSet<String> {
@@ -158,8 +159,9 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         // Files that are not there, which are examples and no defaults.
         let (before, tls) = text.split_once("\n[tls]\n").unwrap();
         let (_, after) = tls.split_once("\n[gateway]\n").unwrap();
-        let mut mended =
-            format!("{before}\n[gateway]\n{after}").replace("extra-ca = \"company-ca.pem\"", "");
+        let mut mended = format!("{before}\n[gateway]\n{after}")
+            .replace("extra-ca = \"company-ca.pem\"", "")
+            .replace("headers = { file = \"collector.headers\" }", "");
         for key in ["push", "api-security"] {
             let (before, value) = mended.split_once(&format!("\n{key} = ")).unwrap();
             let (_, after) = value.split_once('\n').unwrap();
@@ -192,6 +194,12 @@ fn the_file_of_init_shows_every_setting_with_its_default() {
         gateway.spool_dir.clone_from(&default_gateway.spool_dir);
         assert_eq!(gateway, default_gateway);
         assert_eq!(written.console, default.console);
+        assert!(
+            written
+                .traces
+                .as_ref()
+                .is_some_and(|traces| (traces.calls, traces.reads) == (0.05, 0.001))
+        );
         let log =
             |config: &Config| (config.log.level.clone(), config.log.format, config.log.access);
         assert_eq!(log(&written), log(&default));

@@ -17,7 +17,7 @@ use super::secret::Reference;
 use super::section::{Reading, Said, Section, foreign, one_of};
 use super::{
     Config, DEFAULT_STORE, Log, LogFormat, StoreAt, account, alert, authorization, console,
-    gateway, journals, listen, sink, upstream,
+    gateway, journals, listen, sink, traces, upstream,
 };
 use crate::language::{either, say};
 
@@ -38,6 +38,7 @@ pub(super) fn read(
     let log = log(&mut root);
     let accounts = accounts(&mut root, base, &upstream);
     let alerts = alert::read(&mut root, base);
+    let traces = traces::read(&mut root, base, &upstream);
     let sinks = sink::read(&mut root, base);
     root.end();
     let file = None;
@@ -52,6 +53,7 @@ pub(super) fn read(
         log,
         accounts,
         alerts,
+        traces,
         sinks,
         file,
     }

@@ -43,6 +43,10 @@ impl Guide<'_> {
         screen.line("")?;
         screen.line(&say!("  server    {server}", "  服务      {server}"))?;
         screen.line(&say!(
+            "  console   {server}/console/ (log in with the key in {file})",
+            "  控制台    {server}/console/ （用 {file} 中的密钥登录）"
+        ))?;
+        screen.line(&say!(
             "  account   {account}, in {mode}; its tokens live {life}",
             "  账号      {account}，{mode}，凭据有效期 {life}",
             life = show_duration(lifetime)

@@ -7,12 +7,14 @@ use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel, Put};
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Failure, Secret, StoreError,
 };
-use lingpai_server::authorize::{Authority, Completion, NotInvited};
+use lingpai_server::authorize::{
+    Admission, Authority, Authorizer, Completion, NotInvited, Recovered,
+};
 use lingpai_wechat::{Invitation, kinds};
 use tokio::time::timeout;
 
-use super::Taker;
 use super::codes::{ONCE, Outcome, outcome_within};
+use super::{Taker, crowd};
 
 /// How long a browser waits for the URL of WeChat's page, the platform's token included if there is none.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -64,6 +66,30 @@ impl Authority for Taker {
         })
     }
 
+    async fn is_platform(&self, account: &AccountId) -> Result<bool, StoreError> {
+        Ok(self.platform(account).await?.is_some())
+    }
+
+    async fn authorizers(&self, platform: &AccountId) -> Result<Vec<Authorizer>, StoreError> {
+        self.codes.platforms.authorizers(platform).await
+    }
+
+    async fn admit(
+        &self,
+        platform: &AccountId,
+        rows: Vec<(AccountId, Secret)>,
+        replace: bool,
+    ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
+        let Some(platform) = self.platform(platform).await? else { return Ok(Vec::new()) };
+        crowd::admit(&self.codes, &platform, rows, replace, Some(&self.engine)).await
+    }
+
+    async fn recover(&self, platform: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {
+        let platform = self.platform(platform).await.map_err(NotInvited::Store)?;
+        let platform = platform.ok_or(NotInvited::NoPlatform)?;
+        crowd::recover(&self.codes, &self.engine, &platform, offset, true).await
+    }
+
     async fn is_first(
         &self,
         account: &AccountId,
@@ -91,6 +117,14 @@ impl Authority for Taker {
                 Ok(false)
             }
         }
+    }
+}
+
+impl Taker {
+    /// The account of this name, if it is a third-party platform.
+    async fn platform(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        let account = self.directory.account(account).await?;
+        Ok(account.filter(|account| account.kind == AccountKind::Platform))
     }
 }
 

@@ -18,7 +18,7 @@ use lingpai_core::{
 };
 use lingpai_wechat::kinds;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::platform::Platforms;
@@ -37,6 +37,8 @@ const TRADED: &str = "an authorisation: its code was traded for ";
 const REMEMBERED: Duration = Duration::from_mins(15);
 /// How often codes are looked for that a node has left behind, and how old they are by then.
 const PERIOD: Duration = Duration::from_mins(1);
+/// So many are traded at once: very many owners may come together, and each call has a deadline.
+const AT_ONCE: usize = 16;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Trades codes.
@@ -48,6 +50,7 @@ pub(crate) struct Codes {
     pub(super) suites: Suites,
     /// The codes that this process is trading, and where it tells what came of them.
     under_way: Mutex<HashMap<String, Awaited>>,
+    places: Semaphore,
 }
 
 /// Where it is told what came of a code.
@@ -92,8 +95,8 @@ impl Codes {
     ) -> Arc<Self> {
         let platforms = Platforms::new(Arc::clone(&engine), Arc::clone(&directory));
         let suites = Suites::new(Arc::clone(&engine), Arc::clone(&directory));
-        let under_way = Mutex::default();
-        Arc::new(Self { engine, directory, outbox, platforms, suites, under_way })
+        let (under_way, places) = (Mutex::default(), Semaphore::new(AT_ONCE));
+        Arc::new(Self { engine, directory, outbox, platforms, suites, under_way, places })
     }
 
     /// Stores a code that was pushed to this platform or suite, and has it traded. It is durable when this returns.
@@ -260,7 +263,10 @@ impl Codes {
         let mut code = Code::of(parcel, is_repeated);
         let mut pause = Duration::from_secs(1);
         let outcome = loop {
-            match self.attempt(holder, &code).await {
+            let place = self.places.acquire().await;
+            let attempt = self.attempt(holder, &code).await;
+            drop(place);
+            match attempt {
                 Attempt::Kept(account) => break Outcome::Kept(account),
                 Attempt::Lost(why) => break Outcome::Lost(why),
                 Attempt::Again(failure) => {

@@ -4,6 +4,7 @@
 
 mod authority;
 mod codes;
+mod crowd;
 mod platform;
 mod suite;
 
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lingpai_core::outbox::{Outbox, Parcel};
-use lingpai_core::{AccountId, AccountKind, Directory, StoreError};
+use lingpai_core::{Account, AccountId, AccountKind, Directory, Secret, StoreError};
+use lingpai_server::authorize::{Admission, NotInvited, Recovered};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
@@ -37,6 +39,31 @@ impl Taker {
         let outbox = keeping.store.outbox();
         let codes = Codes::new(Arc::clone(&engine), Arc::clone(&directory), Arc::clone(&outbox));
         Self { engine, directory, outbox, codes }
+    }
+
+    /// Takes some over into the store for a command: a server that runs on it notices them.
+    ///
+    /// # Errors
+    /// The store cannot do it; those before it are stored.
+    pub(crate) async fn admit_here(
+        &self,
+        platform: &Account,
+        rows: Vec<(AccountId, Secret)>,
+        replace: bool,
+    ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
+        crowd::admit(&self.codes, platform, rows, replace, None).await
+    }
+
+    /// The same with one page of WeChat's list.
+    ///
+    /// # Errors
+    /// WeChat or the store cannot do it.
+    pub(crate) async fn recover_here(
+        &self,
+        platform: &Account,
+        offset: u64,
+    ) -> Result<Recovered, NotInvited> {
+        crowd::recover(&self.codes, &self.engine, platform, offset, false).await
     }
 
     /// Goes on with what was acknowledged, by this process or one before, and not come to an end with; never ends.

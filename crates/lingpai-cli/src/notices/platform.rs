@@ -12,6 +12,7 @@ use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
     Parent, Secret, StoreError,
 };
+use lingpai_server::authorize::{Admission, Authorizer};
 use lingpai_server::push::Taken;
 use lingpai_wechat::push::Notice;
 use lingpai_wechat::{Authorized, kinds, protocol};
@@ -205,6 +206,52 @@ impl Platforms {
                 return Ok(Ok(None));
             }
         }
+    }
+
+    /// Puts an account into the store that another system has kept, or WeChat's list names, and tells what came of that. The account
+    /// is there if it is to be kept anew.
+    pub(crate) async fn admit(
+        &self,
+        platform: &Account,
+        authorizer: &AccountId,
+        refresh: Secret,
+        replace: bool,
+    ) -> Result<(Admission, Option<Account>), StoreError> {
+        let admission = match self.directory.account(authorizer).await? {
+            None => Admission::Added,
+            Some(other) if !of(&other, platform) => return Ok((Admission::Taken, None)),
+            Some(known) => {
+                let credential = CredentialId::access_token(authorizer.clone());
+                let record = self.engine.registry.store().read(&credential).await?;
+                let last = record.and_then(|record| record.token).and_then(|it| it.companion);
+                if known.secret == refresh || last.as_ref() == Some(&refresh) {
+                    return Ok((Admission::Unchanged, None));
+                }
+                if !replace {
+                    return Ok((Admission::Kept, None));
+                }
+                Admission::Replaced
+            }
+        };
+        let account = self.put(platform, authorizer, refresh).await?;
+        Ok((if account.is_some() { admission } else { Admission::Taken }, account))
+    }
+
+    /// Those who have authorised this platform.
+    pub(super) async fn authorizers(
+        &self,
+        platform: &AccountId,
+    ) -> Result<Vec<Authorizer>, StoreError> {
+        let accounts = self.directory.accounts().await?;
+        let its = accounts.into_iter().filter(|account| {
+            account.kind == AccountKind::Authorizer && account.platform.as_ref() == Some(platform)
+        });
+        let told = |account: Account| Authorizer {
+            account: account.id,
+            added_at: account.created_at,
+            changed_at: account.updated_at,
+        };
+        Ok(its.map(told).collect())
     }
 
     /// Puts an account into the store that has authorised this platform, as it was if it was there. None if there is another

@@ -3,7 +3,7 @@
 // The sandbox has hurried: a life of two hours has passed in seconds, so that there is something to see. What the server answers is
 // shown at WeChat's pace: every time is moved away from now by the same factor, and nothing else is touched.
 
-import { accounts, api, go, launch, logIn, open, url } from "./browser.mjs";
+import { accounts, go, launch, logIn, open, url } from "./browser.mjs";
 
 const folder = process.env.LINGPAI_SCREENSHOTS;
 const PACE = Number(process.env.CONSOLE_PACE);
@@ -27,7 +27,7 @@ const browser = await launch();
 for (const [language, locale] of [["en", "en-GB"], ["zh", "zh-CN"]]) {
   const options = { locale, timezoneId: "Asia/Shanghai", reducedMotion: "reduce", colorScheme: "light" };
   const { page } = await open(browser, { ...options, viewport: { width: 1200, height: 760 } });
-  await page.route(/\/console\/v1\/(accounts|events\/history)/, async (route) => {
+  await page.route(/\/console\/v1\/(accounts|overview|events\/history)/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: slowed(await response.json(), "", Date.now()) });
   });
@@ -46,6 +46,8 @@ for (const [language, locale] of [["en", "en-GB"], ["zh", "zh-CN"]]) {
     ["console-account", `#/accounts/${good}`, "svg.timeline"],
     ["console-trouble", `#/accounts/${failing}`, "svg.timeline"],
     ["console-keys", "#/keys", "table.keys"],
+    ["console-alerts", "#/alerts", "[data-alert]"],
+    ["console-audit", "#/audit", "table.audit"],
     ["console-events", "#/events", ".event"],
     ["console-settings", "#/settings", ".choices"],
   ]) {
@@ -54,12 +56,9 @@ for (const [language, locale] of [["en", "en-GB"], ["zh", "zh-CN"]]) {
     await shoot(name);
   }
   await go(page, "#/doctor");
-  await page.locator("textarea").waitFor();
-  if ((await api("POST", "/v1/diagnose", { errcode: 40001 })).status !== 404) {
-    await page.locator("textarea").fill('{"errcode": 40164, "errmsg": "invalid ip 203.0.113.7, not in whitelist"}');
-    await page.locator("form.card button[type=submit]").first().click();
-    await page.locator(".diagnosis").waitFor();
-  }
+  await page.locator("textarea").fill('{"errcode": 40164, "errmsg": "invalid ip 203.0.113.7, not in whitelist"}');
+  await page.locator("form.card button[type=submit]").first().click();
+  await page.locator(".diagnosis").waitFor();
   await shoot("console-doctor");
   await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
   await go(page, `#/accounts/${good}`);

@@ -30,6 +30,7 @@ mod drill;
 mod gateway;
 mod handover;
 mod haste;
+mod imports;
 mod keys;
 mod kill;
 mod lies;

@@ -38,6 +38,23 @@ pub enum Reason {
     Overdue,
 }
 
+impl Reason {
+    /// The name it has everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspect => "suspect",
+            Self::Compromised => "compromised",
+            Self::Refused => "refused",
+            Self::Manual => "manual",
+            Self::Missing => "missing",
+            Self::Scheduled => "scheduled",
+            Self::Probe => "probe",
+            Self::Given => "given",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
 /// What the engine learns, and tells the machine by [`Rotation::apply`](super::Rotation::apply).
 #[derive(Clone, Debug)]
 pub enum Fact {

@@ -51,6 +51,14 @@ impl World {
         self.accept(now, appid, authorizer, "")
     }
 
+    /// From now on WeChat lists this account: as if a code of it had been traded.
+    pub fn was_queried(&mut self, (appid, authorizer): (&str, &str)) {
+        let component = self.platforms.get_mut(appid).ok();
+        if let Some(it) = component.and_then(|it| it.authorizations.get_mut(authorizer)) {
+            it.was_queried = true;
+        }
+    }
+
     /// The same from the page of this pre-auth code.
     pub(super) fn accept(
         &mut self,

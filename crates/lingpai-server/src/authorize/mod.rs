@@ -3,8 +3,10 @@
 //! The business asks for a link and gives it to its customer (`links`). The customer's browser shows a page of ours, and goes on
 //! to WeChat's with a pre-auth code (`browser`); WeChat sends it back here with the authorization code. What a link is for
 //! stands in it, signed (`errand`): nothing is kept of a link until it is used. Whoever runs the server knows WeChat, and keeps
-//! what comes of it ([`Authority`]).
+//! what comes of it ([`Authority`]). Those who have authorised a platform are listed, imported and recovered here too
+//! (`authorizers`).
 
+mod authorizers;
 mod browser;
 mod errand;
 mod links;
@@ -19,9 +21,10 @@ use http::request::Parts;
 use http::uri::{Authority as Host, Scheme};
 use http::{Response, Uri};
 use hyper::body::Incoming;
-use lingpai_core::{AccountId, Failure, Secret, StoreError};
+use lingpai_core::{AccountId, Failure, Secret, StoreError, Timestamp};
 use lingpai_wechat::Invitation;
 
+pub(crate) use self::authorizers::MOST;
 use self::errand::Signer;
 pub(crate) use self::links::LONGEST_LIFE;
 use crate::answer::Body;
@@ -62,6 +65,36 @@ pub trait Authority: Send + Sync + 'static {
         patience: Duration,
     ) -> Result<Completion, StoreError>;
 
+    /// Whether this is a third-party platform.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn is_platform(&self, account: &AccountId) -> Result<bool, StoreError>;
+
+    /// Those who have authorised this platform, in any order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn authorizers(&self, platform: &AccountId) -> Result<Vec<Authorizer>, StoreError>;
+
+    /// Keeps these as having authorised this platform, with their refresh tokens. What is known already stays as it is, unless it is
+    /// to be replaced. All that is answered is durable.
+    ///
+    /// # Errors
+    /// The store cannot do it; some may be kept.
+    async fn admit(
+        &self,
+        platform: &AccountId,
+        rows: Vec<(AccountId, Secret)>,
+        replace: bool,
+    ) -> Result<Vec<(AccountId, Admission)>, StoreError>;
+
+    /// Keeps those on the page of WeChat's list that begins at this place.
+    ///
+    /// # Errors
+    /// WeChat or the store cannot do it; some may be kept.
+    async fn recover(&self, platform: &AccountId, offset: u64) -> Result<Recovered, NotInvited>;
+
     /// Whether nobody else has done this before: on all nodes, and for as long as a link is good. `by` tells who does it: the
     /// same may do it again.
     ///
@@ -91,6 +124,66 @@ pub enum Completion {
     UnderWay,
     /// Nothing, and nothing will: why.
     Lost(String),
+}
+
+/// One who has authorised a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorizer {
+    /// Who it is.
+    pub account: AccountId,
+    /// Since when it is kept.
+    pub added_at: Timestamp,
+    /// When it was last authorised or changed.
+    pub changed_at: Timestamp,
+}
+
+/// What came of an attempt to keep somebody who has authorised a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It was not there, and is kept now.
+    Added,
+    /// It was there with this refresh token.
+    Unchanged,
+    /// It was there with another refresh token, and this one took its place: it is used as soon as that is refused.
+    Replaced,
+    /// It was there with another refresh token, which stays.
+    Kept,
+    /// There is an account of this name with a secret of its own, or of another platform. It was left alone.
+    Taken,
+}
+
+impl Admission {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Added, Self::Unchanged, Self::Replaced, Self::Kept, Self::Taken];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Unchanged => "unchanged",
+            Self::Replaced => "replaced",
+            Self::Kept => "kept",
+            Self::Taken => "taken",
+        }
+    }
+}
+
+/// What came of one page of WeChat's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many there are in all.
+    pub total: u64,
+    /// Where the next page begins, if there is one.
+    pub next: Option<u64>,
+    /// What came of each.
+    pub admissions: Vec<(AccountId, Admission)>,
+}
+
+/// Whether this can be a refresh token: WeChat's have about 60 characters.
+pub fn is_refresh_token(token: &Secret) -> bool {
+    let text = token.expose();
+    (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// How authorisations begin here.
@@ -133,12 +226,31 @@ pub(crate) enum Part<'a> {
     Begin(&'a str),
     /// The way back from WeChat.
     Back(&'a str),
+    /// Those who have authorised this platform.
+    Authorizers(&'a str),
+    /// Finding them again.
+    Recovery(&'a str),
 }
 
 impl<'a> Part<'a> {
     /// Their names, in the order of [`Part::number`].
-    pub(crate) const NAMES: [&'static str; 3] =
-        ["/v1/accounts/{account}/authorization-links", "/authorize/{link}", "/authorized/{link}"];
+    pub(crate) const NAMES: [&'static str; 5] = [
+        "/v1/accounts/{account}/authorization-links",
+        "/authorize/{link}",
+        "/authorized/{link}",
+        "/v1/accounts/{account}/authorizers",
+        "/v1/accounts/{account}/authorizers/recover",
+    ];
+
+    /// One below an account.
+    pub(crate) fn of_account(account: &'a str, more: &str) -> Option<Self> {
+        match more {
+            "authorization-links" => Some(Self::Links(account)),
+            "authorizers" => Some(Self::Authorizers(account)),
+            "authorizers/recover" => Some(Self::Recovery(account)),
+            _ => None,
+        }
+    }
 
     /// One of a browser's.
     pub(crate) fn of(path: &'a str) -> Option<Self> {
@@ -153,12 +265,14 @@ impl<'a> Part<'a> {
             Self::Links(_) => 0,
             Self::Begin(_) => 1,
             Self::Back(_) => 2,
+            Self::Authorizers(_) => 3,
+            Self::Recovery(_) => 4,
         }
     }
 
     /// Whether it is for whoever manages accounts.
     pub(crate) fn is_for_admins(self) -> bool {
-        matches!(self, Self::Links(_))
+        !matches!(self, Self::Begin(_) | Self::Back(_))
     }
 }
 
@@ -174,6 +288,10 @@ pub(crate) async fn answer(
         Part::Links(account) => links::make(serving, account, head, body, (origin, peer)).await,
         Part::Begin(link) => browser::begin(serving, link, head, origin).await,
         Part::Back(link) => browser::back(serving, link, head).await,
+        Part::Authorizers(account) => {
+            authorizers::collection(serving, account, head, body, peer).await
+        }
+        Part::Recovery(account) => authorizers::recover(serving, account, head, body, peer).await,
     }
 }
 

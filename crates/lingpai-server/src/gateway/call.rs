@@ -7,6 +7,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, response};
 use http_body_util::Full;
+use lingpai_core::span::Span;
 use lingpai_core::{CredentialId, Secret};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -47,6 +48,8 @@ pub(super) struct Call<'a> {
     pub(super) begun: Instant,
     /// How long the client may take nothing of the answer.
     pub(super) write_time: Duration,
+    /// What is followed of it.
+    pub(super) span: Span,
     /// Its place among its client's calls, and among all that are under way.
     pub(super) held: (Permit, OwnedSemaphorePermit),
 }
@@ -121,15 +124,21 @@ impl Call<'_> {
     /// The answer for the client, in which `secret` is not shown. If more of it is to come, the call has its places until
     /// it has ended.
     pub(super) fn answer(
-        self,
+        mut self,
         heard: Heard,
         secret: &Secret,
         replay: Option<HeaderValue>,
     ) -> Response<Body> {
+        let status = i64::from(heard.head.status.as_u16());
+        self.span.set("http.response.status_code", || status);
+        if let Some(errcode) = heard.errcode() {
+            self.span.set("wechat.errcode", || errcode);
+        }
         let Heard { mut head, body, seen } = heard;
         let of_client = self.destination.target.token().unwrap_or_default();
         head::to_client(&mut head.headers, secret.expose(), &of_client);
         if let Some(replay) = replay {
+            self.span.set("lingpai.replay", || replay.to_str().unwrap_or_default().to_owned());
             head.headers.insert(REPLAY, replay);
         }
         let body = match seen {

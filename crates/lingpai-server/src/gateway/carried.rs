@@ -36,7 +36,7 @@ pub(super) fn blames_it(kind: Option<&Kind>, host: Host, errcode: i64) -> bool {
 }
 
 /// Whether it is WeCom's, which goes to no other host.
-pub(super) fn is_of_wecom(credential: &CredentialId) -> bool {
+pub(crate) fn is_of_wecom(credential: &CredentialId) -> bool {
     credential.account.corp_and_agent().is_some() || credential.kind == SUITE_ACCESS_TOKEN
 }
 

@@ -9,6 +9,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::traces;
+
 /// What Lingpai and its clients say to each other.
 const OURS: &str = "x-lingpai-";
 /// The encodings that answers are read in; others are not asked for.
@@ -31,6 +33,7 @@ pub(super) fn to_upstream(
         } else if !is_of_one_connection(name)
             && ![HOST, AUTHORIZATION, CONTENT_LENGTH, EXPECT].contains(name)
             && !name.as_str().starts_with(OURS)
+            && !traces::is_of_traces(name)
             && !listed.contains(name)
         {
             match sent.get(COOKIE).filter(|_| name == COOKIE).and_then(|before| with(before, value))

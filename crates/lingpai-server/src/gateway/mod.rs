@@ -49,8 +49,9 @@ use arc_swap::ArcSwap;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
-use lingpai_core::client::KeyHash;
-use lingpai_core::{CredentialId, Directory, Secret};
+use lingpai_core::client::{KeyHash, Right};
+use lingpai_core::span::{Sort, Span};
+use lingpai_core::{CredentialId, Directory, Kind, Secret};
 use lingpai_wechat::{Error, wire};
 use tokio::time::Instant;
 
@@ -71,9 +72,10 @@ use crate::alerts;
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
-use crate::tickets;
+use crate::{tickets, traces};
 
 pub(crate) use self::breaker::Outcome;
+pub(crate) use self::carried::is_of_wecom;
 pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::Called;
 pub(crate) use self::passing::Passing;
@@ -285,19 +287,31 @@ impl Gateway {
             return tickets::answer_wechat(serving, calling.account, ticket?).await;
         }
         let credential = serving.carried(calling.account);
-        if carried::is_of_wecom(&credential) && destination.host != Host::WeCom {
+        if is_of_wecom(&credential) && destination.host != Host::WeCom {
             return Err(Barred::WrongHost.into());
+        }
+        // It tells of earlier calls with the token in them, and a platform's has a right of its own.
+        if destination.needs == Needs::Right(Right::TokenRead)
+            && credential.kind != Kind::ACCESS_TOKEN
+        {
+            return Err(Barred::PathForbidden.into());
         }
         let account = &credential.account;
         let caller = Caller { key: calling.key, account, path: destination.path };
         self.repairs.forwards(caller, clock.coarse())?;
 
         let sealing = self.sealers.of(serving, &credential, head, destination)?;
-        let call = match sealing {
+        let mut call = match sealing {
             Some(sealing) => Box::pin(self.take_sealed(came, &credential, permit, sealing)).await?,
             None => self.take(came, Some(&credential), permit).await?,
         };
-        let token = serving.current(&credential).await?.token.value.clone();
+        call.span.set("lingpai.key", || {
+            calling.key.map(|key| serving.keys.id_of(&key)).unwrap_or_default()
+        });
+        let current = serving.current(&credential);
+        let current = call.span.within("token", Sort::Internal, current).await;
+        let token =
+            current.inspect_err(|refusal| call.span.fail(refusal.code()))?.token.value.clone();
         let sending = call.upload.sending();
         let sent_at = clock.coarse();
         let first = self.send(serving, &call, &call.target(&token), sending).await?;
@@ -312,7 +326,7 @@ impl Gateway {
         let refused = Refused { token: &token, sent_at };
         let better = self.repairs.better_token(serving, &credential, caller, &refused, until);
         // What is rare must not make every call larger.
-        let second = match Box::pin(better).await {
+        let second = match call.span.within("repair", Sort::Internal, Box::pin(better)).await {
             Ok(better) => Box::pin(self.once_more(serving, &call, better)).await?,
             Err(outcome) => Second::NotSent(outcome),
         };
@@ -372,9 +386,20 @@ impl Gateway {
         permit: Permit,
         upload: Upload,
     ) -> Result<Call<'a>, Refusal> {
+        let span = span_of(serving, head, destination, credential);
         let held = (permit, self.places.take().await?);
         let (begun, write_time) = (Instant::now(), serving.limits.write_time);
-        Ok(Call { head, destination, credential, upload, sealing: None, begun, write_time, held })
+        Ok(Call {
+            head,
+            destination,
+            credential,
+            upload,
+            sealing: None,
+            begun,
+            write_time,
+            span,
+            held,
+        })
     }
 
     /// Sends a refused call once more, with a better token.
@@ -425,12 +450,16 @@ impl Gateway {
         let proxy_of = |credential| serving.registry.with(credential, |keeper| keeper.proxy())?;
         let through = call.credential.and_then(proxy_of);
         let sent = Instant::now();
-        let (response, site) = upstream.send(call, through, target, sending).await?;
+        let mut span = call.span.child("upstream", Sort::Client);
+        let answered = upstream.send(call, through, target, sending).await;
+        let (response, site) = answered.inspect_err(|trouble| span.fail(trouble.code()))?;
         let (head, body) = response.into_parts();
+        span.set("http.response.status_code", || i64::from(head.status.as_u16()));
         let took = sent.elapsed();
         let deadline = self.settings.deadline;
         let mut body = Passing::new(body, deadline);
-        let seen = look::look(&head.headers, &mut body, deadline).await?;
+        let seen = look::look(&head.headers, &mut body, deadline).await;
+        let seen = seen.inspect_err(|trouble| span.fail(trouble.code()))?;
         let mut heard = Heard { seen, head, body };
         if let Some(sealing) = &call.sealing {
             let opened = sealing.open(heard, site, call.destination, &serving.metrics);
@@ -439,10 +468,31 @@ impl Gateway {
         if hidden::may_be_in(call.destination) {
             heard = Box::pin(hidden::take_out(heard)).await?;
         }
+        if let Some(errcode) = heard.errcode() {
+            span.set("wechat.errcode", || errcode);
+        }
+        drop(span);
         serving.metrics.heard(call.destination.host, heard.errcode(), took);
         if let Some(credential) = call.credential {
             self.gate.heard(&serving.registry, credential, call.destination, heard.errcode());
         }
         Ok(heard)
     }
+}
+
+/// What is followed of a call that may be made.
+fn span_of(
+    serving: &Serving,
+    head: &Parts,
+    destination: &Destination<'_>,
+    credential: Option<&CredentialId>,
+) -> Span {
+    let mut span = serving.follow(traces::CALL, &head.headers);
+    span.set("http.request.method", || head.method.as_str().to_owned());
+    // The path alone: in the query stand tokens.
+    span.set("url.path", || destination.path.chars().take(128).collect::<String>());
+    if let Some(credential) = credential {
+        span.is_about(credential);
+    }
+    span
 }

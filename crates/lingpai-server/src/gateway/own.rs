@@ -40,7 +40,7 @@ impl Gateway {
         path: &'static str,
         body: &Value,
     ) -> Result<Map<String, Value>, Refusal> {
-        let credential = CredentialId::access_token(account.clone());
+        let credential = serving.carried(account.clone());
         let token = serving.current(&credential).await?.token.value.clone();
         let refused = match self.ask_with(serving, &credential, path, body, &token).await {
             Err(Refusal::UpstreamRefused(failure)) if is_about_token(&failure) => failure,

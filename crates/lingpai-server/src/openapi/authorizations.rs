@@ -4,7 +4,7 @@ use lingpai_core::client::Right;
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, account_name, in_path, in_query, reference};
-use crate::authorize::LONGEST_LIFE;
+use crate::authorize::{Admission, LONGEST_LIFE, MOST};
 
 const PAGE: &str = "text/html";
 
@@ -17,6 +17,30 @@ pub(super) fn add_paths(paths: &mut Value) {
             .takes(vec![in_path("account", "The platform or the suite.")])
             .reads_this(json!({"content": {"application/json": {"schema": reference("NewLink")}}}))
             .answers(201, &reference("Link"))
+            .done(),
+    });
+    let platform = || vec![in_path("account", "The platform.")];
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
+    paths["/v1/accounts/{account}/authorizers"] = json!({
+        "get": Operation::with("Those who have authorised the platform.", Right::Platform)
+            .takes(platform())
+            .takes(vec![
+                in_query("limit", &limit, "So many at most."),
+                in_query("after", &account_name(), "Those whose names come after this."),
+            ])
+            .answers(200, &reference("Authorizers"))
+            .done(),
+        "post": Operation::with("Takes over some with their refresh tokens.", Right::Admin)
+            .takes(platform())
+            .reads("NewAuthorizers")
+            .answers(200, &reference("AdmittedAuthorizers"))
+            .done(),
+    });
+    paths["/v1/accounts/{account}/authorizers/recover"] = json!({
+        "post": Operation::with("Takes over those on one page of WeChat's own list.", Right::Admin)
+            .takes(platform())
+            .reads_this(json!({"content": {"application/json": {"schema": reference("From")}}}))
+            .answers(200, &reference("RecoveredAuthorizers"))
             .done(),
     });
     paths["/authorize/{link}"] = json!({
@@ -70,6 +94,44 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
             "return_to": {"type": ["string", "null"], "maxLength": 1024},
             "expires_in": {"type": ["integer", "null"], "minimum": 1, "maximum": LONGEST_LIFE.as_secs()},
         }),
+    );
+    let time = json!({"type": "string", "format": "date-time"});
+    let number = json!({"type": "integer", "minimum": 0});
+    let one = json!({
+        "type": "object", "required": ["account", "state", "added_at", "changed_at"], "additionalProperties": false,
+        "properties": {"account": text, "state": text, "added_at": time, "changed_at": time},
+    });
+    add(
+        "Authorizers",
+        &["platform", "authorizers"],
+        json!({"platform": text, "authorizers": {"type": "array", "items": one}, "next": text}),
+    );
+    let row = json!({
+        "type": "object", "required": ["account", "refresh_token"], "additionalProperties": false,
+        "properties": {
+            "account": account_name(),
+            "refresh_token": {"type": "string", "pattern": "^[!-~]{1,512}$"},
+        },
+    });
+    add(
+        "NewAuthorizers",
+        &["authorizers"],
+        json!({
+            "authorizers": {"type": "array", "maxItems": MOST, "items": row},
+            "replace": {"type": "boolean"},
+        }),
+    );
+    let outcome = json!({
+        "type": "object", "required": ["account", "outcome"], "additionalProperties": false,
+        "properties": {"account": text, "outcome": {"enum": Admission::ALL.map(Admission::as_str)}},
+    });
+    let outcomes = json!({"type": "array", "items": outcome});
+    add("AdmittedAuthorizers", &["outcomes"], json!({"outcomes": outcomes}));
+    add("From", &[], json!({"offset": {"type": "integer", "minimum": 0, "maximum": u64::MAX}}));
+    add(
+        "RecoveredAuthorizers",
+        &["total", "outcomes"],
+        json!({"total": number, "next": number, "outcomes": outcomes}),
     );
     add(
         "Link",

@@ -6,7 +6,7 @@ use crate::dropin::Call;
 
 impl Route<'_> {
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 50] = [
+    pub(crate) const NAMES: [&'static str; 52] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -57,6 +57,8 @@ impl Route<'_> {
         authorize::Part::NAMES[0],
         authorize::Part::NAMES[1],
         authorize::Part::NAMES[2],
+        authorize::Part::NAMES[3],
+        authorize::Part::NAMES[4],
     ];
 
     /// Its place among the names.

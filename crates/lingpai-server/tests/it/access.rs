@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 38] = [
+const ROUTES: [Route; 41] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -90,6 +90,9 @@ const ROUTES: [Route; 38] = [
     route("POST", "/v1/sinks/{name}/test", Right::Admin, About::All),
     route("POST", "/v1/sinks/{name}/sync", Right::Admin, About::All),
     route("POST", "/v1/accounts/{account}/authorization-links", Right::Platform, About::Account),
+    route("GET", "/v1/accounts/{account}/authorizers", Right::Platform, About::Account),
+    route("POST", "/v1/accounts/{account}/authorizers", Right::Admin, About::Account),
+    route("POST", "/v1/accounts/{account}/authorizers/recover", Right::Admin, About::Account),
     route("GET", "/v1/keys", Right::Admin, About::All),
     route("POST", "/v1/keys", Right::Admin, About::All),
     route("DELETE", "/v1/keys/{id}", Right::Admin, About::All),

@@ -8,15 +8,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::store::StoreErrorKind;
-use lingpai_core::{AccountId, Class, Failure, Secret, StoreError};
+use lingpai_core::{AccountId, Class, Failure, Secret, StoreError, Timestamp};
 use lingpai_server::Surface;
-use lingpai_server::authorize::{Authority, Completion, NotInvited, ReturnTo, Settings};
+use lingpai_server::authorize::{
+    Admission, Authority, Authorizer, Completion, NotInvited, Recovered, ReturnTo, Settings,
+};
 use lingpai_wechat::Invitation;
 use serde_json::json;
 
 use crate::house::{House, KEPT, OTHER, Reply, local};
 
 const LINKS: &str = "/v1/accounts/{account}/authorization-links";
+const AUTHORIZERS: &str = "/v1/accounts/{account}/authorizers";
 const BEGIN: &str = "/authorize/{link}";
 const BACK: &str = "/authorized/{link}";
 
@@ -63,6 +66,35 @@ impl Authority for Clerk {
         _: Duration,
     ) -> Result<Completion, StoreError> {
         Ok(self.completion.lock().unwrap().clone().unwrap_or(Completion::UnderWay))
+    }
+
+    async fn is_platform(&self, account: &AccountId) -> Result<bool, StoreError> {
+        Ok(account.as_str() == KEPT)
+    }
+
+    async fn authorizers(&self, _: &AccountId) -> Result<Vec<Authorizer>, StoreError> {
+        let of = |name: &str| Authorizer {
+            account: name.parse().unwrap(),
+            added_at: Timestamp::default(),
+            changed_at: Timestamp::default(),
+        };
+        Ok(vec![of("wxz"), of(OTHER)])
+    }
+
+    async fn admit(
+        &self,
+        _: &AccountId,
+        rows: Vec<(AccountId, Secret)>,
+        replace: bool,
+    ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
+        let admission = if replace { Admission::Replaced } else { Admission::Added };
+        Ok(rows.into_iter().map(|(account, _)| (account, admission)).collect())
+    }
+
+    async fn recover(&self, _: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {
+        let admissions = vec![(OTHER.parse().unwrap(), Admission::Unchanged)];
+        let next = (offset == 0).then_some(1);
+        Ok(Recovered { total: 2, next, admissions })
     }
 
     async fn is_first(&self, _: &AccountId, deed: &str, by: &str) -> Result<bool, StoreError> {
@@ -150,6 +182,38 @@ pub(crate) async fn told_as_described(mut check: impl FnMut(&str, &str, &Reply))
     let (cookie, back) = begun(&house, &clerk, &order).await;
     let code = format!("{back}?auth_code=a");
     check("get", BACK, &house.ask("GET", &code, &[("Cookie", &cookie)], "").await);
+    let (list, recover) = (AUTHORIZERS, "/v1/accounts/{account}/authorizers/recover");
+    let rows = json!({"authorizers": [{"account": OTHER, "refresh_token": "refreshtoken@@@x"}]});
+    let blank = json!({"authorizers": [{"account": OTHER, "refresh_token": "a b"}]}).to_string();
+    for (method, path, account, more, body, status) in [
+        ("get", list, KEPT, "?limit=1", "", 200),
+        ("get", list, OTHER, "", "", 404),
+        ("post", list, KEPT, "", rows.to_string().as_str(), 200),
+        ("post", list, KEPT, "", blank.as_str(), 400),
+        ("post", recover, KEPT, "", "", 200),
+        ("post", recover, OTHER, "", "", 404),
+    ] {
+        let target = path.replace("{account}", account) + more;
+        let reply = house.call(&admin, &method.to_uppercase(), &target, body).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+        assert!(!reply.body.contains("refreshtoken"));
+        check(method, path, &reply);
+    }
+}
+
+#[tokio::test]
+async fn those_who_have_authorised_are_listed_in_pages() {
+    let (house, _) = house().await;
+    let key = house.key_with(&[Right::Platform], Accounts::All, |_| {}).await;
+    let path = AUTHORIZERS.replace("{account}", KEPT);
+    let first = house.call(&key, "GET", &format!("{path}?limit=1"), "").await;
+    assert_eq!(
+        (&first.json["authorizers"][0]["account"], first.text("next")),
+        (&json!(OTHER), OTHER)
+    );
+    let second = house.call(&key, "GET", &format!("{path}?after={OTHER}"), "").await;
+    assert_eq!(second.json["authorizers"][0]["account"], "wxz");
+    assert_eq!(second.json.get("next"), None);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ mod sockets;
 mod stream;
 mod tickets;
 mod tls;
+mod traces;
 mod upstream;
 mod virtual_tokens;
 mod wecom;

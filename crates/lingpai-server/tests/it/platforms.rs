@@ -158,3 +158,47 @@ async fn nobody_is_forwarded_to_where_secrets_are_wanted_or_codes_are_spent() {
     }
     assert_eq!(house.upstream.calls(), 0);
 }
+
+#[tokio::test]
+async fn a_platforms_token_is_read_reported_and_rotated_as_any_and_by_a_right_of_its_own() {
+    let house = house().await;
+    let path = format!("/v1/accounts/{PLATFORM}/token");
+    let reads = key(&house, &[Right::TokenRead, Right::Gateway]).await;
+    let reply = house.call(&reads, "GET", &path, "").await;
+    assert_eq!((reply.status, reply.error()), (403, "right-missing"));
+    let own = key(&house, &[Right::Platform]).await;
+    let reply = house.call(&own, "GET", &path, "").await;
+    assert_eq!(reply.text("access_token"), FakeUpstream::token(1));
+    assert_eq!(reply.text("kind"), "component_access_token");
+    // Who has none of these rights, and who is for another account, hears the same as elsewhere.
+    let nothing = key(&house, &[Right::Ticket]).await;
+    assert_eq!(house.call(&nothing, "GET", &path, "").await.error(), "right-missing");
+    let elsewhere = house.key_with(&[Right::Platform], only(AUTHORIZER), |_| {}).await;
+    assert_eq!(house.call(&elsewhere, "GET", &path, "").await.status, 403);
+    // Whoever may report or rotate is not shown a token that it may not read.
+    let both = key(&house, &[Right::TokenRead, Right::TokenReport, Right::TokenRotate]).await;
+    let body = format!(r#"{{"access_token":"{}"}}"#, FakeUpstream::token(1));
+    let reply = house.call(&both, "POST", &format!("{path}/report-invalid"), &body).await;
+    assert!(reply.status == 200 && reply.json["token"].is_null(), "{reply:?}");
+    house.clock.advance(std::time::Duration::from_secs(400));
+    let reply = house.call(&both, "POST", &format!("{path}/rotate"), "").await;
+    assert_eq!((reply.status, reply.text("outcome")), (200, "rotated"));
+    assert!(!reply.body.contains("70_"), "{reply:?}");
+    let reply = house.call(&own, "GET", &path, "").await;
+    assert_eq!(reply.text("access_token"), FakeUpstream::token(2));
+}
+
+#[tokio::test]
+async fn a_platform_says_that_it_has_no_tickets_and_shows_nobody_its_earlier_calls() {
+    let house = house().await;
+    let rights = [Right::Ticket, Right::Gateway, Right::TokenRead, Right::StatusRead];
+    let key = key(&house, &rights).await;
+    let ticket = format!("/v1/accounts/{PLATFORM}/tickets/jsapi");
+    assert_eq!(house.call(&key, "GET", &ticket, "").await.error(), "no-tickets");
+    let rid = format!("/v1/rids/1-2-3?account={PLATFORM}");
+    assert_eq!(house.call(&key, "GET", &rid, "").await.error(), "no-quota");
+    let path = format!("/gateway/{PLATFORM}/cgi-bin/openapi/rid/get");
+    let reply = house.call(&key, "POST", &path, "{}").await;
+    assert_eq!(reply.header("x-lingpai-error"), Some("path-forbidden"));
+    assert_eq!(house.upstream.calls(), 0);
+}

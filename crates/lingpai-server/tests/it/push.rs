@@ -353,6 +353,25 @@ async fn what_the_business_does_not_take_is_kept_and_delivered_in_order() {
 }
 
 #[tokio::test]
+async fn wechat_is_answered_within_its_five_seconds_when_the_business_hangs_and_the_push_is_kept() {
+    let business = StandIn::open(|_| Plan::raw("").hanging()).await;
+    let house = receiving(settings(PushMode::Safe, Some((&business, RelayForm::Raw)))).await;
+    let wire = encrypted(&house, HELLO);
+    let hangs = async {
+        business.until(|it| it.seen().len() == 1).await;
+        // From here on nothing but time passes.
+        tokio::time::pause();
+        tokio::time::Instant::now()
+    };
+    let (reply, since) = tokio::join!(push(&house, &wire), hangs);
+    let took = since.elapsed();
+    assert_eq!(reply.body, "success");
+    assert!((3..5).contains(&took.as_secs()), "{took:?}");
+    tokio::time::resume();
+    assert_eq!(waiting(&house).await.len(), 1, "kept, and tried again");
+}
+
+#[tokio::test]
 async fn a_dead_push_is_listed_and_tried_again_when_somebody_says_so() {
     let business = StandIn::open(says("")).await;
     let house = receiving(settings(PushMode::Safe, Some((&business, RelayForm::Plain)))).await;

@@ -1,4 +1,7 @@
-//! `lingpai platform`: links by which accounts authorise a platform or a suite.
+//! `lingpai platform`: links by which accounts authorise a platform or a suite, and those who have.
+
+mod crowd;
+mod rows;
 
 use std::io::{self, IsTerminal};
 
@@ -8,15 +11,26 @@ use serde_json::{Value, json};
 
 use crate::args::{Authorize, Platform};
 use crate::client::Client;
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::language::say;
 use crate::output;
 
 /// Runs one of them.
-pub(crate) async fn run(command: Platform, environment: Environment<'_>) -> Result<(), Error> {
+pub(crate) async fn run(
+    command: Platform,
+    config: Option<Config>,
+    environment: Environment<'_>,
+) -> Result<(), Error> {
     match command {
         Platform::Authorize(wanted) => authorize(wanted, environment).await,
+        Platform::Authorizers { platform, asked, json } => {
+            crowd::list(&platform, &asked, json, environment).await
+        }
+        Platform::Import(wanted) => crowd::import(&wanted, config, environment).await,
+        Platform::Recover { platform, elsewhere } => {
+            crowd::recover(&platform, elsewhere.asked(), config, environment).await
+        }
     }
 }
 
