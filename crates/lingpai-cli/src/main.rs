@@ -100,8 +100,10 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(doctor::ask(options, &environment))
         }
         Command::Doctor(options) => {
-            let config = load()?;
-            quiet(&config);
+            let config = load();
+            if let Ok(config) = &config {
+                quiet(config);
+            }
             block_on(doctor::here(options, config, source(None)))
         }
         Command::Explain(options) if options.looking.asked().is_some() => {
