@@ -22,6 +22,7 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program::python("opentelemetry", "its schema reads the traces that are sent"),
     Program::python("valkey", "the Redis store is tested on a real one of these too"),
     Program::node("co-wechat-api", "this SDK is run unmodified against the gateway"),
+    Program::node("node-easywechat", "this SDK is run as `lingpai snippet` says"),
     Program::node("console", "it drives the browser in which the console is tested"),
 ];
 

@@ -1,5 +1,6 @@
 //! What can be typed. Each command's own file says what it does.
 
+mod adoption;
 mod api_security;
 mod events;
 mod handover;
@@ -11,19 +12,20 @@ mod platform;
 mod push;
 mod quota;
 mod record;
+mod secret;
+mod serve;
 mod shell;
 mod sink;
 mod store;
 mod values;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use lingpai_core::{AccountId, AccountKind, Mode};
 use lingpai_wechat::catalogue::Language;
 
+pub(crate) use self::adoption::{Snippet, Try};
 pub(crate) use self::api_security::WantedApiSecurity;
 pub(crate) use self::events::Events;
 pub(crate) use self::handover::{Adopt, Keep, Release};
@@ -33,6 +35,8 @@ pub(crate) use self::platform::{Authorize, Platform, PlatformImport};
 pub(crate) use self::push::{Pushes, WantedPush};
 pub(crate) use self::quota::{Quota, QuotaClear, QuotaDeed, Rid};
 pub(crate) use self::record::{Alert, Audit};
+pub(crate) use self::secret::Secret;
+pub(crate) use self::serve::{Init, Sandbox, Serve};
 pub(crate) use self::shell::Shell;
 pub(crate) use self::sink::Sink;
 pub(crate) use self::store::{Store, StoreCopy};
@@ -76,6 +80,10 @@ impl Arguments {
 pub(crate) enum Command {
     /// Keep the tokens of all accounts fresh, and hand them out over HTTP
     Serve(Serve),
+    /// See what an account is like, from this machine, before anything is set up
+    Try(Try),
+    /// Print the configuration of an SDK that is to be served
+    Snippet(Snippet),
     /// Write a configuration to start from, with every setting explained
     Init(Init),
     /// Run a simulated WeChat to try and test against
@@ -119,6 +127,9 @@ pub(crate) enum Command {
     /// Have accounts authorise a third-party platform or a WeCom suite
     #[command(subcommand)]
     Platform(Platform),
+    /// Reset the AppSecret of an account without an outage
+    #[command(subcommand)]
+    Secret(Secret),
     /// See to pushes of WeChat that a business has not taken
     #[command(subcommand)]
     Pushes(Pushes),
@@ -138,61 +149,6 @@ pub(crate) enum Command {
         /// The directory, which must exist
         directory: PathBuf,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Where to listen [default: what the configuration says, or 127.0.0.1:8700]
-    #[arg(long, value_name = "IP:PORT", value_parser = config::parse_address)]
-    pub(crate) listen: Option<SocketAddr>,
-
-    /// See it at work: a simulated WeChat and one account, kept in ./lingpai-demo
-    #[arg(long)]
-    pub(crate) demo: bool,
-
-    /// How long the demo's tokens live (WeChat's: 2h)
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "demo",
-        default_value = "30s",
-        value_parser = values::lifetime
-    )]
-    pub(crate) lifetime: Duration,
-
-    /// Keep the demo's account in classic mode, in which every fetch replaces the token
-    #[arg(long, requires = "demo")]
-    pub(crate) classic: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Init {
-    /// Replace a configuration that is there
-    #[arg(long)]
-    pub(crate) force: bool,
-
-    /// The language of the explanations [default: LINGPAI_LANG, or what the locale says]
-    #[arg(long, value_name = "LANGUAGE")]
-    pub(crate) lang: Option<Lang>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sandbox {
-    /// Where to listen [default: 127.0.0.1:8900]
-    #[arg(long, value_name = "IP:PORT", value_parser = config::parse_address)]
-    pub(crate) listen: Option<SocketAddr>,
-
-    /// How long tokens live; everything else shrinks with it
-    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = values::lifetime)]
-    pub(crate) lifetime: Duration,
-
-    /// The same seed and the same calls give the same answers
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = values::seed)]
-    pub(crate) seed: u64,
-
-    /// Allow an address that other machines reach; the sandbox asks nobody for a password
-    #[arg(long)]
-    pub(crate) allow_remote: bool,
 }
 
 /// Which server a command asks, and with which key.

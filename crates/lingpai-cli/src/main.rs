@@ -20,6 +20,7 @@ mod output;
 mod reload;
 mod signals;
 mod sinks;
+mod snippets;
 mod supervisor;
 mod terminal;
 mod ward;
@@ -31,8 +32,9 @@ use tokio::runtime::Builder;
 use crate::args::{Arguments, Command};
 use crate::commands::account::{elsewhere, handover};
 use crate::commands::{
-    account, alert, audit, call, check, doctor, events, explain, init, key, platform, pushes,
-    quota, rid, rotate, sandbox, serve, settings, shell, sink, status, store, ticket, token,
+    account, alert, attempt, audit, call, check, doctor, events, explain, init, key, platform,
+    pushes, quota, rid, rotate, sandbox, secret, serve, settings, shell, sink, snippet, status,
+    store, ticket, token,
 };
 use crate::config::{Config, Source, environment};
 use crate::error::Error;
@@ -71,6 +73,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             let level = logging::start(&config.log);
             block_on(serve::run(InForce { source, config, files, level }))
         }
+        Command::Try(options) => block_on(attempt::run(options)),
+        Command::Snippet(options) => snippet::run(&options),
         Command::Init(options) => init::run(&options, &source(None), &environment),
         Command::Sandbox(options) => {
             logging::start(&config::Log::default());
@@ -86,6 +90,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Events(options) => block_on(events::run(options, &environment)),
         Command::Audit(options) => block_on(audit::run(options, &environment)),
         Command::Alert(command) => block_on(alert::run(command, &environment)),
+        Command::Secret(command) => block_on(secret::run(command, &environment)),
         Command::Sink(command) => block_on(sink::run(command, &environment)),
         Command::Ticket(options) => block_on(ticket::show(options, &environment)),
         Command::JsConfig(options) => block_on(ticket::js_config(options, &environment)),
@@ -100,8 +105,10 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             block_on(doctor::ask(options, &environment))
         }
         Command::Doctor(options) => {
-            let config = load()?;
-            quiet(&config);
+            let config = load();
+            if let Ok(config) = &config {
+                quiet(config);
+            }
             block_on(doctor::here(options, config, source(None)))
         }
         Command::Explain(options) if options.looking.asked().is_some() => {

@@ -26,6 +26,9 @@ use crate::signals::Hangups;
 
 /// How often files and store are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
+/// How often it is looked whether another node has changed an account: a new AppSecret is to be in use on all of them within a
+/// second. It costs one small read.
+const GLANCE: Duration = Duration::from_millis(400);
 /// How long files must have stayed as they are: an editor may be in the middle of writing one.
 const SETTLED: Duration = Duration::from_millis(200);
 
@@ -72,13 +75,17 @@ impl<'a> Follower<'a> {
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut periods = interval_at(Instant::now() + PERIOD, PERIOD);
         periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut glances = interval_at(Instant::now() + GLANCE, GLANCE);
+        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let is_shared = matches!(self.keeping.store, OpenStore::Redis(_));
             tokio::select! {
                 ready = self.changes.next(self.keeping, Some(&self.in_force.config)) => {
                     ready.make(self.keeping, Some(&self.in_force.config)).await;
                     continue;
                 }
                 () = self.hangups.next() => self.read_again().await,
+                _ = glances.tick(), if is_shared => {}
                 _ = periods.tick() => {
                     if self.has_changed().await {
                         self.read_again().await;

@@ -76,6 +76,10 @@ fn of_command(path: &str) -> Option<&'static str> {
         "alert" => "查看告警的状况，或测试告警",
         "alert list" => "列出运行中的服务的告警及其状况",
         "alert test" => "立即发一条消息，并说明结果",
+        "secret" => "不中断服务地重置账号的 AppSecret",
+        "secret reset" => "一步一步地重置 AppSecret，服务不中断",
+        "try" => "在做任何设置之前，从本机查看一个账号的状况",
+        "snippet" => "打印 SDK 的接入配置",
         "sink" => "查看凭据投递的状况，测试或立即投递",
         "sink list" => "列出运行中的服务的投递目标及其状况",
         "sink test" => "检查能否投递到那里；不会投递凭据",
@@ -141,6 +145,19 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("doctor", "account") => "appid [默认：账号所依赖的一切与所有账号]",
         ("explain", "account") => "调用针对哪个账号：查看存储中它的经过",
         ("rid", "account") => "请求所属的 appid [默认：最多十个账号中知道它的那个]",
+        ("try", "account") => "appid；企业微信应用写 CORPID:AGENTID [默认：提示输入]",
+        ("try", "kind") => "official-account、mini-program、mini-game 或 wecom",
+        ("try" | "secret reset", "secret_file") => {
+            "存放 AppSecret 的文件 [默认：提示输入，不显示；不是终端时读标准输入]"
+        }
+        ("try", "sdk") => "显示哪个 SDK 的配置",
+        ("try", "sandbox") => "用模拟的微信演示，不需要账号",
+        ("try", "upstream") => "改用其他地址代替微信",
+        ("try", "once") => "只看一次，不等白名单生效",
+        ("try", "every") => "多久看一次白名单是否生效",
+        ("snippet", "sdk") => "哪个 SDK",
+        ("snippet", "way") => "接入方式",
+        ("snippet", "server") => "业务服务从哪里访问本服务",
         (_, "account") => "appid",
         (
             "account add"

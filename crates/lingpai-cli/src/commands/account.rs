@@ -1,7 +1,7 @@
 //! `lingpai account`: the accounts in the store, and how they stand. A running server notices a change within seconds.
 
 mod api_security;
-mod app_secret;
+pub(crate) mod app_secret;
 pub(crate) mod elsewhere;
 pub(crate) mod handover;
 mod own_proxy;

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use lingpai_server::Bilingual;
 use lingpai_server::doctor::{Examination, Finding, Ward, summary};
+use lingpai_wechat::catalogue::Language;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::args::Doctor;
 use crate::client::Client;
-use crate::config::{Config, Environment, Source};
+use crate::config::{Config, Environment, Source, environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
-use crate::language::{self, either, say};
+use crate::language::{self, either, say, within};
 use crate::output::{self, Tone};
 use crate::ward::Program;
 
@@ -37,9 +39,35 @@ pub(crate) async fn ask(options: Doctor, environment: Environment<'_>) -> Result
     ended(&answer, options.json)
 }
 
-/// Looks into the store of the configuration, from this machine.
-pub(crate) async fn here(options: Doctor, config: Config, source: Source) -> Result<(), Error> {
-    let keeping = Keeping::open(&config.store, config.upstream.clone()).await?;
+/// Looks into the store of the configuration, from this machine. A configuration that cannot be read and a store that cannot be
+/// opened are findings too, behind which nothing else can be looked at.
+pub(crate) async fn here(
+    options: Doctor,
+    config: Result<Config, Error>,
+    source: Source,
+) -> Result<(), Error> {
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            // What it says, it says in the language of the command; the other one is read anew.
+            let read = |language| {
+                within(language, || source.load(&environment).err().map(|error| error.to_string()))
+            };
+            let (english, chinese) = (read(Language::English), read(Language::Chinese));
+            let told = |text: Option<String>| text.unwrap_or_else(|| error.to_string());
+            let mistakes = Bilingual::made(told(english), told(chinese));
+            return tell_all(&[Finding::of_configuration(&Err(mistakes))], options.json);
+        }
+    };
+    let keeping = match Keeping::open(&config.store, config.upstream.clone()).await {
+        Ok(keeping) => keeping,
+        Err(error) => {
+            let file = config.file.as_deref().map(|file| file.display().to_string());
+            let read = Finding::of_configuration(&Ok(file));
+            let unopened = Finding::of_unopened_store(Bilingual::foreign(&error));
+            return tell_all(&[read, unopened], options.json);
+        }
+    };
     let outcome = look(&keeping, &config, source, &options).await;
     keeping.close().await;
     ended(&outcome?, options.json)
@@ -84,6 +112,22 @@ async fn look(
         output::print_json(&answer)?;
     }
     Ok(answer)
+}
+
+/// Tells a few findings, behind which there is nothing more to look at.
+fn tell_all(findings: &[Finding], as_json: bool) -> Result<(), Error> {
+    let language = language::current();
+    let mut answer = summary(findings);
+    let shown_all: Vec<Value> = findings.iter().map(|finding| finding.to_json(language)).collect();
+    if as_json {
+        answer["findings"] = shown_all.into();
+        output::print_json(&answer)?;
+    } else {
+        for finding in &shown_all {
+            output::print(&shown(finding))?;
+        }
+    }
+    ended(&answer, as_json)
 }
 
 /// One finding, and below it what to do.

@@ -7,6 +7,7 @@ mod call;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 mod messages;
 mod noted;
 mod quota;

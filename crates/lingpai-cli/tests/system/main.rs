@@ -15,6 +15,7 @@
 
 mod accounts;
 mod api_security;
+mod attempt;
 mod authorisations;
 mod backup;
 mod blame;
@@ -49,8 +50,10 @@ mod revoked;
 mod scaled;
 mod sdk;
 mod sdk_refused;
+mod secrets;
 mod sinks;
 mod sites;
+mod snippets;
 mod stand;
 mod strain;
 mod suites;

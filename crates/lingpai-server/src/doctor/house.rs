@@ -90,7 +90,12 @@ pub(super) async fn examine(
 }
 
 fn configuration(house: &House) -> Finding {
-    match &house.configuration {
+    of_configuration(&house.configuration)
+}
+
+/// A configuration that was read, or all that is wrong with it.
+pub(super) fn of_configuration(configuration: &Result<Option<String>, Bilingual>) -> Finding {
+    match configuration {
         Ok(Some(file)) => {
             let text = both!("{file} is read without a mistake.", "{file} 读取无误。", file = file);
             Finding::new(Check::Configuration, Verdict::Passed, text)

@@ -162,6 +162,16 @@ impl Finding {
         Self { check, account, subject, verdict, evidence, remedy, cause, errcode, calls }
     }
 
+    /// The configuration alone: what else there is to look at stands in it.
+    pub fn of_configuration(configuration: &Result<Option<String>, Bilingual>) -> Self {
+        house::of_configuration(configuration)
+    }
+
+    /// A store that cannot be opened, and why: then nothing can be found out about the accounts.
+    pub fn of_unopened_store(why: Bilingual) -> Self {
+        Self::new(Check::Store, Verdict::Failed, why).mended_by(words::OPEN_STORE)
+    }
+
     fn mended_by(self, remedy: Bilingual) -> Self {
         Self { remedy: Some(remedy), ..self }
     }

@@ -57,6 +57,10 @@ pub(super) const MEND_FILE: Bilingual = fixed(
     "Mend what is shown; `lingpai config check` shows it again. A running server goes on with what it had.",
     "请修改上述问题，可用 `lingpai config check` 复查。运行中的服务继续使用原来的配置。",
 );
+pub(super) const OPEN_STORE: Bilingual = fixed(
+    "Mend the store or its key; until then nothing is known of the accounts. A running server serves on from memory.",
+    "请修复存储或它的主密钥，否则无法了解各账号的情况。运行中的服务继续用内存中的凭据提供服务。",
+);
 pub(super) const USE_DURABLE: Bilingual = fixed(
     "Use `store = \"sqlite:lingpai.db\"`, or a Redis, unless this is a trial.",
     "除非只是试用，请使用 `store = \"sqlite:lingpai.db\"` 或 Redis。",

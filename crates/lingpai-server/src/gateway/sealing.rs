@@ -26,8 +26,8 @@ use crate::serving::Serving;
 pub(super) const MOST: usize = 1024 * 1024;
 /// What WeChat says if it cannot decrypt a call. It has not been carried out then.
 const NOT_DECRYPTED: i64 = 40235;
-/// What the headers of this begin with.
-const OURS_AND_WECHATS: &str = "wechatmp-";
+/// What the headers of sealed calls and answers begin with.
+const HEADERS: &str = "wechatmp-";
 /// That of a call which its client has sealed.
 const SIGNATURE: HeaderName = HeaderName::from_static("wechatmp-signature");
 
@@ -192,7 +192,7 @@ impl Sealing {
         }
         let body = Bytes::from(answer.body);
         let headers = &mut heard.head.headers;
-        let sealed = |name: &&HeaderName| name.as_str().starts_with(OURS_AND_WECHATS);
+        let sealed = |name: &&HeaderName| name.as_str().starts_with(HEADERS);
         let names: Vec<HeaderName> = headers.keys().filter(sealed).cloned().collect();
         for name in names {
             headers.remove(name);

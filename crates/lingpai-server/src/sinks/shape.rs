@@ -82,20 +82,20 @@ pub(super) mod tests {
         }
     }
 
-    fn written(shape: Shape) -> String {
+    fn written(shape: &Shape) -> String {
         shape.written(&delivery(7, "70_a\"b")).expose().to_owned()
     }
 
     #[test]
     fn each_shape_is_read_by_whom_it_is_for() {
-        assert_eq!(written(Shape::Plain), "70_a\"b");
-        assert_eq!(written(Shape::Quoted), r#""70_a\"b""#);
-        assert_eq!(written(Shape::Php), "s:6:\"70_a\"b\";");
-        let json: serde_json::Value = serde_json::from_str(&written(Shape::Json)).unwrap();
+        assert_eq!(written(&Shape::Plain), "70_a\"b");
+        assert_eq!(written(&Shape::Quoted), r#""70_a\"b""#);
+        assert_eq!(written(&Shape::Php), "s:6:\"70_a\"b\";");
+        let json: serde_json::Value = serde_json::from_str(&written(&Shape::Json)).unwrap();
         assert_eq!((&json["expires_in"], &json["generation"]), (&3600.into(), &7.into()));
         let template = "TOKEN={access_token} # {account}, {expires_in} s, {generation}, {other}\n";
         assert_eq!(
-            written(Shape::Template(template.to_owned())),
+            written(&Shape::Template(template.to_owned())),
             "TOKEN=70_a\"b # wx1, 3600 s, 7, {other}\n"
         );
     }

@@ -5,10 +5,12 @@
 
 mod failover;
 mod fuzz;
+mod peer;
 mod proxies;
 mod proxy;
 mod push;
 mod requests;
+mod sealed;
 mod secrets;
 mod suites;
 mod support;

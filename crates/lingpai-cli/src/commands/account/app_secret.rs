@@ -10,7 +10,7 @@ use crate::language::{either, say};
 use crate::output;
 
 /// Takes the secret, refuses what is none, and warns of what does not look like one.
-pub(super) fn take(account: &AccountId, from: &AppSecret) -> Result<Secret, Error> {
+pub(crate) fn take(account: &AccountId, from: &AppSecret) -> Result<Secret, Error> {
     let prompt =
         say!("AppSecret of {account} (not shown): ", "{account} 的 AppSecret（输入时不显示）：");
     let what = either("the AppSecret", " AppSecret");

@@ -1,0 +1,128 @@
+//! `lingpai secret reset`: a person resets the AppSecret in WeChat's console, and the server goes on without an outage.
+//!
+//! The token in use outlives the reset, so there is time as long as it lives: where little is left it is refreshed first. The new
+//! secret is tried by the server before it replaces the old one, by a call that mints nothing (decision 12).
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::account::app_secret;
+use crate::args::{AppSecret, Asked, Secret};
+use crate::client::Client;
+use crate::config::{Environment, show_duration};
+use crate::error::Error;
+use crate::language::{either, say};
+use crate::output;
+
+/// A token that has less left is refreshed first: nobody should have to hurry.
+const LITTLE: Duration = Duration::from_mins(15);
+/// How often a person may mistype.
+const TRIES: usize = 5;
+
+/// Goes through it.
+pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result<(), Error> {
+    let Secret::Reset { account, secret_file, asked } = command;
+    let client = Client::of(&asked, environment)?;
+    let at = format!("/v1/accounts/{account}");
+    let standing = client.get(&at).await?;
+    refreshed(&client, &at, &standing).await?;
+    output::tell(&others(&client, account.as_str(), &asked).await?);
+    output::tell(&say!(
+        "3. Reset the AppSecret of {account} in WeChat's console now. The old one stops working there at once; the token that is \
+         served goes on to its end. (An account that stands in the configuration file: put the new AppSecret into the file that its \
+         `secret` names, in place of what follows.)",
+        "3. 现在到微信后台重置 {account} 的 AppSecret。旧的立即失效；正在提供的凭据可以用到到期。（写在配置文件里的账号：请把新的 AppSecret \
+         写进其 `secret` 所指的文件，不必继续下面的步骤。）"
+    ));
+    let from = AppSecret { untried: false, file: secret_file };
+    let may_repeat = from.file.is_none() && io::stdin().is_terminal();
+    for left in (0..TRIES).rev() {
+        let secret = app_secret::take(&account, &from)?;
+        let wanted = json!({"secret": secret.expose()});
+        match client.put(&format!("{at}/secret"), &wanted).await {
+            Ok(changed) => return told(&changed),
+            Err(error) if may_repeat && left > 0 => output::tell(&error.report()),
+            Err(error) => {
+                output::tell(either(
+                    "Nothing was changed: the server goes on with the old AppSecret, and serves its token to the end. Run this again \
+                     with the right one before that.",
+                    "没有做任何修改：服务仍使用旧的 AppSecret，现有凭据用到到期为止。请在那之前用正确的 AppSecret 再运行一次。",
+                ));
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Has the token replaced if it would not outlive a person's work.
+async fn refreshed(client: &Client, at: &str, standing: &Value) -> Result<(), Error> {
+    let of_token = |it: &&Value| it["kind"] == "access_token";
+    let token = standing["credentials"].as_array().and_then(|all| all.iter().find(of_token));
+    let left = token.and_then(|token| token["expires_in"].as_u64()).map(Duration::from_secs);
+    match left {
+        Some(left) if left >= LITTLE => {
+            output::tell(&say!(
+                "1. The token is good for {left} more: it outlives the reset, and nothing is fetched.",
+                "1. 凭据还有 {left} 有效，足够完成重置，不需要获取。",
+                left = show_duration(left)
+            ));
+            Ok(())
+        }
+        _ => {
+            output::tell(either(
+                "1. The token has little left or there is none: it is refreshed first.",
+                "1. 凭据快到期了，或还没有凭据：先更换。",
+            ));
+            match client.post(&format!("{at}/token/rotate"), &json!({})).await {
+                Ok(_) => Ok(()),
+                // Without a good token and without the secret there would be an outage.
+                Err(error) if left.is_none() => Err(error),
+                Err(error) => {
+                    output::tell(&error.report());
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+/// Who else has used the AppSecret of late, as far as it can be seen from here.
+async fn others(client: &Client, account: &str, asked: &Asked) -> Result<String, Error> {
+    let path =
+        format!("/v1/events/history?account={account}&event=rogue-refresher&since=7d&limit=5");
+    let events = client.get(&path).await?;
+    let events = events["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if events.is_empty() {
+        return Ok(say!(
+            "2. Within a week nobody but Lingpai has replaced a token of the account. Services that use an API key of {server} notice \
+             nothing; whatever else has the AppSecret, payment and log-in of Mini Programs included, must be given the new one.",
+            "2. 一周之内，没有 Lingpai 以外的程序换掉过该账号的凭据。使用 {server} 的 API 密钥的服务不受影响；其他使用 AppSecret 的程序（包括小程序登录等）\
+             需要换用新的。",
+            server = asked.server
+        ));
+    }
+    let times: Vec<_> = events.iter().filter_map(|event| event["at"].as_str()).collect();
+    Ok(say!(
+        "2. Another system uses the AppSecret to fetch tokens of the account, the last times at {times}. It stops working with the \
+         reset: find it first, and point it at Lingpai.",
+        "2. 另有系统在用 AppSecret 获取该账号的凭据，最近几次：{times}。重置后它将无法工作：请先找到它，改为向 Lingpai 索取。",
+        times = times.join(", ")
+    ))
+}
+
+fn told(changed: &Value) -> Result<(), Error> {
+    match changed["warning"].as_str() {
+        None => output::tell(either(
+            "4. WeChat accepts the new AppSecret, and all nodes use it within a second. The token was kept; nothing was fetched.",
+            "4. 微信接受新的 AppSecret，所有节点一秒内改用它。凭据保持不变，没有获取。",
+        )),
+        Some(warning) => output::tell(&say!(
+            "4. The new AppSecret is in force. warning: {warning}",
+            "4. 已换用新的 AppSecret。警告：{warning}"
+        )),
+    }
+    Ok(())
+}

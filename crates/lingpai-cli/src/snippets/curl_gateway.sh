@@ -1,0 +1,1 @@
+curl -sS -H "Authorization: Bearer KEY" "HUB/gateway/APPID/cgi-bin/getcallbackip"

@@ -1,0 +1,2 @@
+Senparc.Weixin.Config.ApiMpHost = "HUB";
+AccessTokenContainer.Register("APPID", "KEY");

@@ -1,0 +1,83 @@
+//! `lingpai try`: what is said of an account whose address is not let in at first, whose secret is wrong, who is fine.
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::node::{Home, PATIENCE, WeChat, appid};
+
+const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// In an empty folder, with the secret in a file.
+fn attempt(home: &Home, wechat: &WeChat, arguments: &[&str]) -> Command {
+    let mut command = home.command(&["try", &appid(0)]);
+    let secret = home.secret_file(0);
+    command.args(["--upstream", &format!("http://{}", wechat.addr), "--secret-file"]).arg(secret);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_listed_during_the_watch_is_noticed_and_the_rest_is_told() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    wechat.world.with(|world, _| world.block_ip(&appid(0), HERE).unwrap());
+    let child = attempt(&home, &wechat, &["--every", "1s", "--sdk", "wechatpy"]).spawn().unwrap();
+    let until = Instant::now() + PATIENCE;
+    while wechat.counters().calls_of("/cgi-bin/stable_token") < 2 {
+        assert!(Instant::now() < until, "it does not look again");
+        sleep(Duration::from_millis(20)).await;
+    }
+    wechat.world.with(|world, _| world.allow_ip(&appid(0), HERE).unwrap());
+    let output = child.wait_with_output().unwrap();
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "WeChat sees this machine as 127.0.0.1 and does not let it in (errcode 40164)",
+        "API IP白名单",
+        "Looking again in 1s",
+        "ok AppSecret: right",
+        "WeChat sees this machine as 127.0.0.1, and lets it in",
+        "calls for a token a day",
+        "drop-in, API, sink only from addresses that are listed too",
+        "client = WeChatClient(",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(said.matches("FAILED").count(), 1, "said once: {said}");
+    // Nothing was forced, nothing of the other family was asked for, and nothing is stored.
+    assert_eq!(wechat.counters().calls_of("/cgi-bin/token"), 0);
+    let counted = wechat.counters().app(&appid(0));
+    assert_eq!((counted.minted.stable, counted.forced), (1, 0));
+    let secret = std::fs::read_to_string(home.secret_file(0)).unwrap();
+    assert!(!said.contains(&secret));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_in_use_survives_a_try_and_a_wrong_secret_is_named() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let node = home.start().await;
+    let token = home.token(0).await.unwrap();
+    let started = Instant::now();
+    let output = attempt(&home, &wechat, &["--once"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(wechat.accepts(&token) && home.token(0).await.unwrap() == token);
+    assert!(!said(&output).contains(&token), "no token is printed");
+    node.end().await;
+
+    std::fs::write(home.secret_file(0), "5ec2e7ffffffffffffffffffffffffff").unwrap();
+    let output = attempt(&home, &wechat, &["--once"]).output().unwrap();
+    let told = said(&output);
+    assert!(!output.status.success() && told.contains("errcode 40125"), "{told}");
+    let output = home.command(&["try", "--sandbox"]).output().unwrap();
+    let told = said(&output);
+    assert!(output.status.success() && told.contains("simulated WeChat"), "{told}");
+    assert!(told.contains("ok AppSecret") && told.contains("curl -sS"), "{told}");
+}
