@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Who does it.
 enum Hands {
-    Server(Client),
+    Server(Box<Client>),
     Store(Box<Keeping>, Box<Taker>),
 }
 
@@ -181,7 +181,7 @@ impl Hands {
         environment: Environment<'_>,
     ) -> Result<Self, Error> {
         match (asked, config) {
-            (Some(asked), _) => Ok(Self::Server(Client::of(asked, environment)?)),
+            (Some(asked), _) => Ok(Self::Server(Box::new(Client::of(asked, environment)?))),
             (None, Some(config)) => {
                 if let StoreAt::Memory = config.store {
                     return Err(crate::commands::only_the_server_sees_it());
