@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lingpai_sandbox::OtherSystem;
+use lingpai_sandbox::{DEMO_COMPONENT, OtherSystem};
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, WeChat, appid, soaking};
@@ -14,12 +14,13 @@ fn size() -> (usize, usize) {
     if soaking() { (1000, 200) } else { (20, 4) }
 }
 
-/// Runs a command, and says how long it took.
-fn timed(command: &mut Command) -> Duration {
+/// Runs a command: how long it took, and what it said.
+fn timed(command: &mut Command) -> (Duration, String) {
     let begun = Instant::now();
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    begun.elapsed()
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    (begun.elapsed(), said)
 }
 
 /// Asks for one token after the other while something else is done: how many were read, and how many were refused.
@@ -69,7 +70,7 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
     }
     let mut backup = home.command(&["store", "backup", "backup.db"]);
     let work = move || timed(&mut backup);
-    let (backing_up, read, refused) = under_load(&home, all, work).await;
+    let ((backing_up, _), read, refused) = under_load(&home, all, work).await;
     assert!(read > 0 && refused == 0, "{read} read, {refused} refused");
 
     // What the backup does not know: each authorizer has another refresh token by now, and the one in the backup is dead; each
@@ -100,7 +101,9 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
     std::fs::remove_file(home.file("lingpai.key")).unwrap();
     std::fs::write(home.file("lingpai.key"), key).unwrap();
     std::fs::write(home.file("backup.db"), backup).unwrap();
-    let restoring = timed(&mut home.command(&["store", "restore", "backup.db"]));
+    let mut restore = home.command(&["store", "restore", "backup.db"]);
+    let (restoring, said) = timed(&mut restore);
+    assert!(said.contains(&format!("lingpai platform recover {DEMO_COMPONENT}")), "{said}");
 
     let begun = Instant::now();
     let node = home.start().await;

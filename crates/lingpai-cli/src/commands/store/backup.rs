@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lingpai_core::{Clock, Directory, Store, SystemClock};
+use lingpai_core::{AccountKind, Clock, Directory, Store, SystemClock};
 use lingpai_store::{
     Archive, Copying, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore, copy,
     make_outdated,
@@ -90,7 +90,10 @@ async fn put_back(
 ) -> Result<String, Error> {
     let at = SystemClock::new().now().wall;
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
-    let accounts = store.accounts().await?.len();
+    let accounts = store.accounts().await?;
+    let platforms = accounts.iter().filter(|account| account.kind == AccountKind::Platform);
+    let platforms: Vec<_> = platforms.map(|account| account.id.to_string()).collect();
+    let accounts = accounts.len();
     let keys = store.keys().await?.len();
     let archive: Arc<dyn Archive> = Arc::<SqliteStore>::clone(store);
     let mut progress = Progress::start();
@@ -133,6 +136,14 @@ async fn put_back(
         "\n备份之后的变化不在其中：\n  - 普通模式的凭据可能已被更换：服务启动时，这样的账号各获取一次。\n  - 备份之后吊销的 API \
          密钥又有效了：请看 `lingpai key list`。\n  - 业务方在备份之后已经收下的推送，会再转发一次。"
     );
+    for platform in platforms {
+        told += &say!(
+            "\n  - Who has authorised {platform} since is missing, and refresh tokens may have been replaced. WeChat's list has them all: \
+             start the server, then `lingpai platform recover {platform}`.",
+            "\n  - 备份之后授权 {platform} 的账号不在其中，刷新令牌也可能已更换，微信的授权方列表里都有：启动服务后执行 \
+             `lingpai platform recover {platform}`。"
+        );
+    }
     Ok(told)
 }
 
