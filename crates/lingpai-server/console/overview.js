@@ -77,7 +77,10 @@ export async function overview(body, { left }) {
 
   /** Another page, another search: the address has it, so that whoever comes back finds it again. */
   async function turn(change) {
-    ({ wanted = wanted, only = only, place = 1 } = change);
+    ({ only = only, place = 1 } = change);
+    // What stands there counts, even if it was typed a moment ago.
+    clearTimeout(typing);
+    wanted = search.value;
     const query = new URLSearchParams({
       ...(wanted ? { search: wanted } : {}), ...(only === "all" ? {} : { state: only }), ...(place > 1 ? { page: place } : {}),
     }).toString();
@@ -215,7 +218,7 @@ export async function overview(body, { left }) {
   let typing = 0;
   search.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => turn({ wanted: search.value }), 200);
+    typing = setTimeout(() => turn({}), 200);
   });
   await look();
 }

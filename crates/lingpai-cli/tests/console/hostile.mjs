@@ -96,6 +96,7 @@ await page.getByRole("dialog").getByRole("button", { name: "Show it" }).click();
 const token = await page.getByRole("dialog").locator(".secret code").innerText();
 assert.equal(token, (await api("GET", `/v1/accounts/${good}/token`)).json.access_token);
 await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+await page.locator("dialog").waitFor({ state: "detached" });
 assert.ok(!(await page.content()).includes(token), "it does not stay");
 await go(page, "#/audit");
 await page.locator("tr[data-action=token-revealed]").getByText(good).waitFor();
