@@ -8,7 +8,7 @@ use thiserror::Error;
 pub enum Error {
     /// The base URL cannot be used. It is not repeated here: it may hold a password.
     #[error(
-        "the base URL of WeChat {why}; write it like https://proxy.example.com or http://127.0.0.1:8080/wx"
+        "the base URL {why}; write it like https://proxy.example.com or http://127.0.0.1:8080/wx"
     )]
     BaseUrl {
         /// What is wrong with it.

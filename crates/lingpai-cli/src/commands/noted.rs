@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_user_is_named_as_the_system_names_him() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nwei:x:1000:1000::/home/wei:/bin/sh\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nbroken\nwei:x:1000:1000::/var/lib/wei:/bin/sh\n";
         assert_eq!(name_of(1000, users).as_deref(), Some("wei"));
         assert_eq!(name_of(7, users), None);
     }

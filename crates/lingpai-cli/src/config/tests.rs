@@ -142,7 +142,7 @@ fn every_mistake_of_a_setting_names_the_place_and_the_remedy() {
         ),
         (
             "upstream = \"api.weixin.qq.com\"",
-            "1:12: the base URL of WeChat needs a scheme and a host; write it like https://proxy.example.com or \
+            "1:12: the base URL needs a scheme and a host; write it like https://proxy.example.com or \
              http://127.0.0.1:8080/wx",
         ),
         (

@@ -356,8 +356,10 @@ impl Home {
         let head = head.trim_end();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(whole.as_bytes()).await?;
-        answer(&mut stream).await
+        // A server that refuses a body may answer, and end the connection, before it has read all of it.
+        let written = stream.write_all(whole.as_bytes()).await;
+        let answered = answer(&mut stream).await;
+        answered.map_err(|error| written.err().unwrap_or(error))
     }
 
     pub(crate) fn request(&self, path: &str) -> String {

@@ -18,7 +18,7 @@ fn mini(sky: &mut Sky) -> String {
     token(&sky.post("/cgi-bin/stable_token", &body))
 }
 
-fn settings() -> ApiSecuritySettings {
+pub(crate) fn settings() -> ApiSecuritySettings {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let public_key = vectors["request"]["app_public_key_pem"].as_str().unwrap().to_owned();
     ApiSecuritySettings {

@@ -211,7 +211,7 @@ async fn a_tampered_key_check_is_named() {
 async fn after_a_rekey_only_the_new_key_opens_the_store() {
     let directory = sealed().await;
     let new = MasterKey::parse(&"02".repeat(32)).unwrap();
-    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 12);
+    assert_eq!(open(&directory).await.unwrap().rekey(&new).await.unwrap(), 14);
     assert_eq!(open(&directory).await.unwrap_err().kind, StoreErrorKind::Sealed);
     let options = SqliteOptions { key: key(2), ..options(&directory) };
     assert_whole(&SqliteStore::open(options).await.unwrap()).await;
