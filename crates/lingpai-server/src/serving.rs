@@ -179,6 +179,18 @@ impl Serving {
         Ok((key, accounts))
     }
 
+    /// Lets in whoever has this right on all accounts: what tells of all of them together, or could be used against any.
+    pub(crate) async fn admit_everywhere(
+        &self,
+        caller: Caller<'_>,
+        right: Right,
+    ) -> Result<KeyHash, Refusal> {
+        match self.admit_somewhere(caller, right).await? {
+            (key, Accounts::All) => Ok(key),
+            (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
+        }
+    }
+
     /// A key that was first used at `before`, if that is known, was used.
     pub(crate) fn used(&self, key: &KeyHash, before: Option<Timestamp>, peer: IpAddr) {
         if before.is_none() {

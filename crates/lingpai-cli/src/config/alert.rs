@@ -7,11 +7,9 @@ use lingpai_core::AccountId;
 use lingpai_core::event::{Severity, What};
 use lingpai_server::alerts::{Alert, Robot, Rule};
 use lingpai_wechat::catalogue::Language;
-use toml::de::DeValue;
 
-use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Section, meaning, one_of};
+use super::section::{Section, is_name, meaning, one_of};
 use super::settings::duration_within;
 use crate::language::{self, either, say};
 
@@ -23,40 +21,21 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// Reads all of them.
 pub(super) fn read(root: &mut Section<'_>, base: &Path) -> Vec<Alert> {
-    let reading = root.reading();
-    let Some(value) = root.value("alert") else { return Vec::new() };
-    let DeValue::Array(list) = value.get_ref() else {
-        reading.mistake(Place::File(value.span()), are_tables());
-        return Vec::new();
-    };
-    let mut alerts: Vec<Alert> = Vec::new();
-    for entry in list.iter() {
-        let DeValue::Table(table) = entry.get_ref() else {
-            reading.mistake(Place::File(entry.span()), are_tables());
-            continue;
-        };
-        let mut section = Section::new(reading, Some(table), entry.span(), None);
-        let alert = one(&mut section, base);
-        section.end();
-        let Some(alert) = alert else { continue };
-        if alerts.iter().any(|other| other.name == alert.name) {
-            let what = say!(
+    root.tables(
+        "alert",
+        either(
+            "`alert` is a list of tables: write `[[alert]]` before the settings of each alert",
+            "`alert` 是由表组成的列表：请在每个告警的设置前写 `[[alert]]`",
+        ),
+        |section| Some((one(section, base)?, section.place())),
+        |one, other| one.name == other.name,
+        |alert| {
+            say!(
                 "the alert {name} stands in this file twice: give one of them another name",
                 "告警 {name} 在这个文件里写了两次：请改其中一个的名称",
                 name = alert.name
-            );
-            reading.mistake(Place::File(entry.span()), what);
-        } else {
-            alerts.push(alert);
-        }
-    }
-    alerts
-}
-
-fn are_tables() -> &'static str {
-    either(
-        "`alert` is a list of tables: write `[[alert]]` before the settings of each alert",
-        "`alert` 是由表组成的列表：请在每个告警的设置前写 `[[alert]]`",
+            )
+        },
     )
 }
 
@@ -116,10 +95,8 @@ fn one(section: &mut Section<'_>, base: &Path) -> Option<Alert> {
     })
 }
 
-/// A name that stands in a path and in a command as it is.
 fn name(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+    if is_name(text) {
         return Ok(text.to_owned());
     }
     Err(say!(

@@ -35,6 +35,12 @@ impl Reading<'_> {
     }
 }
 
+/// Whether a text can be the name of something: it stands in a path and in a command as it is.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=64).contains(&text.len()) && text.chars().all(is_plain)
+}
+
 /// One table. Keys that were asked for are known; [`Section::end`] complains of the others.
 pub(crate) struct Section<'a> {
     reading: &'a Reading<'a>,
@@ -148,6 +154,41 @@ impl<'a> Section<'a> {
                 (None, value.span())
             }
         }
+    }
+
+    /// The tables of a list such as `[[account]]`: `read` makes something of each, and says where it is named. What `is_same`
+    /// finds there already is a mistake, worded by `twice`; so is a value that is no list of tables, worded by `are_tables`.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        are_tables: &'static str,
+        read: impl Fn(&mut Section<'a>) -> Option<(T, Place)>,
+        is_same: impl Fn(&T, &T) -> bool,
+        twice: impl Fn(&T) -> String,
+    ) -> Vec<T> {
+        let reading = self.reading;
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let DeValue::Array(list) = value.get_ref() else {
+            reading.mistake(Place::File(value.span()), are_tables);
+            return Vec::new();
+        };
+        let mut all: Vec<T> = Vec::new();
+        for entry in list.iter() {
+            let DeValue::Table(table) = entry.get_ref() else {
+                reading.mistake(Place::File(entry.span()), are_tables);
+                continue;
+            };
+            let mut section = Section::new(reading, Some(table), entry.span(), None);
+            let one = read(&mut section);
+            section.end();
+            let Some((one, place)) = one else { continue };
+            if all.iter().any(|other| is_same(other, &one)) {
+                reading.mistake(place, twice(&one));
+            } else {
+                all.push(one);
+            }
+        }
+        all
     }
 
     /// `true` or `false`.

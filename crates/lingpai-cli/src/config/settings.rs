@@ -8,8 +8,7 @@ use std::time::Duration;
 use lingpai_core::{Account, Secret, StoreError};
 use lingpai_store::{KeySource, MasterKey, RedisAddress};
 use lingpai_wechat::wire;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::duration::{parse as parse_duration, show as show_duration};
 use super::mistake::Place;
@@ -205,50 +204,20 @@ fn parse_level(text: &str) -> Result<String, String> {
 }
 
 fn accounts(root: &mut Section<'_>, base: &Path, upstream: &wire::Settings) -> Vec<Account> {
-    let reading = root.reading();
-    let Some(value) = root.value("account") else { return Vec::new() };
-    let DeValue::Array(list) = value.get_ref() else {
-        reading.mistake(Place::File(value.span()), accounts_are_tables());
-        return Vec::new();
-    };
-    let mut accounts: Vec<Account> = Vec::new();
-    for entry in list.iter() {
-        let Some((account, id_place)) = read_account(reading, entry, base, upstream) else {
-            continue;
-        };
-        if accounts.iter().any(|other| other.id == account.id) {
-            let what = say!(
+    root.tables(
+        "account",
+        either(
+            "`account` is a list of tables: write `[[account]]` before the settings of each account",
+            "`account` 是由表组成的列表：请在每个账号的设置前写 `[[account]]`",
+        ),
+        |section| account::read(section, base, upstream),
+        |one, other| one.id == other.id,
+        |account| {
+            say!(
                 "the account {id} stands in this file twice: remove one of them",
                 "账号 {id} 在这个文件里写了两次：请删去一个",
                 id = account.id
-            );
-            reading.mistake(id_place, what);
-        } else {
-            accounts.push(account);
-        }
-    }
-    accounts
-}
-
-fn accounts_are_tables() -> &'static str {
-    either(
-        "`account` is a list of tables: write `[[account]]` before the settings of each account",
-        "`account` 是由表组成的列表：请在每个账号的设置前写 `[[account]]`",
+            )
+        },
     )
-}
-
-fn read_account<'a>(
-    reading: &'a Reading<'a>,
-    entry: &'a Spanned<DeValue<'a>>,
-    base: &Path,
-    upstream: &wire::Settings,
-) -> Option<(Account, Place)> {
-    let DeValue::Table(table) = entry.get_ref() else {
-        reading.mistake(Place::File(entry.span()), accounts_are_tables());
-        return None;
-    };
-    let mut section = Section::new(reading, Some(table), entry.span(), None);
-    let account = account::read(&mut section, base, upstream);
-    section.end();
-    account
 }

@@ -7,11 +7,9 @@ use std::time::Duration;
 use lingpai_core::{AccountId, Secret};
 use lingpai_server::sinks::{FilePlace, Hook, Owner, Shape};
 use lingpai_store::RedisAddress;
-use toml::de::DeValue;
 
-use super::mistake::Place;
 use super::secret::Reference;
-use super::section::{Said, Section, meaning, one_of};
+use super::section::{Said, Section, is_name, meaning, one_of};
 use super::settings::duration_within;
 use crate::language::{either, say};
 
@@ -89,40 +87,21 @@ const HOOK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reads all of them.
 pub(super) fn read(root: &mut Section<'_>, base: &Path) -> Vec<Sink> {
-    let reading = root.reading();
-    let Some(value) = root.value("sink") else { return Vec::new() };
-    let DeValue::Array(list) = value.get_ref() else {
-        reading.mistake(Place::File(value.span()), are_tables());
-        return Vec::new();
-    };
-    let mut sinks: Vec<Sink> = Vec::new();
-    for entry in list.iter() {
-        let DeValue::Table(table) = entry.get_ref() else {
-            reading.mistake(Place::File(entry.span()), are_tables());
-            continue;
-        };
-        let mut section = Section::new(reading, Some(table), entry.span(), None);
-        let sink = one(&mut section, base);
-        section.end();
-        let Some(sink) = sink else { continue };
-        if sinks.iter().any(|other| other.name == sink.name) {
-            let what = say!(
+    root.tables(
+        "sink",
+        either(
+            "`sink` is a list of tables: write `[[sink]]` before the settings of each sink",
+            "`sink` 是由表组成的列表：请在每个投递目标的设置前写 `[[sink]]`",
+        ),
+        |section| Some((one(section, base)?, section.place())),
+        |one, other| one.name == other.name,
+        |sink| {
+            say!(
                 "the sink {name} stands in this file twice: give one of them another name",
                 "投递目标 {name} 在这个文件里写了两次：请改其中一个的名称",
                 name = sink.name
-            );
-            reading.mistake(Place::File(entry.span()), what);
-        } else {
-            sinks.push(sink);
-        }
-    }
-    sinks
-}
-
-fn are_tables() -> &'static str {
-    either(
-        "`sink` is a list of tables: write `[[sink]]` before the settings of each sink",
-        "`sink` 是由表组成的列表：请在每个投递目标的设置前写 `[[sink]]`",
+            )
+        },
     )
 }
 
@@ -262,10 +241,8 @@ fn webhook(
     Some(At::Webhook { url: url.value, secret: secret?.value })
 }
 
-/// A name that stands in a path and in a command as it is.
 fn name(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+    if is_name(text) {
         return Ok(text.to_owned());
     }
     Err(say!(

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lingpai_core::client::{Accounts, Right};
+use lingpai_core::client::Right;
 use lingpai_core::{AccountId, Generation, Timestamp};
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ pub(crate) async fn list(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    admit(serving, "GET", head, peer).await?;
+    serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
     let now = serving.registry.clock().now().instant;
     let couriers = serving.sinks.iter().flat_map(|sinks| &sinks.couriers);
     let sinks = couriers.map(|courier| SinkAnswer::new(courier, now)).collect();
@@ -70,7 +70,7 @@ pub(crate) async fn test(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    admit(serving, "POST", head, peer).await?;
+    serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
     let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
     let answer = match courier.sink.place.probe().await {
@@ -90,7 +90,7 @@ pub(crate) async fn sync(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    admit(serving, "POST", head, peer).await?;
+    serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
     let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
     courier.sink.place.forget();
@@ -129,19 +129,6 @@ pub(crate) async fn sync(
 fn failed(language: lingpai_wechat::catalogue::Language, why: &str) -> DoneAnswer {
     let explanation = say!(language, "It does not work: {why}", "失败：{why}");
     DoneAnswer { outcome: "failed", explanation }
-}
-
-async fn admit(
-    serving: &Serving,
-    method: &'static str,
-    head: &Parts,
-    peer: IpAddr,
-) -> Result<(), Refusal> {
-    let caller = caller(method, head, peer)?;
-    match serving.admit_somewhere(caller, Right::Admin).await? {
-        (_, Accounts::All) => Ok(()),
-        (_, Accounts::Only(_)) => Err(Refusal::SomeAccountsOnly),
-    }
 }
 
 impl SinkAnswer {
