@@ -3,11 +3,16 @@
 
 use std::borrow::Cow;
 
+use http::Method;
+use hyper::body::Incoming;
 use lingpai_core::Secret;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use crate::language::Bilingual;
+use crate::object;
 use crate::refusal::{Parameter, Refusal};
+use crate::serving::Serving;
 
 const EXPECTED: Bilingual = Bilingual::fixed(
     "a form, or a JSON object whose `grant_type`, `appid` and `secret` are strings",
@@ -31,6 +36,36 @@ pub(crate) struct TokenCall<'a> {
     pub(crate) key: Secret,
     /// It wants another token than the one it has. Never passed on: that would cost one of 20 calls a day.
     pub(crate) forced: bool,
+}
+
+/// What stands in the body of a call for the token of a platform, a suite or a provider: JSON, sent by POST.
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// # Errors
+    /// It comes by another method, or its body is no object of JSON.
+    pub(crate) async fn read(
+        serving: &Serving,
+        method: &Method,
+        body: Incoming,
+    ) -> Result<Self, Refusal> {
+        if method != Method::POST {
+            return Err(Refusal::MethodUnknown("POST"));
+        }
+        object::read(&serving.body(body).await?).map(Self)
+    }
+
+    /// A text; an empty one counts as absent.
+    pub(crate) fn find(&self, parameter: Parameter) -> Option<String> {
+        let found = self.0.get(parameter.name()).and_then(Value::as_str);
+        found.filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// # Errors
+    /// It is missing.
+    pub(crate) fn text(&self, parameter: Parameter) -> Result<String, Refusal> {
+        self.find(parameter).ok_or(Refusal::ParameterMissing(parameter))
+    }
 }
 
 /// The corpid and the key of a call for a token of WeCom, which has them in the query.

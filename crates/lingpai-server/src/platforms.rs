@@ -5,16 +5,14 @@
 //! also believed if it carries the client's virtual token for the platform. A real token in its place says nothing of who
 //! is calling, and no refresh token is ever answered: only what the client has shown as one, or [`KEPT_HERE`].
 
-use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::KeyHash;
 use lingpai_core::{Secret, virtual_token};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dropin::Call;
-use crate::object;
-use crate::params::TokenCall;
+use crate::params::{Fields, TokenCall};
 use crate::refusal::{Barred, Parameter, Refusal};
 use crate::serving::Serving;
 
@@ -28,21 +26,13 @@ pub(crate) async fn asked(
     head: &Parts,
     body: Incoming,
 ) -> Result<TokenCall<'static>, Refusal> {
-    if head.method != Method::POST {
-        return Err(Refusal::MethodUnknown("POST"));
-    }
-    let body: Map<String, Value> = object::read(&serving.body(body).await?)?;
-    let found = |parameter: Parameter| {
-        let found = body.get(parameter.name()).and_then(Value::as_str);
-        found.filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    let text = |parameter| found(parameter).ok_or(Refusal::ParameterMissing(parameter));
+    let fields = Fields::read(serving, &head.method, body).await?;
     let (appid, key) = match call {
         Call::ComponentToken => {
-            (text(Parameter::ComponentAppId)?, text(Parameter::ComponentSecret)?)
+            (fields.text(Parameter::ComponentAppId)?, fields.text(Parameter::ComponentSecret)?)
         }
         _ => {
-            let shown = found(Parameter::RefreshToken).filter(|shown| shown != KEPT_HERE);
+            let shown = fields.find(Parameter::RefreshToken).filter(|shown| shown != KEPT_HERE);
             let key = match (virtual_in(head.uri.query()), shown) {
                 // What is in the place of the secret counts, if it can be a key: the other may be a colleague's.
                 (Some(token), shown) => {
@@ -51,7 +41,7 @@ pub(crate) async fn asked(
                 (None, Some(shown)) => shown,
                 (None, None) => return Err(Refusal::ParameterMissing(Parameter::RefreshToken)),
             };
-            (text(Parameter::AuthorizerAppId)?, key)
+            (fields.text(Parameter::AuthorizerAppId)?, key)
         }
     };
     Ok(TokenCall { appid: appid.into(), key: Secret::from(key), forced: false })

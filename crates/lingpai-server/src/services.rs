@@ -7,18 +7,15 @@
 
 use std::net::IpAddr;
 
-use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
 use lingpai_core::{AccountId, CredentialId, Kind, Secret};
 use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
-use serde_json::{Map, Value};
 
 use crate::dropin::Call;
 use crate::gateway::{account_named, split_account};
-use crate::object;
-use crate::params::TokenCall;
+use crate::params::{Fields, TokenCall};
 use crate::refusal::{Barred, Parameter, Refusal};
 use crate::serving::{Caller, Serving};
 
@@ -30,15 +27,8 @@ pub(crate) async fn asked(
     body: Incoming,
     peer: IpAddr,
 ) -> Result<TokenCall<'static>, Refusal> {
-    if head.method != Method::POST {
-        return Err(Refusal::MethodUnknown("POST"));
-    }
-    let body: Map<String, Value> = object::read(&serving.body(body).await?)?;
-    let text = |parameter: Parameter| {
-        let found = body.get(parameter.name()).and_then(Value::as_str);
-        let found = found.filter(|text| !text.is_empty());
-        found.map(str::to_owned).ok_or(Refusal::ParameterMissing(parameter))
-    };
+    let fields = Fields::read(serving, &head.method, body).await?;
+    let text = |parameter| fields.text(parameter);
     let (named, key) = match call {
         Call::SuiteToken => (text(Parameter::SuiteId)?, text(Parameter::SuiteSecret)?),
         Call::ProviderToken => (text(Parameter::CorpId)?, text(Parameter::ProviderSecret)?),
