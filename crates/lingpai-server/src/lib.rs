@@ -11,6 +11,8 @@
 //! - `tickets.rs`: tickets, and what is signed with them.
 //! - `accounts.rs`, `events.rs`, `keys.rs`, `monitor.rs`: what people and monitors ask for; `openapi.rs` describes it all.
 //! - `audit/`: who read and changed what. [`alerts`]: what happens, told to robots.
+//! - `outbound.rs`: how hosts are reached that users name. [`traces`]: what was done, sent to a collector.
+//! - [`authorize`]: links by which owners authorise a platform or a suite. `overview.rs`: all accounts, in pages.
 //! - [`sinks`]: tokens, delivered into files, into somebody's Redis, to webhooks.
 //! - `manage.rs`: accounts are changed; [`change`] is the seam to the program that makes the changes.
 //! - `given.rs` and `life.rs`: how SDKs are brought back in time, and what it means when one comes too soon.
@@ -59,6 +61,7 @@ mod native;
 mod nodes;
 mod object;
 mod openapi;
+mod outbound;
 mod overview;
 mod params;
 mod platforms;

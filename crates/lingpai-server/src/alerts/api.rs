@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::request::Parts;
-use http::{Response, StatusCode, Uri};
+use http::{Response, StatusCode};
 use lingpai_core::Timestamp;
 use lingpai_core::client::Right;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::Courier;
 use crate::answer::{self, Body};
 use crate::language::{self, either, say};
 use crate::native::caller;
+use crate::outbound;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
@@ -108,11 +109,10 @@ impl AlertAnswer {
         let state = courier.lock();
         let (firing, waiting) = state.board.counts();
         let alert = courier.alert.load();
-        let uri: Option<Uri> = alert.url.expose().parse().ok();
         Self {
             name: alert.name.clone(),
             robot: alert.robot.as_str(),
-            host: uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default(),
+            host: outbound::host_of(&alert.url),
             firing,
             waiting,
             sent: state.sent,

@@ -13,16 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::{BodyExt, Limited};
 use lingpai_core::event::Event;
 use lingpai_core::registry::EventStream;
 use lingpai_core::{Clock, Instant, Registry, Secret, Timestamp};
 use lingpai_wechat::Error;
 use lingpai_wechat::catalogue::Language;
-use lingpai_wechat::wire::{self, ConnectError, Connector};
+use lingpai_wechat::wire;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -33,10 +30,11 @@ pub(crate) use self::api::{list, test};
 pub use self::board::Rule;
 use self::board::{Board, Message};
 pub use self::robot::Robot;
-pub(crate) use self::robot::of_webhook;
+pub(crate) use self::robot::sign;
 use crate::events::answer::EventAnswer;
 use crate::events::words;
 use crate::language::{either, say};
+use crate::outbound::{self, Http, unanswered};
 
 /// How long a receiver may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -95,8 +93,6 @@ struct Courier {
     state: Mutex<State>,
 }
 
-type Http = Client<Connector, Full<Bytes>>;
-
 /// How it stands with an alert.
 struct State {
     board: Board,
@@ -122,14 +118,9 @@ impl Alerts {
     /// # Errors
     /// If the machine has no certificates to trust and they are needed; then all is as before.
     pub(crate) fn replace(&self, settings: Settings, registry: &Registry) -> Result<(), Error> {
-        let http = || {
-            let connector = Connector::new(&settings.upstream)?.guarded();
-            let mut builder = Client::builder(TokioExecutor::new());
-            Ok::<_, Error>(builder.pool_timer(TokioTimer::new()).build(connector))
-        };
         let before = self.couriers.load();
         let courier = |alert: &Alert| {
-            let http = http()?;
+            let http = outbound::guarded(&settings.upstream)?;
             if let Some(known) = before.iter().find(|courier| courier.name == alert.name) {
                 return Ok((Arc::clone(known), Some(http)));
             }
@@ -288,13 +279,8 @@ impl Courier {
         let request = robot.request(url, secret.as_ref(), (title, text, events), at);
         let request = request.ok_or("the URL is none")?;
         let answered = async {
-            let answer = http.request(request).await.map_err(|error| {
-                // The error itself may name the URL, which may hold a key.
-                match ConnectError::within(&error) {
-                    Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
-                    None => "the connection broke before its answer".to_owned(),
-                }
-            })?;
+            let answer = http.request(request).await;
+            let answer = answer.map_err(|error| unanswered(&error, outbound::BROKEN))?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, LONGEST_ANSWER).collect().await;
             if !head.status.is_success() {

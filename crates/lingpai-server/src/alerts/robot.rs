@@ -10,16 +10,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
 use lingpai_core::{Secret, Timestamp};
 use ring::hmac;
 use serde_json::{Value, json};
 
+use crate::outbound;
+
 /// WeCom takes 4096 bytes of text; the others take more, and nobody reads more.
 const MOST: usize = 3800;
-const NAME: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 
 /// The kinds of receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +57,8 @@ impl Robot {
         at: Timestamp,
     ) -> Option<Request<Full<Bytes>>> {
         let mut url = url.expose().to_owned();
-        let mut signature = None;
         let body = match self {
-            Self::Webhook => {
-                let body = json!({"title": title, "text": text, "events": events}).to_string();
-                signature = secret.map(|secret| of_webhook(secret, at, &body));
-                body
-            }
+            Self::Webhook => json!({"title": title, "text": text, "events": events}).to_string(),
             Self::WeCom => {
                 let content = cut(&format!("**{title}**\n{}", harmless(text)));
                 json!({"msgtype": "markdown", "markdown": {"content": content}}).to_string()
@@ -92,18 +87,9 @@ impl Robot {
                 body.to_string()
             }
         };
-        let mut request = Request::new(Full::new(Bytes::from(body.clone())));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = url.parse::<Uri>().ok()?;
-        let headers = request.headers_mut();
-        headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        headers.insert(CONTENT_LENGTH, body.len().into());
+        let mut request = outbound::post(url.parse().ok()?, outbound::JSON, body.clone());
         if self == Self::Webhook {
-            headers.insert("x-lingpai-timestamp", HeaderValue::from(at.as_seconds()));
-            if let Some(signature) = signature {
-                headers.insert("x-lingpai-signature", signature.parse().ok()?);
-            }
+            sign(request.headers_mut(), secret, at, &body)?;
         }
         Some(request)
     }
@@ -134,8 +120,22 @@ fn sha256(key: &[u8], text: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
 }
 
+/// Marks a webhook's body with the time, and with its signature if there is a secret to sign with. None if that fits no header.
+pub(crate) fn sign(
+    headers: &mut HeaderMap,
+    secret: Option<&Secret>,
+    at: Timestamp,
+    body: &str,
+) -> Option<()> {
+    headers.insert("x-lingpai-timestamp", HeaderValue::from(at.as_seconds()));
+    if let Some(secret) = secret {
+        headers.insert("x-lingpai-signature", of_webhook(secret, at, body).parse().ok()?);
+    }
+    Some(())
+}
+
 /// The signature of a webhook's body, as docs/alerts.md has it.
-pub(crate) fn of_webhook(secret: &Secret, at: Timestamp, body: &str) -> String {
+fn of_webhook(secret: &Secret, at: Timestamp, body: &str) -> String {
     let signed = format!("{}.{body}", at.as_seconds());
     let tag = sha256(secret.expose().as_bytes(), signed.as_bytes());
     let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -5,22 +5,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lingpai_core::push::Relay;
-use lingpai_wechat::wire::{self, ConnectError, Connector};
+use lingpai_wechat::wire::{self, Connector};
 use lingpai_wechat::{Error, push};
 use tokio::time::{Instant, timeout_at};
 
+use crate::outbound::{self, Http, unanswered};
+
 /// How long a connection waits for its next push. Below the keep-alive of common servers.
 const IDLE: Duration = Duration::from_secs(15);
-const NAME: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 
 /// All businesses.
-pub(super) struct Relays(ArcSwap<Client<Connector, Full<Bytes>>>);
+pub(super) struct Relays(ArcSwap<Http>);
 
 /// Why a business did not take a push. It names no URL: that may hold a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +57,8 @@ impl Relays {
 
     async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Bytes, NotTaken> {
         let answer = self.0.load_full().request(request).await.map_err(|error| {
-            NotTaken::here(match ConnectError::within(&error) {
-                Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
-                None => "the connection to the business broke before its answer".to_owned(),
-            })
+            let broken = "the connection to the business broke before its answer";
+            NotTaken::here(unanswered(&error, broken))
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, push::MAX_BYTES).collect().await;
@@ -84,10 +80,8 @@ impl NotTaken {
     }
 }
 
-fn client(settings: &wire::Settings) -> Result<Client<Connector, Full<Bytes>>, Error> {
-    let connector = Connector::new(settings)?.guarded();
-    let mut builder = Client::builder(TokioExecutor::new());
-    Ok(builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector))
+fn client(settings: &wire::Settings) -> Result<Http, Error> {
+    Ok(outbound::over(Connector::new(settings)?.guarded(), IDLE))
 }
 
 fn request(
@@ -103,16 +97,7 @@ fn request(
         (false, false) => format!("{url}?{query}").parse(),
     }
     .ok()?;
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    let length = body.len();
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CONTENT_LENGTH, length.into());
-    Some(request)
+    Some(outbound::post(uri, content_type, body.to_owned()))
 }
 
 #[cfg(test)]

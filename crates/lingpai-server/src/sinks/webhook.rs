@@ -7,31 +7,26 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::StatusCode;
 use lingpai_core::mark::Mark;
 use lingpai_core::{Secret, Timestamp};
 use lingpai_wechat::Error;
-use lingpai_wechat::wire::{self, ConnectError, Connector};
+use lingpai_wechat::wire;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Delivery, Place, Put};
-use crate::alerts::of_webhook;
+use crate::alerts::sign;
+use crate::outbound::{self, Http, unanswered};
 
 /// How long a receiver may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-const NAME: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 
 /// A URL to which tokens are sent.
 pub struct WebhookPlace {
     url: Secret,
     secret: Secret,
-    http: Client<Connector, Full<Bytes>>,
+    http: Http,
     /// What was taken there last.
     taken: Mutex<Option<Mark>>,
 }
@@ -42,34 +37,18 @@ impl WebhookPlace {
     /// # Errors
     /// If the machine has no certificates to trust and they are needed.
     pub fn new(url: Secret, secret: Secret, upstream: &wire::Settings) -> Result<Self, Error> {
-        let connector = Connector::new(upstream)?.guarded();
-        let mut builder = Client::builder(TokioExecutor::new());
-        let http = builder.pool_timer(TokioTimer::new()).build(connector);
-        Ok(Self { url, secret, http, taken: Mutex::default() })
+        Ok(Self { url, secret, http: outbound::guarded(upstream)?, taken: Mutex::default() })
     }
 
     /// Sends a body: the status of the answer.
     async fn send(&self, body: &Value, at: Timestamp) -> Result<StatusCode, String> {
         let body = body.to_string();
-        let signature = of_webhook(&self.secret, at, &body);
-        let mut request = Request::new(Full::new(Bytes::from(body.clone())));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.expose().parse().map_err(|_| "the URL is none")?;
-        let headers = request.headers_mut();
-        headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        headers.insert(CONTENT_LENGTH, body.len().into());
-        headers.insert("x-lingpai-timestamp", HeaderValue::from(at.as_seconds()));
-        let signature = signature.parse().map_err(|_| "the secret is none")?;
-        headers.insert("x-lingpai-signature", signature);
+        let uri = self.url.expose().parse().map_err(|_| "the URL is none")?;
+        let mut request = outbound::post(uri, outbound::JSON, body.clone());
+        sign(request.headers_mut(), Some(&self.secret), at, &body).ok_or("the secret is none")?;
         let answered = timeout(DEADLINE, self.http.request(request)).await;
-        let answer = answered.map_err(|_| "it did not answer in time")?.map_err(|error| {
-            // The error itself may name the URL, which may hold a key.
-            match ConnectError::within(&error) {
-                Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
-                None => "the connection broke before its answer".to_owned(),
-            }
-        })?;
+        let answered = answered.map_err(|_| "it did not answer in time")?;
+        let answer = answered.map_err(|error| unanswered(&error, outbound::BROKEN))?;
         Ok(answer.status())
     }
 
@@ -91,8 +70,7 @@ impl Place for WebhookPlace {
     }
 
     fn target(&self) -> String {
-        let uri: Option<Uri> = self.url.expose().parse().ok();
-        uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default()
+        outbound::host_of(&self.url)
     }
 
     async fn put(&self, delivery: &Delivery) -> Result<Put, String> {

@@ -16,17 +16,16 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lingpai_core::NodeId;
 use lingpai_core::span::{Ended, Follower, Origin};
 use lingpai_wechat::Error;
-use lingpai_wechat::wire::{self, BaseUrl, ConnectError, Connector};
+use lingpai_wechat::wire::{self, BaseUrl, Connector};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 pub(crate) use self::context::{is_of_traces, origin};
 use self::otlp::Resource;
+use crate::outbound::{self, Http, unanswered};
 
 /// The names of the spans with which traces begin.
 pub(crate) const CALL: &str = "gateway call";
@@ -99,7 +98,7 @@ pub(crate) struct Exporter {
     settings: Settings,
     uri: Uri,
     resource: Resource,
-    http: Client<Connector, Full<Bytes>>,
+    http: Http,
     gatherer: std::sync::Arc<Gatherer>,
     queue: tokio::sync::Mutex<Queue>,
     state: Mutex<State>,
@@ -135,9 +134,7 @@ impl Exporter {
         let queue = Queue { waiting, batch: Vec::new() };
         let Settings { calls, reads, .. } = settings;
         let gatherer = Gatherer { queue: sender, dropped: AtomicU64::new(0), calls, reads };
-        let connector = Connector::new(&settings.upstream)?;
-        let mut builder = Client::builder(TokioExecutor::new());
-        let http = builder.pool_timer(TokioTimer::new()).build(connector);
+        let http = outbound::over(Connector::new(&settings.upstream)?, outbound::IDLE);
         let uri = format!("{}/v1/traces", settings.endpoint);
         let uri = uri.parse().unwrap_or_default();
         let resource = Resource { service: settings.service.clone(), node: node.to_string() };
@@ -244,13 +241,11 @@ impl Exporter {
         headers.insert(CONTENT_TYPE, self.settings.protocol.content_type());
         headers.insert(CONTENT_LENGTH, length.into());
         let answered = async {
-            let answer = self.http.request(request).await.map_err(|error| {
-                let why = match ConnectError::within(&error) {
-                    Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
-                    None => "the connection broke before its answer".to_owned(),
-                };
-                NotTaken::Yet(why, None)
-            })?;
+            let answer = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| NotTaken::Yet(unanswered(&error, outbound::BROKEN), None))?;
             let (head, body) = answer.into_parts();
             // Read to its end, so that the connection can be used again.
             let _ = Limited::new(body, LONGEST_ANSWER).collect().await;
