@@ -17,6 +17,7 @@ mod accounts;
 mod api_security;
 mod attempt;
 mod authorisations;
+mod authorizer_pushes;
 mod backup;
 mod blame;
 mod cable;
