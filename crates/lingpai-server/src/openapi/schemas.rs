@@ -96,8 +96,7 @@ pub(super) fn schemas() -> Value {
         "Accounts",
         &["accounts"],
         json!({
-            "accounts": list(reference("Account")), "next": text(),
-            "damaged": list(reference("Damaged")),
+            "accounts": list(reference("Account")), "next": text(), "damaged": list(reference("Damaged")),
         }),
     );
     let damaged = json!({"table": text(), "record": text(), "what": text()});
@@ -495,10 +494,9 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
     let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
     let form = json!({"type": "string", "enum": ["raw", "plain"]});
-    let relay = json!({
-        "type": "object", "required": ["url"], "additionalProperties": false,
-        "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
-    });
+    let url = json!({"type": "string", "pattern": "^https?://"});
+    let properties = json!({"url": url, "form": form});
+    let relay = json!({"type": "object", "required": ["url"], "additionalProperties": false, "properties": properties});
     let relay_form = json!({"type": ["string", "null"], "enum": ["raw", "plain", null]});
     let push_wanted = json!({
         "type": "object", "required": ["token"], "additionalProperties": false,
