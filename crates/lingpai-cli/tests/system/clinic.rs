@@ -26,20 +26,18 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::stand::{HOUR, MINUTE, WeChatWorld};
+use crate::stand::{HOUR, MINUTE, START, WeChatWorld};
 
-/// 2026-01-01T00:00:00Z, when the sandbox's worlds begin.
-const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-const OTHER: &str = "wx00000000000000b2";
+pub(crate) const OTHER: &str = "wx00000000000000b2";
 
 /// An account that is kept, and a WeChat that goes wrong.
-struct Clinic {
-    world: WeChatWorld,
+pub(crate) struct Clinic {
+    pub(crate) world: WeChatWorld,
     wechat: WeChat,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
     registry: Registry,
-    keeper: Arc<Keeper>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 impl Clinic {
@@ -48,11 +46,20 @@ impl Clinic {
     }
 
     async fn with(mode: Mode, differ: impl FnOnce(&mut Account)) -> Self {
-        let world = WeChatWorld::new();
+        Self::since(START, mode, differ).await
+    }
+
+    /// In which all begins at this time.
+    pub(crate) async fn since(
+        start: Timestamp,
+        mode: Mode,
+        differ: impl FnOnce(&mut Account),
+    ) -> Self {
+        let world = WeChatWorld::starting_at(start);
         let upstream = wire::Upstream::over(Arc::new(world.clone()), wire::Settings::default());
         let wechat = WeChat::new(upstream);
         let store = Arc::new(MemoryStore::new());
-        let clock = Arc::new(TestClock::starting_at(START));
+        let clock = Arc::new(TestClock::starting_at(start));
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let kept: Arc<dyn Store> = Arc::clone(&store) as _;
         let registry = Registry::open(kept, shared, NodeId::new("node")).await.unwrap();
@@ -62,12 +69,53 @@ impl Clinic {
         Self { world, wechat, store, clock, registry, keeper }
     }
 
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         self.keeper.fresh().await.unwrap().value.expose().to_owned()
     }
 
-    fn does<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
+    pub(crate) fn does<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
         self.world.with(deed)
+    }
+
+    /// Another system fetches every half hour, three times, and each time somebody reports the token that died of it: the last.
+    pub(crate) async fn another_fetches_thrice(&self) -> String {
+        let mut last = String::new();
+        for _ in 0..3 {
+            sleep(30 * MINUTE).await;
+            last = self.token().await;
+            self.does(|world, now| {
+                for _ in 0..2 {
+                    world.other_system_refreshes(now, DEMO_APPID, OtherSystem::Classic).unwrap();
+                }
+            });
+            self.keeper.report_invalid(&last).await.unwrap();
+        }
+        last
+    }
+
+    /// The token of a person who logs in to the account.
+    pub(crate) async fn persons_token(&self) -> String {
+        let code =
+            self.does(|world, now| world.log_in(now, DEMO_APPID, "o1", Scope::Base).unwrap());
+        let uri = format!(
+            "https://api.weixin.qq.com/sns/oauth2/access_token?appid={DEMO_APPID}&secret={DEMO_SECRET}&code={code}&\
+             grant_type=authorization_code"
+        );
+        let request = Request::get(uri).body(Bytes::new()).unwrap();
+        let granted = self.world.send(request).await.unwrap();
+        let granted: Value = serde_json::from_slice(granted.body()).unwrap();
+        granted["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The token of another account, which is kept too.
+    pub(crate) async fn token_of_another(&self) -> String {
+        let secret = self.does(|world, _| {
+            world.add_app(AppSettings::new(OTHER, AppKind::MiniProgram)).unwrap();
+            world.secret(OTHER).unwrap().expose().to_owned()
+        });
+        let other = account(OTHER, &secret, Mode::Stable);
+        let other = keep(&self.wechat, &self.store, &self.registry, &other).await;
+        other.fresh().await.unwrap().value.expose().to_owned()
     }
 
     async fn explains(&self, text: &str, errcode: Option<i64>, account: Option<&str>) -> Value {
@@ -147,7 +195,7 @@ async fn keep(
     registry.manage(credential, wechat.issuer(account), Arc::new(account.policy.clone()))
 }
 
-fn is_chinese(text: &str) -> bool {
+pub(crate) fn is_chinese(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
@@ -206,17 +254,7 @@ async fn a_token_whose_time_was_over() {
 #[tokio::test(start_paused = true)]
 async fn another_system_that_fetches_every_half_hour() {
     let clinic = Clinic::open(Mode::Classic).await;
-    let mut last = String::new();
-    for _ in 0..3 {
-        sleep(30 * MINUTE).await;
-        last = clinic.token().await;
-        clinic.does(|world, now| {
-            for _ in 0..2 {
-                world.other_system_refreshes(now, DEMO_APPID, OtherSystem::Classic).unwrap();
-            }
-        });
-        clinic.keeper.report_invalid(&last).await.unwrap();
-    }
+    let last = clinic.another_fetches_thrice().await;
     let said = clinic.both_name(Cause::ReplacedByOther, &last, Some(40001), "rotations").await;
     assert_eq!((&said["schedule_minutes"], &said["certain"]), (&30.into(), &true.into()), "{said}");
     assert!(
@@ -315,29 +353,15 @@ async fn a_wechat_that_has_trouble_of_its_own() {
 async fn a_persons_token_in_place_of_the_accounts() {
     let clinic = Clinic::open(Mode::Stable).await;
     clinic.token().await;
-    let code = clinic.does(|world, now| world.log_in(now, DEMO_APPID, "o1", Scope::Base).unwrap());
-    let uri = format!(
-        "https://api.weixin.qq.com/sns/oauth2/access_token?appid={DEMO_APPID}&secret={DEMO_SECRET}&code={code}&\
-         grant_type=authorization_code"
-    );
-    let request = Request::get(uri).body(Bytes::new()).unwrap();
-    let granted = clinic.world.send(request).await.unwrap();
-    let granted: Value = serde_json::from_slice(granted.body()).unwrap();
-    let theirs = granted["access_token"].as_str().unwrap();
-    let said = clinic.explains(theirs, Some(40001), None).await;
+    let theirs = clinic.persons_token().await;
+    let said = clinic.explains(&theirs, Some(40001), None).await;
     assert_eq!((&said["cause"], &said["certain"]), (&"user-token".into(), &true.into()), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_token_of_another_account() {
     let clinic = Clinic::open(Mode::Stable).await;
-    let secret = clinic.does(|world, _| {
-        world.add_app(AppSettings::new(OTHER, AppKind::MiniProgram)).unwrap();
-        world.secret(OTHER).unwrap().expose().to_owned()
-    });
-    let other = account(OTHER, &secret, Mode::Stable);
-    let other = keep(&clinic.wechat, &clinic.store, &clinic.registry, &other).await;
-    let theirs = other.fresh().await.unwrap().value.expose().to_owned();
+    let theirs = clinic.token_of_another().await;
     let said = clinic.explains(&theirs, Some(40001), Some(DEMO_APPID)).await;
     assert_eq!(
         (&said["cause"], &said["certain"]),

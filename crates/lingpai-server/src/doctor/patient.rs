@@ -390,7 +390,11 @@ impl Patient<'_> {
             }
         }
         let Some((cause, _, remedy)) = seen.first().cloned() else {
-            return Finding::new(Check::Clients, Verdict::Passed, words::CLIENTS_FINE);
+            let fine = match self.examination.strays {
+                Some(_) => words::CLIENTS_FINE,
+                None => words::CLIENTS_UNSEEN,
+            };
+            return Finding::new(Check::Clients, Verdict::Passed, fine);
         };
         let (en, zh): (Vec<_>, Vec<_>) = seen
             .iter()

@@ -131,3 +131,8 @@ pub(super) const CLIENTS_FINE: Bilingual = fixed(
     "No client was seen to ask too often or to use a wrong token within a day.",
     "最近一天没有发现客户端请求过频或使用错误的凭据。",
 );
+pub(super) const CLIENTS_UNSEEN: Bilingual = fixed(
+    "No client was seen to ask too often within a day. Which tokens clients use is known to a running server only: \
+     `lingpai doctor --server URL`.",
+    "最近一天没有发现客户端请求过频。客户端用的是哪些凭据，只有运行中的服务知道：`lingpai doctor --server URL`。",
+);

@@ -100,9 +100,9 @@ pub(super) fn schemas() -> Value {
             "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
-            "cause": text(), "used": number(), "key": text(), "asks": number(),
-            "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": text(), "since": time(),
+            "cause": text(), "used": number(), "key": text(), "asks": number(), "path": text(),
+            "errcode": {"type": "integer"}, "refusals": number(), "change": text(), "since": time(),
+            "listed": number(), "added": number(), "renewed": number(), "removed": number(),
         }),
     );
     add(

@@ -43,21 +43,22 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
     let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
     let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
     let form = json!({"type": "string", "enum": ["raw", "plain"]});
+    let url = json!({"type": "string", "pattern": "^https?://"});
+    let properties = json!({"url": url, "form": form});
+    let relay = json!({"type": "object", "required": ["url"], "additionalProperties": false, "properties": properties});
+    let relay_form = json!({"type": ["string", "null"], "enum": ["raw", "plain", null]});
     let push_wanted = json!({
         "type": "object", "required": ["token"], "additionalProperties": false,
         "properties": {
             "token": token, "encoding_aes_key": aes_key, "previous_encoding_aes_key": aes_key, "mode": mode,
-            "relay": {
-                "type": "object", "required": ["url"], "additionalProperties": false,
-                "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
-            },
+            "relay": relay, "authorizer_relay": relay,
         },
     });
     let push = json!({
-        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay"],
+        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay", "authorizer_relay"],
         "properties": {
             "mode": mode, "previous_encoding_aes_key": {"type": "boolean"},
-            "relay": {"type": ["string", "null"], "enum": ["raw", "plain", null]},
+            "relay": relay_form, "authorizer_relay": relay_form,
         },
     });
     let [push_wanted, push] =
