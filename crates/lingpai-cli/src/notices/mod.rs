@@ -6,6 +6,7 @@ mod authority;
 mod codes;
 mod crowd;
 mod platform;
+mod release;
 mod suite;
 
 use std::convert::Infallible;
@@ -26,6 +27,7 @@ use crate::keeping::{Engine, Keeping};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the notices of all accounts.
+#[derive(Clone)]
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
@@ -103,6 +105,18 @@ impl Notices for Taker {
                 Ok(Taken::PassOn)
             }
         }
+    }
+
+    async fn prove(
+        &self,
+        (platform, authorizer): (&AccountId, &AccountId),
+        code: &Secret,
+        openid: &str,
+    ) -> Result<bool, StoreError> {
+        let awaited = self.codes.pushed(platform, code, Some(authorizer.as_str())).await?;
+        let (taker, code, openid) = (self.clone(), code.clone(), openid.to_owned());
+        tokio::spawn(async move { taker.answer_check(awaited, &code, &openid).await });
+        Ok(true)
     }
 
     async fn again(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
