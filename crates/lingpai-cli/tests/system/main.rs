@@ -49,6 +49,7 @@ mod proxy;
 mod pushes;
 mod reload;
 mod restart;
+mod restored;
 mod revoked;
 mod scaled;
 mod sdk;

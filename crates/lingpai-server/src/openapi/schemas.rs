@@ -96,8 +96,7 @@ pub(super) fn schemas() -> Value {
         "Accounts",
         &["accounts"],
         json!({
-            "accounts": list(reference("Account")), "next": text(),
-            "damaged": list(reference("Damaged")),
+            "accounts": list(reference("Account")), "next": text(), "damaged": list(reference("Damaged")),
         }),
     );
     let damaged = json!({"table": text(), "record": text(), "what": text()});
@@ -163,9 +162,9 @@ pub(super) fn schemas() -> Value {
             "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
-            "cause": text(), "used": number(), "key": text(), "asks": number(),
-            "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": text(), "since": time(),
+            "cause": text(), "used": number(), "key": text(), "asks": number(), "path": text(),
+            "errcode": {"type": "integer"}, "refusals": number(), "change": text(), "since": time(),
+            "listed": number(), "added": number(), "renewed": number(), "removed": number(),
         }),
     );
     add(
@@ -495,10 +494,9 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
     let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
     let form = json!({"type": "string", "enum": ["raw", "plain"]});
-    let relay = json!({
-        "type": "object", "required": ["url"], "additionalProperties": false,
-        "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
-    });
+    let url = json!({"type": "string", "pattern": "^https?://"});
+    let properties = json!({"url": url, "form": form});
+    let relay = json!({"type": "object", "required": ["url"], "additionalProperties": false, "properties": properties});
     let relay_form = json!({"type": ["string", "null"], "enum": ["raw", "plain", null]});
     let push_wanted = json!({
         "type": "object", "required": ["token"], "additionalProperties": false,
