@@ -266,7 +266,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: &[&'static str] = &[
         "rotated",
         "repeated",
         "failed",

@@ -44,7 +44,7 @@ async fn stage(life: Duration, refused: &str, robot: &str, console: &str) -> (We
 }
 
 /// The URL of a robot that answers everything like this.
-async fn receiver(body: &str) -> String {
+pub(crate) async fn receiver(body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/robot", listener.local_addr().unwrap());
     let answer = format!(
@@ -128,6 +128,22 @@ async fn a_platform_has_its_authorizers_in_pages_and_makes_links_for_more() {
     run(command).await;
     node_.end().await;
     home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_in_the_language_that_was_chosen_and_in_no_other() {
+    let refused = "invalid ip 203.0.113.7, not in whitelist";
+    let robot = r#"{"errcode": 310000, "errmsg": "sign not match"}"#;
+    let (wechat, home) = stage(LIFE, refused, robot, "reveal = true").await;
+    platforms::keep_platform(&home);
+    let node_ = home.start().await;
+    platforms::push(&wechat, &home).await;
+    keep_one_more(&home).await;
+    home.token(0).await.unwrap();
+    let mut command = node(&home, "words.mjs");
+    command.env("CONSOLE_PLATFORM", DEMO_COMPONENT);
+    run(command).await;
+    node_.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,8 +7,8 @@ use std::ops::Range;
 use percent_encoding::percent_decode_str;
 
 /// What the parameter is called. The documentation of some calls has one of the later names, and the first does too.
-pub(super) const NAMES: [&str; 4] =
-    ["access_token", "component_access_token", "suite_access_token", "provider_access_token"];
+pub(super) const NAMES: &[&str] =
+    &["access_token", "component_access_token", "suite_access_token", "provider_access_token"];
 
 /// A query, and where the token stands in it.
 #[derive(Clone, Debug)]
