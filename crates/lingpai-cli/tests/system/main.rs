@@ -41,6 +41,7 @@ mod lies;
 mod links;
 mod listeners;
 mod load;
+mod mini_programs;
 mod node;
 mod nodes;
 mod openapi;
