@@ -306,6 +306,7 @@ export default {
   "checking": "Checking: {what} {of}",
   "doctor-well": "All is well: {passed} checks passed. {calls} calls of WeChat were made.",
   "doctor-ill": "{failed} failed, {warned} to look at, {passed} passed. {calls} calls of WeChat were made.",
+  "doctor-last": "The last check-up on this node was at {at} ({of}): {failed} failed, {warned} to look at, {passed} passed.",
   "verdict-passed": "Passed",
   "verdict-warned": "Look at it",
   "verdict-failed": "Failed",

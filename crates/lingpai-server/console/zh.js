@@ -306,6 +306,7 @@ export default {
   "checking": "正在检查：{what} {of}",
   "doctor-well": "一切正常：{passed} 项通过，调用微信 {calls} 次。",
   "doctor-ill": "{failed} 项未通过，{warned} 项需留意，{passed} 项通过，调用微信 {calls} 次。",
+  "doctor-last": "本节点上次检查：{at}（{of}），{failed} 项未通过，{warned} 项需留意，{passed} 项通过。",
   "verdict-passed": "通过",
   "verdict-warned": "需留意",
   "verdict-failed": "未通过",

@@ -247,6 +247,9 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/doctor": {
+            "get": Operation::with("What came of the last look at the house and at accounts that was made on this node.", Right::StatusRead)
+                .answers(200, &reference("LastExamined"))
+                .done(),
             "post": Operation::with("Looks at the house and at accounts, and says what is wrong. Costs calls of WeChat's.", Right::TokenRotate)
                 .reads_this(json!({"content": {JSON: {"schema": reference("Examine")}}}))
                 .answers(200, &reference("Findings"))
