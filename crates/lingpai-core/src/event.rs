@@ -182,6 +182,18 @@ pub enum What {
         /// Whence the call came.
         address: IpAddr,
     },
+    /// The store was restored, and WeChat's list of those who have authorised this platform was gone through: from now on they are
+    /// refreshed again.
+    AuthorizersReconciled {
+        /// How many there are on it.
+        listed: u64,
+        /// How many of them the store did not have.
+        added: u64,
+        /// How many had another refresh token by then.
+        renewed: u64,
+        /// How many of the store's have authorised it no longer.
+        removed: u64,
+    },
     /// A push that the business did not take is no longer tried.
     PushDead {
         /// Its id.
@@ -254,7 +266,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "rotated",
         "repeated",
         "failed",
@@ -275,6 +287,7 @@ impl What {
         "quota-low",
         "key-changed",
         "key-first-used",
+        "authorizers-reconciled",
         "push-dead",
         "sink-failed",
         "sink-restored",
@@ -290,6 +303,7 @@ impl What {
             | Self::KeyFirstUsed { .. }
             | Self::CompromiseEnded { .. }
             | Self::SinkRestored { .. }
+            | Self::AuthorizersReconciled { .. }
             | Self::StoreRestored => Severity::Notice,
             Self::Failed { failure, .. } => match failure.class {
                 Class::NeedsPerson => Severity::Error,
@@ -334,6 +348,7 @@ impl What {
             Self::QuotaLow { .. } => "quota-low",
             Self::KeyChanged { .. } => "key-changed",
             Self::KeyFirstUsed { .. } => "key-first-used",
+            Self::AuthorizersReconciled { .. } => "authorizers-reconciled",
             Self::PushDead { .. } => "push-dead",
             Self::SinkFailed { .. } => "sink-failed",
             Self::SinkRestored { .. } => "sink-restored",

@@ -187,6 +187,10 @@ fn log(event: &Event) {
         What::KeyFirstUsed { key, address } => {
             tracing::info!(key, %address, "an API key was used for the first time");
         }
+        What::AuthorizersReconciled { listed, added, renewed, removed } => tracing::warn!(
+            %credential, listed, added, renewed, removed,
+            "the store was restored, and WeChat's list of authorizers was gone through; they are refreshed again"
+        ),
         What::PushDead { push, cause } => {
             tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
         }

@@ -244,6 +244,7 @@ export default {
   "event-quota-low": "Quota nearly used",
   "event-key-first-used": "Key used for the first time",
   "event-key-changed": "Key changed",
+  "event-authorizers-reconciled": "Authorizers reconciled",
   "event-push-dead": "Push given up",
   "event-sink-failed": "Sink failing",
   "event-sink-restored": "Sink restored",

@@ -244,6 +244,7 @@ export default {
   "event-quota-low": "额度将尽",
   "event-key-first-used": "密钥首次使用",
   "event-key-changed": "密钥已变更",
+  "event-authorizers-reconciled": "授权方已核对",
   "event-push-dead": "推送已放弃",
   "event-sink-failed": "投递失败",
   "event-sink-restored": "投递恢复",

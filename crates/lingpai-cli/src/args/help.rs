@@ -283,6 +283,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "safe（安全模式）、compatible（兼容模式）或 plain（明文模式），与微信后台一致"
         }
         ("account set-push", "relay") => "业务方的 URL：不由 Lingpai 自己处理的推送转发到这里",
+        ("account set-push", "authorizer_relay") => {
+            "第三方平台：授权方的消息转发到的业务方 URL，其中的 $APPID$ 替换为授权方的 appid"
+        }
         ("account set-push", "relay_form") => {
             "raw：按微信发来的原样转发。plain：解密后转发，业务方的回复在返回途中加密"
         }

@@ -310,6 +310,33 @@ impl Platforms {
                 tracing::debug!(account = %authorizer, "whether its authorisation stands could not be asked");
             }
         }
+        self.remove(platform, authorizer).await
+    }
+
+    /// Stops keeping an account if WeChat says that it has not authorised the platform any more. False if WeChat does not say so.
+    ///
+    /// # Errors
+    /// The store cannot do it.
+    pub(super) async fn let_go_if_ended(
+        &self,
+        platform: &Account,
+        authorizer: &AccountId,
+    ) -> Result<bool, StoreError> {
+        let wechat = self.engine.wechat();
+        match wechat.stands(platform, self.token(platform), authorizer).await {
+            Err(failure) if failure.code == Some(NOT_AUTHORIZED) => {
+                self.remove(platform, authorizer).await?;
+                Ok(true)
+            }
+            Ok(()) => Ok(false),
+            Err(failure) => {
+                tracing::warn!(account = %authorizer, %failure, "WeChat does not list it, and whether its authorisation stands could not be asked");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn remove(&self, platform: &Account, authorizer: &AccountId) -> Result<(), StoreError> {
         self.directory.remove_account(authorizer).await?;
         self.engine.let_go(authorizer);
         tracing::warn!(account = %authorizer, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");

@@ -131,6 +131,11 @@ pub fn sentence(event: &Event, language: Language) -> String {
             "the key {key} was used for the first time, from {address}",
             "密钥 {key} 首次被使用，来自 {address}"
         ),
+        What::AuthorizersReconciled { listed, added, renewed, removed } => say!(
+            language,
+            "the store was restored and compared with WeChat's list: {listed} authorizers, {added} of them added, {renewed} with another refresh token, {removed} gone",
+            "存储恢复后已与微信的授权方列表核对：共 {listed} 个，新增 {added} 个，更新 refresh_token {renewed} 个，已取消授权 {removed} 个"
+        ),
         What::PushDead { push, cause } => say!(
             language,
             "the push {push} is given up, the business did not take it: {cause}",
@@ -252,6 +257,7 @@ mod tests {
             What::QuotaLow { used: 90, budget: 100 },
             What::KeyChanged { change: KeyChange::Made, key: key(), by: "lp_0".to_owned() },
             What::KeyFirstUsed { key: key(), address: [10, 0, 0, 7].into() },
+            What::AuthorizersReconciled { listed: 450, added: 1, renewed: 225, removed: 1 },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
             What::SinkFailed { sink: "shop".to_owned(), cause: cause() },
             What::SinkRestored { sink: "shop".to_owned(), generation: Generation(3) },

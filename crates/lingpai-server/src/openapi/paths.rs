@@ -226,6 +226,21 @@ pub(super) fn paths() -> Value {
                 .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
                 .done(),
         },
+        "/push/{account}/{authorizer}": {
+            "get": Operation::open("WeChat checks the URL of a platform for its authorizers' messages.")
+                .takes(account())
+                .takes(vec![in_path("authorizer", "Nothing depends on it.")])
+                .takes(pushed())
+                .takes(vec![in_query("echostr", &json!({"type": "string"}), "What comes back, perhaps decrypted.")])
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
+                .done(),
+            "post": Operation::open("WeChat pushes a message or an event of an account that has authorised a platform.")
+                .takes(account())
+                .takes(vec![in_path("authorizer", "Whose it is: WeChat puts its appid there for `$APPID$`.")])
+                .takes(pushed())
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
+                .done(),
+        },
         "/v1/nodes": {
             "get": Operation::with("The nodes that share the store. The key must be for all accounts.", Right::StatusRead)
                 .answers(200, &reference("Nodes"))

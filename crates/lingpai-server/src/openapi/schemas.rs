@@ -95,8 +95,7 @@ pub(super) fn schemas() -> Value {
         "Accounts",
         &["accounts"],
         json!({
-            "accounts": list(reference("Account")), "next": text(),
-            "damaged": list(reference("Damaged")),
+            "accounts": list(reference("Account")), "next": text(), "damaged": list(reference("Damaged")),
         }),
     );
     let damaged = json!({"table": text(), "record": text(), "what": text()});
@@ -162,9 +161,9 @@ pub(super) fn schemas() -> Value {
             "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
-            "cause": text(), "used": number(), "key": text(), "asks": number(),
-            "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": text(), "since": time(),
+            "cause": text(), "used": number(), "key": text(), "asks": number(), "path": text(),
+            "errcode": {"type": "integer"}, "refusals": number(), "change": text(), "since": time(),
+            "listed": number(), "added": number(), "renewed": number(), "removed": number(),
         }),
     );
     add(
@@ -463,21 +462,22 @@ fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
     let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
     let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
     let form = json!({"type": "string", "enum": ["raw", "plain"]});
+    let url = json!({"type": "string", "pattern": "^https?://"});
+    let properties = json!({"url": url, "form": form});
+    let relay = json!({"type": "object", "required": ["url"], "additionalProperties": false, "properties": properties});
+    let relay_form = json!({"type": ["string", "null"], "enum": ["raw", "plain", null]});
     let push_wanted = json!({
         "type": "object", "required": ["token"], "additionalProperties": false,
         "properties": {
             "token": token, "encoding_aes_key": aes_key, "previous_encoding_aes_key": aes_key, "mode": mode,
-            "relay": {
-                "type": "object", "required": ["url"], "additionalProperties": false,
-                "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
-            },
+            "relay": relay, "authorizer_relay": relay,
         },
     });
     let push = json!({
-        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay"],
+        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay", "authorizer_relay"],
         "properties": {
             "mode": mode, "previous_encoding_aes_key": {"type": "boolean"},
-            "relay": {"type": ["string", "null"], "enum": ["raw", "plain", null]},
+            "relay": relay_form, "authorizer_relay": relay_form,
         },
     });
     let [push_wanted, push] =

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use lingpai_core::AccountId;
 use lingpai_core::push::Relay;
 use lingpai_wechat::wire::{self, Connector};
 use lingpai_wechat::{Error, push};
@@ -16,6 +17,9 @@ use crate::outbound::{self, Http, unanswered};
 
 /// How long a connection waits for its next push. Below the keep-alive of common servers.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// Tells the business which account a push is about: a platform's business is sent those of all its authorizers.
+const ABOUT: HeaderName = HeaderName::from_static("x-lingpai-account");
 
 /// All businesses.
 pub(super) struct Relays(ArcSwap<Http>);
@@ -39,17 +43,21 @@ impl Relays {
         Ok(())
     }
 
-    /// Sends a push, and answers with what the business says to it.
+    /// Sends a push that is about this account, and answers with what the business says to it.
     pub(super) async fn send(
         &self,
-        relay: &Relay,
+        (relay, about): (&Relay, &AccountId),
         query: &str,
         content_type: &'static str,
         body: &str,
         until: Instant,
     ) -> Result<Bytes, NotTaken> {
-        let request = request(relay, query, content_type, body)
+        let relay = relay.for_account(about);
+        let mut request = request(&relay, query, content_type, body)
             .ok_or_else(|| NotTaken::here("the relay URL is none"))?;
+        if let Ok(about) = HeaderValue::from_str(about.as_str()) {
+            request.headers_mut().insert(ABOUT, about);
+        }
         timeout_at(until, self.answered(request))
             .await
             .unwrap_or_else(|_| Err(NotTaken::here("the business did not answer in time")))

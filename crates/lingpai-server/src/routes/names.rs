@@ -6,7 +6,7 @@ use crate::dropin::Call;
 
 impl Route<'_> {
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 52] = [
+    pub(crate) const NAMES: [&'static str; 53] = [
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",
@@ -59,6 +59,7 @@ impl Route<'_> {
         authorize::Part::NAMES[2],
         authorize::Part::NAMES[3],
         authorize::Part::NAMES[4],
+        "/push/{account}/{authorizer}",
     ];
 
     /// Its place among the names.
@@ -112,6 +113,7 @@ impl Route<'_> {
             Self::SinkTest(_) => 45,
             Self::SinkSync(_) => 46,
             Self::Authorization(part) => 47 + part.number(),
+            Self::PushOfAuthorizer(..) => 52,
         }
     }
 }

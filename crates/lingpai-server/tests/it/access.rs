@@ -100,7 +100,12 @@ const ROUTES: [Route; 42] = [
 ];
 
 /// Routes for WeChat, who signs.
-const SIGNED: [(&str, &str); 2] = [("GET", "/push/{account}"), ("POST", "/push/{account}")];
+const SIGNED: [(&str, &str); 4] = [
+    ("GET", "/push/{account}"),
+    ("POST", "/push/{account}"),
+    ("GET", "/push/{account}/{authorizer}"),
+    ("POST", "/push/{account}/{authorizer}"),
+];
 
 /// Routes for whoever logs in to the console, which `console.rs` proves.
 const OF_THE_CONSOLE: [(&str, &str); 3] =

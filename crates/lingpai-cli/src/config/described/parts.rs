@@ -260,6 +260,14 @@ pub(crate) const OF_PUSH: &[Setting] = &[
         ],
     },
     Setting {
+        key: "authorizer-relay",
+        default: ["`relay`", "`relay`"],
+        meaning: [
+            "Of a third-party platform: the business's URL for messages of its authorizers.",
+            "第三方平台：授权方的消息转发到的业务方 URL。",
+        ],
+    },
+    Setting {
         key: "relay-form",
         default: ["`\"raw\"`", "`\"raw\"`"],
         meaning: [
