@@ -30,7 +30,7 @@ use crate::doctor::SharedWard;
 use crate::doctor::api::Last;
 use crate::events::refused::Refused;
 use crate::first_use::FirstUses;
-use crate::gateway::{Called, Gateway};
+use crate::gateway::{Called, ForClient, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::language::Bilingual;
@@ -224,11 +224,11 @@ impl Serving {
         }
     }
 
-    /// What was called for an account on this day, if calls are forwarded.
+    /// What was called for an account on this day, and for whom, if calls are forwarded.
     pub(crate) async fn called_today(
         &self,
         account: &AccountId,
-    ) -> Result<Option<Vec<Called>>, Refusal> {
+    ) -> Result<Option<(Vec<Called>, Vec<ForClient>)>, Refusal> {
         let Some(gateway) = &self.gateway else { return Ok(None) };
         let today = self.registry.clock().now().day();
         let called = gateway.gate.ledger.called(&**self.registry.store(), account, today);

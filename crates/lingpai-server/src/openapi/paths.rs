@@ -28,6 +28,11 @@ fn overview() -> Vec<Value> {
             &json!({"type": "string"}),
             "Those with this in their name, or in what is wrong.",
         ),
+        in_query(
+            "platform",
+            &account_name(),
+            "Those only that have authorised this platform or suite.",
+        ),
         in_query("page", &page, "From 1 on."),
         in_query("limit", &limit, "So many on a page at most; 200 is the most there is."),
     ]
@@ -295,6 +300,7 @@ pub(super) fn paths() -> Value {
         },
         "/v1/alerts": {
             "get": Operation::with("How it stands with alerts. The key must be for all accounts.", Right::Admin)
+                .takes(vec![in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `failure` is.")])
                 .answers(200, &reference("Alerts"))
                 .done(),
         },
