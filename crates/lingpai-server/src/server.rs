@@ -248,6 +248,7 @@ impl Server {
             complained: AtomicBool::new(false),
             ward,
             examining: tokio::sync::Mutex::default(),
+            examined: std::sync::Mutex::default(),
             strays: Strays::default(),
             wechat,
             changes,

@@ -7,6 +7,7 @@ mod codes;
 mod crowd;
 mod platform;
 mod reconcile;
+mod release;
 mod suite;
 
 use std::convert::Infallible;
@@ -28,6 +29,7 @@ use crate::keeping::{Engine, Keeping, held};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the notices of all accounts.
+#[derive(Clone)]
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
@@ -112,6 +114,18 @@ impl Notices for Taker {
                 Ok(Taken::PassOn)
             }
         }
+    }
+
+    async fn prove(
+        &self,
+        (platform, authorizer): (&AccountId, &AccountId),
+        code: &Secret,
+        openid: &str,
+    ) -> Result<bool, StoreError> {
+        let awaited = self.codes.pushed(platform, code, Some(authorizer.as_str())).await?;
+        let (taker, code, openid) = (self.clone(), code.clone(), openid.to_owned());
+        tokio::spawn(async move { taker.answer_check(awaited, &code, &openid).await });
+        Ok(true)
     }
 
     async fn again(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {

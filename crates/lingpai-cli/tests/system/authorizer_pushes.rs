@@ -4,7 +4,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lingpai_sandbox::{DEMO_COMPONENT, DEMO_COMPONENT_KEY, DEMO_COMPONENT_TOKEN};
+use lingpai_sandbox::{
+    AppKind, AppSettings, DEMO_COMPONENT, DEMO_COMPONENT_KEY, DEMO_COMPONENT_TOKEN, World,
+};
 use serde_json::{Value, json};
 
 use crate::node::{Home, WeChat, appid};
@@ -83,4 +85,46 @@ async fn no_message_of_an_authorizer_is_lost_or_told_of_another() {
     }
     node.end().await;
     home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wechats_check_before_the_release_of_a_platform_is_passed_without_the_business() {
+    const TESTER: &str = "wx570bc396a51b8ff8";
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = home_with(&wechat, "");
+    let node = home.start().await;
+    push(&wechat, &home).await;
+    let authorized = |world: &mut World, now| {
+        world.add_app(AppSettings::new(TESTER, AppKind::OfficialAccount)).unwrap();
+        // It is pushed too, and may come after the message or before.
+        world.authorize(now, DEMO_COMPONENT, TESTER).unwrap()
+    };
+    let code = wechat.world.with(authorized);
+    let said = |content: &str| {
+        json!({"message": format!(
+            "<xml><ToUserName>gh_3c884a361561</ToUserName><FromUserName>o1</FromUserName><MsgType>text</MsgType>\
+             <Content><![CDATA[{content}]]></Content><MsgId>{}</MsgId></xml>",
+            content.len()
+        )})
+    };
+    let tries = pushed(&wechat, &home, TESTER, said("TESTCOMPONENT_MSG_TYPE_TEXT")).await;
+    let reply = tries[0]["decrypted"].as_str().unwrap();
+    let answer = "<Content><![CDATA[TESTCOMPONENT_MSG_TYPE_TEXT_callback]]></Content>";
+    assert!(reply.contains(answer) && reply.contains("<ToUserName><![CDATA[o1]]>"), "{reply}");
+
+    let tries = pushed(&wechat, &home, TESTER, said(&format!("QUERY_AUTH_CODE:{code}"))).await;
+    assert_eq!((tries.len(), &tries[0]["body"]), (1, &json!("")));
+    let mut messages = Vec::new();
+    until("no message was sent", async || {
+        messages.extend(wechat.world.with(|world, _| world.take_messages()));
+        !messages.is_empty()
+    })
+    .await;
+    let text = json!({"content": format!("{code}_from_api")});
+    let message = json!({"touser": "o1", "msgtype": "text", "text": text});
+    assert_eq!(messages, [json!({"from": TESTER, "message": message})]);
+    let traded = wechat.counters().calls_of("/cgi-bin/component/api_query_auth");
+    assert_eq!(traded, 1, "the code is traded once, however often it comes");
+    node.end().await;
+    assert!(!home.printed().contains(&code));
 }

@@ -28,6 +28,11 @@ fn overview() -> Vec<Value> {
             &json!({"type": "string"}),
             "Those with this in their name, or in what is wrong.",
         ),
+        in_query(
+            "platform",
+            &account_name(),
+            "Those only that have authorised this platform or suite.",
+        ),
         in_query("page", &page, "From 1 on."),
         in_query("limit", &limit, "So many on a page at most; 200 is the most there is."),
     ]
@@ -262,6 +267,9 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/doctor": {
+            "get": Operation::with("What came of the last look at the house and at accounts that was made on this node.", Right::StatusRead)
+                .answers(200, &reference("LastExamined"))
+                .done(),
             "post": Operation::with("Looks at the house and at accounts, and says what is wrong. Costs calls of WeChat's.", Right::TokenRotate)
                 .reads_this(json!({"content": {JSON: {"schema": reference("Examine")}}}))
                 .answers(200, &reference("Findings"))
@@ -293,6 +301,7 @@ pub(super) fn paths() -> Value {
         },
         "/v1/alerts": {
             "get": Operation::with("How it stands with alerts. The key must be for all accounts.", Right::Admin)
+                .takes(vec![in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `failure` is.")])
                 .answers(200, &reference("Alerts"))
                 .done(),
         },

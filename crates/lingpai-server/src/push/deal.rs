@@ -19,7 +19,7 @@ use super::relay::NotTaken;
 
 /// What WeChat takes for: no answer, and do not send it again.
 const SUCCESS: &[u8] = b"success";
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A push that was believed and has not come before.
 pub(super) struct Received {
@@ -43,6 +43,9 @@ impl Pushes {
                 tracing::error!(%account, error, "a notice could not be kept; WeChat sends it again");
                 return Outcome::NotTaken;
             }
+        }
+        if let Some(outcome) = self.checked(&push, until).await {
+            return outcome;
         }
         let Some(relay) = push.endpoint.relay(push.authorizer.is_some()) else {
             tracing::debug!(%account, "a push has nowhere to go");
@@ -92,13 +95,20 @@ impl Pushes {
         if matches!(text.trim(), "" | "success") {
             return None;
         }
+        if form == RelayForm::Plain && push.believed.sealing.is_some() {
+            return self.sealed(push, &answer);
+        }
         let kind = Format::of(text).map_or(TEXT, Format::content_type);
-        let Some(sealing) = push.believed.sealing.as_ref().filter(|_| form == RelayForm::Plain)
-        else {
-            return Some(Outcome::Answer(kind, answer));
-        };
-        let sealed = push.endpoint.crypt.seal(sealing, &answer, self.seconds()).ok()?;
+        Some(Outcome::Answer(kind, answer))
+    }
+
+    /// An answer as the push was: encrypted, with the key that opened it.
+    pub(super) fn sealed(&self, push: &Received, answer: &[u8]) -> Option<Outcome> {
         let format = push.message.format();
+        let Some(sealing) = &push.believed.sealing else {
+            return Some(Outcome::Answer(format.content_type(), answer.to_vec().into()));
+        };
+        let sealed = push.endpoint.crypt.seal(sealing, answer, self.seconds()).ok()?;
         Some(Outcome::Answer(format.content_type(), sealed.as_answer(format).into()))
     }
 
@@ -147,7 +157,7 @@ impl Pushes {
     }
 
     /// The time in seconds.
-    fn seconds(&self) -> i64 {
+    pub(super) fn seconds(&self) -> i64 {
         self.clock.now().wall.as_millis() / 1000
     }
 }

@@ -203,3 +203,13 @@ async fn what_the_business_does_not_take_waits_in_the_order_of_each_authorizer()
     };
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_wechats_test_accounts_say_besides_is_for_the_business() {
+    let business = StandIn::open(says(REPLY)).await;
+    let house = platform(apart(&business, RelayForm::Plain)).await;
+    let tester = lingpai_wechat::push::TEST_ACCOUNTS[0];
+    let reply = push(&house, tester, &encrypted(&house, HELLO)).await;
+    assert_eq!(answered(&reply, KEY), REPLY);
+    assert_eq!(business.only().header("x-lingpai-account"), Some(tester));
+}
