@@ -229,6 +229,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "向微信查询这个路径的额度，如 /cgi-bin/message/custom/send [默认：Lingpai 今天的计数]"
         }
         ("quota clear", "yes") => "不询问",
+        ("doctor", "yes") => "额度所剩无几时也调用 [默认：不调用并说明]",
         ("rid", "rid") => "微信错误信息里的 rid，如 61725984-6126f6f9-040f19c4",
         ("quota" | "quota clear" | "rid", "standalone") => {
             "不询问服务：打开配置中的存储，从本机调用微信"

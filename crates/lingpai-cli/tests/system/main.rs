@@ -63,6 +63,7 @@ mod stand;
 mod strain;
 mod suites;
 mod supervisor;
+mod terminal;
 mod tickets;
 mod unfit;
 mod upgrade;

@@ -136,7 +136,10 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
     );
     add(
         "Link",
-        &["url", "expires_at", "proof_key"],
-        json!({"url": text, "expires_at": {"type": "string", "format": "date-time"}, "proof_key": text}),
+        &["url", "expires_at", "proof_key", "qr"],
+        json!({
+            "url": text, "expires_at": {"type": "string", "format": "date-time"}, "proof_key": text,
+            "qr": {"type": "array", "items": {"type": "string", "pattern": "^[# ]*$"}},
+        }),
     );
 }

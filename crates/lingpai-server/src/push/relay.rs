@@ -13,6 +13,7 @@ use lingpai_wechat::wire::{self, Connector};
 use lingpai_wechat::{Error, push};
 use tokio::time::{Instant, timeout_at};
 
+use crate::language::Bilingual;
 use crate::outbound::{self, Http, unanswered};
 
 /// How long a connection waits for its next push. Below the keep-alive of common servers.
@@ -65,8 +66,11 @@ impl Relays {
 
     async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Bytes, NotTaken> {
         let answer = self.0.load_full().request(request).await.map_err(|error| {
-            let broken = "the connection to the business broke before its answer";
-            NotTaken::here(unanswered(&error, broken))
+            const BROKEN: Bilingual = Bilingual::fixed(
+                "the connection to the business broke before its answer",
+                "业务方还没有应答，连接就断开了",
+            );
+            NotTaken::here(unanswered(&error, BROKEN).into_english())
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, push::MAX_BYTES).collect().await;

@@ -128,6 +128,18 @@ async fn link(house: &House, order: &str) -> (Reply, String) {
     (made, format!("/authorize/{path}"))
 }
 
+#[tokio::test]
+async fn a_link_comes_with_its_qr_code() {
+    let (house, _) = house().await;
+    let (made, _) = link(&house, "").await;
+    let rows: Vec<_> =
+        made.json["qr"].as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+    assert!(rows.iter().all(|row| row.len() == rows.len()), "it is square");
+    let corner: Vec<_> = rows[..7].iter().map(|row| &row[..7]).collect();
+    let finder = ["#######", "#     #", "# ### #", "# ### #", "# ### #", "#     #", "#######"];
+    assert_eq!(corner, finder);
+}
+
 /// Presses the button of a link: the cookie, and where WeChat leads back to.
 async fn begun(house: &House, clerk: &Clerk, order: &str) -> (String, String) {
     let (_, path) = link(house, order).await;

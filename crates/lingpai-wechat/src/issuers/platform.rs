@@ -470,6 +470,10 @@ impl Issuer for AuthorizerToken {
         }
     }
 
+    fn platform(&self) -> Option<&AccountId> {
+        Some(&self.component.appid)
+    }
+
     async fn ready(&self) -> Result<(), Failure> {
         self.component.token.value().await.map(drop)
     }

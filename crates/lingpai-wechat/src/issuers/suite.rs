@@ -127,6 +127,8 @@ impl fmt::Debug for SuiteToken {
 pub(super) struct CorpToken {
     upstream: Arc<Upstream>,
     account: AccountId,
+    /// Whose permanent code it is.
+    of: Option<AccountId>,
     permanent_code: Secret,
     suite: Arc<dyn Parent>,
 }
@@ -134,7 +136,7 @@ pub(super) struct CorpToken {
 impl CorpToken {
     pub(super) fn new(upstream: Arc<Upstream>, account: &Account, suite: Arc<dyn Parent>) -> Self {
         let (id, permanent_code) = (account.id.clone(), account.secret.clone());
-        Self { upstream, account: id, permanent_code, suite }
+        Self { upstream, account: id, of: account.platform.clone(), permanent_code, suite }
     }
 
     async fn ask(&self, suite: &Secret) -> Result<Issued, Failure> {
@@ -151,6 +153,10 @@ impl CorpToken {
 impl Issuer for CorpToken {
     fn profile(&self) -> Profile {
         repeating()
+    }
+
+    fn platform(&self) -> Option<&AccountId> {
+        self.of.as_ref()
     }
 
     async fn ready(&self) -> Result<(), Failure> {
