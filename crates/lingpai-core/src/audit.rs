@@ -53,6 +53,8 @@ pub enum Who {
 pub enum Action {
     /// Was given a token or a ticket.
     TokenRead,
+    /// Sent the real AppSecret where an API key belongs.
+    SecretShown,
     /// Looked at a token in the console.
     TokenRevealed,
     /// Had a token replaced.
@@ -128,6 +130,7 @@ impl Action {
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::TokenRead,
+        Self::SecretShown,
         Self::TokenRevealed,
         Self::TokenRotated,
         Self::TokenAdopted,
@@ -157,6 +160,7 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TokenRead => "token-read",
+            Self::SecretShown => "secret-shown",
             Self::TokenRevealed => "token-revealed",
             Self::TokenRotated => "token-rotated",
             Self::TokenAdopted => "token-adopted",

@@ -76,6 +76,7 @@ mod server;
 mod services;
 mod serving;
 mod settings;
+mod shown;
 pub mod sinks;
 mod strays;
 mod tape;

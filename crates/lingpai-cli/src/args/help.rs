@@ -229,6 +229,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "向微信查询这个路径的额度，如 /cgi-bin/message/custom/send [默认：Lingpai 今天的计数]"
         }
         ("quota clear", "yes") => "不询问",
+        ("doctor", "yes") => "额度所剩无几时也调用 [默认：不调用并说明]",
         ("rid", "rid") => "微信错误信息里的 rid，如 61725984-6126f6f9-040f19c4",
         ("quota" | "quota clear" | "rid", "standalone") => {
             "不询问服务：打开配置中的存储，从本机调用微信"
@@ -270,7 +271,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
         ("account add", "kind") => {
-            "official-account、mini-program、mini-game、wecom、platform、authorizer、wecom-suite、wecom-provider 或 wecom-authorized"
+            "official-account、mini-program、mini-game、wecom、platform、authorizer、authorizer-mini-program、wecom-suite、wecom-provider 或 wecom-authorized"
         }
         ("account add", "platform") => {
             "它授权给了哪个账号：第三方平台或应用套件；应用套件则填其服务商的账号"

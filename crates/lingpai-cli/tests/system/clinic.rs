@@ -12,12 +12,12 @@ use lingpai_core::{
     Secret, Store, Timestamp,
 };
 use lingpai_sandbox::{
-    AppKind, AppSettings, DEMO_APPID, DEMO_SECRET, Fault, FaultKind, OtherSystem, Punishment,
-    Quota, Scope, Takes, When, World,
+    AppCounters, AppKind, AppSettings, DEMO_APPID, DEMO_SECRET, Fault, FaultKind, OtherSystem,
+    Punishment, Quota, Scope, Takes, When, World,
 };
 use lingpai_server::diagnosis::gather::{Asked, Upstream, answer};
 use lingpai_server::diagnosis::{Cause, Pasted};
-use lingpai_server::doctor::{Examination, Finding};
+use lingpai_server::doctor::{Examination, Finding, Step};
 use lingpai_store::MemoryStore;
 use lingpai_wechat::WeChat;
 use lingpai_wechat::catalogue::Language;
@@ -135,17 +135,26 @@ impl Clinic {
         english
     }
 
-    async fn examines(&self) -> Vec<Finding> {
+    pub(crate) async fn examines(&self) -> Vec<Finding> {
+        self.examines_with(false).await
+    }
+
+    /// It costs no more calls than it has told beforehand.
+    pub(crate) async fn examines_with(&self, spends_scarce: bool) -> Vec<Finding> {
         sleep(Duration::from_millis(50)).await;
         let examination =
             Examination::of_all(None, (&*self.store, &*self.store), &self.wechat, &*self.clock);
         let (tell, mut told) = mpsc::channel(64);
-        examination.run(tell).await;
+        examination.spending_scarce(spends_scarce).run(tell).await;
+        let Some(Step::Plan(plan)) = told.recv().await else { panic!("the plan comes first") };
         let mut all = Vec::new();
-        while let Some(finding) = told.recv().await {
+        while let Some(step) = told.recv().await {
+            let Step::Found(finding) = step else { continue };
             assert!(is_chinese(finding.evidence.text(Language::Chinese)), "{finding:?}");
-            all.push(finding);
+            all.push(*finding);
         }
+        let calls: u32 = all.iter().map(|finding| finding.calls).sum();
+        assert!(calls <= plan.calls, "{calls} calls, and {plan:?}");
         all
     }
 
@@ -201,18 +210,51 @@ pub(crate) fn is_chinese(text: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn all_is_well_where_nothing_is_wrong_and_no_token_is_minted_to_find_that_out() {
-    for mode in [Mode::Stable, Mode::Classic] {
+    for (mode, cost) in [(Mode::Stable, 5), (Mode::Classic, 6)] {
         let clinic = Clinic::open(mode).await;
         let token = clinic.token().await;
+        let before = clinic.world.counters();
         let findings = clinic.examines().await;
         assert!(findings.iter().all(|finding| finding.cause.is_none()), "{findings:#?}");
         let address = findings.iter().find(|it| it.check.as_str() == "address").unwrap();
         assert!(address.evidence.text(Language::English).contains("127.0.0.1"), "{address:?}");
+        // What it said that it cost is what WeChat has counted.
+        let after = clinic.world.counters();
+        let told: u32 = findings.iter().map(|finding| finding.calls).sum();
+        assert_eq!((u64::from(told), told), (after.calls - before.calls, cost), "{mode:?}");
+        // A classic account has had no token of the other family, which is isolated; nothing else is minted or forced.
+        let minted = |it: &AppCounters| (it.minted.classic, it.minted.stable, it.forced);
+        let (classic, stable, forced) = minted(&before);
+        let other = u64::from(mode == Mode::Classic);
+        assert_eq!(minted(&after), (classic, stable + other, forced), "{mode:?}");
         assert_eq!(clinic.token().await, token);
         assert!(clinic.world.accepts(&token), "{mode:?}");
         let said = clinic.explains(&token, Some(40001), None).await;
         assert_eq!((&said["cause"], &said["certain"]), (&"current".into(), &true.into()), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_scarce_quota_is_not_spent_unless_that_is_wanted() {
+    let clinic = Clinic::open(Mode::Stable).await;
+    clinic.token().await;
+    clinic.does(|world, now| world.exhaust(now, DEMO_APPID, &Quota::StableDay).unwrap());
+    let fetches = clinic.world.fetches();
+    let findings = clinic.examines().await;
+    let secret = findings.iter().find(|it| it.check.as_str() == "secret").unwrap();
+    assert_eq!((secret.verdict.as_str(), secret.calls), ("skipped", 0), "{secret:?}");
+    for (language, words) in [
+        (Language::English, "0 calls of stable_token are left"),
+        (Language::Chinese, "stable_token 只剩 0 次"),
+    ] {
+        let said = secret.evidence.text(language);
+        assert!(said.contains(words) && said.contains("lingpai doctor --yes"), "{said}");
+    }
+    assert_eq!(clinic.world.fetches(), fetches, "nothing was spent");
+    let findings = clinic.examines_with(true).await;
+    let secret = findings.iter().find(|it| it.check.as_str() == "secret").unwrap();
+    assert_eq!((secret.cause, secret.calls), (Some(Cause::Quota), 1), "{secret:?}");
+    assert_eq!(clinic.world.fetches(), fetches + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,7 +358,6 @@ async fn a_quota_that_is_gone() {
     clinic.token().await;
     clinic.does(|world, now| world.exhaust(now, DEMO_APPID, &Quota::StableDay).unwrap());
     clinic.both_name(Cause::Quota, "reach max api daily quota limit", Some(45009), "quota").await;
-    clinic.doctor_names(Cause::Quota, "secret").await;
 }
 
 #[tokio::test(start_paused = true)]

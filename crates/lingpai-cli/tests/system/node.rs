@@ -371,7 +371,8 @@ impl Home {
         self.send(method, path, "", body).await
     }
 
-    async fn send(
+    /// The same, with more lines in the head.
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,

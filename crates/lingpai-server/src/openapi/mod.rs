@@ -12,6 +12,7 @@
 
 mod api_security;
 mod authorizations;
+mod doctor;
 mod operation;
 mod paths;
 mod schemas;

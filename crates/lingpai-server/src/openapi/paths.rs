@@ -267,6 +267,9 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/doctor": {
+            "get": Operation::with("What came of the last look at the house and at accounts that was made on this node.", Right::StatusRead)
+                .answers(200, &reference("LastExamined"))
+                .done(),
             "post": Operation::with("Looks at the house and at accounts, and says what is wrong. Costs calls of WeChat's.", Right::TokenRotate)
                 .reads_this(json!({"content": {JSON: {"schema": reference("Examine")}}}))
                 .answers(200, &reference("Findings"))
@@ -287,6 +290,7 @@ pub(super) fn paths() -> Value {
                 .takes(vec![
                     in_query("account", &account_name(), "What concerns this account only."),
                     in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
+                    in_query("action", &json!({"type": "string"}), "Records of this action only."),
                     in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
                     in_query("before", &position, "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),

@@ -7,9 +7,8 @@ use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
-use super::{setup, sinks, standing};
+use super::{doctor, setup, sinks, standing};
 use crate::adopt;
-use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
 const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
@@ -139,37 +138,6 @@ pub(super) fn schemas() -> Value {
             "access_token": or_null(&text()), "text": or_null(&text()),
             "errcode": or_null(&json!({"type": "integer"})),
             "account": or_null(&account_name()), "offline": yes_or_no(),
-        }),
-    );
-    let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
-    let looked_at = json!({"type": "object", "required": ["events"], "properties": {"events": number(), "since": time()}});
-    add(
-        "Diagnosis",
-        &["cause", "certain", "headline", "evidence", "remedy", "asked_wechat", "looked_at"],
-        json!({
-            "cause": one_of(&Cause::ALL.map(Cause::as_str)), "certain": yes_or_no(), "headline": text(),
-            "evidence": list(evidence), "remedy": list(text()), "asked_wechat": number(),
-            "looked_at": looked_at, "account": text(), "fingerprint": text(),
-            "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
-        }),
-    );
-    add("Examine", &[], json!({"account": or_null(&account_name())}));
-    let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
-    add(
-        "Finding",
-        &["check", "title", "verdict", "evidence", "calls"],
-        json!({
-            "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
-            "account": text(), "subject": text(), "remedy": text(), "cause": text(),
-            "errcode": {"type": "integer"},
-        }),
-    );
-    add(
-        "Findings",
-        &["worst", "passed", "warned", "failed", "skipped", "calls", "findings"],
-        json!({
-            "worst": verdict, "passed": number(), "warned": number(), "failed": number(),
-            "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
         }),
     );
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
@@ -359,6 +327,7 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
         }),
     );
     sinks::schemas(add);
+    doctor::schemas(add);
     add(
         "AlertTest",
         &["outcome", "explanation"],

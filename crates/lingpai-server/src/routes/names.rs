@@ -6,7 +6,7 @@ use crate::dropin::Call;
 
 impl Route<'_> {
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: &[&'static str] = &[
+    pub(crate) const NAMES: &'static [&'static str] = &[
         "/v1/accounts/{account}/token",
         "/cgi-bin/token",
         "/cgi-bin/stable_token",

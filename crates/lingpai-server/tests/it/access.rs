@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 41] = [
+const ROUTES: [Route; 42] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -71,6 +71,7 @@ const ROUTES: [Route; 41] = [
         body: r#"{"account": "{account}"}"#,
         ..route("POST", "/v1/doctor", Right::TokenRotate, About::Account)
     },
+    route("GET", "/v1/doctor", Right::StatusRead, About::Some),
     Route {
         body: r#"{"errcode": 40001, "account": "{account}"}"#,
         ..route("POST", "/v1/diagnose", Right::StatusRead, About::Account)
