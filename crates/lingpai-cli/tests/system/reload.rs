@@ -114,6 +114,12 @@ async fn alerts_that_are_written_into_the_configuration_are_in_force_and_those_t
             assert!(status == 200 && told.contains("\"sent\""), "{name}: {told}");
         }
     }
+    // What waits for the next start is said by name.
+    let traces = "[traces]\nendpoint = \"http://127.0.0.1:9\"\n[console]\nenabled = false\n";
+    home.write(&format!("{before}\n{traces}"));
+    for name in ["traces", "console"] {
+        home.wait_for(&format!("`{name}` cannot change while the server runs")).await;
+    }
     // A mistake changes nothing: the file is refused as a whole.
     home.write(&format!("{before}\n{}robt = 1\n", alert("ops")));
     home.wait_for("The one before it stays in force").await;
