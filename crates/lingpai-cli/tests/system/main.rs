@@ -55,6 +55,7 @@ mod scaled;
 mod sdk;
 mod sdk_refused;
 mod secrets;
+mod sink_places;
 mod sinks;
 mod sites;
 mod snippets;
