@@ -182,6 +182,15 @@ pub enum What {
         /// Whence the call came.
         address: IpAddr,
     },
+    /// A client sends the account's real secret where its API key belongs. Told once a day for each client.
+    SecretShown {
+        /// The id of its key, if it shows one beside.
+        key: Option<String>,
+        /// Whence the call came.
+        address: IpAddr,
+        /// Where it was sent to.
+        path: String,
+    },
     /// The store was restored, and WeChat's list of those who have authorised this platform was gone through: from now on they are
     /// refreshed again.
     AuthorizersReconciled {
@@ -266,7 +275,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 25] = [
         "rotated",
         "repeated",
         "failed",
@@ -287,6 +296,7 @@ impl What {
         "quota-low",
         "key-changed",
         "key-first-used",
+        "secret-shown",
         "authorizers-reconciled",
         "push-dead",
         "sink-failed",
@@ -314,6 +324,7 @@ impl What {
             | Self::Overdue { .. }
             | Self::ClientMisuse { .. }
             | Self::CallsRefused { .. }
+            | Self::SecretShown { .. }
             | Self::QuotaLow { .. } => Severity::Warning,
             Self::RogueRefresher { .. }
             | Self::BudgetSpent { .. }
@@ -348,6 +359,7 @@ impl What {
             Self::QuotaLow { .. } => "quota-low",
             Self::KeyChanged { .. } => "key-changed",
             Self::KeyFirstUsed { .. } => "key-first-used",
+            Self::SecretShown { .. } => "secret-shown",
             Self::AuthorizersReconciled { .. } => "authorizers-reconciled",
             Self::PushDead { .. } => "push-dead",
             Self::SinkFailed { .. } => "sink-failed",

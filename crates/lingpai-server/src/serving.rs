@@ -41,6 +41,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::shown::ShownSecrets;
 use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
@@ -55,6 +56,8 @@ pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
     pub(crate) first_uses: FirstUses,
+    /// What clients have sent in the place of their keys.
+    pub(crate) shown: ShownSecrets,
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
@@ -309,6 +312,7 @@ impl Serving {
         tokio::select! {
             never = self.trail.keep(&self.registry, &self.keys) => never,
             never = self.first_uses.keep(&self.registry, &self.keys) => never,
+            never = self.look_at_shown() => never,
             never = self.alerts.run(&self.registry) => never,
         }
     }

@@ -271,7 +271,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
         ("account add", "kind") => {
-            "official-account、mini-program、mini-game、wecom、platform、authorizer、wecom-suite、wecom-provider 或 wecom-authorized"
+            "official-account、mini-program、mini-game、wecom、platform、authorizer、authorizer-mini-program、wecom-suite、wecom-provider 或 wecom-authorized"
         }
         ("account add", "platform") => {
             "它授权给了哪个账号：第三方平台或应用套件；应用套件则填其服务商的账号"

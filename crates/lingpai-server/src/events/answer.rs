@@ -179,6 +179,11 @@ impl<'a> Details<'a> {
                 details.renewed = Some(*renewed);
                 details.removed = Some(*removed);
             }
+            What::SecretShown { key, address, path } => {
+                details.key = key.as_deref();
+                details.address = Some(address.to_string().into());
+                details.path = Some(path);
+            }
             What::PushDead { push, cause } => {
                 details.push = Some(push);
                 details.cause = Some(cause);

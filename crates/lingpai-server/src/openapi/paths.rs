@@ -290,6 +290,7 @@ pub(super) fn paths() -> Value {
                 .takes(vec![
                     in_query("account", &account_name(), "What concerns this account only."),
                     in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
+                    in_query("action", &json!({"type": "string"}), "Records of this action only."),
                     in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
                     in_query("before", &position, "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),

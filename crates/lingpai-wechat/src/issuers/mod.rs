@@ -93,7 +93,7 @@ impl WeChat {
                 let issuer = ComponentToken::new(upstream(), account, ticket);
                 (kinds::COMPONENT_TOKEN, Arc::new(issuer))
             }
-            (AccountKind::Authorizer, Some(platform)) => {
+            (kind, Some(platform)) if kind.is_authorizer() => {
                 let token = of(kinds::COMPONENT_TOKEN, platform);
                 let component = Component::new(upstream(), platform, token);
                 (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
