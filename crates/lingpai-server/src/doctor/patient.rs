@@ -8,7 +8,7 @@ use lingpai_core::store::{Entry, Record};
 use lingpai_core::{
     Account, AccountKind, CredentialId, Failure, Kind, Mode, Timestamp, Verdict as Trial,
 };
-use lingpai_wechat::{catalogue, protocol};
+use lingpai_wechat::{catalogue, kinds, protocol};
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
@@ -27,11 +27,7 @@ const EVENTS: usize = 20_000;
 const LAST_MINUTES: Duration = Duration::from_secs(protocol::STABLE_WINDOW.as_secs() + 60);
 /// A tenth of a quota left is little.
 const LITTLE: u64 = 10;
-/// WeChat pushes these every ten minutes; each is good for longer.
-const PUSHED: [(&str, Duration); 2] = [
-    ("component_verify_ticket", Duration::from_hours(12)),
-    ("suite_ticket", Duration::from_mins(30)),
-];
+/// What WeChat pushes, it pushes every ten minutes.
 const LATE: Duration = Duration::from_mins(25);
 
 /// One account, and what is stored of it.
@@ -403,8 +399,9 @@ impl Patient<'_> {
 
     /// The tickets that WeChat pushes, if the account lives on some.
     async fn pushes(&self) -> Option<Finding> {
-        for (kind, life) in PUSHED {
-            let credential = CredentialId::new(Kind::named(kind), self.account.id.clone());
+        let pushed = |declared: &'static kinds::Declared| Some((&declared.kind, declared.pushed?));
+        for (kind, life) in kinds::ALL.iter().copied().filter_map(pushed) {
+            let credential = CredentialId::new(kind.clone(), self.account.id.clone());
             let Ok(Some(record)) = self.examination.store.read(&credential).await else { continue };
             let token = record.token?;
             let ago = self.now.since(token.issued_at);

@@ -15,6 +15,7 @@ mod authorizations;
 mod operation;
 mod paths;
 mod schemas;
+mod services;
 mod sinks;
 
 use std::sync::OnceLock;
@@ -41,6 +42,7 @@ pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
 fn document() -> Value {
     let mut paths = paths::paths();
     authorizations::add_paths(&mut paths);
+    services::add_paths(&mut paths);
     let mut schemas = schemas::schemas();
     if let Value::Object(schemas) = &mut schemas {
         authorizations::add_schemas(schemas);

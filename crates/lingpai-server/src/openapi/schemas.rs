@@ -10,7 +10,7 @@ use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
-use super::{api_security, sinks};
+use super::{api_security, services, sinks};
 use crate::accounts::State;
 use crate::adopt;
 use crate::diagnosis::Cause;
@@ -286,22 +286,7 @@ pub(super) fn schemas() -> Value {
         &["access_token", "expires_in"],
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
-    add(
-        "PlatformToken",
-        &["expires_in"],
-        json!({
-            "component_access_token": text(), "authorizer_access_token": text(), "authorizer_refresh_token": text(),
-            "expires_in": {"type": "integer", "minimum": 1},
-        }),
-    );
-    add(
-        "WeComServiceToken",
-        &["errcode", "errmsg", "expires_in"],
-        json!({
-            "errcode": {"type": "integer", "minimum": 0, "maximum": 0}, "errmsg": text(), "suite_access_token": text(),
-            "provider_access_token": text(), "expires_in": {"type": "integer", "minimum": 1},
-        }),
-    );
+    services::schemas(&mut add);
     add(
         "WeComToken",
         &["errcode", "errmsg", "access_token", "expires_in"],
