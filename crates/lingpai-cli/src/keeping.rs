@@ -3,14 +3,16 @@
 //! `serve`, `serve --demo` and `token --standalone` are all made of this.
 
 mod engine;
+pub(crate) mod held;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lingpai_core::outbox::MOST_PARCELS;
 use lingpai_core::{
-    Account, AccountId, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store, StoreError,
-    SystemClock, Timestamp,
+    Account, AccountId, AccountKind, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store,
+    StoreError, SystemClock, Timestamp,
 };
 use lingpai_server::console::SessionKey;
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
@@ -152,6 +154,8 @@ pub(crate) struct Keeping {
     revision: Option<i64>,
     /// The accounts kept by [`Keeping::sync`], and when each was changed.
     kept: HashMap<AccountId, Timestamp>,
+    /// The platforms of which it is known whether they are marked.
+    looked_at: HashSet<AccountId>,
 }
 
 impl Keeping {
@@ -164,7 +168,8 @@ impl Keeping {
         let registry = Arc::new(registry);
         let engine = Arc::new(Engine::new(Arc::clone(&registry), wechat));
         let (reaches_anew, revision, kept) = (false, None, HashMap::new());
-        Ok(Self { store, registry, clock, engine, reaches_anew, revision, kept })
+        let looked_at = HashSet::new();
+        Ok(Self { store, registry, clock, engine, reaches_anew, revision, kept, looked_at })
     }
 
     /// The clock that everything here runs on.
@@ -200,6 +205,7 @@ impl Keeping {
             return Ok(());
         }
         let (accounts, damaged) = self.store.accounts_and_damaged().await?;
+        self.hold_restored(&accounts).await?;
         let (mut added, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         let mut before = std::mem::take(&mut self.kept);
         for account in &accounts {
@@ -231,6 +237,25 @@ impl Keeping {
             tell("no longer kept", &removed.iter().collect::<Vec<_>>());
         }
         Ok(())
+    }
+
+    /// Holds the authorizers of platforms that a restored store marks, before any of them is kept.
+    async fn hold_restored(&mut self, accounts: &[Account]) -> Result<(), StoreError> {
+        for account in accounts.iter().filter(|account| account.kind == AccountKind::Platform) {
+            if !self.looked_at.contains(&account.id) {
+                if self.is_marked(&account.id).await? {
+                    self.engine.held.hold(&account.id);
+                }
+                self.looked_at.insert(account.id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the store was restored, and WeChat's list of this platform's authorizers was not gone through since.
+    pub(crate) async fn is_marked(&self, platform: &AccountId) -> Result<bool, StoreError> {
+        let parcels = self.store.outbox().parcels(platform, MOST_PARCELS).await?;
+        Ok(parcels.iter().any(held::is_mark))
     }
 
     /// Reaches WeChat in another way from the next [`Keeping::sync`] on.

@@ -182,6 +182,27 @@ pub enum What {
         /// Whence the call came.
         address: IpAddr,
     },
+    /// A client sends the account's real secret where its API key belongs. Told once a day for each client.
+    SecretShown {
+        /// The id of its key, if it shows one beside.
+        key: Option<String>,
+        /// Whence the call came.
+        address: IpAddr,
+        /// Where it was sent to.
+        path: String,
+    },
+    /// The store was restored, and WeChat's list of those who have authorised this platform was gone through: from now on they are
+    /// refreshed again.
+    AuthorizersReconciled {
+        /// How many there are on it.
+        listed: u64,
+        /// How many of them the store did not have.
+        added: u64,
+        /// How many had another refresh token by then.
+        renewed: u64,
+        /// How many of the store's have authorised it no longer.
+        removed: u64,
+    },
     /// A push that the business did not take is no longer tried.
     PushDead {
         /// Its id.
@@ -254,7 +275,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 25] = [
         "rotated",
         "repeated",
         "failed",
@@ -275,6 +296,8 @@ impl What {
         "quota-low",
         "key-changed",
         "key-first-used",
+        "secret-shown",
+        "authorizers-reconciled",
         "push-dead",
         "sink-failed",
         "sink-restored",
@@ -290,6 +313,7 @@ impl What {
             | Self::KeyFirstUsed { .. }
             | Self::CompromiseEnded { .. }
             | Self::SinkRestored { .. }
+            | Self::AuthorizersReconciled { .. }
             | Self::StoreRestored => Severity::Notice,
             Self::Failed { failure, .. } => match failure.class {
                 Class::NeedsPerson => Severity::Error,
@@ -300,6 +324,7 @@ impl What {
             | Self::Overdue { .. }
             | Self::ClientMisuse { .. }
             | Self::CallsRefused { .. }
+            | Self::SecretShown { .. }
             | Self::QuotaLow { .. } => Severity::Warning,
             Self::RogueRefresher { .. }
             | Self::BudgetSpent { .. }
@@ -334,6 +359,8 @@ impl What {
             Self::QuotaLow { .. } => "quota-low",
             Self::KeyChanged { .. } => "key-changed",
             Self::KeyFirstUsed { .. } => "key-first-used",
+            Self::SecretShown { .. } => "secret-shown",
+            Self::AuthorizersReconciled { .. } => "authorizers-reconciled",
             Self::PushDead { .. } => "push-dead",
             Self::SinkFailed { .. } => "sink-failed",
             Self::SinkRestored { .. } => "sink-restored",

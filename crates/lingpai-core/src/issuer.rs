@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_security::ApiSecurityKeys;
 use crate::failure::Failure;
-use crate::id::Kind;
+use crate::id::{AccountId, Kind};
 use crate::parent::Parent;
 use crate::proxy::Proxy;
 use crate::secret::Secret;
@@ -58,6 +58,11 @@ pub trait Issuer: fmt::Debug + Send + Sync + 'static {
 
     /// The keys with which calls of the account are encrypted and signed, if it carries some.
     fn api_security(&self) -> Option<Arc<ApiSecurityKeys>> {
+        None
+    }
+
+    /// The account that this one has authorised, a platform or a suite, if it is of that sort.
+    fn platform(&self) -> Option<&AccountId> {
         None
     }
 

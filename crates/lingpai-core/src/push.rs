@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::id::AccountId;
 use crate::secret::Secret;
 
 /// What the page of WeChat's console says of an account's push URL, and where pushes go from here.
@@ -21,6 +22,8 @@ pub struct PushSettings {
     pub mode: PushMode,
     /// Where pushes go that are not for Lingpai itself.
     pub relay: Option<Relay>,
+    /// Where messages of a third-party platform's authorizers go, if not there too.
+    pub authorizer_relay: Option<Relay>,
 }
 
 /// How pushes are encrypted (消息加解密方式).
@@ -43,10 +46,13 @@ impl PushMode {
     }
 }
 
+/// What stands in a URL for the appid of the account that a push is about, as in WeChat's console (消息与事件接收URL).
+pub const APPID: &str = "$APPID$";
+
 /// The business's URL, and what it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
-    /// The URL. It may hold a key of the business's.
+    /// The URL. It may hold a key of the business's, and [`APPID`].
     pub url: Secret,
     /// In which form.
     pub form: RelayForm,
@@ -111,19 +117,23 @@ impl PushSettings {
             let fits = authority.is_some_and(|it| !it.is_empty() && !it.contains('@'));
             fits && url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.contains('#')
         };
-        if self.relay.as_ref().is_none_or(is_url) { Ok(()) } else { Err(InvalidPush::Url) }
+        let mut relays = self.relay.iter().chain(&self.authorizer_relay);
+        if relays.all(is_url) { Ok(()) } else { Err(InvalidPush::Url) }
     }
 
     /// All of it as one text, to be sealed.
     pub fn to_text(&self) -> Secret {
         let clear = |secret: &Option<Secret>| secret.as_ref().map(|it| it.expose().to_owned());
+        let url = |relay: &Option<Relay>| relay.as_ref().map(|relay| relay.url.expose().to_owned());
         let stored = Stored {
             token: self.token.expose().to_owned(),
             aes_key: clear(&self.aes_key),
             previous_aes_key: clear(&self.previous_aes_key),
             mode: self.mode,
-            url: self.relay.as_ref().map(|relay| relay.url.expose().to_owned()),
+            url: url(&self.relay),
             form: self.relay.as_ref().map(|relay| relay.form),
+            authorizer_url: url(&self.authorizer_relay),
+            authorizer_form: self.authorizer_relay.as_ref().map(|relay| relay.form),
         };
         serde_json::to_string(&stored).unwrap_or_default().into()
     }
@@ -135,13 +145,16 @@ impl FromStr for PushSettings {
     /// What [`PushSettings::to_text`] wrote.
     fn from_str(text: &str) -> Result<Self, InvalidPush> {
         let stored: Stored = serde_json::from_str(text).map_err(|_| InvalidPush::Unreadable)?;
-        let relay = |url: String| Relay { url: url.into(), form: stored.form.unwrap_or_default() };
+        let relay = |url: Option<String>, form: Option<RelayForm>| {
+            url.map(|url| Relay { url: url.into(), form: form.unwrap_or_default() })
+        };
         Ok(Self {
             token: stored.token.into(),
             aes_key: stored.aes_key.map(Secret::from),
             previous_aes_key: stored.previous_aes_key.map(Secret::from),
             mode: stored.mode,
-            relay: stored.url.map(relay),
+            relay: relay(stored.url, stored.form),
+            authorizer_relay: relay(stored.authorizer_url, stored.authorizer_form),
         })
     }
 }
@@ -174,6 +187,16 @@ struct Stored {
     mode: PushMode,
     url: Option<String>,
     form: Option<RelayForm>,
+    authorizer_url: Option<String>,
+    authorizer_form: Option<RelayForm>,
+}
+
+impl Relay {
+    /// Where a push goes that is about this account.
+    pub fn for_account(&self, account: &AccountId) -> Self {
+        let url = self.url.expose().replace(APPID, account.as_str());
+        Self { url: url.into(), form: self.form }
+    }
 }
 
 #[cfg(test)]
@@ -190,13 +213,22 @@ mod tests {
                 url: "https://example.com/wx?key=1".into(),
                 form: RelayForm::Plain,
             }),
+            authorizer_relay: Some(Relay {
+                url: "https://$APPID$.example.com/wx/$APPID$".into(),
+                form: RelayForm::Raw,
+            }),
         }
     }
 
     #[test]
     fn settings_come_back_as_they_were_written() {
-        let plain =
-            PushSettings { mode: PushMode::Plain, aes_key: None, relay: None, ..settings() };
+        let plain = PushSettings {
+            mode: PushMode::Plain,
+            aes_key: None,
+            relay: None,
+            authorizer_relay: None,
+            ..settings()
+        };
         for settings in [settings(), plain] {
             assert_eq!(settings.check(), Ok(()));
             assert_eq!(settings.to_text().expose().parse(), Ok(settings));
@@ -227,6 +259,14 @@ mod tests {
             let mut settings = settings();
             settings.relay = Some(Relay { url: url.into(), form: RelayForm::Raw });
             assert_eq!(settings.check(), Err(InvalidPush::Url), "{url}");
+            std::mem::swap(&mut settings.relay, &mut settings.authorizer_relay);
+            assert_eq!(settings.check(), Err(InvalidPush::Url), "{url}");
         }
+    }
+
+    #[test]
+    fn a_relay_url_names_the_account_wherever_it_says_so() {
+        let relay = settings().authorizer_relay.unwrap().for_account(&"wx1".parse().unwrap());
+        assert_eq!(relay.url.expose(), "https://wx1.example.com/wx/wx1");
     }
 }

@@ -187,6 +187,14 @@ fn log(event: &Event) {
         What::KeyFirstUsed { key, address } => {
             tracing::info!(key, %address, "an API key was used for the first time");
         }
+        What::SecretShown { key, address, path } => tracing::warn!(
+            %credential, key, %address, path,
+            "a client sends the real AppSecret where its API key belongs"
+        ),
+        What::AuthorizersReconciled { listed, added, renewed, removed } => tracing::warn!(
+            %credential, listed, added, renewed, removed,
+            "the store was restored, and WeChat's list of authorizers was gone through; they are refreshed again"
+        ),
         What::PushDead { push, cause } => {
             tracing::warn!(%credential, push, cause, "a push is given up: the business did not take it");
         }

@@ -413,6 +413,8 @@ pub enum Entry {
     Call(Arc<str>),
     /// An errcode with which upstream answered such a call, and the path of that.
     Errcode(i64, Arc<str>),
+    /// A call that was forwarded for this client: the id of its key, or `-` if it has shown the token itself.
+    Client(Arc<str>),
     /// A forwarded call under a budget of the day, by whose part of it that is spent.
     Spent(&'static str),
 }
@@ -428,6 +430,7 @@ impl Entry {
             Self::Trial(kind) => format!("trial/{kind}"),
             Self::Call(path) => format!("call{path}"),
             Self::Errcode(code, path) => format!("errcode/{code}{path}"),
+            Self::Client(key) => format!("client/{key}"),
             Self::Spent(part) => format!("spent/{part}"),
         }
     }

@@ -61,6 +61,7 @@ fn route(world: &mut World, now: Duration, peer: IpAddr, request: &Request<Bytes
             world.reset_counters();
             Ok(done(()))
         }
+        ("GET", ["messages"]) => Ok(json!({"messages": world.messages})),
         ("GET", ["log"]) => log(world, request),
         ("POST", ["time"]) => time(world, now, body),
         ("POST", ["caller-ip"]) => caller_ip(world, body),

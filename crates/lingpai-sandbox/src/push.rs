@@ -23,6 +23,8 @@ pub(crate) struct Order {
     url: String,
     /// For whom it is sealed: the appid.
     appid: String,
+    /// Whose message it is, at a platform's: `$APPID$` in the URL.
+    authorizer: Option<String>,
     token: String,
     /// Needed unless the mode is plain.
     #[serde(default)]
@@ -55,6 +57,7 @@ impl Order {
         Self {
             url: to.url.clone(),
             appid: suite_id.to_owned(),
+            authorizer: None,
             token: to.token.clone(),
             encoding_aes_key: to.encoding_aes_key.clone(),
             mode: Mode::Safe,

@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    Act, Error, Reply, Settings, SharedWorld,
+    Act, Error, Reply, Settings, SharedWorld, World,
     api::{BULK_UPLOAD, Meter},
     api_security::Wall,
     outcome::response,
@@ -85,8 +85,24 @@ impl Server {
         }
         // First, so that the file of a sandbox that has this port is left alone.
         let listener = listen(addr).map_err(|source| Error::Listen { addr, source })?;
-        let world = SharedWorld::open(settings)?;
-        let addr = listener.local_addr().map_err(|source| Error::Listen { addr, source })?;
+        Self::at(listener, SharedWorld::open(settings)?)
+    }
+
+    /// Listens on a free port of the loopback, and goes on with a world that was driven without a server until `now`, its real
+    /// time. No file keeps it.
+    ///
+    /// # Errors
+    /// If the loopback cannot be listened on.
+    pub async fn around(world: World, now: Duration) -> Result<Self, Error> {
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = listen(addr).map_err(|source| Error::Listen { addr, source })?;
+        Self::at(listener, SharedWorld::of(world, now))
+    }
+
+    fn at(listener: TcpListener, world: SharedWorld) -> Result<Self, Error> {
+        let addr = listener.local_addr();
+        let unbound = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let addr = addr.map_err(|source| Error::Listen { addr: unbound, source })?;
         Ok(Self { listener, addr, world })
     }
 

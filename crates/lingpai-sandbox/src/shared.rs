@@ -26,6 +26,8 @@ use crate::{
 pub struct SharedWorld {
     world: Arc<Mutex<World>>,
     start: Instant,
+    /// The real time of the world at `start`.
+    before: Duration,
     file: Option<Arc<AsyncMutex<StateFile>>>,
     /// Something has changed that may be pushed.
     changed: Arc<Notify>,
@@ -44,12 +46,18 @@ impl SharedWorld {
                 (world, Some(Arc::new(AsyncMutex::new(file))))
             }
         };
-        Ok(Self {
+        Ok(Self { file, ..Self::of(world, Duration::ZERO) })
+    }
+
+    /// Goes on with a world in which it is `now`.
+    pub(crate) fn of(world: World, now: Duration) -> Self {
+        Self {
             world: Arc::new(Mutex::new(world)),
             start: Instant::now(),
-            file,
+            before: now,
+            file: None,
             changed: Arc::default(),
-        })
+        }
     }
 
     /// Does something with the world, and the real time since its start. No call is answered
@@ -148,7 +156,7 @@ impl SharedWorld {
         // A panic in the world leaves counters at worst; the sandbox goes on.
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked for under the lock, so that calls see time in their own order.
-        let now = self.start.elapsed();
+        let now = self.before + self.start.elapsed();
         deed(&mut world, now)
     }
 }

@@ -41,6 +41,8 @@ use crate::{
 const FIXED_START: u64 = 1_767_225_600;
 /// So many pushes are remembered.
 const PUSHES_KEPT: usize = 100;
+/// And so many messages to followers.
+const MESSAGES_KEPT: usize = 100;
 /// What is due at once at a high speed is looked for no more often than this.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -75,6 +77,8 @@ pub struct World {
     /// What is to be pushed, and what came of the last pushes.
     pub(crate) outgoing: Vec<Order>,
     pub(crate) pushed: VecDeque<Value>,
+    /// The last messages that apps have sent to followers.
+    pub(crate) messages: VecDeque<Value>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
@@ -142,6 +146,7 @@ impl World {
             media: VecDeque::new(),
             outgoing: Vec::new(),
             pushed: VecDeque::new(),
+            messages: VecDeque::new(),
             faults: Faults::default(),
             counters: Counters::default(),
             log: Log::new(settings.log_size),
@@ -253,6 +258,19 @@ impl World {
             self.pushed.pop_front();
         }
         self.pushed.push_back(told);
+    }
+
+    /// Keeps what an app has sent to a follower.
+    pub(crate) fn note_message(&mut self, message: Value) {
+        if self.messages.len() >= MESSAGES_KEPT {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(message);
+    }
+
+    /// Takes out what apps have sent to followers so far, as `GET /__sandbox/messages` lists it.
+    pub fn take_messages(&mut self) -> Vec<Value> {
+        self.messages.drain(..).collect()
     }
 
     /// Takes out what came of the pushes so far, as `GET /__sandbox/pushes` lists it.

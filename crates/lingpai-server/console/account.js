@@ -2,17 +2,22 @@
 
 import * as api from "./api.js";
 import { ago, badge, bare, clock, exactly, fill, h, icon, number, say, sayIfKnown } from "./dom.js";
-import { kept, lifeBar, spent, standing } from "./overview.js";
-import { clearQuota, keep, reveal, rotate, setSecret } from "./deeds.js";
+import { kept, lifeBar, spent, standing } from "./standing.js";
+import { clearQuota, invite, keep, reveal, rotate, setSecret } from "./deeds.js";
+import { accountList } from "./list.js";
 import { clients, ledger } from "./usage.js";
 import { timeline } from "./timeline.js";
 import { line } from "./events.js";
+
+/** Whether others authorise it: a platform, or a suite. */
+const isAuthorised = ({ credentials }) => credentials.some(({ kind }) => ["component_access_token", "suite_access_token"].includes(kind));
 
 export async function account(body, { left, parts: [name] }) {
   const path = `/accounts/${encodeURIComponent(name)}`;
   const head = h("div", {});
   const main = h("div", { class: "grid" });
-  fill(body, h("p", {}, h("a", { class: "back", href: "#/" }, icon("back"), say("nav-accounts"))), head, main);
+  const crowd = h("section", { class: "crowd", hidden: true }, h("h2", {}, say("authorizers")));
+  fill(body, h("p", {}, h("a", { class: "back", href: "#/" }, icon("back"), say("nav-accounts"))), head, main, crowd);
 
   let moving = [];
   let history = [];
@@ -31,8 +36,18 @@ export async function account(body, { left, parts: [name] }) {
     fill(users, await clients(name, left));
   }
 
+  /** Those who have authorised it, if it is of the sort that is authorised: listed once, and kept by themselves. */
+  function showCrowd(it) {
+    if (!isAuthorised(it) || !crowd.hidden) return;
+    crowd.hidden = false;
+    const list = h("div", {});
+    crowd.append(list);
+    accountList(list, { left, platform: name, caption: say("authorizers"), empty: say("no-authorizers") });
+  }
+
   function draw(it) {
     moving = [];
+    showCrowd(it);
     fill(
       head,
       h(
@@ -122,6 +137,7 @@ export async function account(body, { left, parts: [name] }) {
       button(say("rotate"), then(rotate), "button is-first"),
       button(say(it.keeping === "managed" ? "pause" : "resume"), then(keep)),
       button(say("set-secret"), then(setSecret)),
+      isAuthorised(it) ? button(say("invite"), () => invite(it.name, it)) : null,
       hasQuota ? button(say("clear-quota"), then(clearQuota)) : null,
       api.current()?.reveal ? button(say("reveal"), then(reveal)) : null,
       h("a", { class: "button", href: `#/doctor?${encodeURIComponent(it.name)}` }, say("check-up")),

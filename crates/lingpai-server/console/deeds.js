@@ -1,7 +1,7 @@
 // What can be done to an account: each is asked for once more, and what comes of it is said.
 
 import * as api from "./api.js";
-import { ask, copyButton, field, h, number, say, tell } from "./dom.js";
+import { ask, copyButton, exactly, field, h, number, s, say, tell } from "./dom.js";
 
 const path = (account) => `/accounts/${encodeURIComponent(account)}`;
 const KEEPING = ["managed", "observe", "paused"];
@@ -61,6 +61,43 @@ export async function clearQuota(account) {
   });
   if (outcome) tell(outcome.explanation);
   return outcome;
+}
+
+const LIVES = { "1h": 3600, "1d": 86_400, "7d": 7 * 86_400 };
+
+/** Has a link made for whoever is to authorise a platform or a suite, and shows it, as a QR code too. */
+export function invite(account, { credentials }) {
+  const isPlatform = credentials.some(({ kind }) => kind === "component_access_token");
+  const choice = (name, options) => h("select", { name }, options.map((it) => h("option", { value: it }, say(`${name}-${it}`))));
+  const only = h("input", { name: "only", class: "mono", autocomplete: "off", spellcheck: "false", placeholder: "wx…" });
+  return ask({
+    title: say("invite-title", { account }),
+    body: [
+      h("p", {}, say("invite-what")),
+      isPlatform ? [field(say("offered"), choice("offered", ["all", "official-accounts", "mini-programs"])), field(say("only"), only, say("only-hint"))] : null,
+      field(say("good-until"), choice("lasting", Object.keys(LIVES))),
+    ],
+    action: say("invite-do"),
+    act: (form) => api.call("POST", `${path(account)}/authorization-links`, {
+      expires_in: LIVES[form.get("lasting")],
+      ...(form.get("offered") ? { offered: form.get("offered") } : {}),
+      ...(form.get("only")?.trim() ? { only: form.get("only").trim() } : {}),
+    }),
+    done: (link) => [
+      h("p", {}, say("invite-done", { time: exactly(link.expires_at) })),
+      h("div", { class: "secret" }, h("code", { id: "link" }, link.url), copyButton(link.url)),
+      qr(link.qr ?? []),
+    ],
+  });
+}
+
+/** A QR code whose dark places are given row by row, in the quiet zone that readers need. */
+function qr(rows) {
+  if (rows.length === 0) return null;
+  const dark = rows.flatMap((row, y) => [...row].map((it, x) => (it === "#" ? `M${x + 4} ${y + 4}h1v1h-1z` : "")));
+  const size = rows.length + 8;
+  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": say("qr") },
+    s("rect", { class: "qr-light", width: size, height: size }), s("path", { class: "qr-dark", d: dark.join("") }));
 }
 
 export const reveal = (account) =>

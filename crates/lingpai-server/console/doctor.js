@@ -30,21 +30,24 @@ export async function doctor(body, { left }) {
 
   const findings = h("ol", { class: "findings" });
   const state = h("p", { class: "lead", role: "status" });
+  const plan = h("p", { class: "hint" });
   const whom = h("input", { class: "mono", value: of, spellcheck: "false", autocomplete: "off", placeholder: say("all-accounts") });
   const run = h("button", { type: "submit", class: "button is-first" }, say("run-doctor"));
   const checks = h("form", { class: "card" }, h("h2", {}, say("doctor-title")), h("p", { class: "hint" }, say("doctor-hint")),
-    h("div", { class: "in-line" }, field(say("column-account"), whom), run), state, findings);
+    h("div", { class: "in-line" }, field(say("column-account"), whom), run), plan, state, findings);
   checks.addEventListener("submit", async (event) => {
     event.preventDefault();
     run.disabled = true;
     fill(findings);
+    fill(plan);
     fill(state, say("asking"));
     try {
       const wanted = whom.value.trim() ? { account: whom.value.trim() } : {};
       await api.stream("POST", "/doctor", wanted, ({ event: name, data }) => {
         if (!data) return;
         const it = JSON.parse(data);
-        if (name === "checking") fill(state, say("checking", { what: it.title, of: it.account ?? "" }));
+        if (name === "plan") fill(plan, it.text);
+        else if (name === "checking") fill(state, say("checking", { what: it.title, of: it.account ?? "" }));
         else if (name === "finding") findings.append(finding(it));
         else if (name === "done") {
           fill(state, say(it.worst === "passed" || it.worst === "skipped" ? "doctor-well" : "doctor-ill", {
@@ -52,16 +55,29 @@ export async function doctor(body, { left }) {
           }));
         }
       }, left);
-      // The worst first, now that all is known.
-      const rank = ["failed", "warned", "skipped", "passed"];
-      const sorted = [...findings.children].sort((a, b) => rank.indexOf(a.dataset.verdict) - rank.indexOf(b.dataset.verdict));
-      findings.append(...sorted);
+      sort(findings);
     } catch (error) {
       if (error.name !== "AbortError") fill(state, trouble(error));
     }
     run.disabled = false;
   });
+  // What came of the last one, unless another is under way by now.
+  api.get("/doctor", { signal: left }).then(({ last }) => {
+    if (!last || state.textContent) return;
+    fill(state, say("doctor-last", {
+      at: `${day(last.at)} ${clock(last.at)}`, of: last.account ?? say("all-accounts"),
+      passed: number(last.passed), warned: number(last.warned), failed: number(last.failed),
+    }));
+    findings.append(...last.findings.map(finding));
+    sort(findings);
+  }).catch(() => {});
   fill(body, h("div", { class: "head" }, h("div", {}, h("h1", {}, say("nav-doctor")), h("p", { class: "lead" }, say("doctor-lead")))), form, checks);
+}
+
+/** The worst first. */
+function sort(findings) {
+  const rank = ["failed", "warned", "skipped", "passed"];
+  findings.append(...[...findings.children].sort((a, b) => rank.indexOf(a.dataset.verdict) - rank.indexOf(b.dataset.verdict)));
 }
 
 function finding(it) {

@@ -3,26 +3,38 @@
 import * as api from "./api.js";
 import { ago, h, number, say, sayIfKnown } from "./dom.js";
 
-/** Who read the account's token within a day; if nobody did, whose key may. */
+/** Who read the account's token within a day or had calls forwarded on this day; if nobody did, whose key may. */
 export async function clients(name, signal) {
   const of = encodeURIComponent(name);
   try {
-    const { records } = await api.get(`/audit?account=${of}&since=24h&limit=1000`, { signal });
+    const [{ records }, { clients_today: callers = [] }] = await Promise.all([
+      api.get(`/audit?account=${of}&since=24h&limit=1000`, { signal }),
+      api.get(`/accounts/${of}`, { signal }),
+    ]);
     const rows = new Map();
+    const row = (key, who) => {
+      if (!rows.has(key)) rows.set(key, { name: who || key, reads: 0, calls: 0, at: null, addresses: new Set() });
+      return rows.get(key);
+    };
+    // The newest comes first.
     for (const { who, action, count, at } of records) {
       if (action !== "token-read") continue;
-      const row = rows.get(who.key) ?? { who, count: 0, at, addresses: new Set() };
-      row.count += count;
-      row.addresses.add(who.address);
-      rows.set(who.key, row);
+      const it = row(who.key, who.name);
+      it.reads += count;
+      it.at ??= at;
+      it.addresses.add(who.address);
     }
+    for (const { key, name: called, calls } of callers) row(key ?? "", called ?? (key || say("by-token"))).calls += calls;
     if (rows.size > 0) {
-      const all = [...rows.values()].sort((a, b) => b.count - a.count);
+      const all = [...rows].sort(([, a], [, b]) => b.calls + b.reads - a.calls - a.reads);
       return [
-        h("ul", { class: "rows" }, all.slice(0, 12).map(({ who, count, at, addresses }) =>
-          h("li", { "data-client": who.key },
-            h("div", {}, h("strong", {}, who.name || who.key), h("p", { class: "quiet small mono" }, [...addresses].slice(0, 3).join(" "))),
-            h("div", { class: "at-end" }, say("reads", { count: number(count) }), h("p", { class: "quiet small" }, ago(at)))))),
+        h("ul", { class: "rows" }, all.slice(0, 12).map(([key, it]) =>
+          h("li", { "data-client": key },
+            h("div", {}, h("strong", {}, it.name), h("p", { class: "quiet small mono" }, [...it.addresses].slice(0, 3).join(" ") || key)),
+            h("div", { class: "at-end" },
+              [it.calls > 0 ? say("calls-forwarded", { count: number(it.calls) }) : null, it.reads > 0 ? say("reads", { count: number(it.reads) }) : null]
+                .filter(Boolean).join(" · "),
+              it.at ? h("p", { class: "quiet small" }, ago(it.at)) : null)))),
         all.length > 12 ? h("p", { class: "quiet" }, say("and-more", { count: number(all.length - 12) })) : null,
         h("p", { class: "hint" }, say("clients-day"), " ", h("a", { href: `#/audit?account=${of}` }, say("nav-audit"))),
       ];

@@ -1,7 +1,7 @@
 //! The native API of accounts: which there are, and how they stand. No token is seen here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use lingpai_wechat::kinds;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
-use crate::gateway::Called;
+use crate::gateway::{BY_TOKEN, Called, ForClient};
 use crate::language::{self, Language};
 use crate::native::caller;
 use crate::query::Query;
@@ -54,6 +54,21 @@ pub(crate) struct AccountAnswer {
     /// What was called through the gateway on this day in China; told of one account only.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls_today: Option<Vec<Called>>,
+    /// For whom; told likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients_today: Option<Vec<ClientAnswer>>,
+}
+
+/// A client for which calls were forwarded.
+#[derive(Serialize)]
+struct ClientAnswer {
+    /// The id of its key; none if it has shown the token itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// The name of its key, as long as there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    calls: u32,
 }
 
 /// How an account was set up.
@@ -160,14 +175,26 @@ pub(crate) async fn status(
     if keepers.is_empty() {
         return Err(Refusal::AccountUnknown);
     }
-    let calls_today = serving.called_today(&account).await?;
+    let (calls_today, clients) = serving.called_today(&account).await?.unzip();
+    let clients_today = clients.map(|clients| named(serving, clients));
     let language = language::wanted(&head.headers);
     // Beside the point for whoever asks how it stands: a store that is away is told of elsewhere.
     let known = serving.keys.directory().account(&account).await.ok().flatten();
     let setup = known.map(Setup::of);
     let answer = AccountAnswer::new((account, keepers), language);
-    let answer = AccountAnswer { calls_today, setup, ..answer };
+    let answer = AccountAnswer { calls_today, clients_today, setup, ..answer };
     Ok(answer::json(StatusCode::OK, &answer))
+}
+
+/// Clients with the names that their keys have now.
+fn named(serving: &Serving, clients: Vec<ForClient>) -> Vec<ClientAnswer> {
+    let keys = serving.keys.all();
+    let names: HashMap<_, _> = keys.values().map(|key| (key.id.as_str(), &key.name)).collect();
+    let told = |ForClient { key, calls }| {
+        let name = names.get(key.as_str()).map(|name| (*name).clone());
+        ClientAnswer { key: Some(key).filter(|key| key != BY_TOKEN), name, calls }
+    };
+    clients.into_iter().map(told).collect()
 }
 
 impl AccountAnswer {
@@ -184,7 +211,7 @@ impl AccountAnswer {
         let mut credentials: Vec<_> = credentials.collect();
         credentials.sort_by(|a, b| a.kind.cmp(&b.kind));
         let keeping = of_one.unwrap_or_default();
-        Self { account, keeping, setup: None, credentials, calls_today: None }
+        Self { account, keeping, setup: None, credentials, calls_today: None, clients_today: None }
     }
 }
 

@@ -143,7 +143,9 @@ pub(crate) async fn answer(
     if right == Right::Gateway {
         return Box::pin(give_virtual(serving, call, caller, &asked)).await;
     }
-    let mut admitted = serving.admit(caller, right, &asked.appid).await?;
+    let admitted = serving.admit(caller, right, &asked.appid).await;
+    let refused = |refusal: &_| serving.refused(refusal, &asked.appid, &caller, head.uri.path());
+    let mut admitted = admitted.inspect_err(refused)?;
     admitted.credential.kind = call.kind();
     let mut span = serving.follow(traces::READ, &head.headers);
     span.is_about(&admitted.credential);
@@ -195,7 +197,9 @@ async fn of_agent(
     let path = serving.gateway.as_ref().map_or(path, |gateway| gateway.unmounted(path));
     let caller = Caller::new(key.expose(), peer);
     let right = right_of(serving, &caller, Right::TokenRead).await;
-    let (_, accounts) = serving.admit_somewhere(caller, right).await?;
+    let admitted = serving.admit_somewhere(caller, right).await;
+    let refused = |refusal: &_| serving.refused(refusal, corpid.as_str(), &caller, path);
+    let (_, accounts) = admitted.inspect_err(refused)?;
     let is_of_corp =
         |id: &AccountId| id.corp_and_agent().is_some_and(|(corp, _)| corp == corpid.as_str());
     let account = match account_named(head, split_account(path).0)? {

@@ -55,6 +55,11 @@ impl Bilingual {
         Self { english: words.to_string().into(), chinese: words.to_string().into() }
     }
 
+    /// The English text, for a log or a record in English.
+    pub(crate) fn into_english(self) -> String {
+        self.english.into_owned()
+    }
+
     /// The texts, English first.
     pub(crate) fn texts(&self) -> (&str, &str) {
         (&self.english, &self.chinese)

@@ -75,6 +75,7 @@ mod server;
 mod services;
 mod serving;
 mod settings;
+mod shown;
 pub mod sinks;
 mod strays;
 mod tape;

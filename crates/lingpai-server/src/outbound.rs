@@ -12,13 +12,16 @@ use lingpai_core::Secret;
 use lingpai_wechat::Error;
 use lingpai_wechat::wire::{self, ConnectError, Connector};
 
+use crate::language::Bilingual;
+
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
 const NAME: &str = concat!("lingpai/", env!("CARGO_PKG_VERSION"));
 /// How long a connection waits for its next request, unless it is said.
 pub(crate) const IDLE: Duration = Duration::from_secs(90);
 
 /// What is said of a connection that ended too soon, where nothing better is known.
-pub(crate) const BROKEN: &str = "the connection broke before its answer";
+pub(crate) const BROKEN: Bilingual =
+    Bilingual::fixed("the connection broke before its answer", "还没有收到应答，连接就断开了");
 
 /// What sends them. It follows no redirect.
 pub(crate) type Http = legacy::Client<Connector, Full<Bytes>>;
@@ -63,9 +66,12 @@ pub(crate) fn host_of(url: &Secret) -> String {
 
 /// Why there is no answer; `broken` says it of a connection that there was. The error itself may name the URL, which may hold
 /// a key.
-pub(crate) fn unanswered(error: &legacy::Error, broken: &str) -> String {
+pub(crate) fn unanswered(error: &legacy::Error, broken: Bilingual) -> Bilingual {
     match ConnectError::within(error) {
-        Some(unconnected) => format!("{unconnected}. {}", unconnected.remedy()),
-        None => broken.to_owned(),
+        Some(unconnected) => Bilingual::made(
+            format!("{unconnected}. {}", unconnected.remedy()),
+            unconnected.in_chinese(),
+        ),
+        None => broken,
     }
 }

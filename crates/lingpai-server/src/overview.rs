@@ -1,7 +1,8 @@
 //! `GET /v1/overview`: every account at a glance, those that need somebody first, a page at a time.
 //!
-//! Many look at it at once, again and again. So how all accounts stand is gathered at most once a second, beside the threads that
-//! serve tokens, and a page is rendered once for all who ask for the same one meanwhile.
+//! Many look at it at once, again and again. So how all accounts stand is gathered at most once a second, and more rarely where
+//! that takes long. That and looking for what is asked for is done beside the threads that serve tokens, and a page is rendered
+//! once for all who ask for the same one meanwhile.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use serde::Serialize;
 
 use crate::accounts::{AccountAnswer, State};
 use crate::answer::{self, Body, JSON};
-use crate::language::{self, Bilingual};
+use crate::language::{self, Bilingual, Language};
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -31,6 +32,8 @@ const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 200;
 /// How old an answer may be.
 const AGE: Duration = Duration::from_secs(1);
+/// Gathering takes one part in so many of one processor's time at most.
+const SHARE: u32 = 20;
 /// How many different pages are kept for so long.
 const KEPT: usize = 64;
 
@@ -43,6 +46,7 @@ pub(crate) struct Overview {
 /// How all accounts stood at one moment.
 struct Gathered {
     at: Instant,
+    took: Duration,
     /// Those that need somebody first, of these those that need it for longest; else in the order of their names.
     rows: Vec<Row>,
     /// For keys of all accounts: the answers to these queries.
@@ -55,6 +59,8 @@ struct Row {
     /// The worst of its credentials'.
     state: State,
     failing_since: Option<Timestamp>,
+    /// Whom it has authorised.
+    platform: Option<AccountId>,
     statuses: Vec<Status>,
 }
 
@@ -87,6 +93,20 @@ struct Counts {
 }
 
 /// Which accounts are asked for.
+struct Asked {
+    /// Whose keys see nothing else.
+    allowed: Accounts,
+    /// Only those that have authorised this one; of others nothing is counted.
+    platform: Option<AccountId>,
+    wanted: Wanted,
+    /// In small letters.
+    search: Option<String>,
+    page: usize,
+    limit: usize,
+    language: Language,
+}
+
+/// Accounts of which state are asked for.
 enum Wanted {
     All,
     Troubled,
@@ -103,37 +123,27 @@ pub(crate) async fn list(
     let caller = caller("GET", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
     let query = Query::of(head);
-    let limit = query.limit(PAGE, LARGEST_PAGE)?;
-    let page = query.how_many("page", 1, usize::MAX)?.max(1);
-    let wanted = Wanted::read(&query)?;
-    let search = query.text("search").map(|text| text.trim().to_lowercase());
-    let language = language::wanted(&head.headers);
+    let asked = Asked {
+        allowed,
+        platform: query.account("platform")?,
+        wanted: Wanted::read(&query)?,
+        search: query.text("search").map(|text| text.trim().to_lowercase()),
+        page: query.how_many("page", 1, usize::MAX)?.max(1),
+        limit: query.limit(PAGE, LARGEST_PAGE)?,
+        language: language::wanted(&head.headers),
+    };
     let gathered = serving.overview.gathered(&serving.registry).await;
-    let name = format!("{language:?}?{}", head.uri.query().unwrap_or_default());
-    if allowed == Accounts::All
-        && let Some(known) = gathered.page(&name)
-    {
+    let name = format!("{:?}?{}", asked.language, head.uri.query().unwrap_or_default());
+    let sees_all = asked.allowed == Accounts::All;
+    if sees_all && let Some(known) = gathered.page(&name) {
         return Ok(answer::text(StatusCode::OK, JSON, known));
     }
-    let mut counts = Counts::default();
-    let mut found = Vec::new();
-    for row in gathered.rows.iter().filter(|row| allowed.contains(&row.account)) {
-        counts.add(row);
-        if wanted.includes(row) && search.as_ref().is_none_or(|text| row.mentions(text)) {
-            found.push(row);
-        }
-    }
-    let pages = found.len().div_ceil(limit).max(1);
-    let page = page.min(pages);
-    let shown = found.iter().skip((page - 1) * limit).take(limit);
-    let accounts = shown
-        .map(|row| AccountAnswer::of(row.account.clone(), row.statuses.clone(), language))
-        .collect();
-    let damaged = if allowed == Accounts::All { serving.keys.damage() } else { Vec::new() };
-    let found = found.len();
-    let body = OverviewAnswer { counts, found, page, pages, accounts, damaged };
-    let body = Bytes::from(answer::written(&body));
-    if allowed == Accounts::All {
+    let damaged = if sees_all { serving.keys.damage() } else { Vec::new() };
+    let looking = Arc::clone(&gathered);
+    let found = tokio::task::spawn_blocking(move || looking.answer(&asked, damaged)).await;
+    // It ends early only with the whole program.
+    let body = found.unwrap_or_default();
+    if sees_all {
         gathered.keep(name, body.clone());
     }
     Ok(answer::text(StatusCode::OK, JSON, body))
@@ -144,20 +154,48 @@ impl Overview {
     async fn gathered(&self, registry: &Arc<Registry>) -> Arc<Gathered> {
         let mut latest = self.latest.lock().await;
         let now = registry.clock().now().instant;
-        if let Some(known) = latest.as_ref().filter(|it| now.since(it.at) < AGE) {
+        if let Some(known) = latest.as_ref().filter(|it| now.since(it.at) < it.age()) {
             return Arc::clone(known);
         }
         let gathering = Arc::clone(registry);
         let rows = tokio::task::spawn_blocking(move || rows(&gathering)).await;
         // It ends early only with the whole program.
         let rows = rows.unwrap_or_default();
-        let gathered = Arc::new(Gathered { at: now, rows, pages: Mutex::default() });
+        let took = registry.clock().now().instant.since(now);
+        let gathered = Arc::new(Gathered { at: now, took, rows, pages: Mutex::default() });
         *latest = Some(Arc::clone(&gathered));
         gathered
     }
 }
 
 impl Gathered {
+    /// How long it is good.
+    fn age(&self) -> Duration {
+        AGE.max(self.took * SHARE)
+    }
+
+    /// What is asked for, written.
+    fn answer(&self, asked: &Asked, damaged: Vec<Damage>) -> Bytes {
+        let mut counts = Counts::default();
+        let mut found = Vec::new();
+        for row in self.rows.iter().filter(|row| asked.concerns(row)) {
+            counts.add(row);
+            if asked.wanted.includes(row)
+                && asked.search.as_ref().is_none_or(|text| row.mentions(text))
+            {
+                found.push(row);
+            }
+        }
+        let pages = found.len().div_ceil(asked.limit).max(1);
+        let page = asked.page.min(pages);
+        let shown = found.iter().skip((page - 1) * asked.limit).take(asked.limit);
+        let told = |row: &&Row| {
+            AccountAnswer::of(row.account.clone(), row.statuses.clone(), asked.language)
+        };
+        let (accounts, found) = (shown.map(told).collect(), found.len());
+        answer::written(&OverviewAnswer { counts, found, page, pages, accounts, damaged }).into()
+    }
+
     fn page(&self, name: &str) -> Option<Bytes> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -190,6 +228,7 @@ impl Row {
             account: statuses.first()?.credential.account.clone(),
             state: worst,
             failing_since: statuses.iter().filter_map(|status| status.failing_since).min(),
+            platform: statuses.iter().find_map(|status| status.platform.clone()),
             statuses: statuses.to_vec(),
         })
     }
@@ -203,6 +242,14 @@ impl Row {
         let failures = self.statuses.iter().filter_map(|status| status.failure.as_ref());
         let is_in = |whole: &str| whole.to_lowercase().contains(text);
         is_in(self.account.as_str()) || failures.map(|it| &*it.message).any(is_in)
+    }
+}
+
+impl Asked {
+    /// Whether an account is one of those that are counted.
+    fn concerns(&self, row: &Row) -> bool {
+        self.allowed.contains(&row.account)
+            && (self.platform.is_none() || self.platform == row.platform)
     }
 }
 

@@ -112,7 +112,7 @@ pub(crate) async fn read(
     let mut told = gateway.ask(serving, &account, protocol::QUOTA_PATH, &asked).await?;
     let mut member = |name: &str| told.remove(name).filter(Value::is_object);
     let quota = member("quota").unwrap_or_else(|| Map::new().into());
-    let called = serving.called_today(&account).await?.unwrap_or_default();
+    let (called, _) = serving.called_today(&account).await?.unwrap_or_default();
     let of_path = OfPath {
         account: &account,
         path,
@@ -231,7 +231,7 @@ async fn overview(
     account: AccountId,
 ) -> Result<Overview, Refusal> {
     let today = serving.registry.clock().now().day();
-    let calls = serving.called_today(&account).await?.unwrap_or_default();
+    let (calls, _) = serving.called_today(&account).await?.unwrap_or_default();
     let ledger = serving.registry.store().ledger(&account, today).await?;
     let token = serving.keeper(&serving.carried(account.clone()))?;
     let kinds = token.dependents().iter().chain([&token.credential().kind]);

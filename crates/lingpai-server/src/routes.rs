@@ -65,6 +65,8 @@ pub(crate) enum Route<'a> {
     Secret(&'a str),
     /// What WeChat pushes to the account of this name.
     Push(&'a str),
+    /// What it pushes to the platform of this name for the authorizer of that.
+    PushOfAuthorizer(&'a str, &'a str),
     /// The pushes that wait for the account's business.
     Pushes(&'a str),
     /// One of them, by its id.
@@ -215,7 +217,11 @@ pub(crate) async fn rare(
         Route::Secret(account) => {
             manage::replace_secret(serving, &decoded(account), head, body, peer).await
         }
-        Route::Push(account) => push::answer(serving, &decoded(account), head, body).await,
+        Route::Push(account) => push::answer(serving, &decoded(account), None, head, body).await,
+        Route::PushOfAuthorizer(platform, authorizer) => {
+            let authorizer = decoded(authorizer);
+            push::answer(serving, &decoded(platform), Some(&authorizer), head, body).await
+        }
         Route::Pushes(account) => push::list(serving, &decoded(account), head, peer).await,
         Route::PushOf(account, id) => {
             push::remove(serving, &decoded(account), id, head, peer).await
@@ -296,8 +302,14 @@ impl<'a> Route<'a> {
                 _ => Self::Unknown,
             };
         }
-        if let Some(account) = path.strip_prefix("/push/") {
-            return if is_one(account) { Self::Push(account) } else { Self::Unknown };
+        if let Some(rest) = path.strip_prefix("/push/") {
+            return match rest.split_once('/') {
+                None if is_one(rest) => Self::Push(rest),
+                Some((platform, of)) if is_one(platform) && is_one(of) => {
+                    Self::PushOfAuthorizer(platform, of)
+                }
+                _ => Self::Unknown,
+            };
         }
         if let Some(rest) = path.strip_prefix("/console")
             && (rest.is_empty() || rest.starts_with('/'))
@@ -374,7 +386,7 @@ impl<'a> Route<'a> {
     fn is_for_admins(self) -> bool {
         match self {
             Self::Token(_) | Self::ReportInvalid(_) | Self::DropIn(_) | Self::Events => false,
-            Self::Push(_) => false,
+            Self::Push(_) | Self::PushOfAuthorizer(..) => false,
             Self::Authorization(part) => part.is_for_admins(),
             Self::Pushes(_) | Self::PushOf(..) | Self::PushRetry(..) => true,
             Self::Ticket(..) | Self::JsConfig(_) | Self::CardSignature(_) => false,
@@ -405,6 +417,7 @@ impl<'a> Route<'a> {
                 | Self::CardSignature(_)
                 | Self::DropIn(_)
                 | Self::Push(_)
+                | Self::PushOfAuthorizer(..)
                 | Self::Session
                 | Self::Console(_)
                 | Self::Authorization(authorize::Part::Begin(_) | authorize::Part::Back(_))

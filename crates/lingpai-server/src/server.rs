@@ -34,6 +34,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::{self, Pushes};
 use crate::serving::{Serving, WayToWeChat};
+use crate::shown::ShownSecrets;
 use crate::sinks::{self, Sink, Sinks};
 use crate::strays::Strays;
 use crate::tape::Tape;
@@ -226,6 +227,7 @@ impl Server {
             registry,
             keys,
             first_uses: FirstUses::default(),
+            shown: ShownSecrets::default(),
             given: Given::new(),
             gateway,
             console,
@@ -246,6 +248,7 @@ impl Server {
             complained: AtomicBool::new(false),
             ward,
             examining: tokio::sync::Mutex::default(),
+            examined: std::sync::Mutex::default(),
             strays: Strays::default(),
             wechat,
             changes,

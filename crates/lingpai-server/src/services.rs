@@ -83,7 +83,9 @@ async fn suite_in(
         })
     };
     let right = crate::dropin::right_of(serving, &caller, Right::TokenRead).await;
-    let (_, accounts) = serving.admit_somewhere(caller, right).await?;
+    let admitted = serving.admit_somewhere(caller, right).await;
+    let refused = |refusal: &_| serving.refused(refusal, corpid, &caller, path);
+    let (_, accounts) = admitted.inspect_err(refused)?;
     if let Some(named) = account_named(head, split_account(path).0)? {
         return if is_it(&named) { Ok(named.to_string()) } else { Err(Barred::TwoAccounts.into()) };
     }

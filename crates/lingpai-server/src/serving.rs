@@ -26,9 +26,10 @@ use crate::authorize::Authorizing;
 use crate::change::Desk;
 use crate::console::{Console, Session};
 use crate::doctor::SharedWard;
+use crate::doctor::api::Last;
 use crate::events::refused::Refused;
 use crate::first_use::FirstUses;
-use crate::gateway::{Called, Gateway};
+use crate::gateway::{Called, ForClient, Gateway};
 use crate::given::Given;
 use crate::keyring::KeyRing;
 use crate::language::Bilingual;
@@ -39,6 +40,7 @@ use crate::overview::Overview;
 use crate::proxies::Proxies;
 use crate::push::Pushes;
 use crate::refusal::Refusal;
+use crate::shown::ShownSecrets;
 use crate::sinks::Sinks;
 use crate::strays::Strays;
 use crate::tape::Tape;
@@ -53,6 +55,8 @@ pub(crate) struct Serving {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: KeyRing,
     pub(crate) first_uses: FirstUses,
+    /// What clients have sent in the place of their keys.
+    pub(crate) shown: ShownSecrets,
     pub(crate) given: Given,
     /// What forwards calls, if the operator wants that.
     pub(crate) gateway: Option<Gateway>,
@@ -84,6 +88,8 @@ pub(crate) struct Serving {
     pub(crate) ward: Option<SharedWard>,
     /// Held while that is done.
     pub(crate) examining: tokio::sync::Mutex<()>,
+    /// What came of it the last time.
+    pub(crate) examined: std::sync::Mutex<Option<Last>>,
     /// What clients reported that is no current token.
     pub(crate) strays: Strays,
     /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.
@@ -220,11 +226,11 @@ impl Serving {
         }
     }
 
-    /// What was called for an account on this day, if calls are forwarded.
+    /// What was called for an account on this day, and for whom, if calls are forwarded.
     pub(crate) async fn called_today(
         &self,
         account: &AccountId,
-    ) -> Result<Option<Vec<Called>>, Refusal> {
+    ) -> Result<Option<(Vec<Called>, Vec<ForClient>)>, Refusal> {
         let Some(gateway) = &self.gateway else { return Ok(None) };
         let today = self.registry.clock().now().day();
         let called = gateway.gate.ledger.called(&**self.registry.store(), account, today);
@@ -305,6 +311,7 @@ impl Serving {
         tokio::select! {
             never = self.trail.keep(&self.registry, &self.keys) => never,
             never = self.first_uses.keep(&self.registry, &self.keys) => never,
+            never = self.look_at_shown() => never,
             never = self.alerts.run(&self.registry) => never,
         }
     }

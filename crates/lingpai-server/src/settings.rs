@@ -87,6 +87,7 @@ struct PushWanted {
     #[serde(default)]
     mode: PushMode,
     relay: Option<RelayWanted>,
+    authorizer_relay: Option<RelayWanted>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +104,7 @@ struct PushAnswer {
     mode: PushMode,
     previous_encoding_aes_key: bool,
     relay: Option<RelayForm>,
+    authorizer_relay: Option<RelayForm>,
 }
 
 /// The URL of a proxy, without a password in it.
@@ -284,6 +286,7 @@ impl PushWanted {
             previous_aes_key: self.previous_encoding_aes_key.clone(),
             mode: self.mode,
             relay: self.relay.as_ref().map(relay),
+            authorizer_relay: self.authorizer_relay.as_ref().map(relay),
         }
     }
 }
@@ -294,6 +297,7 @@ impl From<PushSettings> for PushAnswer {
             mode: push.mode,
             previous_encoding_aes_key: push.previous_aes_key.is_some(),
             relay: push.relay.map(|relay| relay.form),
+            authorizer_relay: push.authorizer_relay.map(|relay| relay.form),
         }
     }
 }

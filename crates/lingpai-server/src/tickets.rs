@@ -203,12 +203,25 @@ impl Serving {
 
     /// The current ticket of an account, or what comes of the fetch for it.
     async fn ticket(&self, token: &CredentialId, ticket: Ticket) -> Result<Served, Refusal> {
+        self.learn(token, ticket).await;
         let Some(keeper) = self.registry.dependent(token, &ticket.kind()) else {
             self.keeper(&self.carried(token.account.clone()))?;
             return Err(Refusal::NoTickets);
         };
         let fresh = timeout(self.limits.token_wait, keeper.fresh()).await;
         Ok(self.served(fresh.map_err(|_| Refusal::Pending)??))
+    }
+
+    /// Of what sort an account is that has authorised a platform decides about its tickets. WeChat is asked for that when the
+    /// first is wanted, and not when very many come at once.
+    async fn learn(&self, token: &CredentialId, ticket: Ticket) {
+        let wanted = CredentialId::new(ticket.kind(), token.account.clone());
+        if self.registry.get(&wanted).is_none()
+            && self.registry.get(token).is_some_and(|it| it.dependents().contains(&wanted.kind))
+            && let Some(authorizing) = &self.authorizing
+        {
+            authorizing.authority().learn(&token.account).await;
+        }
     }
 
     /// What makes a signature good for once: a nonce, and the time in seconds.

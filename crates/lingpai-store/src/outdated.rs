@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lingpai_core::store::{Intent, Record};
-use lingpai_core::{Fence, Generation, StoreError, Timestamp, Token, Way};
+use lingpai_core::{Account, Fence, Generation, StoreError, Timestamp, Token, Way};
 
 use crate::archive::{Archive, Kept};
 use crate::copy::{Far, Section, each};
@@ -12,7 +12,8 @@ use crate::copy::{Far, Section, each};
 const ROTATIONS: u64 = 10_000;
 
 /// Treats everything in an archive as if a fetch had been lost since: a token that every fetch replaces is held back until one
-/// fetch has settled which is the last. How many credentials there are; `tell` hears how far it is.
+/// fetch has settled which is the last. A companion becomes the account's secret, which the next fetch begins with: upstream may
+/// have given a later one, and whoever learns of that puts it there. How many credentials there are; `tell` hears how far it is.
 ///
 /// # Errors
 /// As of every method of [`lingpai_core::Store`]. May be called again.
@@ -24,7 +25,16 @@ pub async fn make_outdated(
     let all = archive.kept().await?;
     let total = all.len();
     each(archive, Section::Credentials, all, tell, move |archive, kept| async move {
-        archive.keep(&outdated(&kept, at)).await
+        let mut outdated = outdated(&kept, at);
+        if let Some(token) = &mut outdated.record.token
+            && token.companion.is_some()
+            // One that is damaged keeps it where it is.
+            && let Ok(Some(account)) = archive.account(&kept.record.credential.account).await
+            && let Some(secret) = token.companion.take()
+        {
+            archive.put_account(&Account { secret, ..account }).await?;
+        }
+        archive.keep(&outdated).await
     })
     .await?;
     Ok(total)

@@ -40,6 +40,9 @@ pub const QUOTA_PATH: &str = "/cgi-bin/openapi/quota/get";
 /// `POST`: what WeChat has noted of one request, within seven days.
 pub const RID_PATH: &str = "/cgi-bin/openapi/rid/get";
 
+/// Sends a message to a follower who has written within 48 hours (客服消息).
+pub const CUSTOM_SEND_PATH: &str = "/cgi-bin/message/custom/send";
+
 /// `GET`: brings a ticket of an Official Account, by its `type`.
 pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
 

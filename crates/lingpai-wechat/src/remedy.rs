@@ -4,9 +4,8 @@
 /// One piece of advice.
 #[derive(Debug)]
 pub(crate) struct Remedy {
-    /// In English.
     pub(crate) en: &'static str,
-    zh: &'static str,
+    pub(crate) zh: &'static str,
 }
 
 /// The Chinese words for the advice that is this in English.

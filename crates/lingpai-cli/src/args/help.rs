@@ -231,6 +231,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "向微信查询这个路径的额度，如 /cgi-bin/message/custom/send [默认：Lingpai 今天的计数]"
         }
         ("quota clear", "yes") => "不询问",
+        ("doctor", "yes") => "额度所剩无几时也调用 [默认：不调用并说明]",
         ("rid", "rid") => "微信错误信息里的 rid，如 61725984-6126f6f9-040f19c4",
         ("quota" | "quota clear" | "rid", "standalone") => {
             "不询问服务：打开配置中的存储，从本机调用微信"
@@ -272,7 +273,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("key create", "expires_in") => "多久之后过期，如 90d [默认：不过期]",
         ("key revoke", "id") => "密钥的编号：lp_ 加 12 位，即密钥的前半部分",
         ("account add", "kind") => {
-            "official-account、mini-program、mini-game、wecom、platform、authorizer、wecom-suite、wecom-provider 或 wecom-authorized"
+            "official-account、mini-program、mini-game、wecom、platform、authorizer、authorizer-mini-program、wecom-suite、wecom-provider 或 wecom-authorized"
         }
         ("account add", "platform") => {
             "它授权给了哪个账号：第三方平台或应用套件；应用套件则填其服务商的账号"
@@ -284,6 +285,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             "safe（安全模式）、compatible（兼容模式）或 plain（明文模式），与微信后台一致"
         }
         ("account set-push", "relay") => "业务方的 URL：不由 Lingpai 自己处理的推送转发到这里",
+        ("account set-push", "authorizer_relay") => {
+            "第三方平台：授权方的消息转发到的业务方 URL，其中的 $APPID$ 替换为授权方的 appid"
+        }
         ("account set-push", "relay_form") => {
             "raw：按微信发来的原样转发。plain：解密后转发，业务方的回复在返回途中加密"
         }

@@ -17,6 +17,10 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) looking: Looking,
 
+    /// Make a call even where little is left of its quota [default: say that it was left out]
+    #[arg(long)]
+    pub(crate) yes: bool,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,8 +18,11 @@ pub(crate) struct WantedPush {
     /// The business's URL, where pushes go that are not for Lingpai
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Option<String>,
+    /// Of a third-party platform: the business's URL for messages of its authorizers. $APPID$ in it is whose they are
+    #[arg(long, value_name = "URL")]
+    pub(crate) authorizer_relay: Option<String>,
     /// raw: as WeChat sent it. plain: decrypted; the answer is encrypted on its way back
-    #[arg(long, default_value = "raw", value_parser = config::push::parse_form, requires = "relay")]
+    #[arg(long, default_value = "raw", value_parser = config::push::parse_form)]
     pub(crate) relay_form: RelayForm,
     /// The file that holds the token
     #[arg(long, value_name = "FILE")]

@@ -1,7 +1,7 @@
 //! Server-sent events, as a server sends them.
 
 use bytes::BytesMut;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -28,7 +28,23 @@ pub(crate) struct Message {
 impl Client {
     /// Opens the stream at this path. It is read without a deadline.
     pub(crate) async fn messages(&self, path: &str) -> Result<Messages, Error> {
-        let request = self.request(Method::GET, path, None)?;
+        self.stream(Method::GET, path, None).await
+    }
+
+    /// The same of what is done for this body.
+    pub(crate) async fn post_messages(&self, path: &str, body: &Value) -> Result<Messages, Error> {
+        self.stream(Method::POST, path, Some(body)).await
+    }
+
+    async fn stream(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Messages, Error> {
+        let mut request = self.request(method, path, body)?;
+        let wanted = HeaderValue::from_static("text/event-stream");
+        request.headers_mut().insert(header::ACCEPT, wanted);
         let server = self.way.server().to_owned();
         let unreachable =
             |source| Error::Unreachable { server: server.clone(), source: Box::from(source) };

@@ -1,9 +1,10 @@
 //! `lingpai doctor`: looks at everything that a token depends on, and says what is wrong and what to do.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use lingpai_server::Bilingual;
-use lingpai_server::doctor::{Examination, Finding, Ward, summary};
+use lingpai_server::doctor::{Examination, Finding, Step, Ward, summary};
 use lingpai_wechat::catalogue::Language;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -24,19 +25,31 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub(crate) async fn ask(options: Doctor, environment: Environment<'_>) -> Result<(), Error> {
     let Some(asked) = options.looking.asked() else { return Ok(()) };
     let client = Client::of(&asked, environment)?;
-    let wanted = match &options.account {
-        Some(account) => serde_json::json!({"account": account.as_str()}),
-        None => serde_json::json!({}),
-    };
-    let answer = client.post_within("/v1/doctor", &wanted, PATIENCE).await?;
+    let mut wanted = serde_json::json!({});
+    if let Some(account) = &options.account {
+        wanted["account"] = account.as_str().into();
+    }
+    if options.yes {
+        wanted["spend_scarce"] = true.into();
+    }
     if options.json {
+        let answer = client.post_within("/v1/doctor", &wanted, PATIENCE).await?;
         output::print_json(&answer)?;
-    } else {
-        for finding in answer["findings"].as_array().into_iter().flatten() {
-            output::print(&shown(finding))?;
+        return ended(&answer, true);
+    }
+    let mut messages = client.post_messages("/v1/doctor", &wanted).await?;
+    let mut telling = Telling::new();
+    while let Some(message) = messages.next().await? {
+        let data = serde_json::from_str(&message.data).unwrap_or_default();
+        telling.tell(&message.event, &data)?;
+        if message.event == "done" {
+            return ended(&data, false);
         }
     }
-    ended(&answer, options.json)
+    Err(Error::said(either(
+        "the server ended before the check-up was done. Run it again",
+        "检查尚未完成，服务就结束了。请重新运行",
+    )))
 }
 
 /// Looks into the store of the configuration, from this machine. A configuration that cannot be read and a store that cannot be
@@ -92,26 +105,64 @@ async fn look(
         Some(account) => examination.only(account),
         None => examination,
     };
-    let (tell, mut findings) = mpsc::channel::<Finding>(1);
+    let examination = examination.spending_scarce(options.yes);
+    let (tell, mut steps) = mpsc::channel::<Step>(1);
     let language = language::current();
     let printing = async {
-        let mut all: Vec<Finding> = Vec::new();
-        while let Some(finding) = findings.recv().await {
+        let (mut telling, mut plan, mut all) = (Telling::new(), Value::Null, Vec::new());
+        while let Some(step) = steps.recv().await {
+            let (name, data) = step.message(language);
             if !options.json {
-                output::print(&shown(&finding.to_json(language)))?;
+                telling.tell(name, &data)?;
             }
-            all.push(finding);
+            match step {
+                Step::Plan(_) => plan = data,
+                Step::Checking(..) => {}
+                Step::Found(finding) => all.push(*finding),
+            }
         }
-        Ok::<_, Error>(all)
+        Ok::<_, Error>((plan, all))
     };
-    let ((), all) = tokio::join!(examination.run(tell), printing);
-    let all = all?;
+    let ((), told) = tokio::join!(examination.run(tell), printing);
+    let (plan, all) = told?;
     let mut answer = summary(&all);
+    answer["plan"] = plan;
     answer["findings"] = all.iter().map(|finding| finding.to_json(language)).collect();
     if options.json {
         output::print_json(&answer)?;
     }
     Ok(answer)
+}
+
+/// What is told for people while it goes on: what it will cost and what is being looked at on standard error, the latter only
+/// on a terminal, where the next line takes its place; and each finding when it is there.
+struct Telling {
+    is_live: bool,
+}
+
+impl Telling {
+    fn new() -> Self {
+        Self { is_live: io::stderr().is_terminal() }
+    }
+
+    fn tell(&mut self, name: &str, data: &Value) -> Result<(), Error> {
+        let word = |name: &str| data[name].as_str().unwrap_or_default();
+        match name {
+            "plan" => output::tell(&format!("{}\n", word("text"))),
+            "checking" if self.is_live => {
+                let (what, of) = (word("title"), word("account"));
+                output::draw(&say!("checking: {what} {of}", "正在检查：{what} {of}"));
+            }
+            "finding" => {
+                if self.is_live {
+                    output::draw("");
+                }
+                output::print(&shown(data))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Tells a few findings, behind which there is nothing more to look at.

@@ -6,13 +6,13 @@ pub(crate) mod token;
 use std::io::Read;
 
 use lingpai_server::{Explained as Own, Reason};
-use lingpai_wechat::catalogue::{self, Explained, Language};
+use lingpai_wechat::catalogue::{self, Explained, Language, Scope};
 use serde_json::{Value, json};
 
 use crate::args::Explain;
 use crate::config::Environment;
 use crate::error::Error;
-use crate::language::either;
+use crate::language::{either, say};
 use crate::{language, output};
 
 /// Explains a code or a text, or says that there is no error in it.
@@ -49,10 +49,24 @@ pub(crate) fn run(options: &Explain, environment: Environment<'_>) -> Result<(),
         }
         (own, of_wechat) => {
             let own = own.as_ref().map(own_to_text);
+            let which = of_wechat.as_ref().and_then(|explained| which_cause(explained.code));
             let of_wechat = of_wechat.map(|explained| explained.to_text(language));
-            output::print(&own.into_iter().chain(of_wechat).collect::<Vec<_>>().join("\n"))
+            let parts = own.into_iter().chain(of_wechat).chain(which);
+            output::print(&parts.collect::<Vec<_>>().join("\n"))
         }
     }
+}
+
+/// A code that blames the token does not tell why it was refused; what became of the token does.
+fn which_cause(code: i64) -> Option<String> {
+    let blames = |scope| catalogue::blames_token(code, scope);
+    (blames(Scope::Api) || blames(Scope::WeCom)).then(|| {
+        say!(
+            "Which of these it was, the code does not tell. What Lingpai knows of the token does:\n  lingpai explain --errcode \
+             {code} --token-file FILE\n",
+            "错误码本身不能说明是其中哪一种；Lingpai 对这个凭据的了解可以：\n  lingpai explain --errcode {code} --token-file 文件\n"
+        )
+    })
 }
 
 /// An error of Lingpai's own, in the form of WeChat's.

@@ -60,13 +60,24 @@ fn only_the_server_sees_it() -> Error {
 async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Result<Account, Error> {
     keeping.merge(config).await?;
     let accounts = keeping.store.accounts().await?;
-    accounts.into_iter().find(|account| account.id == *id).ok_or_else(|| {
+    let account = accounts.into_iter().find(|account| account.id == *id).ok_or_else(|| {
         Error::said(say!(
             "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
              there are",
             "配置与存储中都没有账号 {id}。`lingpai account list` 列出已有的账号"
         ))
-    })
+    })?;
+    if account.kind.is_authorizer()
+        && let Some(platform) = &account.platform
+        && keeping.is_marked(platform).await?
+    {
+        return Err(Error::said(say!(
+            "the store was restored from a backup, and the refresh token of {id} may be an old one. Start the server: it goes through \
+             WeChat's list of the authorizers of {platform} first",
+            "存储是从备份恢复的，{id} 的 refresh_token 可能已经过期。请先启动服务：它会先核对 {platform} 的微信授权方列表"
+        )));
+    }
+    Ok(account)
 }
 
 /// Tells a person what is about to be done, and asks whether it is meant. `unasked` is what is said where nobody is there to

@@ -3,12 +3,14 @@
 //! The token in use outlives the reset, so there is time as long as it lives: where little is left it is refreshed first. The new
 //! secret is tried by the server before it replaces the old one, by a call that mints nothing (decision 12).
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::account::app_secret;
+use super::is_meant;
 use crate::args::{AppSecret, Asked, Secret};
 use crate::client::Client;
 use crate::config::{Environment, show_duration};
@@ -29,6 +31,14 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
     let standing = client.get(&at).await?;
     refreshed(&client, &at, &standing).await?;
     output::tell(&others(&client, account.as_str(), &asked).await?);
+    let senders = senders(&client, account.as_str()).await?;
+    if !senders.is_empty() {
+        output::tell(&told_of(&senders));
+        let is_asked = secret_file.is_none() && io::stdin().is_terminal();
+        if is_asked && !is_meant(still_sent(), "")? {
+            return Ok(());
+        }
+    }
     output::tell(&say!(
         "3. Reset the AppSecret of {account} in WeChat's console now. The old one stops working there at once; the token that is \
          served goes on to its end. (An account that stands in the configuration file: put the new AppSecret into the file that its \
@@ -59,9 +69,7 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
 
 /// Has the token replaced if it would not outlive a person's work.
 async fn refreshed(client: &Client, at: &str, standing: &Value) -> Result<(), Error> {
-    let of_token = |it: &&Value| it["kind"] == "access_token";
-    let token = standing["credentials"].as_array().and_then(|all| all.iter().find(of_token));
-    let left = token.and_then(|token| token["expires_in"].as_u64()).map(Duration::from_secs);
+    let left = left_of(standing);
     match left {
         Some(left) if left >= LITTLE => {
             output::tell(&say!(
@@ -77,7 +85,17 @@ async fn refreshed(client: &Client, at: &str, standing: &Value) -> Result<(), Er
                 "1. 凭据快到期了，或还没有凭据：先更换。",
             ));
             match client.post(&format!("{at}/token/rotate"), &json!({})).await {
-                Ok(_) => Ok(()),
+                Ok(answer) => {
+                    output::tell(answer["explanation"].as_str().unwrap_or_default());
+                    if let Some(left) = left_of(&client.get(at).await?) {
+                        output::tell(&say!(
+                            "It is good for {left} more: the new AppSecret has to be here by then.",
+                            "凭据还有 {left} 有效：请在此之前换好新的 AppSecret。",
+                            left = show_duration(left)
+                        ));
+                    }
+                    Ok(())
+                }
                 // Without a good token and without the secret there would be an outage.
                 Err(error) if left.is_none() => Err(error),
                 Err(error) => {
@@ -87,6 +105,67 @@ async fn refreshed(client: &Client, at: &str, standing: &Value) -> Result<(), Er
             }
         }
     }
+}
+
+/// How long the account's token is still good.
+fn left_of(standing: &Value) -> Option<Duration> {
+    let of_token = |it: &&Value| it["kind"] == "access_token";
+    let token = standing["credentials"].as_array().and_then(|all| all.iter().find(of_token));
+    token.and_then(|token| token["expires_in"].as_u64()).map(Duration::from_secs)
+}
+
+/// A client that has sent the AppSecret to Lingpai within a week.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Sender {
+    /// The name of its key, if it showed one.
+    name: String,
+    address: String,
+    path: String,
+}
+
+/// Those who have, and when each did last.
+async fn senders(client: &Client, account: &str) -> Result<BTreeMap<Sender, String>, Error> {
+    let mut senders = BTreeMap::new();
+    let mut before = String::new();
+    loop {
+        let path =
+            format!("/v1/audit?account={account}&action=secret-shown&since=7d&limit=1000{before}");
+        let trail = client.get(&path).await?;
+        for record in trail["records"].as_array().into_iter().flatten() {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (who, path) = (&record["who"], text(&record["subject"]));
+            let sender = Sender { name: text(&who["name"]), address: text(&who["address"]), path };
+            // The newest come first.
+            senders.entry(sender).or_insert_with(|| text(&record["at"]));
+        }
+        match trail["next"].as_str() {
+            Some(next) => before = format!("&before={next}"),
+            None => return Ok(senders),
+        }
+    }
+}
+
+fn told_of(senders: &BTreeMap<Sender, String>) -> String {
+    let mut told = String::from(either(
+        "   These clients have sent the real AppSecret to Lingpai within a week, and not an API key:",
+        "   一周之内，这些客户端向 Lingpai 发送了真正的 AppSecret，而不是 API 密钥：",
+    ));
+    for (Sender { name, address, path }, at) in senders {
+        let name = if name.is_empty() { String::new() } else { format!("{name}, ") };
+        told += &say!(
+            "\n     {name}{address}, {path}, the last time at {at}",
+            "\n     {name}{address}，{path}，最近一次 {at}"
+        );
+    }
+    told
+}
+
+fn still_sent() -> &'static str {
+    either(
+        "   Give each an API key in the place of the AppSecret first (lingpai key create); whoever sends it to WeChat too stops working \
+         with the reset. Go on all the same?",
+        "   请先为它们换上 API 密钥（lingpai key create）；也把它发给微信的客户端，重置后将无法工作。仍要继续吗？",
+    )
 }
 
 /// Who else has used the AppSecret of late, as far as it can be seen from here.

@@ -42,15 +42,18 @@ pub(super) fn read(account: &mut Section<'_>, base: &Path) -> Option<PushSetting
     let aes_key = secret("encoding-aes-key");
     let previous_aes_key = secret("previous-encoding-aes-key");
     let mode = section.text("mode", parse_mode).map(|said| said.value);
-    let url = section.text("relay", |text| Ok(text.to_owned())).map(|said| said.value);
+    let mut url = |key| section.text(key, |text| Ok(text.to_owned())).map(|said| said.value);
+    let (url, authorizer_url) = (url("relay"), url("authorizer-relay"));
     let form = section.text("relay-form", parse_form).map(|said| said.value);
     section.end();
+    let relay = |url: String| Relay { url: url.into(), form: form.unwrap_or_default() };
     let push = PushSettings {
         token: token?,
         aes_key,
         previous_aes_key,
         mode: mode.unwrap_or_default(),
-        relay: url.map(|url| Relay { url: url.into(), form: form.unwrap_or_default() }),
+        relay: url.map(relay),
+        authorizer_relay: authorizer_url.map(relay),
     };
     match push.check() {
         Ok(()) => Some(push),

@@ -9,17 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lingpai_core::{Account, AccountId, CredentialId, Keeper, Policy, Registry};
 use lingpai_wechat::{WeChat, kinds};
 
+use super::held::Held;
+
 /// The engine with the issuers of accounts.
 pub(crate) struct Engine {
     pub(crate) registry: Arc<Registry>,
     wechat: Mutex<WeChat>,
     /// Whether this node may force WeChat to replace a token.
     forces: AtomicBool,
+    /// The platforms whose authorizers are not refreshed yet.
+    pub(crate) held: Held,
 }
 
 impl Engine {
     pub(super) fn new(registry: Arc<Registry>, wechat: WeChat) -> Self {
-        Self { registry, wechat: Mutex::new(wechat), forces: AtomicBool::new(true) }
+        let (wechat, forces, held) = (Mutex::new(wechat), AtomicBool::new(true), Held::default());
+        Self { registry, wechat, forces, held }
     }
 
     /// WeChat, by the way that is in force.
@@ -42,7 +47,15 @@ impl Engine {
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
         let forced = self.forces.load(Ordering::Relaxed);
         let policy = Arc::new(Policy { forced, ..account.policy.clone() });
-        let parent = |credential: &CredentialId| self.registry.parent(credential);
+        let parent = |credential: &CredentialId| {
+            let parent = self.registry.parent(credential);
+            match &account.platform {
+                Some(platform) if account.kind.is_authorizer() => {
+                    self.held.before(platform, parent)
+                }
+                _ => parent,
+            }
+        };
         let wechat = self.wechat();
         let manage = |(kind, issuer)| {
             let credential = CredentialId::new(kind, account.id.clone());
@@ -51,6 +64,14 @@ impl Engine {
         // What others need first.
         wechat.roots_besides(account, &parent).into_iter().for_each(|root| drop(manage(root)));
         manage(wechat.root(account, &parent))
+    }
+
+    /// Refreshes a platform's authorizers from now on, as they are here.
+    pub(crate) fn lift(&self, platform: &AccountId, authorizers: &[Account]) {
+        let released = self.held.release(platform);
+        authorizers.iter().for_each(|account| drop(self.keep(account)));
+        // Whoever waited goes on with what is kept now.
+        drop(released);
     }
 
     /// Keeps nothing of an account any more. What the store holds of it stays.

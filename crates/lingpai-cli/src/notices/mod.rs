@@ -6,6 +6,8 @@ mod authority;
 mod codes;
 mod crowd;
 mod platform;
+mod reconcile;
+mod release;
 mod suite;
 
 use std::convert::Infallible;
@@ -15,17 +17,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::outbox::{Outbox, Parcel};
 use lingpai_core::{Account, AccountId, AccountKind, Directory, Secret, StoreError};
-use lingpai_server::authorize::{Admission, NotInvited, Recovered};
+use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
 use self::codes::{Codes, outcome_within};
-use crate::keeping::{Engine, Keeping};
+use self::reconcile::Reconciler;
+use crate::keeping::{Engine, Keeping, held};
 
 /// How long the business waits to hear of an authorisation, so that the account is mostly there when it does. WeChat waits 5 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the notices of all accounts.
+#[derive(Clone)]
 pub(crate) struct Taker {
     engine: Arc<Engine>,
     directory: Arc<dyn Directory>,
@@ -48,10 +52,10 @@ impl Taker {
     pub(crate) async fn admit_here(
         &self,
         platform: &Account,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
-        crowd::admit(&self.codes, platform, rows, replace, None).await
+        crowd::admit(&self.codes, platform, newcomers, replace, None).await
     }
 
     /// The same with one page of WeChat's list.
@@ -66,9 +70,16 @@ impl Taker {
         crowd::recover(&self.codes, &self.engine, platform, offset, false).await
     }
 
-    /// Goes on with what was acknowledged, by this process or one before, and not come to an end with; never ends.
+    /// Goes on with what was acknowledged, by this process or one before, and not come to an end with, and with what a restored
+    /// store leaves to be done; never ends.
     pub(crate) async fn go_on(&self) -> Infallible {
-        self.codes.go_on().await
+        let reconciler = Reconciler {
+            codes: Arc::clone(&self.codes),
+            engine: Arc::clone(&self.engine),
+            directory: Arc::clone(&self.directory),
+            outbox: Arc::clone(&self.outbox),
+        };
+        tokio::join!(self.codes.go_on(), reconciler.run()).0
     }
 }
 
@@ -105,11 +116,23 @@ impl Notices for Taker {
         }
     }
 
+    async fn prove(
+        &self,
+        (platform, authorizer): (&AccountId, &AccountId),
+        code: &Secret,
+        openid: &str,
+    ) -> Result<bool, StoreError> {
+        let awaited = self.codes.pushed(platform, code, Some(authorizer.as_str())).await?;
+        let (taker, code, openid) = (self.clone(), code.clone(), openid.to_owned());
+        tokio::spawn(async move { taker.answer_check(awaited, &code, &openid).await });
+        Ok(true)
+    }
+
     async fn again(&self, account: &AccountId, id: &str) -> Result<bool, StoreError> {
         self.codes.again(account, id).await
     }
 
     fn is_settled(&self, parcel: &Parcel) -> bool {
-        codes::is_settled(parcel)
+        codes::is_settled(parcel) || held::is_mark(parcel)
     }
 }

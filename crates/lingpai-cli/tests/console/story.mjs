@@ -190,6 +190,21 @@ await page.getByRole("button", { name: "Diagnose" }).click();
 await page.locator(".diagnosis[data-cause=ip-not-allowed] h3").waitFor();
 await accessible(page, "a diagnosis");
 
+step("a token that was refused is judged by its fingerprint, and is not kept on the page");
+const pasted = (await api("GET", `/v1/accounts/${other}/token`)).json.access_token;
+await page.getByLabel(/Paste an error/).fill(`errcode 40001 access_token=${pasted}`);
+await page.getByRole("button", { name: "Diagnose" }).click();
+await page.locator(".diagnosis[data-cause=current]").getByText("the call that was refused is at fault").waitFor();
+assert.equal(await page.getByLabel(/Paste an error/).inputValue(), "");
+assert.ok(!(await page.content()).includes(pasted), "the token is on the page");
+
+step("what came of the last check-up is there for whoever comes later");
+await go(page, "#/keys");
+await page.getByRole("button", { name: "New key" }).waitFor();
+await go(page, "#/doctor");
+await page.getByText(/The last check-up on this node was at .*: \d+ failed/).waitFor();
+assert.equal(await page.locator(".finding").first().getAttribute("data-verdict"), "failed", "the worst comes first");
+
 step("another language, and the light");
 await go(page, "#/settings");
 await page.getByRole("radio", { name: "中文" }).check();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, PATIENCE, WeChat, appid};
+use crate::terminal::at_terminal;
 
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -80,4 +81,17 @@ async fn a_token_in_use_survives_a_try_and_a_wrong_secret_is_named() {
     let told = said(&output);
     assert!(output.status.success() && told.contains("simulated WeChat"), "{told}");
     assert!(told.contains("ok AppSecret") && told.contains("curl -sS"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_asked_for_appid_and_secret_and_the_secret_is_not_shown() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let secret = std::fs::read_to_string(home.secret_file(0)).unwrap();
+    let mut command =
+        home.command(&["try", "--once", "--upstream", &format!("http://{}", wechat.addr)]);
+    command.env("LINGPAI_LANG", "en");
+    let (ok, shown) = at_terminal(&command, &[("appid:", &appid(0)), ("(not shown): ", &secret)]);
+    assert!(ok && shown.contains("AppSecret: right"), "{shown}");
+    assert!(shown.contains(&appid(0)) && !shown.contains(&secret), "{shown}");
 }

@@ -12,12 +12,12 @@ use lingpai_core::{
     Secret, Store, Timestamp,
 };
 use lingpai_sandbox::{
-    AppKind, AppSettings, DEMO_APPID, DEMO_SECRET, Fault, FaultKind, OtherSystem, Punishment,
-    Quota, Scope, Takes, When, World,
+    AppCounters, AppKind, AppSettings, DEMO_APPID, DEMO_SECRET, Fault, FaultKind, OtherSystem,
+    Punishment, Quota, Scope, Takes, When, World,
 };
 use lingpai_server::diagnosis::gather::{Asked, Upstream, answer};
 use lingpai_server::diagnosis::{Cause, Pasted};
-use lingpai_server::doctor::{Examination, Finding};
+use lingpai_server::doctor::{Examination, Finding, Step};
 use lingpai_store::MemoryStore;
 use lingpai_wechat::WeChat;
 use lingpai_wechat::catalogue::Language;
@@ -26,20 +26,18 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::stand::{HOUR, MINUTE, WeChatWorld};
+use crate::stand::{HOUR, MINUTE, START, WeChatWorld};
 
-/// 2026-01-01T00:00:00Z, when the sandbox's worlds begin.
-const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-const OTHER: &str = "wx00000000000000b2";
+pub(crate) const OTHER: &str = "wx00000000000000b2";
 
 /// An account that is kept, and a WeChat that goes wrong.
-struct Clinic {
-    world: WeChatWorld,
+pub(crate) struct Clinic {
+    pub(crate) world: WeChatWorld,
     wechat: WeChat,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
     registry: Registry,
-    keeper: Arc<Keeper>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 impl Clinic {
@@ -48,11 +46,20 @@ impl Clinic {
     }
 
     async fn with(mode: Mode, differ: impl FnOnce(&mut Account)) -> Self {
-        let world = WeChatWorld::new();
+        Self::since(START, mode, differ).await
+    }
+
+    /// In which all begins at this time.
+    pub(crate) async fn since(
+        start: Timestamp,
+        mode: Mode,
+        differ: impl FnOnce(&mut Account),
+    ) -> Self {
+        let world = WeChatWorld::starting_at(start);
         let upstream = wire::Upstream::over(Arc::new(world.clone()), wire::Settings::default());
         let wechat = WeChat::new(upstream);
         let store = Arc::new(MemoryStore::new());
-        let clock = Arc::new(TestClock::starting_at(START));
+        let clock = Arc::new(TestClock::starting_at(start));
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let kept: Arc<dyn Store> = Arc::clone(&store) as _;
         let registry = Registry::open(kept, shared, NodeId::new("node")).await.unwrap();
@@ -62,12 +69,53 @@ impl Clinic {
         Self { world, wechat, store, clock, registry, keeper }
     }
 
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         self.keeper.fresh().await.unwrap().value.expose().to_owned()
     }
 
-    fn does<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
+    pub(crate) fn does<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
         self.world.with(deed)
+    }
+
+    /// Another system fetches every half hour, three times, and each time somebody reports the token that died of it: the last.
+    pub(crate) async fn another_fetches_thrice(&self) -> String {
+        let mut last = String::new();
+        for _ in 0..3 {
+            sleep(30 * MINUTE).await;
+            last = self.token().await;
+            self.does(|world, now| {
+                for _ in 0..2 {
+                    world.other_system_refreshes(now, DEMO_APPID, OtherSystem::Classic).unwrap();
+                }
+            });
+            self.keeper.report_invalid(&last).await.unwrap();
+        }
+        last
+    }
+
+    /// The token of a person who logs in to the account.
+    pub(crate) async fn persons_token(&self) -> String {
+        let code =
+            self.does(|world, now| world.log_in(now, DEMO_APPID, "o1", Scope::Base).unwrap());
+        let uri = format!(
+            "https://api.weixin.qq.com/sns/oauth2/access_token?appid={DEMO_APPID}&secret={DEMO_SECRET}&code={code}&\
+             grant_type=authorization_code"
+        );
+        let request = Request::get(uri).body(Bytes::new()).unwrap();
+        let granted = self.world.send(request).await.unwrap();
+        let granted: Value = serde_json::from_slice(granted.body()).unwrap();
+        granted["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The token of another account, which is kept too.
+    pub(crate) async fn token_of_another(&self) -> String {
+        let secret = self.does(|world, _| {
+            world.add_app(AppSettings::new(OTHER, AppKind::MiniProgram)).unwrap();
+            world.secret(OTHER).unwrap().expose().to_owned()
+        });
+        let other = account(OTHER, &secret, Mode::Stable);
+        let other = keep(&self.wechat, &self.store, &self.registry, &other).await;
+        other.fresh().await.unwrap().value.expose().to_owned()
     }
 
     async fn explains(&self, text: &str, errcode: Option<i64>, account: Option<&str>) -> Value {
@@ -87,17 +135,26 @@ impl Clinic {
         english
     }
 
-    async fn examines(&self) -> Vec<Finding> {
+    pub(crate) async fn examines(&self) -> Vec<Finding> {
+        self.examines_with(false).await
+    }
+
+    /// It costs no more calls than it has told beforehand.
+    pub(crate) async fn examines_with(&self, spends_scarce: bool) -> Vec<Finding> {
         sleep(Duration::from_millis(50)).await;
         let examination =
             Examination::of_all(None, (&*self.store, &*self.store), &self.wechat, &*self.clock);
         let (tell, mut told) = mpsc::channel(64);
-        examination.run(tell).await;
+        examination.spending_scarce(spends_scarce).run(tell).await;
+        let Some(Step::Plan(plan)) = told.recv().await else { panic!("the plan comes first") };
         let mut all = Vec::new();
-        while let Some(finding) = told.recv().await {
+        while let Some(step) = told.recv().await {
+            let Step::Found(finding) = step else { continue };
             assert!(is_chinese(finding.evidence.text(Language::Chinese)), "{finding:?}");
-            all.push(finding);
+            all.push(*finding);
         }
+        let calls: u32 = all.iter().map(|finding| finding.calls).sum();
+        assert!(calls <= plan.calls, "{calls} calls, and {plan:?}");
         all
     }
 
@@ -147,24 +204,57 @@ async fn keep(
     registry.manage(credential, wechat.issuer(account), Arc::new(account.policy.clone()))
 }
 
-fn is_chinese(text: &str) -> bool {
+pub(crate) fn is_chinese(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_is_well_where_nothing_is_wrong_and_no_token_is_minted_to_find_that_out() {
-    for mode in [Mode::Stable, Mode::Classic] {
+    for (mode, cost) in [(Mode::Stable, 5), (Mode::Classic, 6)] {
         let clinic = Clinic::open(mode).await;
         let token = clinic.token().await;
+        let before = clinic.world.counters();
         let findings = clinic.examines().await;
         assert!(findings.iter().all(|finding| finding.cause.is_none()), "{findings:#?}");
         let address = findings.iter().find(|it| it.check.as_str() == "address").unwrap();
         assert!(address.evidence.text(Language::English).contains("127.0.0.1"), "{address:?}");
+        // What it said that it cost is what WeChat has counted.
+        let after = clinic.world.counters();
+        let told: u32 = findings.iter().map(|finding| finding.calls).sum();
+        assert_eq!((u64::from(told), told), (after.calls - before.calls, cost), "{mode:?}");
+        // A classic account has had no token of the other family, which is isolated; nothing else is minted or forced.
+        let minted = |it: &AppCounters| (it.minted.classic, it.minted.stable, it.forced);
+        let (classic, stable, forced) = minted(&before);
+        let other = u64::from(mode == Mode::Classic);
+        assert_eq!(minted(&after), (classic, stable + other, forced), "{mode:?}");
         assert_eq!(clinic.token().await, token);
         assert!(clinic.world.accepts(&token), "{mode:?}");
         let said = clinic.explains(&token, Some(40001), None).await;
         assert_eq!((&said["cause"], &said["certain"]), (&"current".into(), &true.into()), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_scarce_quota_is_not_spent_unless_that_is_wanted() {
+    let clinic = Clinic::open(Mode::Stable).await;
+    clinic.token().await;
+    clinic.does(|world, now| world.exhaust(now, DEMO_APPID, &Quota::StableDay).unwrap());
+    let fetches = clinic.world.fetches();
+    let findings = clinic.examines().await;
+    let secret = findings.iter().find(|it| it.check.as_str() == "secret").unwrap();
+    assert_eq!((secret.verdict.as_str(), secret.calls), ("skipped", 0), "{secret:?}");
+    for (language, words) in [
+        (Language::English, "0 calls of stable_token are left"),
+        (Language::Chinese, "stable_token 只剩 0 次"),
+    ] {
+        let said = secret.evidence.text(language);
+        assert!(said.contains(words) && said.contains("lingpai doctor --yes"), "{said}");
+    }
+    assert_eq!(clinic.world.fetches(), fetches, "nothing was spent");
+    let findings = clinic.examines_with(true).await;
+    let secret = findings.iter().find(|it| it.check.as_str() == "secret").unwrap();
+    assert_eq!((secret.cause, secret.calls), (Some(Cause::Quota), 1), "{secret:?}");
+    assert_eq!(clinic.world.fetches(), fetches + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,17 +296,7 @@ async fn a_token_whose_time_was_over() {
 #[tokio::test(start_paused = true)]
 async fn another_system_that_fetches_every_half_hour() {
     let clinic = Clinic::open(Mode::Classic).await;
-    let mut last = String::new();
-    for _ in 0..3 {
-        sleep(30 * MINUTE).await;
-        last = clinic.token().await;
-        clinic.does(|world, now| {
-            for _ in 0..2 {
-                world.other_system_refreshes(now, DEMO_APPID, OtherSystem::Classic).unwrap();
-            }
-        });
-        clinic.keeper.report_invalid(&last).await.unwrap();
-    }
+    let last = clinic.another_fetches_thrice().await;
     let said = clinic.both_name(Cause::ReplacedByOther, &last, Some(40001), "rotations").await;
     assert_eq!((&said["schedule_minutes"], &said["certain"]), (&30.into(), &true.into()), "{said}");
     assert!(
@@ -278,7 +358,6 @@ async fn a_quota_that_is_gone() {
     clinic.token().await;
     clinic.does(|world, now| world.exhaust(now, DEMO_APPID, &Quota::StableDay).unwrap());
     clinic.both_name(Cause::Quota, "reach max api daily quota limit", Some(45009), "quota").await;
-    clinic.doctor_names(Cause::Quota, "secret").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,29 +394,15 @@ async fn a_wechat_that_has_trouble_of_its_own() {
 async fn a_persons_token_in_place_of_the_accounts() {
     let clinic = Clinic::open(Mode::Stable).await;
     clinic.token().await;
-    let code = clinic.does(|world, now| world.log_in(now, DEMO_APPID, "o1", Scope::Base).unwrap());
-    let uri = format!(
-        "https://api.weixin.qq.com/sns/oauth2/access_token?appid={DEMO_APPID}&secret={DEMO_SECRET}&code={code}&\
-         grant_type=authorization_code"
-    );
-    let request = Request::get(uri).body(Bytes::new()).unwrap();
-    let granted = clinic.world.send(request).await.unwrap();
-    let granted: Value = serde_json::from_slice(granted.body()).unwrap();
-    let theirs = granted["access_token"].as_str().unwrap();
-    let said = clinic.explains(theirs, Some(40001), None).await;
+    let theirs = clinic.persons_token().await;
+    let said = clinic.explains(&theirs, Some(40001), None).await;
     assert_eq!((&said["cause"], &said["certain"]), (&"user-token".into(), &true.into()), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_token_of_another_account() {
     let clinic = Clinic::open(Mode::Stable).await;
-    let secret = clinic.does(|world, _| {
-        world.add_app(AppSettings::new(OTHER, AppKind::MiniProgram)).unwrap();
-        world.secret(OTHER).unwrap().expose().to_owned()
-    });
-    let other = account(OTHER, &secret, Mode::Stable);
-    let other = keep(&clinic.wechat, &clinic.store, &clinic.registry, &other).await;
-    let theirs = other.fresh().await.unwrap().value.expose().to_owned();
+    let theirs = clinic.token_of_another().await;
     let said = clinic.explains(&theirs, Some(40001), Some(DEMO_APPID)).await;
     assert_eq!(
         (&said["cause"], &said["certain"]),

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lingpai_sandbox::{Fault, FaultKind};
+use lingpai_sandbox::{DEMO_COMPONENT, Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::node::{Home, WeChat, appid, secret};
+use crate::platforms;
 
 /// Short enough for a token to be replaced soon after another.
 const LIFE: Duration = Duration::from_secs(90);
@@ -104,6 +105,27 @@ async fn whoever_looks_in_a_browser_sees_it_live_and_does_what_is_to_be_done() {
     keep_one_more(&home).await;
     home.token(0).await.unwrap();
     run(node(&home, "story.mjs")).await;
+    node_.end().await;
+    home.assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_has_its_authorizers_in_pages_and_makes_links_for_more() {
+    const MANY: usize = 60;
+    let wechat = WeChat::start(Duration::from_secs(7200), MANY).await;
+    let home = platforms::home(&wechat);
+    let node_ = home.start().await;
+    platforms::push(&wechat, &home).await;
+    (0..MANY).for_each(|number| platforms::authorize(&wechat, number));
+    platforms::until("they do not come", async || {
+        let path = format!("/v1/overview?platform={DEMO_COMPONENT}&state=good");
+        home.call("GET", &path, "").await.1.contains(&format!("\"found\":{MANY}"))
+    })
+    .await;
+    platforms::token(&home, 0).await;
+    let mut command = node(&home, "platform.mjs");
+    command.env("CONSOLE_PLATFORM", DEMO_COMPONENT).env("CONSOLE_MANY", MANY.to_string());
+    run(command).await;
     node_.end().await;
     home.assert_nothing_leaked();
 }

@@ -133,3 +133,71 @@ async fn a_secret_that_wechat_refuses_is_not_stored_unless_that_is_meant() {
     let meant = account(&["set-secret", &id, "--secret-file", wrong, "--untried"]);
     assert_eq!(meant.0, Some(0), "{}", meant.1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_tells_what_it_will_cost_what_it_looks_at_and_each_finding_and_what_came_of_the_last()
+ {
+    let wechat = WeChat::start(Duration::from_secs(7200), 2).await;
+    let home = Home::new(&wechat, 2, "stable", "", "");
+    let (viewer, _) = home.create_key(&["--role", "viewer", "--account", &appid(1)]);
+    let (stranger, _) = home.create_key(&["--role", "viewer", "--account", "wxnobody"]);
+    let node = home.start().await;
+    home.token(0).await.unwrap();
+    home.token(1).await.unwrap();
+    let (_, nothing) = home.call("GET", "/v1/doctor", "").await;
+    assert_eq!(nothing, r#"{"last":null}"#);
+
+    // As a stream: the plan, then each check and what was found, then the sums.
+    let more = "\r\nAccept: text/event-stream\r\nAccept-Language: zh";
+    let (status, told) = home.send("POST", "/v1/doctor", more, "").await.unwrap();
+    assert_eq!(status, 200, "{told}");
+    let told: Vec<(&str, Value)> = told
+        .split("\n\n")
+        .filter_map(|message| message.split_once("\ndata: "))
+        .map(|(name, data)| {
+            (name.rsplit_once("event: ").unwrap().1, serde_json::from_str(data).unwrap())
+        })
+        .collect();
+    let all = |name| told.iter().filter(move |(of, _)| *of == name).map(|(_, data)| data);
+    assert_eq!((told[0].0, told.last().unwrap().0), ("plan", "done"), "{told:#?}");
+    let (plan, done) = (&told[0].1, &told.last().unwrap().1);
+    assert_eq!((&plan["accounts"], &plan["calls"]), (&2.into(), &10.into()), "{plan}");
+    assert!(plan["text"].as_str().unwrap().contains("最多调用微信 10 次"), "{plan}");
+    let spent: u64 = all("finding").map(|it| it["calls"].as_u64().unwrap()).sum();
+    assert_eq!(done["calls"], spent);
+    assert!(all("checking").any(|it| it["title"] == "凭据" && it["account"] == appid(1)));
+    for (at, (name, data)) in told.iter().enumerate() {
+        if *name == "checking" && data["check"] != "host" {
+            let (next, found) = &told[at + 1];
+            assert!(*next == "finding" && found["check"] == data["check"], "{data}: {found}");
+        }
+    }
+
+    // The command shows the same as it comes.
+    let server = format!("http://127.0.0.1:{}", home.port);
+    for (language, plan, sums) in
+        [("en", "Accounts to be looked at: 2.", "passed "), ("zh", "检查 2 个账号", "通过 ")]
+    {
+        let mut command = home.command(&["doctor", "--server", &server]);
+        command.env("LINGPAI_LANG", language).env("LINGPAI_KEY", home.key());
+        let output = command.output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let (first, last) = (err.find(plan), err.rfind(sums));
+        assert!(output.status.success() && first < last && first.is_some(), "{err}");
+    }
+
+    // What came of the last is there for whoever may see it, and costs nothing.
+    let calls = wechat.counters().calls;
+    let last = |body: String| serde_json::from_str::<Value>(&body).unwrap()["last"].clone();
+    let whole = last(home.call("GET", "/v1/doctor", "").await.1);
+    assert_eq!(whole["worst"], "passed", "{whole:#}");
+    assert!(whole["at"].is_string() && whole["account"].is_null(), "{whole}");
+    let own = last(answer(&mut home.ask(&viewer, "/v1/doctor").await.unwrap()).await.unwrap().1);
+    let findings = own["findings"].as_array().unwrap();
+    assert!(!findings.is_empty() && findings.iter().all(|it| it["account"] == appid(1)), "{own}");
+    let none = answer(&mut home.ask(&stranger, "/v1/doctor").await.unwrap()).await.unwrap().1;
+    assert_eq!(none, r#"{"last":null}"#);
+    assert_eq!(wechat.counters().calls, calls);
+    node.end().await;
+    home.assert_nothing_leaked();
+}

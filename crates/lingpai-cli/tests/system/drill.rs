@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lingpai_sandbox::{DEMO_COMPONENT, OtherSystem};
+use lingpai_sandbox::OtherSystem;
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, WeChat, appid, soaking};
 use crate::platforms::{self, authorize, push, token};
+use crate::restored;
 
 /// How many accounts of a secret of their own, and how many that have authorised a platform.
 fn size() -> (usize, usize) {
@@ -103,7 +104,8 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
     std::fs::write(home.file("backup.db"), backup).unwrap();
     let mut restore = home.command(&["store", "restore", "backup.db"]);
     let (restoring, said) = timed(&mut restore);
-    assert!(said.contains(&format!("lingpai platform recover {DEMO_COMPONENT}")), "{said}");
+    assert!(said.contains("goes through WeChat's list before it refreshes"), "{said}");
+    let refused = restored::refused(&wechat);
 
     let begun = Instant::now();
     let node = home.start().await;
@@ -123,9 +125,13 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
             sleep(Duration::from_millis(20)).await;
         }
     }
+    let all_good = begun.elapsed();
+    restored::until_lifted(&[&home]).await;
+    assert_eq!(restored::refused(&wechat), refused, "a refresh token was sent that was dead");
     println!(
         "{accounts} accounts, {authorizers} authorizers: backup {backing_up:.1?} under load ({read} tokens read), restore \
-         {restoring:.1?}, first token {:.1?} and all good {:.1?} after the start, {repaired} reports",
+         {restoring:.1?}, first token {:.1?} and all good {all_good:.1?} after the start, {repaired} reports; authorizers compared with WeChat's \
+         list within {:.1?}",
         first.unwrap(),
         begun.elapsed(),
     );

@@ -1,6 +1,7 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
-//! - In process, on a clock that is driven: `day` (whole days of reading), `clinic` (each cause of a refused token), `lies` (an upstream that lies, hangs, fails).
+//! - In process, on a clock that is driven: `day` (whole days of reading), `clinic` (each cause of a refused token), `causes` (the same
+//!   told by commands and a server), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes and real connections (`node`, `load`): all others. Each says at its head what it shows.
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
@@ -17,9 +18,11 @@ mod accounts;
 mod api_security;
 mod attempt;
 mod authorisations;
+mod authorizer_pushes;
 mod backup;
 mod blame;
 mod cable;
+mod causes;
 mod certificates;
 mod chaos;
 mod clinic;
@@ -39,6 +42,7 @@ mod lies;
 mod links;
 mod listeners;
 mod load;
+mod mini_programs;
 mod node;
 mod nodes;
 mod openapi;
@@ -47,6 +51,7 @@ mod proxy;
 mod pushes;
 mod reload;
 mod restart;
+mod restored;
 mod revoked;
 mod scaled;
 mod sdk;
@@ -59,6 +64,7 @@ mod stand;
 mod strain;
 mod suites;
 mod supervisor;
+mod terminal;
 mod tickets;
 mod unfit;
 mod upgrade;

@@ -43,7 +43,11 @@ impl WeChat {
         });
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { addr, apps: apps.collect(), ..Settings::default() };
-        let server = Server::bind(settings.with_lifetime(lifetime)).await.unwrap();
+        Self::at(Server::bind(settings.with_lifetime(lifetime)).await.unwrap())
+    }
+
+    /// The one behind this server.
+    pub(crate) fn at(server: Server) -> Self {
         let (world, addr) = (server.world(), server.addr());
         let (end, ended) = oneshot::channel();
         tokio::spawn(server.serve(async {
@@ -346,14 +350,37 @@ impl Home {
         self.try_to_call(method, path, body).await.unwrap()
     }
 
+    /// The same by somebody who reads this language.
+    pub(crate) async fn call_in(
+        &self,
+        language: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, String) {
+        let more = format!("\r\nAccept-Language: {language}");
+        self.send(method, path, &more, body).await.unwrap()
+    }
+
     async fn try_to_call(
         &self,
         method: &str,
         path: &str,
         body: &str,
     ) -> std::io::Result<(u16, String)> {
+        self.send(method, path, "", body).await
+    }
+
+    /// The same, with more lines in the head.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        more: &str,
+        body: &str,
+    ) -> std::io::Result<(u16, String)> {
         let head = self.request(path).replacen("GET", method, 1);
-        let head = head.trim_end();
+        let head = format!("{}{more}", head.trim_end());
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         // A server that refuses a body may answer, and end the connection, before it has read all of it.
@@ -385,6 +412,11 @@ impl Home {
         let made: Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         (text("key"), text("id"))
+    }
+
+    /// This must neither be printed nor stored, like the tokens that are read here.
+    pub(crate) fn keep_secret(&self, token: &str) {
+        self.seen.lock().unwrap().push(token.to_owned());
     }
 
     /// Searches everything that was printed and stored for what must not be there.

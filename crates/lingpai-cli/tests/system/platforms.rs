@@ -34,6 +34,12 @@ pub(crate) fn home(wechat: &WeChat) -> Home {
 /// The same with these settings.
 pub(crate) fn home_with(wechat: &WeChat, settings: &str) -> Home {
     let home = Home::new(wechat, 0, "stable", settings, "");
+    keep_platform(&home);
+    home
+}
+
+/// Has a node keep the sandbox's platform too.
+pub(crate) fn keep_platform(home: &Home) {
     for (file, text) in [
         ("push-token", DEMO_COMPONENT_TOKEN),
         ("push-key", DEMO_COMPONENT_KEY),
@@ -46,7 +52,6 @@ pub(crate) fn home_with(wechat: &WeChat, settings: &str) -> Home {
          [account.push]\ntoken = {{ file = \"push-token\" }}\nencoding-aes-key = {{ file = \"push-key\" }}\n",
         home.configuration()
     ));
-    home
 }
 
 /// Has WeChat push to the node, beginning with a ticket, and waits for the platform's token.

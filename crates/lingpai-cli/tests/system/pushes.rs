@@ -15,21 +15,22 @@ use crate::node::{Home, PATIENCE, WeChat, answer, appid};
 
 const TOKEN: &str = "pushtoken0of0test";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
-const REPLY: &str = "<xml><Content><![CDATA[reply]]></Content></xml>";
+pub(crate) const REPLY: &str = "<xml><Content><![CDATA[reply]]></Content></xml>";
 
 /// The business service, which may be away.
-struct Business {
-    port: u16,
-    is_away: Arc<AtomicBool>,
-    taken: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Business {
+    pub(crate) port: u16,
+    pub(crate) is_away: Arc<AtomicBool>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Business {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (is_away, taken) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let (away, took) = (Arc::clone(&is_away), Arc::clone(&taken));
+        let (is_away, requests) =
+            (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let (away, took) = (Arc::clone(&is_away), Arc::clone(&requests));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -38,11 +39,18 @@ impl Business {
                 }
             }
         });
-        Self { port, is_away, taken }
+        Self { port, is_away, requests }
+    }
+
+    /// What it was sent: heads and bodies.
+    pub(crate) fn requests(&self) -> Vec<(String, String)> {
+        let requests = self.requests.lock().unwrap();
+        let parts = requests.iter().filter_map(|request| request.split_once("\r\n\r\n"));
+        parts.map(|(head, body)| (head.to_owned(), body.to_owned())).collect()
     }
 
     fn taken(&self) -> Vec<String> {
-        self.taken.lock().unwrap().clone()
+        self.requests().into_iter().map(|(_, body)| body).collect()
     }
 }
 
@@ -57,14 +65,13 @@ async fn take(mut stream: TcpStream, taken: Arc<Mutex<Vec<String>>>) {
         }
         request += &String::from_utf8_lossy(&piece[..count]);
     }
-    let (_, body) = request.split_once("\r\n\r\n").unwrap();
-    taken.lock().unwrap().push(body.to_owned());
+    taken.lock().unwrap().push(request);
     let length = REPLY.len();
     let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     let _ = stream.write_all((head + REPLY).as_bytes()).await;
 }
 
-fn message(id: u32) -> String {
+pub(crate) fn message(id: u32) -> String {
     format!("<xml><FromUserName>o1</FromUserName><MsgType>text</MsgType><MsgId>{id}</MsgId></xml>")
 }
 
@@ -74,6 +81,11 @@ async fn pushed(wechat: &WeChat, home: &Home, more: Value) -> Vec<Value> {
     let url = format!("http://127.0.0.1:{}/push/{appid}", home.port);
     let mut order = json!({"url": url, "appid": appid, "token": TOKEN, "encoding_aes_key": KEY});
     order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    ordered(wechat, &order).await
+}
+
+/// The same with another order.
+pub(crate) async fn ordered(wechat: &WeChat, order: &Value) -> Vec<Value> {
     let body = order.to_string();
     let mut stream = TcpStream::connect(wechat.addr).await.unwrap();
     let head = format!(

@@ -6,8 +6,10 @@ use lingpai_store::conformance::RedisServer;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::node::{Home, WeChat, appid};
+use crate::node::{Home, WeChat, appid, secret};
 use crate::nodes;
+use crate::platforms::until;
+use crate::terminal::at_terminal;
 
 fn reset(home: &Home, secret: &str) -> (bool, String) {
     let file = home.file("secret-new");
@@ -33,20 +35,29 @@ async fn a_secret_is_reset_on_all_nodes_while_the_token_goes_on_and_a_wrong_one_
     homes[1].wait_for("kept from now on").await;
     let token = homes[0].token(0).await.unwrap();
     let minted = || wechat.counters().app(&appid(0)).minted.stable;
-    let before_it = minted();
 
     let (ok, told) = reset(&homes[0], &"0".repeat(32));
     assert!(!ok && told.contains("Nothing was changed") && told.contains("40125"), "{told}");
+    // The old one is still there: what comes next is fetched with it.
+    wechat.revoke(0);
+    assert!(homes[0].report(0, &token).await.contains("\"rotated\""));
+    let token = homes[0].token(0).await.unwrap();
+    let before_it = minted();
     let new = wechat.world.with(|world, _| world.reset_secret(&appid(0), None).unwrap());
     let before = homes[1].printed().len();
     let (ok, told) = reset(&homes[0], new.expose());
     let committed = Instant::now();
-    for part in ["1. The token is good for", "2. Within a week nobody", "4. WeChat accepts the new"]
-    {
+    for part in [
+        "1. The token is good for",
+        "2. Another system uses the AppSecret",
+        "4. WeChat accepts the new",
+    ] {
         assert!(ok && told.contains(part), "{part}: {told}");
     }
     homes[1].wait_for_after(before, "kept as it is now").await;
-    println!("the other node has it {:?} later", committed.elapsed());
+    let later = committed.elapsed();
+    println!("the other node has it {later:?} later");
+    assert!(later < Duration::from_secs(1), "{later:?}");
     for home in &homes {
         assert_eq!(home.token(0).await.unwrap(), token);
     }
@@ -54,4 +65,94 @@ async fn a_secret_is_reset_on_all_nodes_while_the_token_goes_on_and_a_wrong_one_
     assert_eq!(minted(), before_it, "the trials mint nothing");
     a.end().await;
     b.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_with_little_left_is_refreshed_before_the_secret_is_reset() {
+    // A life that is shorter than a person may take. Classic, where a second goes by before the next fetch may follow.
+    let wechat = WeChat::start(Duration::from_secs(30), 1).await;
+    let home = Home::new(&wechat, 0, "classic", "", "");
+    let node = home.start().await;
+    let wanted = json!({"account": appid(0), "secret": secret(0), "mode": "classic"});
+    assert_eq!(home.call("POST", "/v1/accounts", &wanted.to_string()).await.0, 201);
+    let token = home.token(0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let fetched = wechat.fetches();
+    let (ok, told) = reset(&home, &secret(0));
+    assert!(ok && told.contains("it is refreshed first"), "{told}");
+    assert!(told.contains("the new AppSecret has to be here by then"), "{told}");
+    assert_ne!(home.token(0).await.unwrap(), token);
+    assert!(wechat.fetches() > fetched);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_still_send_the_real_secret_are_listed_and_a_person_types_the_new_one_unseen()
+{
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 0, "stable", "[gateway]\n", "");
+    let node = home.start().await;
+    let secret = secret(0);
+    let wanted = json!({"account": appid(0), "secret": secret}).to_string();
+    assert_eq!(home.call("POST", "/v1/accounts", &wanted).await.0, 201);
+    let token = home.token(0).await.unwrap();
+    // At the paths that SDKs fetch tokens from, and where a user logs in; one that is wrong is no secret.
+    let asked = |path: &str, secret: &str| {
+        format!("{path}?grant_type=client_credential&js_code=c&appid={}&secret={secret}", appid(0))
+    };
+    for (path, secret) in [
+        ("/cgi-bin/token", &*secret),
+        ("/cgi-bin/token", &*secret),
+        ("/sns/jscode2session", &*secret),
+        ("/sns/oauth2/access_token", "5ec2e7ffffffffffffffffffffffffff"),
+    ] {
+        let (_, body) = home.get(&asked(path, secret)).await.unwrap();
+        assert!(body.contains("errcode") && !body.contains(&token), "{body}");
+    }
+    let wanted = json!({"grant_type": "client_credential", "appid": appid(0), "secret": secret});
+    // From the same address within the minute: nothing new.
+    home.call("POST", "/cgi-bin/stable_token", &wanted.to_string()).await;
+    let trail = format!("/v1/audit?account={}&action=secret-shown", appid(0));
+    until("what was sent is not noted", async || {
+        let (_, trail) = home.get(&trail).await.unwrap();
+        trail.contains("/cgi-bin/token") && trail.contains("/sns/jscode2session")
+    })
+    .await;
+    until("an event is missing", async || {
+        let (_, events) = home.get("/v1/events/history?event=secret-shown").await.unwrap();
+        events.contains("/sns/jscode2session")
+    })
+    .await;
+    let (_, events) = home.get("/v1/events/history?event=secret-shown").await.unwrap();
+    assert_eq!(
+        events.matches("\"event\":\"secret-shown\"").count(),
+        2,
+        "once a day for each: {events}"
+    );
+    let (_, records) = home.get(&trail).await.unwrap();
+    assert_eq!(
+        records.matches("\"action\":\"secret-shown\"").count(),
+        2,
+        "once a minute for each: {records}"
+    );
+
+    let server = format!("http://127.0.0.1:{}", home.port);
+    let mut command = home.command(&["secret", "reset", &appid(0), "--server", &server]);
+    command.env("LINGPAI_KEY", home.key()).env("LINGPAI_LANG", "en");
+    // Whoever wants to see to that client first has changed nothing.
+    let (_, shown) = at_terminal(&command, &[("Type yes to go on:", "no")]);
+    for part in ["127.0.0.1, /cgi-bin/token, the last time at", "Nothing was done."] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let new = wechat.world.with(|world, _| world.reset_secret(&appid(0), None).unwrap());
+    let wrong = "5ec2e7eeeeeeeeeeeeeeeeeeeeeeeeee";
+    let prompt = "(not shown): ";
+    let steps = [("Type yes to go on:", "yes"), (prompt, wrong), (prompt, new.expose())];
+    let (ok, shown) = at_terminal(&command, &steps);
+    assert!(shown.contains("40125"), "{shown}");
+    assert!(ok && shown.contains("4. WeChat accepts the new AppSecret"), "{shown}");
+    assert!(!shown.contains(wrong) && !shown.contains(new.expose()), "it is seen: {shown}");
+    assert_eq!(home.token(0).await.unwrap(), token);
+    node.end().await;
+    home.assert_nothing_leaked();
 }

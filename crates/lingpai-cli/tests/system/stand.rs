@@ -22,8 +22,8 @@ use tokio::time::{Instant, sleep};
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
-/// 2026-01-01T00:00:00Z, when the sandbox's worlds begin.
-const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+/// 2026-01-01T00:00:00Z, when worlds begin that need no other time.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// The simulated WeChat without a socket.
 #[derive(Clone)]
@@ -34,9 +34,14 @@ pub(crate) struct WeChatWorld {
 
 impl WeChatWorld {
     pub(crate) fn new() -> Self {
+        Self::starting_at(START)
+    }
+
+    pub(crate) fn starting_at(start: Timestamp) -> Self {
         let mut app = AppSettings::new(DEMO_APPID, AppKind::OfficialAccount);
         app.secret = Some(lingpai_sandbox::AppSecret::new(DEMO_SECRET));
-        let settings = Settings { apps: vec![app], ..Settings::default() };
+        let start = Some(start.as_seconds().try_into().unwrap());
+        let settings = Settings { apps: vec![app], start, ..Settings::default() };
         let world = World::new(settings).unwrap();
         Self { world: Arc::new(Mutex::new(world)), start: Instant::now() }
     }
@@ -44,6 +49,13 @@ impl WeChatWorld {
     /// Does something to the world, at the present time.
     pub(crate) fn with<T>(&self, deed: impl FnOnce(&mut World, Duration) -> T) -> T {
         deed(&mut self.world.lock().unwrap(), self.start.elapsed())
+    }
+
+    /// Takes the world away, and the time in it.
+    pub(crate) fn taken(&self) -> (World, Duration) {
+        self.with(|world, now| {
+            (std::mem::replace(world, World::new(Settings::default()).unwrap()), now)
+        })
     }
 
     pub(crate) fn counters(&self) -> AppCounters {

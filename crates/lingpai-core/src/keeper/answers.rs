@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::TokenRef;
 use crate::failure::Failure;
-use crate::id::{CredentialId, Generation};
+use crate::id::{AccountId, CredentialId, Generation};
 use crate::policy::Keeping;
 use crate::rotation::{AskDenied, Outlook};
 use crate::time::Timestamp;
@@ -40,6 +40,8 @@ pub enum Outcome {
 pub struct Status {
     /// Which.
     pub credential: CredentialId,
+    /// Whom its account has authorised: a platform, a suite.
+    pub platform: Option<AccountId>,
     /// The latest generation.
     pub generation: Generation,
     /// Whether anything is fetched for its account.

@@ -313,6 +313,7 @@ impl Keeper {
         };
         Status {
             credential: self.credential.clone(),
+            platform: state.issuer.platform().cloned(),
             generation: rotation.generation(),
             keeping: rotation.policy().keeping,
             expires_in: rotation

@@ -66,7 +66,7 @@ pub(super) fn user_list(_: &mut World, call: &Call<'_>, _: &str) -> Served {
     })))
 }
 
-pub(super) fn custom_send(_: &mut World, call: &Call<'_>, _: &str) -> Served {
+pub(super) fn custom_send(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
     let body = call.json()?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     text("touser").ok_or(Refusal::INVALID_OPENID)?;
@@ -74,6 +74,7 @@ pub(super) fn custom_send(_: &mut World, call: &Call<'_>, _: &str) -> Served {
     if !body.get(kind).is_some_and(Value::is_object) {
         return Err(Refusal::INVALID_MESSAGE_TYPE);
     }
+    world.note_message(json!({"from": appid, "message": body}));
     Ok(Success::ok())
 }
 

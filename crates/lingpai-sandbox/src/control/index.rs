@@ -33,6 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
         "what WeChat would say of a token: live, expired, replaced or unknown",
         r#"{"token":"96_x"}"#,
     ),
+    ("GET", "/messages", "the last messages that apps have sent to followers", ""),
     ("GET", "/faults", "the faults in force", ""),
     (
         "POST",

@@ -88,8 +88,10 @@ fn wire(order: &Order, now: i64, random: &mut Random) -> Result<Wire, &'static s
     if fault == Fault::Bomb {
         body = format!("<!DOCTYPE xml [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]>{body}");
     }
-    let join = if order.url.contains('?') { '&' } else { '?' };
-    let uri: Uri = format!("{}{join}{query}", order.url).parse().map_err(|_| "this is no URL")?;
+    let about = order.authorizer.as_ref().unwrap_or(&order.appid);
+    let url = order.url.replace("$APPID$", about);
+    let join = if url.contains('?') { '&' } else { '?' };
+    let uri: Uri = format!("{url}{join}{query}").parse().map_err(|_| "this is no URL")?;
     match uri.scheme_str() {
         Some("http") => Ok(Wire(method, uri, body)),
         _ => Err("the url must begin with http://"),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Courier;
 use crate::answer::{self, Body};
-use crate::language::{self, either, say};
+use crate::language::{self, Language, either, say};
 use crate::native::caller;
 use crate::outbound;
 use crate::query::Query;
@@ -56,9 +56,10 @@ pub(crate) async fn list(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
+    let language = Query::of(head).language(head)?;
     let couriers = serving.alerts.couriers.load_full();
-    let alerts = couriers.iter().map(|courier| AlertAnswer::new(courier)).collect();
-    Ok(answer::json(StatusCode::OK, &AlertsAnswer { alerts }))
+    let alerts = couriers.iter().map(|courier| AlertAnswer::new(courier, language)).collect();
+    Ok(language::said(language, StatusCode::OK, &AlertsAnswer { alerts }))
 }
 
 /// `POST /v1/alerts/{name}/test`: sends a message now, and says what came of it.
@@ -97,7 +98,8 @@ pub(crate) async fn test(
             explanation: say!(
                 language,
                 "The message was not taken: {why}. Check `url` and `secret` of the alert, and what the robot allows.",
-                "消息没有送达：{why}。请检查该告警的 `url` 和 `secret`，以及机器人的安全设置。"
+                "消息没有送达：{why}。请检查该告警的 `url` 和 `secret`，以及机器人的安全设置。",
+                why = why.text(language)
             ),
         },
     };
@@ -105,7 +107,7 @@ pub(crate) async fn test(
 }
 
 impl AlertAnswer {
-    fn new(courier: &Courier) -> Self {
+    fn new(courier: &Courier, language: Language) -> Self {
         let state = courier.lock();
         let (firing, waiting) = state.board.counts();
         let alert = courier.alert.load();
@@ -118,7 +120,7 @@ impl AlertAnswer {
             sent: state.sent,
             failed: state.failed,
             sent_at: state.sent_at,
-            failure: state.failure.clone(),
+            failure: state.failure.as_ref().map(|why| why.text(language).to_owned()),
             retrying: state.outgoing.is_some(),
         }
     }

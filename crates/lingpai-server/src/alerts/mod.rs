@@ -33,7 +33,7 @@ pub use self::robot::Robot;
 pub(crate) use self::robot::sign;
 use crate::events::answer::EventAnswer;
 use crate::events::words;
-use crate::language::{either, say};
+use crate::language::{Bilingual, both, either, say};
 use crate::outbound::{self, Http, unanswered};
 
 /// How long a receiver may take.
@@ -101,7 +101,7 @@ struct State {
     sent: u64,
     failed: u64,
     sent_at: Option<Timestamp>,
-    failure: Option<String>,
+    failure: Option<Bilingual>,
 }
 
 #[derive(Clone)]
@@ -253,7 +253,7 @@ impl Courier {
                     outgoing.next = clock.now().instant + pause;
                     tracing::warn!(
                         alert = name,
-                        why,
+                        why = why.text(Language::English),
                         ?pause,
                         "an alert could not be delivered; it is tried again"
                     );
@@ -261,7 +261,7 @@ impl Courier {
                 } else {
                     tracing::error!(
                         alert = name,
-                        why,
+                        why = why.text(Language::English),
                         "an alert could not be delivered and is given up"
                     );
                     state.outgoing = None;
@@ -272,26 +272,32 @@ impl Courier {
     }
 
     /// Sends a title, a text and the events.
-    async fn send(&self, told: &(String, String, Value), at: Timestamp) -> Result<(), String> {
+    async fn send(&self, told: &(String, String, Value), at: Timestamp) -> Result<(), Bilingual> {
+        const NO_URL: Bilingual = Bilingual::fixed("the URL is none", "URL 不正确");
+        const TOO_LONG: Bilingual =
+            Bilingual::fixed("its answer broke off or is too long", "应答中断或过长");
+        const LATE: Bilingual = Bilingual::fixed("it did not answer in time", "没有按时应答");
         let (alert, http) = (self.alert.load_full(), self.http.load_full());
         let Alert { robot, url, secret, .. } = &*alert;
         let (title, text, events) = told;
         let request = robot.request(url, secret.as_ref(), (title, text, events), at);
-        let request = request.ok_or("the URL is none")?;
+        let request = request.ok_or(NO_URL)?;
         let answered = async {
             let answer = http.request(request).await;
             let answer = answer.map_err(|error| unanswered(&error, outbound::BROKEN))?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, LONGEST_ANSWER).collect().await;
             if !head.status.is_success() {
-                return Err(format!("it answered HTTP {}", head.status.as_u16()));
+                return Err(both!(
+                    "it answered HTTP {status}",
+                    "对方应答 HTTP {status}",
+                    status = head.status.as_u16()
+                ));
             }
-            let body = body.map_err(|_| "its answer broke off or is too long")?.to_bytes();
+            let body = body.map_err(|_| TOO_LONG)?.to_bytes();
             robot.refusal(&body).map_or(Ok(()), Err)
         };
-        timeout(DEADLINE, answered)
-            .await
-            .unwrap_or_else(|_| Err("it did not answer in time".into()))
+        timeout(DEADLINE, answered).await.unwrap_or(Err(LATE))
     }
 
     /// A message as title, text and events.

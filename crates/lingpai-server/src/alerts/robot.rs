@@ -16,6 +16,7 @@ use lingpai_core::{Secret, Timestamp};
 use ring::hmac;
 use serde_json::{Value, json};
 
+use crate::language::{Bilingual, both};
 use crate::outbound;
 
 /// WeCom takes 4096 bytes of text; the others take more, and nobody reads more.
@@ -95,14 +96,14 @@ impl Robot {
     }
 
     /// Why this answer, whose status is one of success, says that the message was not taken.
-    pub(super) fn refusal(self, body: &[u8]) -> Option<String> {
+    pub(super) fn refusal(self, body: &[u8]) -> Option<Bilingual> {
         let (code, message) = match self {
             Self::Webhook => return None,
             Self::WeCom | Self::DingTalk => ("errcode", "errmsg"),
             Self::Feishu => ("code", "msg"),
         };
         let Ok(answer) = serde_json::from_slice::<Value>(body) else {
-            return Some("the answer is no JSON".to_owned());
+            return Some(Bilingual::fixed("the answer is no JSON", "应答不是 JSON"));
         };
         // Older robots of Feishu answer with `StatusCode`.
         let code = answer.get(code).or_else(|| answer.get("StatusCode")).and_then(Value::as_i64);
@@ -110,8 +111,14 @@ impl Robot {
         let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
         match code {
             Some(0) => None,
-            Some(code) => Some(format!("it refused the message: {code} {said}")),
-            None => Some("the answer has no code: the URL is no robot's".to_owned()),
+            Some(code) => Some(both!(
+                "it refused the message: {code} {said}",
+                "对方拒绝了这条消息：{code} {said}"
+            )),
+            None => Some(Bilingual::fixed(
+                "the answer has no code: the URL is no robot's",
+                "应答中没有错误码：这个 URL 不是机器人的地址",
+            )),
         }
     }
 }
@@ -214,7 +221,13 @@ mod tests {
     #[test]
     fn a_robot_that_refuses_says_so_in_a_success() {
         let dingtalk = Robot::DingTalk.refusal(br#"{"errcode":310000,"errmsg":"sign not match"}"#);
-        assert_eq!(dingtalk.as_deref(), Some("it refused the message: 310000 sign not match"));
+        let told = dingtalk.unwrap();
+        let told = told.texts();
+        let expected = (
+            "it refused the message: 310000 sign not match",
+            "对方拒绝了这条消息：310000 sign not match",
+        );
+        assert_eq!(told, expected);
         assert_eq!(Robot::WeCom.refusal(br#"{"errcode":0,"errmsg":"ok"}"#), None);
         assert_eq!(Robot::Feishu.refusal(br#"{"StatusCode":0,"StatusMessage":"success"}"#), None);
         assert!(Robot::Feishu.refusal(br#"{"code":19021,"msg":"sign match fail"}"#).is_some());

@@ -79,11 +79,14 @@ pub(crate) async fn list(
     let since = query.since(serving.registry.clock().wall())?;
     let limit = query.limit(PAGE, LARGEST_PAGE)?;
     let language = query.language(head)?;
-    let client = query.value("client");
-    let is_wanted = |note: &Note| match (&client, &note.who) {
+    let (client, action) = (query.value("client"), query.value("action"));
+    let is_by = |note: &Note| match (&client, &note.who) {
         (None, _) => true,
         (Some(client), Who::Client { key, name, .. }) => *client == *key || *client == *name,
         (Some(client), Who::Command { user, .. }) => *client == *user,
+    };
+    let is_wanted = |note: &Note| {
+        is_by(note) && action.as_ref().is_none_or(|action| *action == *note.deed.action)
     };
     let mut page = query.position("before")?.map_or(Page::Newest, Page::Before);
     let (mut records, mut next) = (Vec::new(), None);
@@ -133,6 +136,13 @@ impl NoteAnswer {
 /// What was done by whom, in one sentence.
 fn sentence(note: &Note, language: Language) -> String {
     let who = match &note.who {
+        Who::Client { key, address, .. } if key.is_empty() => {
+            say!(
+                language,
+                "a client without a key, from {address},",
+                "没有密钥的客户端（{address}）"
+            )
+        }
         Who::Client { key, name, address } => {
             say!(language, "{name} ({key}) from {address}", "{name}（{key}）从 {address}")
         }
@@ -149,6 +159,10 @@ fn sentence(note: &Note, language: Language) -> String {
                 "{who} 一分钟内读取凭据 {count} 次"
             );
         }
+        "secret-shown" => (
+            "sent the real AppSecret in the place of an API key, to",
+            "在 API 密钥的位置发送了真正的 AppSecret：",
+        ),
         "token-revealed" => ("looked at the token in the console", "在控制台查看了凭据"),
         "quota-cleared" => ("had the quota cleared", "清零了调用次数"),
         "token-rotated" => ("had the token replaced", "更换了凭据"),

@@ -11,6 +11,7 @@ use lingpai_core::client::Right;
 use lingpai_core::{AccountId, Timestamp};
 use lingpai_wechat::{Device, Offered};
 use percent_encoding::percent_decode_str;
+use qrcode::{Color, QrCode};
 use serde::{Deserialize, Serialize};
 
 use super::errand::Errand;
@@ -44,6 +45,8 @@ struct LinkAnswer {
     #[serde(serialize_with = "answer::rfc_3339")]
     expires_at: Timestamp,
     proof_key: String,
+    /// The URL as a QR code, a text for each row: `#` where it is dark.
+    qr: Vec<String>,
 }
 
 pub(super) async fn make(
@@ -97,7 +100,16 @@ pub(super) async fn make(
     let signer = &authorizing.signer;
     let url = format!("{base}/authorize/{}", signer.link(&errand));
     let proof_key = signer.proof_key(&errand);
-    Ok(answer::json(StatusCode::CREATED, &LinkAnswer { url, expires_at, proof_key }))
+    let qr = drawn(&url);
+    Ok(answer::json(StatusCode::CREATED, &LinkAnswer { url, expires_at, proof_key, qr }))
+}
+
+/// A QR code, row by row. Empty for what is too long for one, which no link is.
+fn drawn(url: &str) -> Vec<String> {
+    let Ok(code) = QrCode::new(url) else { return Vec::new() };
+    let dark = |color: &Color| if *color == Color::Dark { '#' } else { ' ' };
+    let rows = code.to_colors();
+    rows.chunks(code.width()).map(|row| row.iter().map(dark).collect()).collect()
 }
 
 const NO_URL: Bilingual = Bilingual::fixed(

@@ -43,6 +43,8 @@ const FILES: &[File] = &[
     embedded!("en.js", SCRIPT),
     embedded!("zh.js", SCRIPT),
     embedded!("overview.js", SCRIPT),
+    embedded!("list.js", SCRIPT),
+    embedded!("standing.js", SCRIPT),
     embedded!("account.js", SCRIPT),
     embedded!("deeds.js", SCRIPT),
     embedded!("usage.js", SCRIPT),

@@ -1,22 +1,23 @@
 //! `POST /v1/doctor`: looks at the house and the accounts of a key, and says what is wrong.
 //!
-//! It costs calls of WeChat's, so the key needs the right to have tokens replaced, and one is done at a time.
+//! It costs calls of WeChat's, so the key needs the right to have tokens replaced, and one is done at a time. `GET /v1/doctor`: what
+//! came of the last, which costs nothing.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
-use lingpai_core::{AccountId, CredentialId};
+use lingpai_core::{AccountId, CredentialId, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Examination, Finding, summary};
+use super::{Examination, Finding, Plan, Step, summary};
 use crate::answer::{self, Body};
 use crate::language::{self, Language};
 use crate::native::caller;
@@ -31,15 +32,31 @@ const BEHIND: usize = 64;
 #[serde(deny_unknown_fields)]
 struct Wanted {
     account: Option<AccountId>,
+    /// Whether calls are made even where little is left of their quota.
+    #[serde(default)]
+    spend_scarce: bool,
 }
 
-/// `POST /v1/doctor`: JSON at the end, or each finding when it is there (server-sent events).
+/// The last examination that was made on this node.
+#[derive(Clone, Debug)]
+pub(crate) struct Last {
+    at: Timestamp,
+    account: Option<AccountId>,
+    findings: Vec<Finding>,
+}
+
+/// `POST /v1/doctor`: JSON at the end, or each step when it is made (server-sent events). `GET /v1/doctor`: the last.
 pub(crate) async fn answer(
     serving: &Arc<Serving>,
     head: &Parts,
     body: Incoming,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
+    match head.method {
+        Method::GET => return last(serving, head, peer).await,
+        Method::POST => {}
+        _ => return Err(Refusal::MethodUnknown("GET, POST")),
+    }
     let caller = caller("POST", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::TokenRotate).await?;
     let body = serving.body(body).await?;
@@ -54,24 +71,54 @@ pub(crate) async fn answer(
     let language = language::wanted(&head.headers);
     let accepts = head.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
-    let (tell, mut findings) = mpsc::channel(BEHIND);
+    let (tell, mut steps) = mpsc::channel(BEHIND);
     // In a task of its own; it ends when nobody listens any more.
-    tokio::spawn(examine(Arc::clone(serving), wanted.account, allowed, tell));
+    tokio::spawn(examine(Arc::clone(serving), wanted, allowed, tell));
     if !streams {
-        let mut all = Vec::new();
-        while let Some(finding) = findings.recv().await {
-            all.push(finding);
+        let (mut plan, mut all) = (Plan::default(), Vec::new());
+        while let Some(step) = steps.recv().await {
+            match step {
+                Step::Plan(told) => plan = told,
+                Step::Checking(..) => {}
+                Step::Found(finding) => all.push(*finding),
+            }
         }
-        return Ok(language::said(language, StatusCode::OK, &whole(&all, language)));
+        let mut whole = whole(&all, language);
+        whole["plan"] = plan.to_json(language);
+        return Ok(language::said(language, StatusCode::OK, &whole));
     }
     let (pieces, body) = mpsc::channel(BEHIND);
-    tokio::spawn(stream(findings, pieces, language));
+    tokio::spawn(stream(steps, pieces, language));
     let mut response = answer::empty(StatusCode::OK);
     *response.body_mut() = Body::Stream(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
+}
+
+/// What came of the last one, as far as the caller may see it.
+async fn last(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<Response<Body>, Refusal> {
+    let caller = caller("GET", head, peer)?;
+    let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
+    let language = language::wanted(&head.headers);
+    let last = serving.examined.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let may_see = |account: &Option<AccountId>| match (&allowed, account) {
+        (Accounts::All, _) => true,
+        (some, Some(account)) => some.contains(account),
+        (Accounts::Only(_), None) => false,
+    };
+    let shown = last.and_then(|Last { at, account, mut findings }| {
+        let is_whole = account.is_none();
+        findings.retain(|finding| may_see(&finding.account));
+        let mut shown = whole(&findings, language);
+        shown["at"] = at.to_string().into();
+        if let Some(account) = &account {
+            shown["account"] = account.as_str().into();
+        }
+        (is_whole && !findings.is_empty() || may_see(&account)).then_some(shown)
+    });
+    Ok(language::said(language, StatusCode::OK, &json!({"last": shown})))
 }
 
 /// All findings and what they come to.
@@ -81,16 +128,14 @@ fn whole(findings: &[Finding], language: Language) -> Value {
     whole
 }
 
-async fn stream(
-    mut findings: mpsc::Receiver<Finding>,
-    pieces: mpsc::Sender<Bytes>,
-    language: Language,
-) {
+async fn stream(mut steps: mpsc::Receiver<Step>, pieces: mpsc::Sender<Bytes>, language: Language) {
     let mut all = Vec::new();
-    while let Some(finding) = findings.recv().await {
-        let piece = format!("event: finding\ndata: {}\n\n", finding.to_json(language));
-        all.push(finding);
-        if pieces.send(piece.into()).await.is_err() {
+    while let Some(step) = steps.recv().await {
+        let (name, data) = step.message(language);
+        if let Step::Found(finding) = step {
+            all.push(*finding);
+        }
+        if pieces.send(format!("event: {name}\ndata: {data}\n\n").into()).await.is_err() {
             return;
         }
     }
@@ -99,9 +144,9 @@ async fn stream(
 
 async fn examine(
     serving: Arc<Serving>,
-    account: Option<AccountId>,
+    wanted: Wanted,
     allowed: Accounts,
-    tell: mpsc::Sender<Finding>,
+    tell: mpsc::Sender<Step>,
 ) {
     let _one_at_a_time = serving.examining.lock().await;
     let (Some(ward), Some(wechat)) =
@@ -109,6 +154,7 @@ async fn examine(
     else {
         return;
     };
+    let Wanted { account, spend_scarce } = wanted;
     let whole_house = matches!(allowed, Accounts::All) && account.is_none();
     let house = if whole_house { Some(ward.look().await) } else { None };
     let registry = &serving.registry;
@@ -119,12 +165,29 @@ async fn examine(
         wechat: &wechat,
         clock: &**registry.clock(),
         account: account.as_ref(),
+        spends_scarce: spend_scarce,
         may_see: &|account| allowed.contains(account),
         strays: Some(&serving.strays),
     };
-    let gone = tell.clone();
-    tokio::select! {
-        () = examination.run(tell) => {}
-        () = gone.closed() => {}
+    let (told, mut steps) = mpsc::channel(1);
+    let mut findings = Vec::new();
+    let passing_on = async {
+        while let Some(step) = steps.recv().await {
+            if let Step::Found(finding) = &step {
+                findings.push(Finding::clone(finding));
+            }
+            if tell.send(step).await.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    let is_whole = tokio::select! {
+        ((), is_whole) = async { tokio::join!(examination.run(told), passing_on) } => is_whole,
+        () = tell.closed() => false,
+    };
+    if is_whole {
+        let last = Last { at: registry.clock().now().wall, account, findings };
+        *serving.examined.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 }

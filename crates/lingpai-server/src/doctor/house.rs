@@ -5,9 +5,9 @@ use std::time::Duration;
 use lingpai_core::AccountId;
 use lingpai_core::store::Entry;
 use lingpai_wechat::wire::{HostLook, look_at_hosts};
-use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
+use super::step::Teller;
 use super::words::{self, both, fixed};
 use super::{Check, Examination, Finding, House, Verdict};
 use crate::diagnosis::span;
@@ -30,10 +30,11 @@ pub(super) async fn examine(
     examination: &Examination<'_>,
     house: &House,
     with_wecom: bool,
-    tell: &Sender<Finding>,
+    tell: &Teller<'_>,
 ) {
-    let say = async |finding: Finding| drop(tell.send(finding).await);
+    let say = async |finding: Finding| tell.found(finding).await;
     say(configuration(house)).await;
+    tell.looks_at(Check::Store).await;
     say(store(examination, house).await).await;
     if let Some(wanting) = &house.redis {
         say(redis(wanting)).await;
@@ -42,6 +43,7 @@ pub(super) async fn examine(
         say(room(space)).await;
     }
     let wall = || examination.clock.now().wall;
+    tell.looks_at(Check::Host).await;
     match look_at_hosts(&house.upstream, with_wecom, &wall).await {
         Ok(looks) => {
             for (look, place) in looks.iter().zip(0..) {

@@ -4,18 +4,21 @@
 //! It looks at the store and asks WeChat itself, so that it works beside a running server and without one.
 //!
 //! - `house`: checks of the program around the accounts; what only the program knows of itself comes as a [`House`].
-//! - `patient`: checks of one account. `words`: all that is said.
+//! - `patient`: checks of one account; `clients`: of those who use it. `words`: all that is said.
+//! - `step`: what is told while it runs.
 //! - `api`: the same over HTTP.
 
 pub(crate) mod api;
+mod clients;
 mod house;
 mod patient;
+mod step;
 mod words;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lingpai_core::{AccountId, Clock, Directory, Failure, Store, Timestamp};
+use lingpai_core::{Account, AccountId, AccountKind, Clock, Directory, Failure, Store, Timestamp};
 use lingpai_wechat::{WeChat, wire};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -23,6 +26,8 @@ use tokio::sync::mpsc;
 use crate::diagnosis::Cause;
 use crate::language::{Bilingual, Language};
 use crate::strays::Strays;
+use step::Teller;
+pub use step::{Plan, Step};
 
 /// Without an account's name, so many are looked at.
 const MOST: usize = 50;
@@ -240,6 +245,8 @@ pub struct Examination<'a> {
     pub clock: &'a dyn Clock,
     /// The account that is meant, or all that the caller may see.
     pub account: Option<&'a AccountId>,
+    /// Whether a call is made even where little is left of its quota.
+    pub spends_scarce: bool,
     /// Whether the caller may see an account.
     pub may_see: &'a (dyn Fn(&AccountId) -> bool + Sync),
     /// What clients were seen to use that is no current token, if a server has noticed.
@@ -255,7 +262,8 @@ impl<'a> Examination<'a> {
         clock: &'a dyn Clock,
     ) -> Self {
         let (account, may_see, strays) = (None, &|_: &AccountId| true, None);
-        Self { house, store, directory, wechat, clock, account, may_see, strays }
+        let spends_scarce = false;
+        Self { house, store, directory, wechat, clock, account, spends_scarce, may_see, strays }
     }
 
     /// The same of one account; of the house only what all accounts stand on.
@@ -263,9 +271,14 @@ impl<'a> Examination<'a> {
         Self { account: Some(account), ..self }
     }
 
-    /// Looks at everything, and tells each finding when it is there. Takes up to ten seconds for the house and about as
-    /// long for each account; dropping the future harms nothing.
-    pub async fn run(&self, tell: mpsc::Sender<Finding>) {
+    /// The same, and calls are made even where little is left of their quota, if that is wanted.
+    pub fn spending_scarce(self, spends_scarce: bool) -> Self {
+        Self { spends_scarce, ..self }
+    }
+
+    /// Looks at everything, and tells what it may cost, what it is looking at, and each finding when it is there. Takes up to ten
+    /// seconds for the house and about as long for each account; dropping the future harms nothing.
+    pub async fn run(&self, tell: mpsc::Sender<Step>) {
         let accounts = self.directory.accounts().await;
         let accounts = accounts.map(|all| {
             let mut all: Vec<_> =
@@ -273,21 +286,21 @@ impl<'a> Examination<'a> {
             all.sort_by(|one, other| one.id.cmp(&other.id));
             all
         });
+        let is_wanted =
+            |account: &&Account| self.account.is_none_or(|wanted| *wanted == account.id);
+        let wanted: Vec<_> = accounts.iter().flatten().filter(is_wanted).collect();
+        let looked_at = &wanted[..wanted.len().min(MOST)];
+        drop(tell.send(Step::Plan(Plan::of(looked_at))).await);
+        let teller = Teller { to: &tell, account: None };
         if let Some(house) = self.house {
-            let with_wecom = accounts.as_ref().is_ok_and(|accounts| {
-                accounts.iter().any(|account| account.kind == lingpai_core::AccountKind::WeCom)
-            });
-            house::examine(self, house, with_wecom, &tell).await;
+            let with_wecom =
+                accounts.iter().flatten().any(|account| account.kind == AccountKind::WeCom);
+            house::examine(self, house, with_wecom, &teller).await;
         }
-        let Ok(accounts) = accounts else { return };
-        let wanted: Vec<_> = accounts
-            .into_iter()
-            .filter(|account| self.account.is_none_or(|wanted| *wanted == account.id))
-            .collect();
         if wanted.len() > MOST {
-            let _ = tell.send(words::left_out(wanted.len(), MOST)).await;
+            teller.found(words::left_out(wanted.len(), MOST)).await;
         }
-        for account in wanted.iter().take(MOST) {
+        for account in looked_at {
             patient::examine(self, account, &tell).await;
         }
     }

@@ -1,97 +1,110 @@
 //! Checks of one account: what WeChat says of it now, and what happened to it within a day.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
 use lingpai_core::store::{Entry, Record};
 use lingpai_core::{
-    Account, AccountKind, CredentialId, Failure, Kind, Mode, Timestamp, Verdict as Trial,
+    Account, AccountKind, CredentialId, Failure, Kind, Mode, Secret, Timestamp, Verdict as Trial,
 };
-use lingpai_wechat::{catalogue, kinds, protocol};
+use lingpai_wechat::{Quota, catalogue, protocol};
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
-use super::words::{self, both, fixed};
-use super::{Check, Examination, Finding, Verdict};
+use super::step::{Teller, has_secret};
+use super::words::{self, both};
+use super::{Check, Examination, Finding, Step, Verdict};
 use crate::diagnosis::{self, Cause, Facts, Kept, Looks, Question, diagnose, short, span};
 use crate::language::{Bilingual, Language};
 
 /// How long WeChat may take to say one thing.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// What happened before is not looked at.
-const LATELY: Duration = Duration::from_hours(24);
+pub(super) const LATELY: Duration = Duration::from_hours(24);
 /// So many events of an account are.
-const EVENTS: usize = 20_000;
+pub(super) const EVENTS: usize = 20_000;
 /// A stable token that has less left than this may be followed by the next at any call.
 const LAST_MINUTES: Duration = Duration::from_secs(protocol::STABLE_WINDOW.as_secs() + 60);
 /// A tenth of a quota left is little.
 const LITTLE: u64 = 10;
-/// What WeChat pushes, it pushes every ten minutes.
-const LATE: Duration = Duration::from_mins(25);
+/// And a hundredth is not to be spent unasked.
+const SCARCE: u64 = 100;
 
 /// One account, and what is stored of it.
-struct Patient<'a> {
-    examination: &'a Examination<'a>,
-    account: &'a Account,
+pub(super) struct Patient<'a> {
+    pub(super) examination: &'a Examination<'a>,
+    pub(super) account: &'a Account,
     record: Option<Record>,
-    events: Vec<Event>,
-    now: Timestamp,
+    pub(super) events: Vec<Event>,
+    pub(super) now: Timestamp,
 }
 
-pub(super) async fn examine(
-    examination: &Examination<'_>,
-    account: &Account,
-    tell: &Sender<Finding>,
-) {
+pub(super) async fn examine(examination: &Examination<'_>, account: &Account, tell: &Sender<Step>) {
     let id = &account.id;
-    let say = async |finding: Finding| {
-        drop(tell.send(Finding { account: Some(id.clone()), ..finding }).await);
-    };
+    let tell = Teller { to: tell, account: Some(id) };
     let credential = CredentialId::access_token(id.clone());
     let read = examination.store.read(&credential).await;
     let (record, events) = match (read, examination.store.events(Some(id), EVENTS).await) {
         (Ok(record), Ok(events)) => (record, events),
         (Err(error), _) | (_, Err(error)) => {
             let text = both!("It cannot be read: {error}", "无法读取：{error}", error = error);
-            return say(Finding::new(Check::Store, Verdict::Failed, text).mended_by(words::STORE))
-                .await;
+            let finding = Finding::new(Check::Store, Verdict::Failed, text);
+            return tell.found(finding.mended_by(words::STORE)).await;
         }
     };
     let now = examination.clock.now().wall;
     let patient = Patient { examination, account, record, events, now };
-    let (secret, address) = patient.secret().await;
-    say(secret).await;
+    tell.looks_at(Check::Token).await;
     let token = patient.token().await;
     let is_good = token.verdict == Verdict::Passed;
-    say(patient.address(address, is_good).await).await;
-    say(token).await;
-    say(patient.quota(is_good).await).await;
-    say(patient.rotations()).await;
-    say(patient.clients().await).await;
+    tell.found(token).await;
+    // Before anything is spent: what is left of it.
+    tell.looks_at(Check::Quota).await;
+    let (quota, left) = patient.quota(is_good).await;
+    tell.found(quota).await;
+    tell.looks_at(Check::Secret).await;
+    let (secret, address) = patient.secret(left).await;
+    tell.found(secret).await;
+    tell.looks_at(Check::Address).await;
+    tell.found(patient.address(address, is_good).await).await;
+    tell.found(patient.rotations()).await;
+    tell.found(patient.clients().await).await;
     if let Some(pushes) = patient.pushes().await {
-        say(pushes).await;
+        tell.found(pushes).await;
+    }
+}
+
+/// What is left of the calls of `stable_token` today, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Unknown,
+    Enough,
+    /// So many, which is next to nothing.
+    Scarce(u64),
+}
+
+impl Left {
+    fn of(quota: Quota) -> Self {
+        if quota.left <= quota.limit / SCARCE { Self::Scarce(quota.left) } else { Self::Enough }
     }
 }
 
 impl Patient<'_> {
     /// Asks with the secret: what it is worth, and what that says of the address. None there: nothing.
-    async fn secret(&self) -> (Finding, Option<Finding>) {
+    async fn secret(&self, quota: Left) -> (Finding, Option<Finding>) {
         let check = |verdict, text| Finding::new(Check::Secret, verdict, text);
-        let has_secret = matches!(
-            self.account.kind,
-            AccountKind::OfficialAccount
-                | AccountKind::MiniProgram
-                | AccountKind::MiniGame
-                | AccountKind::WeCom
-        );
-        if !has_secret {
+        if !has_secret(self.account) {
             return (check(Verdict::Skipped, words::NOT_SUCH), None);
         }
         let left = self.token_left();
         let mints = self.account.mode == Mode::Stable && self.account.kind != AccountKind::WeCom;
         if mints && left.is_some_and(|left| left < LAST_MINUTES) {
             return (check(Verdict::Skipped, words::NOT_NOW), None);
+        }
+        if let Left::Scarce(left) = quota
+            && !self.examination.spends_scarce
+        {
+            return (check(Verdict::Skipped, words::scarce(left)), None);
         }
         self.count().await;
         let wechat = self.examination.wechat;
@@ -214,29 +227,47 @@ impl Patient<'_> {
         }
     }
 
-    /// What is left of the day's calls for a token, as WeChat counts and as Lingpai does.
-    async fn quota(&self, has_token: bool) -> Finding {
+    /// What is left of the day's calls for a token, as WeChat counts; and of those that a look at the AppSecret takes.
+    async fn quota(&self, has_token: bool) -> (Finding, Left) {
         let check = |verdict, text| Finding::new(Check::Quota, verdict, text);
         if self.account.kind == AccountKind::WeCom {
-            return check(Verdict::Skipped, words::NO_QUOTA_CALL);
+            return (check(Verdict::Skipped, words::NO_QUOTA_CALL), Left::Unknown);
         }
+        if let Some(failure) =
+            self.trouble().filter(|it| Cause::of_failure(it) == Some(Cause::Quota))
+        {
+            let finding = failed(Check::Quota, failed_for(failure), failure);
+            // The call that was refused is the one that would be spent, but for a classic account's.
+            let is_same = self.account.mode == Mode::Stable;
+            return (finding, if is_same { Left::Scarce(0) } else { Left::Unknown });
+        }
+        let token = self.record.as_ref().and_then(|record| record.token.as_ref());
+        let Some(token) = token.filter(|_| has_token) else {
+            return (check(Verdict::Skipped, words::NO_TOKEN_TO_ASK), Left::Unknown);
+        };
         let path = match self.account.mode {
             Mode::Stable => protocol::STABLE_TOKEN_PATH,
             Mode::Classic => protocol::TOKEN_PATH,
         };
-        if let Some(failure) =
-            self.trouble().filter(|it| Cause::of_failure(it) == Some(Cause::Quota))
-        {
-            return failed(Check::Quota, failed_for(failure), failure);
+        let told = self.left_of(path, &token.value).await;
+        let (finding, calls) = (self.of_quota(path, &told), 1);
+        if self.account.mode == Mode::Stable || !has_secret(self.account) {
+            let left = told.map_or(Left::Unknown, Left::of);
+            return (finding.costing(calls), left);
         }
-        let token = self.record.as_ref().and_then(|record| record.token.as_ref());
-        let Some(token) = token.filter(|_| has_token) else {
-            return check(Verdict::Skipped, words::NO_TOKEN_TO_ASK);
-        };
-        let asked = self.examination.wechat.quota(self.account, &token.value, path);
-        match timeout(PATIENCE, asked).await {
-            Ok(Ok(quota)) => {
-                let (left, limit) = (quota.left, quota.limit);
+        let stable = self.left_of(protocol::STABLE_TOKEN_PATH, &token.value).await;
+        (finding.costing(calls + 1), stable.map_or(Left::Unknown, Left::of))
+    }
+
+    async fn left_of(&self, path: &str, token: &Secret) -> Result<Quota, Failure> {
+        let asked = self.examination.wechat.quota(self.account, token, path);
+        timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    fn of_quota(&self, path: &str, told: &Result<Quota, Failure>) -> Finding {
+        let check = |verdict, text| Finding::new(Check::Quota, verdict, text);
+        match told {
+            Ok(Quota { left, limit, .. }) => {
                 let text = both!(
                     "Of {limit} calls of {path} a day, {left} are left.",
                     "{path} 每天 {limit} 次，还剩 {left} 次。",
@@ -244,21 +275,20 @@ impl Patient<'_> {
                     path = path,
                     left = left
                 );
-                let verdict = match left {
+                let verdict = match *left {
                     0 => Verdict::Failed,
                     left if left < limit / LITTLE => Verdict::Warned,
                     _ => Verdict::Passed,
                 };
-                let finding = check(verdict, text).costing(1);
+                let finding = check(verdict, text);
                 if verdict == Verdict::Passed { finding } else { finding.caused_by(Cause::Quota) }
             }
-            Ok(Err(failure)) => {
-                let said = short(&failure);
+            Err(failure) => {
+                let said = short(failure);
                 let text =
                     both!("WeChat does not say: {said}", "微信没有给出：{said}", said = said);
-                check(Verdict::Skipped, text).coded(&failure).costing(1)
+                check(Verdict::Skipped, text).coded(failure)
             }
-            Err(_) => check(Verdict::Skipped, failed_for(&no_answer())).costing(1),
         }
     }
 
@@ -317,122 +347,6 @@ impl Patient<'_> {
         }
     }
 
-    /// The clients that ask too often, or use what is not the account's current token.
-    async fn clients(&self) -> Finding {
-        let names: BTreeMap<String, String> = match self.examination.directory.keys().await {
-            Ok(keys) => keys.into_iter().map(|key| (key.id, key.name)).collect(),
-            Err(_) => BTreeMap::new(),
-        };
-        let name = |key: &str| match names.get(key) {
-            Some(name) => format!("{name} ({key})"),
-            None => key.to_owned(),
-        };
-        let mut seen: Vec<(Option<Cause>, Bilingual, Option<Bilingual>)> = Vec::new();
-        for stray in
-            self.examination.strays.map(|strays| strays.of(&self.account.id)).unwrap_or_default()
-        {
-            let question = Question {
-                token: Some((stray.fingerprint, stray.looks)),
-                account: Some(self.account.id.clone()),
-                ..Question::default()
-            };
-            let of_person = stray.is_of_person.then_some(diagnosis::Trial::OfPerson);
-            // Another account's token is told of in the events of that one.
-            let all = self.examination.store.events(None, EVENTS).await.unwrap_or_default();
-            let kept = self.kept();
-            let facts =
-                Facts { now: self.now, events: &all, kept: &kept, trial: of_person.as_ref() };
-            let found = diagnose(&question, &facts);
-            let (en, zh) = found.headline.texts();
-            let (client, times, at) = (name(&stray.key), stray.times, stray.last_at);
-            let text = both!(
-                "{client} reported a token that is not the current one ({times} in all, last at {at}). {en}",
-                "{client} 报告了不是当前凭据的凭据（共 {times} 次，最近 {at}）。{zh}",
-                client = client,
-                times = times,
-                at = at,
-                en = en,
-                zh = zh
-            );
-            seen.push((Some(found.cause), text, found.remedy.into_iter().next()));
-        }
-        let lately = self.events.iter().take_while(|event| self.now.since(event.at) < LATELY);
-        for event in lately {
-            let text = match &event.what {
-                What::ClientMisuse { key, asks } => both!(
-                    "{client} asked for the token {asks} times within a minute.",
-                    "{client} 一分钟内请求了 {asks} 次凭据。",
-                    client = name(key),
-                    asks = asks
-                ),
-                What::CallsRefused { key, path, errcode, refusals, cause } => both!(
-                    "Calls of {client} to {path} were refused {refusals} times within a minute, though the token is good \
-                     (errcode {errcode}): {cause}",
-                    "{client} 对 {path} 的调用一分钟内被拒绝 {refusals} 次，而凭据有效（errcode {errcode}）：{cause}",
-                    client = name(key.as_deref().unwrap_or("?")),
-                    path = path,
-                    refusals = refusals,
-                    errcode = errcode,
-                    cause = cause
-                ),
-                _ => continue,
-            };
-            if !seen.iter().any(|(_, known, _)| *known == text) {
-                seen.push((None, text, Some(fixed(
-                    "Have it keep what it is given for as long as `expires_in` says, and see that its calls carry the account's \
-                     token.",
-                    "请让它按 `expires_in` 缓存凭据，并确认它的调用携带的是该账号的凭据。",
-                ))));
-            }
-        }
-        let Some((cause, _, remedy)) = seen.first().cloned() else {
-            return Finding::new(Check::Clients, Verdict::Passed, words::CLIENTS_FINE);
-        };
-        let (en, zh): (Vec<_>, Vec<_>) = seen
-            .iter()
-            .map(|(_, text, _)| text.texts())
-            .map(|(en, zh)| (en.to_owned(), zh.to_owned()))
-            .unzip();
-        let text = Bilingual::made(en.join(" "), zh.join(""));
-        Finding { cause, remedy, ..Finding::new(Check::Clients, Verdict::Warned, text) }
-    }
-
-    /// The tickets that WeChat pushes, if the account lives on some.
-    async fn pushes(&self) -> Option<Finding> {
-        let pushed = |declared: &'static kinds::Declared| Some((&declared.kind, declared.pushed?));
-        for (kind, life) in kinds::ALL.iter().copied().filter_map(pushed) {
-            let credential = CredentialId::new(kind.clone(), self.account.id.clone());
-            let Ok(Some(record)) = self.examination.store.read(&credential).await else { continue };
-            let token = record.token?;
-            let ago = self.now.since(token.issued_at);
-            let shown = span(ago);
-            let (en, zh) = shown.texts();
-            let text = both!(
-                "The last {kind} came {en} ago.",
-                "最近一次 {kind} 在 {zh}前收到。",
-                kind = kind,
-                en = en,
-                zh = zh
-            );
-            let verdict = match ago {
-                ago if ago >= life => Verdict::Failed,
-                ago if ago >= LATE => Verdict::Warned,
-                _ => Verdict::Passed,
-            };
-            let finding = Finding::new(Check::Pushes, verdict, text);
-            return Some(if verdict == Verdict::Passed {
-                finding
-            } else {
-                finding.mended_by(fixed(
-                    "WeChat pushes it every ten minutes: check the URL of authorisation events in its console, and that it \
-                     reaches this server.",
-                    "微信每十分钟推送一次：请检查微信后台的授权事件接收 URL，以及它能否到达本服务。",
-                ))
-            });
-        }
-        None
-    }
-
     /// What the diagnosis of a token comes to.
     fn diagnosed(
         &self,
@@ -448,7 +362,7 @@ impl Patient<'_> {
         Finding { remedy, cause: Some(found.cause), ..finding }
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    pub(super) fn kept(&self) -> Vec<Kept> {
         self.record.clone().map(Kept::from).into_iter().collect()
     }
 

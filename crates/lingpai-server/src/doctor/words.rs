@@ -109,6 +109,15 @@ pub(super) const NOT_NOW: Bilingual = fixed(
     "Not asked: in the last minutes of a token, this call would bring the next one. The engine does that by itself.",
     "未检查：凭据的最后几分钟内，这个调用会得到下一个凭据，引擎会自行处理。",
 );
+/// The AppSecret is not asked about, since so few calls are left.
+pub(super) fn scarce(left: u64) -> Bilingual {
+    both!(
+        "Not asked: today {left} calls of stable_token are left, which fetching may need. `lingpai doctor --yes` spends one.",
+        "未检查：今天 stable_token 只剩 {left} 次，获取凭据可能需要。`lingpai doctor --yes` 会使用一次。",
+        left = left
+    )
+}
+
 pub(super) const NOT_SUCH: Bilingual =
     fixed("This kind of account has no AppSecret to be tried.", "这类账号没有可验证的 AppSecret。");
 pub(super) const SECRET_RIGHT: Bilingual = fixed(
@@ -130,4 +139,9 @@ pub(super) const NO_TOKEN_TO_ASK: Bilingual =
 pub(super) const CLIENTS_FINE: Bilingual = fixed(
     "No client was seen to ask too often or to use a wrong token within a day.",
     "最近一天没有发现客户端请求过频或使用错误的凭据。",
+);
+pub(super) const CLIENTS_UNSEEN: Bilingual = fixed(
+    "No client was seen to ask too often within a day. Which tokens clients use is known to a running server only: \
+     `lingpai doctor --server URL`.",
+    "最近一天没有发现客户端请求过频。客户端用的是哪些凭据，只有运行中的服务知道：`lingpai doctor --server URL`。",
 );

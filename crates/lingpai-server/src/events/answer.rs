@@ -76,6 +76,14 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    listed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     push: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sink: Option<&'a str>,
@@ -164,6 +172,17 @@ impl<'a> Details<'a> {
             What::KeyFirstUsed { key, address } => {
                 details.key = Some(key);
                 details.address = Some(address.to_string().into());
+            }
+            What::AuthorizersReconciled { listed, added, renewed, removed } => {
+                details.listed = Some(*listed);
+                details.added = Some(*added);
+                details.renewed = Some(*renewed);
+                details.removed = Some(*removed);
+            }
+            What::SecretShown { key, address, path } => {
+                details.key = key.as_deref();
+                details.address = Some(address.to_string().into());
+                details.path = Some(path);
             }
             What::PushDead { push, cause } => {
                 details.push = Some(push);

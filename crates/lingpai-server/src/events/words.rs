@@ -131,6 +131,23 @@ pub fn sentence(event: &Event, language: Language) -> String {
             "the key {key} was used for the first time, from {address}",
             "密钥 {key} 首次被使用，来自 {address}"
         ),
+        What::SecretShown { key, address, path } => match key {
+            Some(key) => say!(
+                language,
+                "the client with the key {key} sends the real AppSecret to {path}, from {address}: it has no need of that",
+                "使用密钥 {key} 的客户端向 {path} 发送真正的 AppSecret（来自 {address}）：它不需要知道 AppSecret"
+            ),
+            None => say!(
+                language,
+                "a client at {address} sends the real AppSecret to {path}, where its API key belongs: give it a key",
+                "{address} 的客户端向 {path} 发送真正的 AppSecret，而那里应是它的 API 密钥：请给它一个密钥"
+            ),
+        },
+        What::AuthorizersReconciled { listed, added, renewed, removed } => say!(
+            language,
+            "the store was restored and compared with WeChat's list: {listed} authorizers, {added} of them added, {renewed} with another refresh token, {removed} gone",
+            "存储恢复后已与微信的授权方列表核对：共 {listed} 个，新增 {added} 个，更新 refresh_token {renewed} 个，已取消授权 {removed} 个"
+        ),
         What::PushDead { push, cause } => say!(
             language,
             "the push {push} is given up, the business did not take it: {cause}",
@@ -252,6 +269,12 @@ mod tests {
             What::QuotaLow { used: 90, budget: 100 },
             What::KeyChanged { change: KeyChange::Made, key: key(), by: "lp_0".to_owned() },
             What::KeyFirstUsed { key: key(), address: [10, 0, 0, 7].into() },
+            What::SecretShown {
+                key: None,
+                address: [10, 0, 0, 7].into(),
+                path: "/cgi-bin/token".to_owned(),
+            },
+            What::AuthorizersReconciled { listed: 450, added: 1, renewed: 225, removed: 1 },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
             What::SinkFailed { sink: "shop".to_owned(), cause: cause() },
             What::SinkRestored { sink: "shop".to_owned(), generation: Generation(3) },

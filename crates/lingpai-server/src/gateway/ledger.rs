@@ -3,6 +3,7 @@
 //! The counts are gathered here and go into the store's ledger every few seconds, so that they outlive a restart and those
 //! of all nodes come together. Paths come from clients: of those that go on being new, the rest is counted together.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,8 @@ const ERRCODES: usize = 50;
 const OTHERS: &str = "/others";
 /// So many lines are given to the store at a time.
 const AT_ONCE: usize = 256;
+/// Who has shown the account's token itself, and no key.
+pub(crate) const BY_TOKEN: &str = "-";
 /// WeChat's word for a path that it does not have.
 const INVALID_URL: i64 = 40066;
 
@@ -52,6 +55,14 @@ pub(crate) struct Called {
     /// How often each errcode came, success left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errcodes: Vec<Answered>,
+}
+
+/// The calls of a day that were forwarded for one client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ForClient {
+    /// The id of its key, or [`BY_TOKEN`].
+    pub(crate) key: String,
+    pub(crate) calls: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -127,7 +138,7 @@ impl Ledger {
         }
     }
 
-    /// What an account's calls of a day were, those not yet in the store too.
+    /// What an account's calls of a day were and who made them, those not yet in the store too.
     ///
     /// # Errors
     /// As of every method of [`Store`].
@@ -136,14 +147,14 @@ impl Ledger {
         store: &dyn Store,
         account: &AccountId,
         day: Day,
-    ) -> Result<Vec<Called>, StoreError> {
+    ) -> Result<(Vec<Called>, Vec<ForClient>), StoreError> {
         let mut counts = store.ledger(account, day).await?;
         for (line, times) in &self.lock().counts {
             if line.account == *account && line.day == day {
                 *counts.entry(line.entry.name()).or_default() += times;
             }
         }
-        Ok(by_path(&counts))
+        Ok((by_path(&counts), by_client(&counts)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathered> {
@@ -212,6 +223,17 @@ fn by_path(counts: &BTreeMap<String, u32>) -> Vec<Called> {
     calls.into_values().collect()
 }
 
+/// Those that are about clients, whoever calls most first.
+fn by_client(counts: &BTreeMap<String, u32>) -> Vec<ForClient> {
+    let of = |(name, calls): (&String, &u32)| {
+        let key = name.strip_prefix("client/")?.to_owned();
+        Some(ForClient { key, calls: *calls })
+    };
+    let mut clients: Vec<_> = counts.iter().filter_map(of).collect();
+    clients.sort_by_key(|client| Reverse(client.calls));
+    clients
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +268,17 @@ mod tests {
                 {"path": "/cgi-bin/user/get", "calls": 4, "errcodes": [{"errcode": 45009, "times": 2}]},
             ])
         );
+    }
+
+    #[test]
+    fn calls_are_counted_by_client_whoever_calls_most_first() {
+        let ledger = Ledger::default();
+        for key in ["lp_1", "lp_2", "lp_2", BY_TOKEN] {
+            ledger.add(&account(), Day(1), Entry::Client(key.into()));
+        }
+        let clients = by_client(&counted(&ledger).into_iter().collect());
+        let told: Vec<_> = clients.iter().map(|it| (it.key.as_str(), it.calls)).collect();
+        assert_eq!(told, [("lp_2", 2), (BY_TOKEN, 1), ("lp_1", 1)]);
     }
 
     #[test]

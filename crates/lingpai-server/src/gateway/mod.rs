@@ -77,7 +77,7 @@ use crate::{tickets, traces};
 pub(crate) use self::breaker::Outcome;
 pub(crate) use self::carried::is_of_wecom;
 pub(crate) use self::hosts::{Host, split_account};
-pub(crate) use self::ledger::Called;
+pub(crate) use self::ledger::{BY_TOKEN, Called, ForClient};
 pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
 pub(crate) use self::sealing::Proof;
@@ -315,6 +315,7 @@ impl Gateway {
         let sending = call.upload.sending();
         let sent_at = clock.coarse();
         let first = self.send(serving, &call, &call.target(&token), sending).await?;
+        self.gate.heard_for(serving, account, calling.key);
         let Some(errcode) = call.blames_the_token(&first) else {
             let is_success = first.errcode().is_none_or(|errcode| errcode == 0);
             self.repairs.went_through(caller, is_success, clock.coarse());

@@ -24,7 +24,7 @@ use lingpai_core::{
 use super::budget::{Budgets, Charge, Share};
 use super::hosts::Destination;
 use super::issued::Issued;
-use super::ledger::Ledger;
+use super::ledger::{BY_TOKEN, Ledger};
 use super::meter::{Meter, Most};
 use super::needs::Needs;
 use super::who::Calling;
@@ -284,6 +284,15 @@ impl Gate {
                 registry.with(&dependent, Keeper::quota_cleared);
             }
         }
+    }
+
+    /// Takes in that upstream answered a call of this account that was made for this client, or for somebody who has shown the
+    /// token itself.
+    pub(super) fn heard_for(&self, serving: &Serving, account: &AccountId, key: Option<KeyHash>) {
+        let today = serving.registry.clock().now().day();
+        let key = key.map(|key| serving.keys.id_of(&key));
+        let client = Entry::Client(key.as_deref().unwrap_or(BY_TOKEN).into());
+        self.ledger.add(account, today, client);
     }
 
     /// How often an account's quota was cleared from here in the month of this day, and how many calls were let through on the

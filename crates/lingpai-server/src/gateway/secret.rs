@@ -137,7 +137,9 @@ pub(super) async fn who(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Calling, Refusal> {
-    let caller = bearer(head, peer).unwrap_or_else(|_| Caller::new(&shown.secret, peer));
+    let by_header = bearer(head, peer);
+    let is_by_header = by_header.is_ok();
+    let caller = by_header.unwrap_or_else(|_| Caller::new(&shown.secret, peer));
     let account = shown.appid.parse::<AccountId>();
     let now = serving.registry.clock().now().wall;
     let look = |key: &ApiKey| {
@@ -147,6 +149,11 @@ pub(super) async fn who(
         Ok::<_, Refusal>((account.clone(), key.hash, key.first_used_at))
     };
     let looked = serving.keys.look(&caller.hash, look).await;
+    let known = looked.as_ref().and_then(|looked| looked.as_ref().ok()).map(|(_, key, _)| *key);
+    if looked.is_none() || is_by_header {
+        // The AppSecret itself may stand there, also beside a good key.
+        serving.shown.note(&shown.appid, &shown.secret, known, caller.peer, head.uri.path());
+    }
     let (account, key, used) = looked.ok_or(Refusal::KeyUnknown)??;
     serving.used(&key, used, caller.peer);
     Ok(Calling { account, key: Some(key) })

@@ -111,6 +111,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
         "properties": {
             "account": account_name(),
             "refresh_token": {"type": "string", "pattern": "^[!-~]{1,512}$"},
+            "kind": {"enum": ["official-account", "mini-program"]},
         },
     });
     add(
@@ -135,7 +136,10 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
     );
     add(
         "Link",
-        &["url", "expires_at", "proof_key"],
-        json!({"url": text, "expires_at": {"type": "string", "format": "date-time"}, "proof_key": text}),
+        &["url", "expires_at", "proof_key", "qr"],
+        json!({
+            "url": text, "expires_at": {"type": "string", "format": "date-time"}, "proof_key": text,
+            "qr": {"type": "array", "items": {"type": "string", "pattern": "^[# ]*$"}},
+        }),
     );
 }

@@ -6,17 +6,20 @@
 
 //!
 //! - `paths`: what can be called, and with what.
-//! - `schemas`: what bodies look like.
+//! - `schemas`: what bodies look like; `standing` and `setup`: of accounts.
 //! - `authorizations`: both for authorisations that begin here.
 //! - `operation`: how a call is described.
 
 mod api_security;
 mod authorizations;
+mod doctor;
 mod operation;
 mod paths;
 mod schemas;
 mod services;
+mod setup;
 mod sinks;
+mod standing;
 
 use std::sync::OnceLock;
 

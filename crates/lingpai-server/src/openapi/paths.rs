@@ -28,6 +28,11 @@ fn overview() -> Vec<Value> {
             &json!({"type": "string"}),
             "Those with this in their name, or in what is wrong.",
         ),
+        in_query(
+            "platform",
+            &account_name(),
+            "Those only that have authorised this platform or suite.",
+        ),
         in_query("page", &page, "From 1 on."),
         in_query("limit", &limit, "So many on a page at most; 200 is the most there is."),
     ]
@@ -220,6 +225,21 @@ pub(super) fn paths() -> Value {
                 .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
                 .done(),
         },
+        "/push/{account}/{authorizer}": {
+            "get": Operation::open("WeChat checks the URL of a platform for its authorizers' messages.")
+                .takes(account())
+                .takes(vec![in_path("authorizer", "Nothing depends on it.")])
+                .takes(pushed())
+                .takes(vec![in_query("echostr", &json!({"type": "string"}), "What comes back, perhaps decrypted.")])
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
+                .done(),
+            "post": Operation::open("WeChat pushes a message or an event of an account that has authorised a platform.")
+                .takes(account())
+                .takes(vec![in_path("authorizer", "Whose it is: WeChat puts its appid there for `$APPID$`.")])
+                .takes(pushed())
+                .answers_as(200, "text/plain; charset=utf-8", &json!({"type": "string"}))
+                .done(),
+        },
         "/v1/nodes": {
             "get": Operation::with("The nodes that share the store. The key must be for all accounts.", Right::StatusRead)
                 .answers(200, &reference("Nodes"))
@@ -241,6 +261,9 @@ pub(super) fn paths() -> Value {
                 .done(),
         },
         "/v1/doctor": {
+            "get": Operation::with("What came of the last look at the house and at accounts that was made on this node.", Right::StatusRead)
+                .answers(200, &reference("LastExamined"))
+                .done(),
             "post": Operation::with("Looks at the house and at accounts, and says what is wrong. Costs calls of WeChat's.", Right::TokenRotate)
                 .reads_this(json!({"content": {JSON: {"schema": reference("Examine")}}}))
                 .answers(200, &reference("Findings"))
@@ -261,6 +284,7 @@ pub(super) fn paths() -> Value {
                 .takes(vec![
                     in_query("account", &account_name(), "What concerns this account only."),
                     in_query("client", &json!({"type": "string"}), "What the key of this id or name did."),
+                    in_query("action", &json!({"type": "string"}), "Records of this action only."),
                     in_query("since", &json!({"type": "string"}), "From this time on (RFC 3339), or since so long ago: `90s`, `30m`, `2h`, `7d`."),
                     in_query("before", &position, "Those before this `id`: the `next` of the page before."),
                     in_query("limit", &limit, "So many at most."),
@@ -271,6 +295,7 @@ pub(super) fn paths() -> Value {
         },
         "/v1/alerts": {
             "get": Operation::with("How it stands with alerts. The key must be for all accounts.", Right::Admin)
+                .takes(vec![in_query("language", &json!({"enum": ["en", "zh"]}), "In which language `failure` is.")])
                 .answers(200, &reference("Alerts"))
                 .done(),
         },

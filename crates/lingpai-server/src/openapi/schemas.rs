@@ -1,19 +1,14 @@
 //! What bodies look like. Names of rights, presets, states and the like come from the code.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use lingpai_core::client::{ApiKey, Right, Role};
 use lingpai_core::event::Severity;
-use lingpai_core::{Environment, Policy, Preset};
+use lingpai_core::{Environment, Preset};
 use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
-use super::{api_security, services, sinks};
-use crate::accounts::State;
+use super::{doctor, services, setup, sinks, standing};
 use crate::adopt;
-use crate::diagnosis::Cause;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
 const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
@@ -92,67 +87,8 @@ pub(super) fn schemas() -> Value {
         json!({"outcome": one_of(&["planned", "begun"]), "explanation": text(), "breaks": list(text())}),
     );
     add("Reported", &["outcome", "explanation"], reported);
-    add(
-        "Accounts",
-        &["accounts"],
-        json!({
-            "accounts": list(reference("Account")), "next": text(),
-            "damaged": list(reference("Damaged")),
-        }),
-    );
-    let damaged = json!({"table": text(), "record": text(), "what": text()});
-    add("Damaged", &["table", "record", "what"], damaged);
-    add(
-        "Account",
-        &["account", "credentials"],
-        json!({
-            "account": text(), "credentials": list(reference("Credential")),
-            "calls_today": list(reference("Called")),
-            "keeping": one_of(&["observe", "paused"]), "account_kind": text(), "mode": text(), "platform": text(),
-        }),
-    );
-    let counted = ["all", "troubled", "good", "failing", "refused", "missing", "idle", "unmanaged"];
-    let counts: Map<_, _> = counted.iter().map(|name| ((*name).to_owned(), number())).collect();
-    add("Counts", &counted, counts.into());
-    add(
-        "Overview",
-        &["counts", "found", "page", "pages", "accounts"],
-        json!({
-            "counts": reference("Counts"), "found": number(), "page": number(), "pages": number(),
-            "accounts": list(reference("Account")), "damaged": list(reference("Damaged")),
-        }),
-    );
-    add(
-        "Called",
-        &["path", "calls"],
-        json!({"path": text(), "calls": number(), "errcodes": list(reference("Answered"))}),
-    );
-    add(
-        "Answered",
-        &["errcode", "times"],
-        json!({"errcode": {"type": "integer"}, "times": number()}),
-    );
-    settings(&mut add);
-    quotas(&mut add);
-    nodes(&mut add);
-    add(
-        "Credential",
-        &["kind", "state", "generation", "fetches_today", "daily_budget", "rotating"],
-        json!({
-            "kind": text(), "state": one_of(&State::ALL.map(State::as_str)), "generation": number(),
-            "expires_in": number(), "life": number(), "issued_at": time(), "previous_until": time(), "fetches_today": number(),
-            "daily_budget": number(), "rotating": yes_or_no(), "compromised": number(), "next_at": time(),
-            "failure": reference("Failure"), "failing_since": time(),
-        }),
-    );
-    add(
-        "Failure",
-        &["class", "message"],
-        json!({
-            "class": one_of(&["transient", "rate-limited", "quota", "needs-person", "awaited"]), "message": text(),
-            "remedy": text(), "errcode": {"type": "integer"}, "rid": text(),
-        }),
-    );
+    standing::schemas(&mut add);
+    setup::schemas(&mut add);
     add(
         "Event",
         &["at", "event", "severity", "text", "node"],
@@ -163,9 +99,9 @@ pub(super) fn schemas() -> Value {
             "address": text(), "budget": number(), "by": text(), "push": text(), "sink": text(),
             "generation": number(), "fingerprint": text(), "reason": text(), "way": text(),
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
-            "cause": text(), "used": number(), "key": text(), "asks": number(),
-            "path": text(), "errcode": {"type": "integer"}, "refusals": number(),
-            "change": text(), "since": time(),
+            "cause": text(), "used": number(), "key": text(), "asks": number(), "path": text(),
+            "errcode": {"type": "integer"}, "refusals": number(), "change": text(), "since": time(),
+            "listed": number(), "added": number(), "renewed": number(), "removed": number(),
         }),
     );
     add(
@@ -202,37 +138,6 @@ pub(super) fn schemas() -> Value {
             "access_token": or_null(&text()), "text": or_null(&text()),
             "errcode": or_null(&json!({"type": "integer"})),
             "account": or_null(&account_name()), "offline": yes_or_no(),
-        }),
-    );
-    let evidence = json!({"type": "object", "required": ["text"], "properties": {"at": time(), "text": text()}});
-    let looked_at = json!({"type": "object", "required": ["events"], "properties": {"events": number(), "since": time()}});
-    add(
-        "Diagnosis",
-        &["cause", "certain", "headline", "evidence", "remedy", "asked_wechat", "looked_at"],
-        json!({
-            "cause": one_of(&Cause::ALL.map(Cause::as_str)), "certain": yes_or_no(), "headline": text(),
-            "evidence": list(evidence), "remedy": list(text()), "asked_wechat": number(),
-            "looked_at": looked_at, "account": text(), "fingerprint": text(),
-            "errcode": {"type": "integer"}, "explained": text(), "schedule_minutes": number(),
-        }),
-    );
-    add("Examine", &[], json!({"account": or_null(&account_name())}));
-    let verdict = one_of(&["skipped", "passed", "warned", "failed"]);
-    add(
-        "Finding",
-        &["check", "title", "verdict", "evidence", "calls"],
-        json!({
-            "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
-            "account": text(), "subject": text(), "remedy": text(), "cause": text(),
-            "errcode": {"type": "integer"},
-        }),
-    );
-    add(
-        "Findings",
-        &["worst", "passed", "warned", "failed", "skipped", "calls", "findings"],
-        json!({
-            "worst": verdict, "passed": number(), "warned": number(), "failed": number(),
-            "skipped": number(), "calls": number(), "findings": list(reference("Finding")),
         }),
     );
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
@@ -335,34 +240,6 @@ pub(super) fn schemas() -> Value {
     Value::Object(schemas)
 }
 
-/// The nodes that share the store.
-fn nodes(add: &mut impl FnMut(&str, &[&str], Value)) {
-    let text = || json!({"type": "string"});
-    let time = || json!({"type": "string", "format": "date-time"});
-    let number = || json!({"type": "integer", "minimum": 0});
-    let list = |of: &str| json!({"type": "array", "items": reference(of)});
-    add(
-        "Nodes",
-        &["nodes", "propagation"],
-        json!({"nodes": list("Node"), "propagation": reference("Propagation")}),
-    );
-    let yes_or_no = json!({"type": "boolean"});
-    let members = json!({
-        "node": text(), "this": yes_or_no, "alive": yes_or_no, "name": text(), "address": text(),
-        "version": text(), "since": time(), "seen_at": time(), "credentials": number(),
-        "leases": list("Lease"),
-    });
-    let all: Vec<_> =
-        members.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    add("Node", &all, members.clone());
-    add("Lease", &["account", "kind"], json!({"account": text(), "kind": text()}));
-    add(
-        "Propagation",
-        &["rotations"],
-        json!({"rotations": number(), "half_within_ms": number(), "p99_within_ms": number()}),
-    );
-}
-
 /// Tickets, and what is signed with them.
 fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
     let text = || json!({"type": "string"});
@@ -402,143 +279,6 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
     );
 }
 
-/// What was called and may be called. What WeChat says passes as it comes.
-fn quotas(add: &mut impl FnMut(&str, &[&str], Value)) {
-    let (text, number) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
-    let told = json!({"type": "object"});
-    let used = json!({
-        "type": "object", "required": ["used", "most"], "additionalProperties": false,
-        "properties": {"used": number, "most": number},
-    });
-    add(
-        "Fetches",
-        &["kind", "used", "most"],
-        json!({"kind": text, "used": number, "most": number}),
-    );
-    let clearings = json!({"month": text, "used": number, "most": number});
-    add("Clearings", &["month", "used", "most"], clearings);
-    add(
-        "Quotas",
-        &["account", "day", "calls", "fetches", "clearings"],
-        json!({
-            "account": text, "day": text, "calls": {"type": "array", "items": reference("Called")},
-            "fetches": {"type": "array", "items": reference("Fetches")}, "calls_per_day": used,
-            "clearings": reference("Clearings"),
-        }),
-    );
-    add(
-        "Quota",
-        &["account", "path", "calls", "quota"],
-        json!({
-            "account": text, "path": text, "calls": number, "quota": told, "rate_limit": told,
-            "component_rate_limit": told,
-        }),
-    );
-    add(
-        "Cleared",
-        &["account", "by", "explanation", "clearings"],
-        json!({"account": text, "by": text, "explanation": text, "clearings": reference("Clearings")}),
-    );
-    add(
-        "Request",
-        &["account", "rid", "request"],
-        json!({"account": text, "rid": text, "request": told}),
-    );
-}
-
-/// How accounts are made, changed and shown.
-fn settings(add: &mut impl FnMut(&str, &[&str], Value)) {
-    let name = account_name();
-    let secret = json!({"type": "string", "minLength": 1, "maxLength": 256});
-    let time = json!({"type": "string", "format": "date-time"});
-    let idle = json!({
-        "type": "object", "required": ["idle_after"], "additionalProperties": false,
-        "properties": {"idle_after": seconds(&Policy::IDLE_TIMES)},
-    });
-    let changeable = json!({
-        "kind": {"type": "string", "enum": [
-            "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
-            "platform", "authorizer",
-        ]},
-        "mode": {"type": "string", "enum": ["stable", "classic"]},
-        "platform": {
-            "type": ["string", "null"], "maxLength": 128,
-            "description": "The account that this one has authorised, or a suite's provider.",
-        },
-        "refresh": {"anyOf": [{"type": "string", "enum": ["eager", "on-demand"]}, idle]},
-        "lead": seconds(&Policy::LEADS),
-        "jitter": seconds(&Policy::JITTERS),
-        "daily_budget": {"type": ["integer", "null"], "minimum": 1},
-        "fallback": {"type": "boolean"},
-        "alone": {"type": "boolean"},
-        "fetch_deadline": seconds(&Policy::FETCH_DEADLINES),
-        "keeping": {"type": "string", "enum": ["managed", "observe", "paused"]},
-        "proxy": {"type": ["string", "null"], "description": "Without a password; null is none of its own."},
-    });
-    // Secrets go in and never come out.
-    let token = json!({"type": "string", "pattern": "^[0-9A-Za-z]{3,32}$"});
-    let aes_key = json!({"type": "string", "pattern": "^[0-9A-Za-z]{43}$"});
-    let mode = json!({"type": "string", "enum": ["plain", "compatible", "safe"]});
-    let form = json!({"type": "string", "enum": ["raw", "plain"]});
-    let push_wanted = json!({
-        "type": "object", "required": ["token"], "additionalProperties": false,
-        "properties": {
-            "token": token, "encoding_aes_key": aes_key, "previous_encoding_aes_key": aes_key, "mode": mode,
-            "relay": {
-                "type": "object", "required": ["url"], "additionalProperties": false,
-                "properties": {"url": {"type": "string", "pattern": "^https?://"}, "form": form},
-            },
-        },
-    });
-    let push = json!({
-        "type": "object", "required": ["mode", "previous_encoding_aes_key", "relay"],
-        "properties": {
-            "mode": mode, "previous_encoding_aes_key": {"type": "boolean"},
-            "relay": {"type": ["string", "null"], "enum": ["raw", "plain", null]},
-        },
-    });
-    let [push_wanted, push] =
-        [push_wanted, push].map(|it| json!({"anyOf": [it, {"type": "null"}]}));
-    let password = json!({"type": "string"});
-    let secrets: [(&str, &Value); 2] = [("secret", &secret), ("proxy_password", &password)];
-    let with = |more: &[(&str, &Value)]| {
-        let mut members = changeable.clone();
-        for (name, schema) in more {
-            members[*name] = Value::clone(schema);
-        }
-        members
-    };
-    let [keys_wanted, keys] = api_security::schemas();
-    let push_wanted = ("push", &push_wanted);
-    let keys_wanted = ("api_security", &keys_wanted);
-    add(
-        "NewAccount",
-        &["account", "secret"],
-        with(&[("account", &name), secrets[0], secrets[1], push_wanted, keys_wanted]),
-    );
-    add("ChangedAccount", &[], with(&[secrets[1], push_wanted, keys_wanted]));
-    add("NewSecret", &["secret"], json!({"secret": secret}));
-    let all: Vec<_> = changeable.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    let others = ["push", "api_security", "created_at", "updated_at"];
-    let required: Vec<_> =
-        ["account"].into_iter().chain(all.into_iter().map(String::as_str)).chain(others).collect();
-    let warning = json!({"type": "string", "description": "What to know of a change that was made all the same."});
-    let answered = with(&[
-        ("account", &name),
-        ("push", &push),
-        ("api_security", &keys),
-        ("created_at", &time),
-        ("updated_at", &time),
-        ("warning", &warning),
-    ]);
-    add("Settings", &required, answered);
-}
-
-fn seconds(bounds: &RangeInclusive<Duration>) -> Value {
-    let (least, most) = (bounds.start().as_secs(), bounds.end().as_secs());
-    json!({"type": "integer", "minimum": least, "maximum": most})
-}
-
 /// The audit trail and alerts.
 fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
     let text = || json!({"type": "string"});
@@ -572,6 +312,7 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
         }),
     );
     sinks::schemas(add);
+    doctor::schemas(add);
     add(
         "AlertTest",
         &["outcome", "explanation"],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lingpai_core::AccountId;
 use lingpai_core::outbox::{Delivery, Parcel, Put};
 use lingpai_core::push::{Relay, RelayForm};
 use lingpai_wechat::push::{Format, Message, Notice};
@@ -12,17 +13,19 @@ use tokio::time::{Instant, timeout_at};
 use super::Pushes;
 use super::endpoint::{Believed, Endpoint};
 use super::flights::Outcome;
-use super::letter::Letter;
+use super::letter::{Authorizer, Letter};
 use super::notices::Taken;
 use super::relay::NotTaken;
 
 /// What WeChat takes for: no answer, and do not send it again.
 const SUCCESS: &[u8] = b"success";
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A push that was believed and has not come before.
 pub(super) struct Received {
     pub(super) endpoint: Arc<Endpoint>,
+    /// Whose it is, at the URL that a platform has for those who have authorised it.
+    pub(super) authorizer: Option<AccountId>,
     pub(super) believed: Believed,
     pub(super) message: Message,
     pub(super) query: String,
@@ -41,7 +44,10 @@ impl Pushes {
                 return Outcome::NotTaken;
             }
         }
-        let Some(relay) = &push.endpoint.relay else {
+        if let Some(outcome) = self.checked(&push, until).await {
+            return outcome;
+        }
+        let Some(relay) = push.endpoint.relay(push.authorizer.is_some()) else {
             tracing::debug!(%account, "a push has nowhere to go");
             return success();
         };
@@ -79,7 +85,8 @@ impl Pushes {
         getrandom::fill(&mut nonce).map_err(|error| NotTaken::here(error.to_string()))?;
         let nonce = u32::from_ne_bytes(nonce);
         let query = letter.query_at(&endpoint.crypt, self.seconds(), nonce);
-        self.relays.send(relay, &query, letter.content_type(), &letter.body, until).await
+        let about = letter.authorizer.as_ref().map_or(&endpoint.account, |it| &it.account);
+        self.relays.send((relay, about), &query, letter.content_type(), &letter.body, until).await
     }
 
     /// What WeChat is answered for the business. None if it says nothing.
@@ -88,23 +95,30 @@ impl Pushes {
         if matches!(text.trim(), "" | "success") {
             return None;
         }
+        if form == RelayForm::Plain && push.believed.sealing.is_some() {
+            return self.sealed(push, &answer);
+        }
         let kind = Format::of(text).map_or(TEXT, Format::content_type);
-        let Some(sealing) = push.believed.sealing.as_ref().filter(|_| form == RelayForm::Plain)
-        else {
-            return Some(Outcome::Answer(kind, answer));
-        };
-        let sealed = push.endpoint.crypt.seal(sealing, &answer, self.seconds()).ok()?;
+        Some(Outcome::Answer(kind, answer))
+    }
+
+    /// An answer as the push was: encrypted, with the key that opened it.
+    pub(super) fn sealed(&self, push: &Received, answer: &[u8]) -> Option<Outcome> {
         let format = push.message.format();
+        let Some(sealing) = &push.believed.sealing else {
+            return Some(Outcome::Answer(format.content_type(), answer.to_vec().into()));
+        };
+        let sealed = push.endpoint.crypt.seal(sealing, answer, self.seconds()).ok()?;
         Some(Outcome::Answer(format.content_type(), sealed.as_answer(format).into()))
     }
 
     /// Keeps a push that the business did not take.
     async fn keep(&self, push: &Received, letter: &Letter, why: &NotTaken) -> Outcome {
-        let account = &push.endpoint.account;
+        let (account, id) = self.queue(push).await;
         let now = self.clock.now().wall;
         let parcel = Parcel {
             account: account.clone(),
-            id: push.message.identity(),
+            id,
             content: letter.to_text(),
             received_at: now,
             delivery: Delivery {
@@ -131,8 +145,19 @@ impl Pushes {
         }
     }
 
+    /// Where it waits, and by which id: an authorizer's with that account, whose order it keeps, or with the platform if no
+    /// such account is known here.
+    async fn queue<'a>(&self, push: &'a Received) -> (&'a AccountId, String) {
+        let (platform, id) = (&push.endpoint.account, push.message.identity());
+        match &push.authorizer {
+            None => (platform, id),
+            Some(account) if self.endpoints.is_of(account, platform).await => (account, id),
+            Some(account) => (platform, format!("{id}{account}")),
+        }
+    }
+
     /// The time in seconds.
-    fn seconds(&self) -> i64 {
+    pub(super) fn seconds(&self) -> i64 {
         self.clock.now().wall.as_millis() / 1000
     }
 }
@@ -145,7 +170,10 @@ impl Received {
             RelayForm::Plain => &self.believed.message,
         };
         let body = String::from_utf8(body.clone()).ok()?;
-        Some(Letter { form, query: self.query.clone(), body })
+        let platform = || self.endpoint.account.clone();
+        let authorizer = self.authorizer.clone();
+        let authorizer = authorizer.map(|account| Authorizer { platform: platform(), account });
+        Some(Letter { form, query: self.query.clone(), body, authorizer })
     }
 }
 

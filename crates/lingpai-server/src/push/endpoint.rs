@@ -32,7 +32,10 @@ pub(super) struct Endpoint {
     pub(super) account: AccountId,
     pub(super) crypt: PushCrypt,
     pub(super) mode: PushMode,
-    pub(super) relay: Option<Relay>,
+    relay: Option<Relay>,
+    authorizer_relay: Option<Relay>,
+    /// Whether others authorise it, whose messages come here too.
+    is_platform: bool,
 }
 
 /// A push that is WeChat's.
@@ -70,6 +73,40 @@ impl Endpoints {
         Ok(endpoint)
     }
 
+    /// The push URL that a platform has for the messages of those who have authorised it; one that believes nobody where that
+    /// account is no platform.
+    pub(super) async fn of_authorizers(
+        &self,
+        platform: &str,
+        now: Moment,
+    ) -> Result<Arc<Endpoint>, StoreError> {
+        let endpoint = self.of(platform, now).await?;
+        Ok(if endpoint.is_platform { endpoint } else { Arc::clone(&self.nobodys) })
+    }
+
+    /// The same for the authorizer that the URL names in the place of `$APPID$`.
+    pub(super) async fn of_authorizer(
+        &self,
+        platform: &str,
+        name: &str,
+        now: Moment,
+    ) -> Result<(Arc<Endpoint>, Option<AccountId>), StoreError> {
+        let endpoint = self.of_authorizers(platform, now).await?;
+        // It is put into URLs and ids.
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let named = name.parse::<AccountId>().ok().filter(|_| is_plain);
+        Ok(match named {
+            Some(account) => (endpoint, Some(account)),
+            None => (Arc::clone(&self.nobodys), None),
+        })
+    }
+
+    /// Whether this account is known to have authorised that platform.
+    pub(super) async fn is_of(&self, account: &AccountId, platform: &AccountId) -> bool {
+        let known = self.directory.account(account).await.ok().flatten();
+        known.is_some_and(|account| account.platform.as_ref() == Some(platform))
+    }
+
     pub(super) fn forget(&self, account: &AccountId) {
         self.read().remove(account);
     }
@@ -102,6 +139,8 @@ impl Endpoint {
             crypt: PushCrypt::new(push.token.clone(), current, previous, receivers),
             mode: push.mode,
             relay: push.relay.clone(),
+            authorizer_relay: push.authorizer_relay.clone(),
+            is_platform: account.kind == AccountKind::Platform,
         })
     }
 
@@ -116,7 +155,15 @@ impl Endpoint {
             crypt: PushCrypt::new(token.into(), current, Some(previous), ["nobody"]),
             mode: PushMode::Safe,
             relay: None,
+            authorizer_relay: None,
+            is_platform: false,
         })
+    }
+
+    /// Where pushes go: its own, or those of its authorizers.
+    pub(super) fn relay(&self, of_authorizers: bool) -> Option<&Relay> {
+        let of_authorizers = self.authorizer_relay.as_ref().filter(|_| of_authorizers);
+        of_authorizers.or(self.relay.as_ref())
     }
 
     /// What is to be answered to the check of a URL, by which WeChat sees that its owner knows the token.

@@ -1,7 +1,7 @@
 //! A push as it goes to the business: also in the outbox, where it is one sealed text.
 
-use lingpai_core::Secret;
 use lingpai_core::push::RelayForm;
+use lingpai_core::{AccountId, Secret};
 use lingpai_wechat::push::{Format, PushCrypt};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,14 @@ pub(super) struct Letter {
     /// What stood behind the `?` of WeChat's request.
     pub(super) query: String,
     pub(super) body: String,
+    pub(super) authorizer: Option<Authorizer>,
+}
+
+/// Whose message it is, if it came to the URL that a platform has for those who have authorised it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Authorizer {
+    pub(super) platform: AccountId,
+    pub(super) account: AccountId,
 }
 
 /// As it is kept in what is sealed.
@@ -20,17 +28,20 @@ struct Stored {
     form: RelayForm,
     query: String,
     body: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Authorizer>,
 }
 
 impl Letter {
     pub(super) fn to_text(&self) -> Secret {
-        let Self { form, query, body } = self.clone();
-        serde_json::to_string(&Stored { form, query, body }).unwrap_or_default().into()
+        let Self { form, query, body, authorizer } = self.clone();
+        let stored = Stored { form, query, body, authorizer };
+        serde_json::to_string(&stored).unwrap_or_default().into()
     }
 
     pub(super) fn read(text: &Secret) -> Option<Self> {
-        let Stored { form, query, body } = serde_json::from_str(text.expose()).ok()?;
-        Some(Self { form, query, body })
+        let Stored { form, query, body, authorizer } = serde_json::from_str(text.expose()).ok()?;
+        Some(Self { form, query, body, authorizer })
     }
 
     /// The query with which it goes to the business at this time, in seconds. One that was decrypted is signed anew as in

@@ -17,6 +17,7 @@ mod notices;
 mod outbox;
 mod receive;
 mod relay;
+mod release;
 
 use std::sync::Arc;
 

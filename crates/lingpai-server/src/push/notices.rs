@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use lingpai_core::outbox::Parcel;
-use lingpai_core::{AccountId, StoreError};
+use lingpai_core::{AccountId, Secret, StoreError};
 use lingpai_wechat::push::Notice;
 
 /// Takes notices about credentials.
@@ -16,6 +16,22 @@ pub trait Notices: Send + Sync + 'static {
     /// # Errors
     /// It could not be made durable. WeChat is told so, and sends it again.
     async fn take(&self, account: &AccountId, notice: &Notice) -> Result<Taken, StoreError>;
+
+    /// WeChat checks a platform before everybody may authorise it, and asks it to trade a code of this test account and to send
+    /// the code, with `_from_api` behind it, to this openid ([`ReleaseCheck`](lingpai_wechat::push::ReleaseCheck)). False if
+    /// nobody here can; otherwise it is done in the background.
+    ///
+    /// # Errors
+    /// The code could not be stored.
+    async fn prove(
+        &self,
+        of: (&AccountId, &AccountId),
+        code: &Secret,
+        openid: &str,
+    ) -> Result<bool, StoreError> {
+        let _ = (of, code, openid);
+        Ok(false)
+    }
 
     /// Goes on with one that it has stored among the pushes, under this id, and that has come to nothing. False if it has stored
     /// none of this id: then it is a push for the business.

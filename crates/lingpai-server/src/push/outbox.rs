@@ -92,12 +92,13 @@ impl Pushes {
     }
 
     async fn send(&self, parcel: &Parcel) -> Result<(), NotTaken> {
-        let endpoint = self.endpoints.of(parcel.account.as_str(), self.clock.now()).await;
-        let endpoint = endpoint.map_err(|error| NotTaken::here(error.to_string()))?;
-        let nowhere = || NotTaken::here("the account has no relay URL any more");
-        let relay = endpoint.relay.as_ref().ok_or_else(nowhere)?;
         let letter = Letter::read(&parcel.content);
         let letter = letter.ok_or_else(|| NotTaken::here("it cannot be read"))?;
+        let holder = letter.authorizer.as_ref().map_or(&parcel.account, |it| &it.platform);
+        let endpoint = self.endpoints.of(holder.as_str(), self.clock.now()).await;
+        let endpoint = endpoint.map_err(|error| NotTaken::here(error.to_string()))?;
+        let nowhere = || NotTaken::here("the account has no relay URL any more");
+        let relay = endpoint.relay(letter.authorizer.is_some()).ok_or_else(nowhere)?;
         let until = Instant::now() + PATIENCE;
         // What the business answers now has nobody to go to.
         self.pass_on(&endpoint, relay, &letter, until).await.map(drop)

@@ -1,4 +1,5 @@
-//! What comes to `/push/{account}`: the check of the URL, and pushes.
+//! What comes to `/push/{account}` and, for a platform's authorizers, to `/push/{account}/{authorizer}`: the check of the URL,
+//! and pushes.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
+use lingpai_core::AccountId;
 use lingpai_wechat::push::{MAX_BYTES, Message, Signed};
 use tokio::time::Instant;
 
@@ -44,10 +46,11 @@ impl<'a> Came<'a> {
     }
 }
 
-/// `GET` and `POST /push/{account}`.
+/// `GET` and `POST` of `/push/{account}` and `/push/{account}/{authorizer}`.
 pub(crate) async fn answer(
     serving: &Serving,
     account: &str,
+    authorizer: Option<&str>,
     head: &Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
@@ -58,15 +61,23 @@ pub(crate) async fn answer(
     match head.method {
         Method::GET => {
             let now = pushes.clock.now();
-            let endpoint = pushes.endpoints.of(account, now).await?;
+            let endpoint = match authorizer {
+                None => pushes.endpoints.of(account, now).await?,
+                // Whichever: where the URL is checked, `$APPID$` stands for nobody.
+                Some(_) => pushes.endpoints.of_authorizers(account, now).await?,
+            };
             let echo = endpoint.echo(&came, now).map_err(|_| Refusal::PushRefused)?;
             Ok(plain(echo))
         }
         Method::POST => {
             let body = serving.body_within(body, MAX_BYTES).await?;
             // After the body: whoever sends it slowly has no account looked up meanwhile.
-            let endpoint = pushes.endpoints.of(account, pushes.clock.now()).await?;
-            match pushes.receive(endpoint, &came, query, &body, until).await? {
+            let now = pushes.clock.now();
+            let at = match authorizer {
+                None => (pushes.endpoints.of(account, now).await?, None),
+                Some(name) => pushes.endpoints.of_authorizer(account, name, now).await?,
+            };
+            match pushes.receive(at, &came, query, &body, until).await? {
                 Outcome::Answer(kind, body) => Ok(answer::text(StatusCode::OK, kind, body)),
                 Outcome::NotTaken => Err(Refusal::PushNotTaken),
             }
@@ -88,7 +99,7 @@ impl Pushes {
     /// Believes a push or refuses it, and waits for what comes of it.
     async fn receive(
         self: &Arc<Self>,
-        endpoint: Arc<Endpoint>,
+        (endpoint, authorizer): (Arc<Endpoint>, Option<AccountId>),
         came: &Came<'_>,
         query: &str,
         body: &[u8],
@@ -99,12 +110,18 @@ impl Pushes {
         let message = Message::read(&believed.message).map_err(|_| Refusal::PushRefused)?;
         let Signed { signature, timestamp, nonce } = endpoint.signature(came);
         let signature = (endpoint.account.clone(), format!("{timestamp} {nonce} {signature}"));
-        let turn = self.flights.turn(signature, message.identity(), now.instant);
+        // The URL is not signed: a signature that was seen at one authorizer's is good at no other's.
+        let identity = match &authorizer {
+            None => message.identity(),
+            Some(account) => format!("{account} {}", message.identity()),
+        };
+        let turn = self.flights.turn(signature, identity, now.instant);
         let mut awaited = match turn.map_err(|_| Refusal::PushRefused)? {
             Turn::Again(awaited) => awaited,
             Turn::First(teller, awaited) => {
                 let push = Received {
                     endpoint,
+                    authorizer,
                     believed,
                     message,
                     query: query.to_owned(),

@@ -5,17 +5,22 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use lingpai_core::AccountId;
 use lingpai_core::push::Relay;
 use lingpai_wechat::wire::{self, Connector};
 use lingpai_wechat::{Error, push};
 use tokio::time::{Instant, timeout_at};
 
+use crate::language::Bilingual;
 use crate::outbound::{self, Http, unanswered};
 
 /// How long a connection waits for its next push. Below the keep-alive of common servers.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// Tells the business which account a push is about: a platform's business is sent those of all its authorizers.
+const ABOUT: HeaderName = HeaderName::from_static("x-lingpai-account");
 
 /// All businesses.
 pub(super) struct Relays(ArcSwap<Http>);
@@ -39,17 +44,21 @@ impl Relays {
         Ok(())
     }
 
-    /// Sends a push, and answers with what the business says to it.
+    /// Sends a push that is about this account, and answers with what the business says to it.
     pub(super) async fn send(
         &self,
-        relay: &Relay,
+        (relay, about): (&Relay, &AccountId),
         query: &str,
         content_type: &'static str,
         body: &str,
         until: Instant,
     ) -> Result<Bytes, NotTaken> {
-        let request = request(relay, query, content_type, body)
+        let relay = relay.for_account(about);
+        let mut request = request(&relay, query, content_type, body)
             .ok_or_else(|| NotTaken::here("the relay URL is none"))?;
+        if let Ok(about) = HeaderValue::from_str(about.as_str()) {
+            request.headers_mut().insert(ABOUT, about);
+        }
         timeout_at(until, self.answered(request))
             .await
             .unwrap_or_else(|_| Err(NotTaken::here("the business did not answer in time")))
@@ -57,8 +66,11 @@ impl Relays {
 
     async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Bytes, NotTaken> {
         let answer = self.0.load_full().request(request).await.map_err(|error| {
-            let broken = "the connection to the business broke before its answer";
-            NotTaken::here(unanswered(&error, broken))
+            const BROKEN: Bilingual = Bilingual::fixed(
+                "the connection to the business broke before its answer",
+                "业务方还没有应答，连接就断开了",
+            );
+            NotTaken::here(unanswered(&error, BROKEN).into_english())
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, push::MAX_BYTES).collect().await;

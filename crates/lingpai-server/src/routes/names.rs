@@ -7,7 +7,7 @@ use crate::authorize;
 use crate::dropin::Call;
 
 /// Of all but those that are declared with their kinds of tokens.
-const OWN: [&str; 49] = [
+const OWN: [&str; 50] = [
     "/v1/accounts/{account}/token",
     "/cgi-bin/token",
     "/cgi-bin/stable_token",
@@ -57,6 +57,7 @@ const OWN: [&str; 49] = [
     authorize::Part::NAMES[2],
     authorize::Part::NAMES[3],
     authorize::Part::NAMES[4],
+    "/push/{account}/{authorizer}",
 ];
 
 impl Route<'_> {
@@ -117,6 +118,7 @@ impl Route<'_> {
             Self::SinkTest(_) => 42,
             Self::SinkSync(_) => 43,
             Self::Authorization(part) => 44 + part.number(),
+            Self::PushOfAuthorizer(..) => 49,
             Self::DropIn(Call::Declared(wanted)) => {
                 OWN.len() + kinds::asked().take_while(|other| *other != wanted).count()
             }

@@ -48,7 +48,8 @@ impl WebhookPlace {
         sign(request.headers_mut(), Some(&self.secret), at, &body).ok_or("the secret is none")?;
         let answered = timeout(DEADLINE, self.http.request(request)).await;
         let answered = answered.map_err(|_| "it did not answer in time")?;
-        let answer = answered.map_err(|error| unanswered(&error, outbound::BROKEN))?;
+        let answer =
+            answered.map_err(|error| unanswered(&error, outbound::BROKEN).into_english())?;
         Ok(answer.status())
     }
 

@@ -245,7 +245,8 @@ impl Exporter {
                 .http
                 .request(request)
                 .await
-                .map_err(|error| NotTaken::Yet(unanswered(&error, outbound::BROKEN), None))?;
+                .map_err(|error| unanswered(&error, outbound::BROKEN).into_english())
+                .map_err(|why| NotTaken::Yet(why, None))?;
             let (head, body) = answer.into_parts();
             // Read to its end, so that the connection can be used again.
             let _ = Limited::new(body, LONGEST_ANSWER).collect().await;

@@ -34,7 +34,7 @@ const fn route(method: &'static str, path: &'static str, right: Right, about: Ab
     Route { method, path, right, about, body: "" }
 }
 
-const ROUTES: [Route; 41] = [
+const ROUTES: [Route; 42] = [
     route("GET", "/v1/accounts/{account}/token", Right::TokenRead, About::Account),
     route(
         "POST",
@@ -71,6 +71,7 @@ const ROUTES: [Route; 41] = [
         body: r#"{"account": "{account}"}"#,
         ..route("POST", "/v1/doctor", Right::TokenRotate, About::Account)
     },
+    route("GET", "/v1/doctor", Right::StatusRead, About::Some),
     Route {
         body: r#"{"errcode": 40001, "account": "{account}"}"#,
         ..route("POST", "/v1/diagnose", Right::StatusRead, About::Account)
@@ -99,7 +100,12 @@ const ROUTES: [Route; 41] = [
 ];
 
 /// Routes for WeChat, who signs.
-const SIGNED: [(&str, &str); 2] = [("GET", "/push/{account}"), ("POST", "/push/{account}")];
+const SIGNED: [(&str, &str); 4] = [
+    ("GET", "/push/{account}"),
+    ("POST", "/push/{account}"),
+    ("GET", "/push/{account}/{authorizer}"),
+    ("POST", "/push/{account}/{authorizer}"),
+];
 
 /// Routes for whoever logs in to the console, which `console.rs` proves.
 const OF_THE_CONSOLE: [(&str, &str); 3] =

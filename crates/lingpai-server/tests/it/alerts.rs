@@ -133,6 +133,9 @@ async fn what_is_not_taken_is_shown_and_tried_again() {
     };
     let failed = shown(|alert| alert["failed"] == 1).await;
     assert_eq!(failed["failure"], "it refused the message: 310000 sign not match");
+    let chinese = house.call(&admin, "GET", "/v1/alerts?language=zh", "").await;
+    let failure = chinese.json["alerts"][0]["failure"].clone();
+    assert_eq!(failure, "对方拒绝了这条消息：310000 sign not match");
     assert_eq!((&failed["retrying"], &failed["host"]), (&true.into(), &"127.0.0.1".into()));
     house.clock.advance(Duration::from_secs(6));
     // Something happens, so that it looks at the clock, which was set forwards.
@@ -165,7 +168,9 @@ async fn a_receiver_in_a_private_network_is_not_reached() {
     let admin = house.admin().await;
     let tried = house.call(&admin, "POST", "/v1/alerts/ops/test?language=zh", "").await;
     assert_eq!(tried.json["outcome"], "failed");
-    assert!(tried.json["explanation"].as_str().unwrap().starts_with("消息没有送达"));
+    let explanation = tried.json["explanation"].as_str().unwrap();
+    let why = "消息没有送达：不允许访问 127.0.0.1。如果确实要访问那里，请把该网段写入 `private-networks`。";
+    assert!(explanation.starts_with(why), "{explanation}");
     assert_eq!(receiver.connections(), 0);
 }
 

@@ -11,7 +11,8 @@ use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{AccountId, Class, Failure, Secret, StoreError, Timestamp};
 use lingpai_server::Surface;
 use lingpai_server::authorize::{
-    Admission, Authority, Authorizer, Completion, NotInvited, Recovered, ReturnTo, Settings,
+    Admission, Authority, Authorizer, Completion, Newcomer, NotInvited, Recovered, ReturnTo,
+    Settings,
 };
 use lingpai_wechat::Invitation;
 use serde_json::json;
@@ -84,12 +85,14 @@ impl Authority for Clerk {
     async fn admit(
         &self,
         _: &AccountId,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
         let admission = if replace { Admission::Replaced } else { Admission::Added };
-        Ok(rows.into_iter().map(|(account, _)| (account, admission)).collect())
+        Ok(newcomers.into_iter().map(|it| (it.account, admission)).collect())
     }
+
+    async fn learn(&self, _: &AccountId) {}
 
     async fn recover(&self, _: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {
         let admissions = vec![(OTHER.parse().unwrap(), Admission::Unchanged)];
@@ -123,6 +126,18 @@ async fn link(house: &House, order: &str) -> (Reply, String) {
     let made = house.call(&key, "POST", &LINKS.replace("{account}", KEPT), order).await;
     let path = made.text("url").split_once("/authorize/").unwrap().1.to_owned();
     (made, format!("/authorize/{path}"))
+}
+
+#[tokio::test]
+async fn a_link_comes_with_its_qr_code() {
+    let (house, _) = house().await;
+    let (made, _) = link(&house, "").await;
+    let rows: Vec<_> =
+        made.json["qr"].as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+    assert!(rows.iter().all(|row| row.len() == rows.len()), "it is square");
+    let corner: Vec<_> = rows[..7].iter().map(|row| &row[..7]).collect();
+    let finder = ["#######", "#     #", "# ### #", "# ### #", "# ### #", "#     #", "#######"];
+    assert_eq!(corner, finder);
 }
 
 /// Presses the button of a link: the cookie, and where WeChat leads back to.

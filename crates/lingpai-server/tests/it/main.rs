@@ -9,6 +9,7 @@ mod adopt;
 mod alerts;
 mod audit;
 mod authorize;
+mod authorizer_pushes;
 mod certificates;
 mod connections;
 mod console;

@@ -125,7 +125,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 71] = [
+    let calls: [(&str, &str, &str, &str, &str); 73] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -158,7 +158,9 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("delete", account, OTHER, "", ""),
         ("post", "/v1/diagnose", "", "", r#"{"text": "errcode 40001"}"#),
         ("post", "/v1/diagnose", "", "", "{}"),
+        ("get", "/v1/doctor", "", "", ""),
         ("post", "/v1/doctor", "", "", ""),
+        ("get", "/v1/doctor", "", "", ""),
         ("post", "/v1/doctor", "", "", r#"{"account": "wxnobody"}"#),
         ("get", "/v1/events/history", "", "", ""),
         ("get", "/v1/audit", "", "", ""),
@@ -242,7 +244,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     house.clock.advance(Duration::from_secs(1));
     description.check("get", "/readyz", &house.ask("GET", "/readyz", &[], "").await);
 
-    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts", "/v1/sinks"] {
+    for path in ["/v1/keys", "/metrics", "/v1/nodes", "/v1/alerts", "/v1/sinks", "/v1/doctor"] {
         description.check("get", path, &house.ask("GET", path, &[], "").await);
     }
     // Pushes that wait, and one that is taken; `push.rs` proves the rest.

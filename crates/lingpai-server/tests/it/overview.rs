@@ -1,12 +1,17 @@
 //! `/v1/overview`: the worst first, searched and in pages, gathered once for all who look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{Class, Failure};
+use lingpai_core::{
+    AccountId, Class, CredentialId, Failure, Issued, Issuer, Policy, Profile, Refresh, Secret,
+    Token, Verdict, Way,
+};
 use serde_json::{Value, json};
 
-use crate::house::{House, KEPT, OTHER, Reply, only};
+use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply, only};
 
 /// Beyond the age that an answer may have.
 const LATER: Duration = Duration::from_millis(1100);
@@ -85,6 +90,49 @@ async fn a_key_for_some_accounts_sees_and_counts_those_whatever_others_have_just
     assert_eq!((names(&reply), &reply.json["counts"]["all"]), (vec![KEPT], &json!(1)));
     let all = house.key_with(&[Right::StatusRead], Accounts::All, |_| {}).await;
     assert_eq!(names(&look(&house, &all, "").await).len(), 2);
+}
+
+/// The upstream, of an account that has authorised this one.
+#[derive(Debug)]
+struct OfPlatform(Arc<FakeUpstream>, AccountId);
+
+#[async_trait]
+impl Issuer for OfPlatform {
+    fn profile(&self) -> Profile {
+        self.0.profile()
+    }
+
+    async fn issue(&self, way: Way, companion: Option<&Secret>) -> Result<Issued, Failure> {
+        self.0.issue(way, companion).await
+    }
+
+    async fn check(&self, token: &Token) -> Verdict {
+        self.0.check(token).await
+    }
+
+    fn platform(&self) -> Option<&AccountId> {
+        Some(&self.1)
+    }
+}
+
+#[tokio::test]
+async fn those_that_have_authorised_a_platform_are_counted_and_searched_by_themselves() {
+    let house = House::open().await;
+    let admin = house.admin().await;
+    for (account, platform) in [("wxone", KEPT), ("wxtwo", KEPT), ("wxthree", OTHER)] {
+        let issuer = OfPlatform(Arc::clone(&house.upstream), platform.parse().unwrap());
+        let policy = Policy { refresh: Refresh::OnDemand, ..Policy::default() };
+        let credential = CredentialId::access_token(account.parse().unwrap());
+        house.registry.manage(credential, Arc::new(issuer), Arc::new(policy));
+    }
+    let reply = look(&house, &admin, &format!("?platform={KEPT}")).await;
+    assert_eq!((names(&reply), &reply.json["counts"]["all"]), (vec!["wxone", "wxtwo"], &json!(2)));
+    let one = look(&house, &admin, &format!("?platform={KEPT}&search=two")).await;
+    assert_eq!((names(&one), &one.json["found"]), (vec!["wxtwo"], &json!(1)));
+    let none = look(&house, &admin, "?platform=wxone").await;
+    assert_eq!((names(&none), &none.json["counts"]["all"]), (vec![], &json!(0)));
+    let limited = house.key_with(&[Right::StatusRead], only("wxtwo"), |_| {}).await;
+    assert_eq!(names(&look(&house, &limited, &format!("?platform={KEPT}")).await), ["wxtwo"]);
 }
 
 #[tokio::test]

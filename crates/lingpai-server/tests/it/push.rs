@@ -18,13 +18,13 @@ use lingpai_wechat::wire;
 use crate::gateway::stand_in::{Plan, Seen, StandIn};
 use crate::house::{House, KEPT, OTHER, PATIENCE, Reply, local};
 
-const TOKEN: &str = "AAAAA";
-const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+pub(crate) const TOKEN: &str = "AAAAA";
+pub(crate) const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const OLD_KEY: &str = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C";
 
-const HELLO: &str = "<xml><FromUserName>o1</FromUserName><CreateTime>1</CreateTime>\
+pub(crate) const HELLO: &str = "<xml><FromUserName>o1</FromUserName><CreateTime>1</CreateTime>\
                      <MsgType>text</MsgType><Content>hello</Content><MsgId>77</MsgId></xml>";
-const REPLY: &str = "<xml><Content><![CDATA[你好]]></Content></xml>";
+pub(crate) const REPLY: &str = "<xml><Content><![CDATA[你好]]></Content></xml>";
 
 fn key(text: &str) -> AesKey {
     AesKey::parse(&Secret::from(text)).unwrap()
@@ -36,7 +36,7 @@ fn wechat(with: &str) -> PushCrypt {
 }
 
 /// How [`KEPT`] receives pushes.
-fn settings(mode: PushMode, relay: Option<(&StandIn, RelayForm)>) -> PushSettings {
+pub(crate) fn settings(mode: PushMode, relay: Option<(&StandIn, RelayForm)>) -> PushSettings {
     PushSettings {
         token: Secret::from(TOKEN),
         aes_key: mode.is_encrypted().then(|| Secret::from(KEY)),
@@ -46,6 +46,7 @@ fn settings(mode: PushMode, relay: Option<(&StandIn, RelayForm)>) -> PushSetting
             url: format!("{}/wx?k=1", business.base()).into(),
             form,
         }),
+        authorizer_relay: None,
     }
 }
 
@@ -67,23 +68,23 @@ fn now(house: &House) -> i64 {
 
 /// A push as it goes over the wire: the query and the body.
 #[derive(Clone)]
-struct Wire(String, String);
+pub(crate) struct Wire(pub(crate) String, pub(crate) String);
 
 fn sealed(house: &House, crypt: &PushCrypt, message: &str) -> Sealed {
     crypt.seal(&crypt.sealing(), message.as_bytes(), now(house)).unwrap()
 }
 
-fn encrypted_by(house: &House, crypt: &PushCrypt, message: &str) -> Wire {
+pub(crate) fn encrypted_by(house: &House, crypt: &PushCrypt, message: &str) -> Wire {
     let sealed = sealed(house, crypt, message);
     let query = sealed.as_query(&crypt.sign(&sealed.timestamp, &sealed.nonce));
     Wire(query, sealed.as_push(Format::of(message).unwrap(), "gh_1"))
 }
 
-fn encrypted(house: &House, message: &str) -> Wire {
+pub(crate) fn encrypted(house: &House, message: &str) -> Wire {
     encrypted_by(house, &wechat(KEY), message)
 }
 
-fn plain(house: &House, nonce: u32, message: &str) -> Wire {
+pub(crate) fn plain(house: &House, nonce: u32, message: &str) -> Wire {
     let (at, nonce) = (now(house).to_string(), nonce.to_string());
     let signature = wechat(KEY).sign(&at, &nonce);
     Wire(
@@ -92,7 +93,7 @@ fn plain(house: &House, nonce: u32, message: &str) -> Wire {
     )
 }
 
-async fn push_to(house: &House, account: &str, Wire(query, body): &Wire) -> Reply {
+pub(crate) async fn push_to(house: &House, account: &str, Wire(query, body): &Wire) -> Reply {
     house.ask("POST", &format!("/push/{account}?{query}"), &[], body).await
 }
 
@@ -100,12 +101,12 @@ async fn push(house: &House, wire: &Wire) -> Reply {
     push_to(house, KEPT, wire).await
 }
 
-fn assert_refused(reply: &Reply, what: &str) {
+pub(crate) fn assert_refused(reply: &Reply, what: &str) {
     assert_eq!((reply.status, reply.error()), (403, "push-refused"), "{what}");
 }
 
 /// What is in an encrypted answer.
-fn answered(reply: &Reply, with: &str) -> String {
+pub(crate) fn answered(reply: &Reply, with: &str) -> String {
     assert_eq!(reply.status, 200, "{reply:?}");
     let encrypt = Envelope::read(reply.body.as_bytes()).unwrap().encrypt;
     let parts = Message::read(reply.body.as_bytes()).unwrap();
@@ -118,12 +119,12 @@ fn answered(reply: &Reply, with: &str) -> String {
     String::from_utf8(wechat(with).open(signed, &encrypt).unwrap().message).unwrap()
 }
 
-fn says(body: &str) -> impl Fn(&Seen) -> Plan + Send + Sync + use<> {
+pub(crate) fn says(body: &str) -> impl Fn(&Seen) -> Plan + Send + Sync + use<> {
     let body = body.to_owned();
     move |_| Plan::with("", body.as_bytes())
 }
 
-fn id(message: &str) -> String {
+pub(crate) fn id(message: &str) -> String {
     Message::read(message.as_bytes()).unwrap().identity()
 }
 
@@ -148,6 +149,7 @@ pub(crate) async fn listed_as_described(
     let echo = plain(house, 9, "").0;
     let echo = house.ask("GET", &format!("/push/{KEPT}?{echo}&echostr=4"), &[], "").await;
     check("get", "/push/{account}", &echo);
+    crate::authorizer_pushes::listed_as_described(house, &mut check).await;
     let pushes = "/v1/accounts/{account}/pushes";
     let at = pushes.replace("{account}", KEPT);
     check("get", pushes, &house.call(admin, "GET", &at, "").await);
@@ -435,7 +437,7 @@ async fn push_settings_are_set_over_http_and_never_shown() {
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(
         reply.json["push"],
-        serde_json::json!({"mode": "safe", "previous_encoding_aes_key": false, "relay": "raw"})
+        serde_json::json!({"mode": "safe", "previous_encoding_aes_key": false, "relay": "raw", "authorizer_relay": null})
     );
     assert!(!reply.body.contains(KEY) && !reply.body.contains("hunter2"));
     assert_eq!(push(&house, &encrypted(&house, HELLO)).await.body, "success");

@@ -1,6 +1,6 @@
 //! What an account has called and may still call, its counters set to zero, and what WeChat knows of a request.
 
-use lingpai_core::client::{Accounts, Right};
+use lingpai_core::client::{Accounts, ApiKey, Right};
 use lingpai_core::{Account, Class, Directory, Failure, Secret, Timestamp};
 use serde_json::{Value, json};
 
@@ -68,6 +68,26 @@ async fn without_a_path_what_was_counted_is_told_and_wechat_is_not_asked() {
     assert_eq!(told.json["fetches"][0]["used"], 1);
     assert_eq!(told.json["clearings"]["used"], 0);
     assert_eq!(it.wechat.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn an_account_knows_for_whom_calls_were_forwarded_by_key_or_virtual_token() {
+    let (it, admin) = it().await;
+    let named = |key: &mut ApiKey| key.name = "night shift".to_owned();
+    let other = it.house.key_with(&[Right::Gateway], only(KEPT), named).await;
+    let headers = [("Authorization", format!("Bearer {other}"))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    // One with a virtual token, two with a key.
+    it.get("/cgi-bin/user/get").await;
+    for _ in 0..2 {
+        it.house.ask("GET", "/cgi-bin/user/get", &headers, "").await;
+    }
+    let status = format!("/v1/accounts/{KEPT}");
+    let clients = it.house.call(&admin, "GET", &status, "").await.json["clients_today"].clone();
+    assert_eq!((&clients[0]["name"], &clients[0]["calls"]), (&json!("night shift"), &json!(2)));
+    assert!(other.starts_with(clients[0]["key"].as_str().unwrap()));
+    assert!(it.key.starts_with(clients[1]["key"].as_str().unwrap()) && clients[1]["calls"] == 1);
+    assert_eq!(clients.as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

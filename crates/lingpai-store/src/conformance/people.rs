@@ -33,6 +33,10 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
             previous_aes_key: Some(Secret::from("B".repeat(43))),
             mode: PushMode::Compatible,
             relay: Some(Relay { url: "https://example.com/wx".into(), form: RelayForm::Plain }),
+            authorizer_relay: Some(Relay {
+                url: "https://example.com/$APPID$".into(),
+                form: RelayForm::Raw,
+            }),
         }),
         api_security: Some(Arc::new(ApiSecurityKeys {
             symmetric: numbered("1"),

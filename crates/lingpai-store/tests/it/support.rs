@@ -63,6 +63,7 @@ pub(crate) fn account(name: &str) -> Account {
     Account {
         proxy: Some(proxy.parse().unwrap()),
         push: Some(PushSettings {
+            authorizer_relay: None,
             token: format!("token0of0{name}").into(),
             aes_key: None,
             previous_aes_key: None,

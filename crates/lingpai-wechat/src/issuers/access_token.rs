@@ -40,7 +40,7 @@ pub(crate) static DECLARED: Declared = Declared {
 
 fn issuer(of: &Keeping<'_>) -> Option<Arc<dyn Issuer>> {
     match (of.account.kind, &of.account.platform) {
-        (AccountKind::Authorizer, Some(platform)) => Some(platform::authorizer(of, platform)),
+        (kind, Some(platform)) if kind.is_authorizer() => Some(platform::authorizer(of, platform)),
         (AccountKind::WeComAuthorized, Some(suite)) if !on_behalf(suite) => {
             Some(suite::in_corp(of, suite))
         }
@@ -49,6 +49,7 @@ fn issuer(of: &Keeping<'_>) -> Option<Arc<dyn Issuer>> {
             | AccountKind::MiniProgram
             | AccountKind::MiniGame
             | AccountKind::Authorizer
+            | AccountKind::AuthorizerMiniProgram
             | AccountKind::WeCom
             | AccountKind::WeComAuthorized,
             _,

@@ -1,4 +1,5 @@
-//! Calls that are made only to find out how it stands: none of them brings or replaces a token.
+//! Calls with an account's token that Lingpai makes itself, mostly to find out how it stands: none of them brings or replaces a
+//! token.
 
 use std::net::IpAddr;
 
@@ -87,6 +88,21 @@ impl WeChat {
         let seen = seen.and_then(Value::as_str).and_then(|ip| ip.trim().parse::<IpAddr>().ok());
         seen.map(|ip| ip.to_canonical())
             .ok_or_else(|| answer::unusable("the answer has no client_ip"))
+    }
+
+    /// Sends a text to a person who has written to the account (客服消息). `token` is the account's.
+    ///
+    /// # Errors
+    /// A [`Failure`]; the text may have been sent all the same if it [may have reached](Failure::perhaps_reached) WeChat.
+    pub async fn send_text(
+        &self,
+        account: &Account,
+        token: &Secret,
+        openid: &str,
+        text: &str,
+    ) -> Result<(), Failure> {
+        let body = json!({"touser": openid, "msgtype": "text", "text": {"content": text}});
+        self.ask(account, token, protocol::CUSTOM_SEND_PATH, &body).await.map(drop)
     }
 
     async fn ask(

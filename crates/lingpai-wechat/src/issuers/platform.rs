@@ -200,10 +200,10 @@ impl Component {
         issued(&mut self.call(protocol::AUTHORIZER_TOKEN_PATH, body, &[refresh]).await?)
     }
 
-    /// Whether the authorisation of this account stands; a failure that says so if it does not.
-    pub(super) async fn stands(&self, authorizer: &AccountId) -> Result<(), Failure> {
+    /// What WeChat says of an account; a failure that says so if its authorisation does not stand.
+    async fn info(&self, authorizer: &AccountId) -> Result<Map<String, Value>, Failure> {
         let body = json!({"authorizer_appid": authorizer.as_str()});
-        self.call(protocol::AUTHORIZER_INFO_PATH, body, &[]).await.map(drop)
+        self.call(protocol::AUTHORIZER_INFO_PATH, body, &[]).await
     }
 
     pub(super) async fn authorizers(&self, offset: u64) -> Result<Authorizers, Failure> {
@@ -280,7 +280,24 @@ impl WeChat {
         token: Arc<dyn Parent>,
         authorizer: &AccountId,
     ) -> Result<(), Failure> {
-        self.component(platform, token).stands(authorizer).await
+        self.component(platform, token).info(authorizer).await.map(drop)
+    }
+
+    /// Whether this account, which has authorised the platform, is a Mini Program (小程序) or a Mini Game: of these WeChat tells
+    /// `MiniProgramInfo`.
+    ///
+    /// # Errors
+    /// A [`Failure`], with the code 61003 if the authorisation does not stand.
+    pub async fn is_mini_program(
+        &self,
+        platform: &Account,
+        token: Arc<dyn Parent>,
+        authorizer: &AccountId,
+    ) -> Result<bool, Failure> {
+        let answer = self.component(platform, token).info(authorizer).await?;
+        let info = answer.get("authorizer_info").and_then(Value::as_object);
+        let info = info.ok_or_else(|| answer::unusable("the answer has no authorizer_info"))?;
+        Ok(info.get("MiniProgramInfo").is_some_and(Value::is_object))
     }
 
     /// Up to 500 of those who have authorised a platform, from this place in WeChat's list on.
@@ -478,6 +495,7 @@ impl Parent for Fixed {
 struct AuthorizerToken {
     component: Component,
     authorizer: AccountId,
+    kind: AccountKind,
     /// Of the authorisation; later ones are companions.
     first_refresh: Secret,
     api_security: Option<Arc<ApiSecurityKeys>>,
@@ -488,6 +506,7 @@ impl AuthorizerToken {
         Self {
             component,
             authorizer: account.id.clone(),
+            kind: account.kind,
             first_refresh: account.secret.clone(),
             api_security: account.api_security.clone(),
         }
@@ -509,6 +528,10 @@ impl Issuer for AuthorizerToken {
             daily_budget: protocol::STABLE_DAILY_BUDGET,
             given_once: true,
         }
+    }
+
+    fn platform(&self) -> Option<&AccountId> {
+        Some(&self.component.appid)
     }
 
     async fn ready(&self) -> Result<(), Failure> {
@@ -556,11 +579,11 @@ impl Issuer for AuthorizerToken {
     }
 
     fn dependents(&self) -> &'static [Kind] {
-        declared::dependents(AccountKind::Authorizer)
+        declared::dependents(self.kind)
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        declared::dependent(kind, AccountKind::Authorizer, &self.component.upstream, parent, 3)
+        declared::dependent(kind, self.kind, &self.component.upstream, parent, 3)
     }
 }
 

@@ -179,6 +179,8 @@ impl fmt::Debug for SuiteToken {
 struct CorpToken {
     upstream: Arc<Upstream>,
     account: AccountId,
+    /// Whose permanent code it is.
+    of: Option<AccountId>,
     permanent_code: Secret,
     suite: Arc<dyn Parent>,
 }
@@ -186,7 +188,7 @@ struct CorpToken {
 impl CorpToken {
     pub(super) fn new(upstream: Arc<Upstream>, account: &Account, suite: Arc<dyn Parent>) -> Self {
         let (id, permanent_code) = (account.id.clone(), account.secret.clone());
-        Self { upstream, account: id, permanent_code, suite }
+        Self { upstream, account: id, of: account.platform.clone(), permanent_code, suite }
     }
 
     async fn ask(&self, suite: &Secret) -> Result<Issued, Failure> {
@@ -203,6 +205,10 @@ impl CorpToken {
 impl Issuer for CorpToken {
     fn profile(&self) -> Profile {
         repeating()
+    }
+
+    fn platform(&self) -> Option<&AccountId> {
+        self.of.as_ref()
     }
 
     async fn ready(&self) -> Result<(), Failure> {

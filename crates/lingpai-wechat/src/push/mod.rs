@@ -13,6 +13,7 @@ mod crypt;
 mod envelope;
 mod message;
 mod notice;
+mod release;
 mod signature;
 mod xml;
 
@@ -21,6 +22,7 @@ pub use crypt::{Opened, PushCrypt, Refused, Sealed, Sealing};
 pub use envelope::{Envelope, Format};
 pub use message::{Message, Unreadable};
 pub use notice::{Authorization, Notice};
+pub use release::{ReleaseCheck, TEST_ACCOUNTS, reply};
 pub use signature::Signed;
 
 /// How large a push may be, its envelope included: many times what WeChat sends.

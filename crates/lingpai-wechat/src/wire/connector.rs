@@ -194,7 +194,34 @@ impl ConnectError {
 
     /// What a person can do about it.
     pub fn remedy(&self) -> &'static str {
-        let remedy = match self {
+        self.advice().en
+    }
+
+    /// What happened and what a person can do about it, in Chinese. In English that is the error itself and [`Self::remedy`].
+    pub fn in_chinese(&self) -> String {
+        let through = |proxy: &Option<Arc<Proxy>>| {
+            proxy.as_ref().map(|proxy| format!("经代理 {proxy} ")).unwrap_or_default()
+        };
+        let what = match self {
+            Self::Unreachable(_) => "无法建立连接".to_owned(),
+            Self::Forbidden { host, .. } => format!("不允许访问 {host}"),
+            Self::ProxyUnreachable { proxy, .. } => format!("无法连接代理 {proxy}"),
+            Self::ProxyRefused { proxy, target, .. } => {
+                format!("代理 {proxy} 没有接通 {target}，请求没有发出")
+            }
+            Self::Deadline { proxy, after } => {
+                format!("{}在 {} 秒内没有建立连接", through(proxy), after.as_secs_f32())
+            }
+            Self::UnknownAuthority { host, proxy, .. } => {
+                format!("{}连接 {host} 时，其证书的签发机构不受本机信任", through(proxy))
+            }
+            Self::Tls { host, proxy, .. } => format!("{}无法与 {host} 建立 TLS", through(proxy)),
+        };
+        format!("{what}。{}", self.advice().zh)
+    }
+
+    fn advice(&self) -> remedy::Remedy {
+        match self {
             Self::Unreachable(_) => remedy::NO_CONNECTION_OR_PROXY,
             Self::Forbidden { source, .. } if source.can_be_permitted() => remedy::PRIVATE_NETWORK,
             Self::Forbidden { .. } => remedy::FORBIDDEN_ADDRESS,
@@ -206,8 +233,7 @@ impl ConnectError {
             Self::Deadline { .. } => remedy::CONNECT_DEADLINE,
             Self::UnknownAuthority { .. } => remedy::UNKNOWN_AUTHORITY,
             Self::Tls { .. } => remedy::TLS,
-        };
-        remedy.en
+        }
     }
 
     pub(super) fn unreachable(host: String, source: BoxError) -> Self {

@@ -28,8 +28,14 @@ pub(super) fn take(from: &WantedPush) -> Result<Option<PushSettings>, Error> {
         file => key(file, "EncodingAESKey")?,
     };
     let relay = |url: &String| Relay { url: url.as_str().into(), form: from.relay_form };
-    let relay = from.relay.as_ref().map(relay);
-    let push = PushSettings { token, aes_key, previous_aes_key, mode: from.mode, relay };
+    let push = PushSettings {
+        token,
+        aes_key,
+        previous_aes_key,
+        mode: from.mode,
+        relay: from.relay.as_ref().map(relay),
+        authorizer_relay: from.authorizer_relay.as_ref().map(relay),
+    };
     push.check().map_err(|error| Error::said(say!("{error}", "这样的推送设置不能用：{error}")))?;
     Ok(Some(push))
 }
@@ -43,6 +49,7 @@ pub(super) fn to_json(push: Option<&PushSettings>) -> Value {
         "token": push.token.expose(), "encoding_aes_key": clear(&push.aes_key),
         "previous_encoding_aes_key": clear(&push.previous_aes_key), "mode": push.mode.to_string(),
         "relay": push.relay.as_ref().map(relay),
+        "authorizer_relay": push.authorizer_relay.as_ref().map(relay),
     }})
 }
 

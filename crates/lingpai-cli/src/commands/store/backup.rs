@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lingpai_core::outbox::{Outbox, Put};
 use lingpai_core::{AccountKind, Clock, Directory, Store, SystemClock};
 use lingpai_store::{
     Archive, Copying, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore, copy,
@@ -13,6 +14,7 @@ use super::progress::Progress;
 use super::refuse_missing;
 use crate::config::{Config, StoreAt};
 use crate::error::{Deed, Error};
+use crate::keeping::held;
 use crate::language::{either, say};
 use crate::output;
 
@@ -91,8 +93,14 @@ async fn put_back(
     let at = SystemClock::new().now().wall;
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
     let accounts = store.accounts().await?;
-    let platforms = accounts.iter().filter(|account| account.kind == AccountKind::Platform);
-    let platforms: Vec<_> = platforms.map(|account| account.id.to_string()).collect();
+    let of = |kind| accounts.iter().filter(move |account| account.kind == kind);
+    let mut platforms = Vec::new();
+    for platform in of(AccountKind::Platform) {
+        // Where so many pushes wait that there is no room for a mark, a person has to see to it.
+        let is_marked = store.put_parcel(&held::mark(&platform.id, at)).await? != Put::Full;
+        platforms.push((platform.id.to_string(), is_marked));
+    }
+    let suites: Vec<_> = of(AccountKind::WeComSuite).map(|suite| suite.id.to_string()).collect();
     let accounts = accounts.len();
     let keys = store.keys().await?.len();
     let archive: Arc<dyn Archive> = Arc::<SqliteStore>::clone(store);
@@ -136,12 +144,28 @@ async fn put_back(
         "\n备份之后的变化不在其中：\n  - 普通模式的凭据可能已被更换：服务启动时，这样的账号各获取一次。\n  - 备份之后吊销的 API \
          密钥又有效了：请看 `lingpai key list`。\n  - 业务方在备份之后已经收下的推送，会再转发一次。"
     );
-    for platform in platforms {
+    for (platform, is_marked) in platforms {
+        told += &if is_marked {
+            say!(
+                "\n  - Who has authorised {platform} since is missing, and refresh tokens may have been replaced: the server goes \
+                 through WeChat's list before it refreshes any of them, and serves the tokens that still live meanwhile.",
+                "\n  - 备份之后授权 {platform} 的账号不在其中，刷新令牌也可能已更换：服务启动后会先核对微信的授权方列表，再刷新其中任何一个；\
+                 核对期间仍有效的凭据照常提供。"
+            )
+        } else {
+            say!(
+                "\n  - Who has authorised {platform} since is missing, and refresh tokens may have been replaced. WeChat's list has them \
+                 all: start the server, then `lingpai platform recover {platform}`.",
+                "\n  - 备份之后授权 {platform} 的账号不在其中，刷新令牌也可能已更换，微信的授权方列表里都有：启动服务后执行 \
+                 `lingpai platform recover {platform}`。"
+            )
+        };
+    }
+    for suite in suites {
         told += &say!(
-            "\n  - Who has authorised {platform} since is missing, and refresh tokens may have been replaced. WeChat's list has them all: \
-             start the server, then `lingpai platform recover {platform}`.",
-            "\n  - 备份之后授权 {platform} 的账号不在其中，刷新令牌也可能已更换，微信的授权方列表里都有：启动服务后执行 \
-             `lingpai platform recover {platform}`。"
+            "\n  - Corps that have authorised {suite} since are missing. WeCom has no list of them: have the permanent code of each sent \
+             once more in the provider's console. Those of the others are as good as before.",
+            "\n  - 备份之后授权 {suite} 的企业不在其中。企业微信没有授权企业的列表：请在服务商后台逐个“重新获取”永久授权码；其余企业的仍然有效。"
         );
     }
     Ok(told)
