@@ -38,6 +38,7 @@ mod haste;
 mod imports;
 mod keys;
 mod kill;
+mod kinds;
 mod lies;
 mod links;
 mod listeners;

@@ -8,6 +8,7 @@ use lingpai_core::audit::Who;
 use lingpai_core::event::What;
 use lingpai_core::journal::Page;
 use lingpai_core::{CredentialId, Kind, Timestamp};
+use lingpai_wechat::kinds;
 
 use super::patient::{EVENTS, LATELY, Patient};
 use super::words::{self, both, fixed};
@@ -15,11 +16,7 @@ use super::{Check, Finding, Verdict};
 use crate::diagnosis::{self, Cause, Facts, Question, diagnose, span};
 use crate::language::Bilingual;
 
-/// WeChat pushes these every ten minutes; each is good for longer.
-const PUSHED: [(&str, Duration); 2] = [
-    ("component_verify_ticket", Duration::from_hours(12)),
-    ("suite_ticket", Duration::from_mins(30)),
-];
+/// What WeChat pushes, it pushes every ten minutes.
 const LATE: Duration = Duration::from_mins(25);
 /// So many records of the audit trail are looked through for who reads the token.
 const NOTES: usize = 5000;
@@ -191,8 +188,9 @@ impl Patient<'_> {
 
     /// The tickets that WeChat pushes, if the account lives on some.
     pub(super) async fn pushes(&self) -> Option<Finding> {
-        for (kind, life) in PUSHED {
-            let credential = CredentialId::new(Kind::named(kind), self.account.id.clone());
+        let pushed = |declared: &'static kinds::Declared| Some((&declared.kind, declared.pushed?));
+        for (kind, life) in kinds::ALL.iter().copied().filter_map(pushed) {
+            let credential = CredentialId::new(kind.clone(), self.account.id.clone());
             let Ok(Some(record)) = self.examination.store.read(&credential).await else { continue };
             let token = record.token?;
             let ago = self.now.since(token.issued_at);
