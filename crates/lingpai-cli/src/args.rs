@@ -232,8 +232,7 @@ pub(crate) struct Ticket {
     /// The appid
     pub(crate) account: AccountId,
 
-    /// jsapi or wx_card; of an application of WeCom, jsapi or agent_config
-    #[arg(value_name = "TYPE", value_parser = values::ticket)]
+    #[arg(value_name = "TYPE", value_parser = values::ticket, help = &*values::TICKETS)]
     pub(crate) ticket: lingpai_wechat::Ticket,
 
     #[command(flatten)]
@@ -436,7 +435,7 @@ pub(crate) enum Account {
     Add {
         /// The appid; CORPID:AGENTID of an application of WeCom, CORPID:provider of a provider
         account: AccountId,
-        /// official-account, mini-program, mini-game, wecom, platform, authorizer, wecom-suite, wecom-provider or wecom-authorized
+        /// official-account, mini-program, mini-game, wecom, platform, authorizer, authorizer-mini-program, wecom-suite, wecom-provider or wecom-authorized
         #[arg(long, default_value = "official-account", value_parser = config::account::parse_kind)]
         kind: AccountKind,
         /// stable: a call too many repeats the token. classic: every fetch replaces it

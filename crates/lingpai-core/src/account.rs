@@ -78,8 +78,10 @@ pub enum AccountKind {
     /// A third-party platform (第三方平台): its name is the component's appid, its secret the component's.
     Platform,
     /// An account that has authorised a platform, whose token is fetched with the platform's and with the refresh token of the
-    /// authorisation, which is its secret.
+    /// authorisation, which is its secret. An Official Account, or of what sort it is has not been asked yet.
     Authorizer,
+    /// The same, and a Mini Program: it has no tickets.
+    AuthorizerMiniProgram,
     /// A suite (应用套件) of a WeCom service provider: its name is the suite_id, its secret the suite's.
     #[serde(rename = "wecom-suite")]
     WeComSuite,
@@ -107,13 +109,22 @@ impl AccountKind {
     pub fn has_api_security(self) -> bool {
         matches!(
             self,
-            Self::OfficialAccount | Self::MiniProgram | Self::MiniGame | Self::Authorizer
+            Self::OfficialAccount
+                | Self::MiniProgram
+                | Self::MiniGame
+                | Self::Authorizer
+                | Self::AuthorizerMiniProgram
         )
+    }
+
+    /// Whether an account of this kind has authorised a third-party platform.
+    pub fn is_authorizer(self) -> bool {
+        matches!(self, Self::Authorizer | Self::AuthorizerMiniProgram)
     }
 
     /// Whether an account of this kind is one that has authorised another: without its platform its token cannot be fetched.
     pub fn needs_platform(self) -> bool {
-        matches!(self, Self::Authorizer | Self::WeComAuthorized)
+        self.is_authorizer() || self == Self::WeComAuthorized
     }
 }
 

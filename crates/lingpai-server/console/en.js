@@ -105,6 +105,7 @@ export default {
   "account-wecom": "WeCom application",
   "account-platform": "Third-party platform",
   "account-authorizer": "Authoriser of a platform",
+  "account-authorizer-mini-program": "Mini Program of a platform",
   "account-wecom-suite": "WeCom suite",
   "account-wecom-authorized": "Corp of a suite",
   "account-wecom-provider": "WeCom service provider",

@@ -105,6 +105,7 @@ export default {
   "account-wecom": "企业微信应用",
   "account-platform": "第三方平台",
   "account-authorizer": "平台的授权方",
+  "account-authorizer-mini-program": "平台的授权小程序",
   "account-wecom-suite": "企业微信应用套件",
   "account-wecom-authorized": "套件的授权企业",
   "account-wecom-provider": "企业微信服务商",

@@ -16,8 +16,7 @@ use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::span::{Sort, Span};
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
-use lingpai_wechat::WeChat;
-use lingpai_wechat::kinds::CARRIED;
+use lingpai_wechat::{WeChat, kinds};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -283,7 +282,7 @@ impl Serving {
     /// What the calls of this account carry: its access_token, or the token of a platform, a suite or a provider.
     pub(crate) fn carried(&self, account: AccountId) -> CredentialId {
         let mut credential = CredentialId::access_token(account);
-        for kind in CARRIED {
+        for (kind, _) in kinds::carried() {
             credential.kind = kind.clone();
             if self.registry.with(&credential, |_| ()).is_some() {
                 return credential;

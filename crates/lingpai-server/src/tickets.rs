@@ -146,7 +146,7 @@ pub(crate) async fn js_config(
     let page =
         PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))?;
     serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
-    let ticket = if agent { Ticket::AgentConfig } else { Ticket::Jsapi };
+    let ticket = if agent { Ticket::AGENT_CONFIG } else { Ticket::JSAPI };
     let served = serving.ticket(&credential, ticket).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
@@ -172,7 +172,7 @@ pub(crate) async fn card_signature(
     let Admitted { credential, .. } =
         serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
     let Card { values } = object::read(&serving.body(body).await?)?;
-    let served = serving.ticket(&credential, Ticket::WxCard).await?;
+    let served = serving.ticket(&credential, Ticket::WX_CARD).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
     let signature = sign::card(&served.token.value, stamp, &values);
@@ -203,12 +203,25 @@ impl Serving {
 
     /// The current ticket of an account, or what comes of the fetch for it.
     async fn ticket(&self, token: &CredentialId, ticket: Ticket) -> Result<Served, Refusal> {
+        self.learn(token, ticket).await;
         let Some(keeper) = self.registry.dependent(token, &ticket.kind()) else {
             self.keeper(&self.carried(token.account.clone()))?;
             return Err(Refusal::NoTickets);
         };
         let fresh = timeout(self.limits.token_wait, keeper.fresh()).await;
         Ok(self.served(fresh.map_err(|_| Refusal::Pending)??))
+    }
+
+    /// Of what sort an account is that has authorised a platform decides about its tickets. WeChat is asked for that when the
+    /// first is wanted, and not when very many come at once.
+    async fn learn(&self, token: &CredentialId, ticket: Ticket) {
+        let wanted = CredentialId::new(ticket.kind(), token.account.clone());
+        if self.registry.get(&wanted).is_none()
+            && self.registry.get(token).is_some_and(|it| it.dependents().contains(&wanted.kind))
+            && let Some(authorizing) = &self.authorizing
+        {
+            authorizing.authority().learn(&token.account).await;
+        }
     }
 
     /// What makes a signature good for once: a nonce, and the time in seconds.

@@ -33,7 +33,7 @@ pub(crate) mod watch;
 
 use std::io::{self, BufRead, IsTerminal};
 
-use lingpai_core::{Account, AccountId, AccountKind};
+use lingpai_core::{Account, AccountId};
 
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
@@ -67,7 +67,7 @@ async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Resul
             "配置与存储中都没有账号 {id}。`lingpai account list` 列出已有的账号"
         ))
     })?;
-    if account.kind == AccountKind::Authorizer
+    if account.kind.is_authorizer()
         && let Some(platform) = &account.platform
         && keeping.is_marked(platform).await?
     {

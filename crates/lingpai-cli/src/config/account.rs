@@ -17,13 +17,14 @@ use super::upstream::of_account;
 use super::{api_security, push};
 use crate::language::{either, say};
 
-const KINDS: [(&str, AccountKind); 9] = [
+const KINDS: [(&str, AccountKind); 10] = [
     ("official-account", AccountKind::OfficialAccount),
     ("mini-program", AccountKind::MiniProgram),
     ("mini-game", AccountKind::MiniGame),
     ("wecom", AccountKind::WeCom),
     ("platform", AccountKind::Platform),
     ("authorizer", AccountKind::Authorizer),
+    ("authorizer-mini-program", AccountKind::AuthorizerMiniProgram),
     ("wecom-suite", AccountKind::WeComSuite),
     ("wecom-provider", AccountKind::WeComProvider),
     ("wecom-authorized", AccountKind::WeComAuthorized),

@@ -191,7 +191,7 @@ fn every_mistake_of_an_account_names_the_place_and_the_remedy() {
         ("mode = \"stabel\"", "4:8: `stabel` is none of `stable` and `classic`. Did you mean `stable`?".to_owned()),
         (
             "kind = \"x\"",
-            "4:8: `x` is none of `official-account`, `mini-program`, `mini-game`, `wecom`, `platform`, `authorizer`, `wecom-suite`, `wecom-provider` and `wecom-authorized`".to_owned(),
+            "4:8: `x` is none of `official-account`, `mini-program`, `mini-game`, `wecom`, `platform`, `authorizer`, `authorizer-mini-program`, `wecom-suite`, `wecom-provider` and `wecom-authorized`".to_owned(),
         ),
         (
             "refresh = \"lazy\"",

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lingpai_core::{Account, AccountId, AccountKind, CredentialId, Keeper, Policy, Registry};
+use lingpai_core::{Account, AccountId, CredentialId, Keeper, Policy, Registry};
 use lingpai_wechat::{WeChat, kinds};
 
 use super::held::Held;
@@ -50,7 +50,7 @@ impl Engine {
         let parent = |credential: &CredentialId| {
             let parent = self.registry.parent(credential);
             match &account.platform {
-                Some(platform) if account.kind == AccountKind::Authorizer => {
+                Some(platform) if account.kind.is_authorizer() => {
                     self.held.before(platform, parent)
                 }
                 _ => parent,
@@ -76,7 +76,7 @@ impl Engine {
 
     /// Keeps nothing of an account any more. What the store holds of it stays.
     pub(crate) fn let_go(&self, account: &AccountId) {
-        for kind in kinds::ROOTS {
+        for kind in kinds::roots() {
             self.registry.forget(&CredentialId::new(kind.clone(), account.clone()));
         }
     }

@@ -8,7 +8,7 @@ use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Failure, Secret, StoreError,
 };
 use lingpai_server::authorize::{
-    Admission, Authority, Authorizer, Completion, NotInvited, Recovered,
+    Admission, Authority, Authorizer, Completion, Newcomer, NotInvited, Recovered,
 };
 use lingpai_wechat::{Invitation, kinds};
 use tokio::time::timeout;
@@ -77,11 +77,20 @@ impl Authority for Taker {
     async fn admit(
         &self,
         platform: &AccountId,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
         let Some(platform) = self.platform(platform).await? else { return Ok(Vec::new()) };
-        crowd::admit(&self.codes, &platform, rows, replace, Some(&self.engine)).await
+        crowd::admit(&self.codes, &platform, newcomers, replace, Some(&self.engine)).await
+    }
+
+    async fn learn(&self, account: &AccountId) {
+        let stored = self.directory.account(account).await.ok().flatten();
+        let unknown = stored.filter(|account| account.kind == AccountKind::Authorizer);
+        let Some(platform) = unknown.and_then(|account| account.platform) else { return };
+        if let Ok(Some(platform)) = self.platform(&platform).await {
+            self.codes.platforms.learn(&platform, account).await;
+        }
     }
 
     async fn recover(&self, platform: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {

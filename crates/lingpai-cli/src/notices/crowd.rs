@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use lingpai_core::{Account, AccountId, Secret, StoreError};
-use lingpai_server::authorize::{Admission, NotInvited, Recovered};
+use lingpai_core::{Account, AccountId, StoreError};
+use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
 use tokio::task::JoinSet;
 
 use super::Codes;
@@ -20,22 +20,23 @@ const AT_ONCE: usize = 64;
 pub(super) async fn admit(
     codes: &Arc<Codes>,
     platform: &Account,
-    rows: Vec<(AccountId, Secret)>,
+    newcomers: Vec<Newcomer>,
     replace: bool,
     keeping: Option<&Engine>,
 ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
-    let mut admissions: Vec<Option<(AccountId, Admission)>> = rows.iter().map(|_| None).collect();
-    let mut rows = rows.into_iter().enumerate();
+    let mut admissions: Vec<Option<(AccountId, Admission)>> =
+        newcomers.iter().map(|_| None).collect();
+    let mut newcomers = newcomers.into_iter().enumerate();
     let mut storing = JoinSet::new();
     let platform = Arc::new(platform.clone());
     loop {
         while storing.len() < AT_ONCE
-            && let Some((at, (authorizer, refresh))) = rows.next()
+            && let Some((at, newcomer)) = newcomers.next()
         {
             let (codes, platform) = (Arc::clone(codes), Arc::clone(&platform));
             storing.spawn(async move {
-                let outcome = codes.platforms.admit(&platform, &authorizer, refresh, replace).await;
-                (at, authorizer, outcome)
+                let outcome = codes.platforms.admit(&platform, &newcomer, replace).await;
+                (at, newcomer.account, outcome)
             });
         }
         let Some(stored) = storing.join_next().await else { break };
@@ -66,9 +67,13 @@ pub(super) async fn recover(
     let token = codes.platforms.token(platform);
     let page = engine.wechat().authorizers(platform, token, offset).await;
     let page = page.map_err(NotInvited::Refused)?;
-    let rows = page.found.into_iter().map(|it| (it.authorizer, it.refresh_token)).collect();
+    let newcomers = page.found.into_iter().map(|it| Newcomer {
+        account: it.authorizer,
+        refresh_token: it.refresh_token,
+        is_mini_program: false,
+    });
     let keeping = is_kept.then_some(engine);
-    let admissions = admit(codes, platform, rows, true, keeping).await;
+    let admissions = admit(codes, platform, newcomers.collect(), true, keeping).await;
     let admissions = admissions.map_err(NotInvited::Store)?;
     let end = offset.saturating_add(page.listed);
     let next = (page.listed > 0 && end < page.total).then_some(end);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lingpai_core::outbox::{Outbox, Parcel};
 use lingpai_core::{Account, AccountId, AccountKind, Directory, Secret, StoreError};
-use lingpai_server::authorize::{Admission, NotInvited, Recovered};
+use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
 
@@ -52,10 +52,10 @@ impl Taker {
     pub(crate) async fn admit_here(
         &self,
         platform: &Account,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
-        crowd::admit(&self.codes, platform, rows, replace, None).await
+        crowd::admit(&self.codes, platform, newcomers, replace, None).await
     }
 
     /// The same with one page of WeChat's list.

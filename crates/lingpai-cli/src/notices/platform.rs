@@ -12,7 +12,7 @@ use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
     Parent, Secret, StoreError,
 };
-use lingpai_server::authorize::{Admission, Authorizer};
+use lingpai_server::authorize::{Admission, Authorizer, Newcomer};
 use lingpai_server::push::Taken;
 use lingpai_wechat::push::Notice;
 use lingpai_wechat::{Authorized, kinds, protocol};
@@ -106,7 +106,10 @@ impl Platforms {
                 let mut insistence = Insistence::default();
                 loop {
                     match self.settle(platform, &came).await {
-                        Ok(true) => return Attempt::Kept(came.authorizer),
+                        Ok(true) => {
+                            self.learn(platform, &came.authorizer).await;
+                            return Attempt::Kept(came.authorizer);
+                        }
                         Ok(false) => return taken(&came.authorizer),
                         Err(error) => insistence.wait(platform, &error).await,
                     }
@@ -130,11 +133,37 @@ impl Platforms {
         if is_its && let Some(keeper) = self.engine.registry.get(&credential) {
             keeper.give(issued.clone()).await.map_err(|error| unavailable(error.to_string()))?;
         }
-        let account = self.put(platform, authorizer, refresh).await?;
+        let account = self.put(platform, authorizer, refresh, false).await?;
         if let Some(account) = &account {
             self.engine.keep(account);
         }
         Ok(account.is_some())
+    }
+
+    /// Asks WeChat whether an account that has authorised this platform is a Mini Program, and keeps it as one then. What cannot
+    /// be learnt now is asked again when somebody wants a ticket of it.
+    pub(super) async fn learn(&self, platform: &Account, authorizer: &AccountId) {
+        let wechat = self.engine.wechat();
+        let asked = wechat.is_mini_program(platform, self.token(platform), authorizer);
+        if !matches!(timeout(TRIAL, asked).await, Ok(Ok(true))) {
+            return;
+        }
+        let stored = self.directory.account(authorizer).await.ok().flatten();
+        let is_unknown =
+            |it: &Account| of(it, platform) && it.kind != AccountKind::AuthorizerMiniProgram;
+        let Some(before) = stored.filter(is_unknown) else { return };
+        let account = Account { kind: AccountKind::AuthorizerMiniProgram, ..before.clone() };
+        let now = self.engine.registry.clock().now().wall;
+        let account = renewed(Some(&before), account, now);
+        match self.directory.put_account(&account).await {
+            Ok(()) => {
+                self.engine.keep(&account);
+                self.tell(authorizer, AccountChange::Updated);
+            }
+            Err(error) => {
+                tracing::debug!(account = %authorizer, %error, "that it is a Mini Program could not be stored");
+            }
+        }
     }
 
     /// Somebody has traded this code before: this program, whose answer was lost, or another; or it is none. What it brought is
@@ -193,7 +222,7 @@ impl Platforms {
                 if !is_wanted {
                     continue;
                 }
-                let put = self.put(platform, &found.authorizer, found.refresh_token).await?;
+                let put = self.put(platform, &found.authorizer, found.refresh_token, false).await?;
                 if let Some(account) = &put {
                     self.engine.keep(account);
                 }
@@ -213,10 +242,10 @@ impl Platforms {
     pub(crate) async fn admit(
         &self,
         platform: &Account,
-        authorizer: &AccountId,
-        refresh: Secret,
+        newcomer: &Newcomer,
         replace: bool,
     ) -> Result<(Admission, Option<Account>), StoreError> {
+        let Newcomer { account: authorizer, refresh_token: refresh, is_mini_program } = newcomer;
         let admission = match self.directory.account(authorizer).await? {
             None => Admission::Added,
             Some(other) if !of(&other, platform) => return Ok((Admission::Taken, None)),
@@ -224,7 +253,7 @@ impl Platforms {
                 let credential = CredentialId::access_token(authorizer.clone());
                 let record = self.engine.registry.store().read(&credential).await?;
                 let last = record.and_then(|record| record.token).and_then(|it| it.companion);
-                if known.secret == refresh || last.as_ref() == Some(&refresh) {
+                if known.secret == *refresh || last.as_ref() == Some(refresh) {
                     return Ok((Admission::Unchanged, None));
                 }
                 if !replace {
@@ -233,7 +262,7 @@ impl Platforms {
                 Admission::Replaced
             }
         };
-        let account = self.put(platform, authorizer, refresh).await?;
+        let account = self.put(platform, authorizer, refresh.clone(), *is_mini_program).await?;
         Ok((if account.is_some() { admission } else { Admission::Taken }, account))
     }
 
@@ -244,7 +273,7 @@ impl Platforms {
     ) -> Result<Vec<Authorizer>, StoreError> {
         let accounts = self.directory.accounts().await?;
         let its = accounts.into_iter().filter(|account| {
-            account.kind == AccountKind::Authorizer && account.platform.as_ref() == Some(platform)
+            account.kind.is_authorizer() && account.platform.as_ref() == Some(platform)
         });
         let told = |account: Account| Authorizer {
             account: account.id,
@@ -261,6 +290,7 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
         refresh: Secret,
+        is_mini_program: bool,
     ) -> Result<Option<Account>, StoreError> {
         let stored = self.directory.account(authorizer).await?;
         if let Some(other) = stored.as_ref().filter(|it| !of(it, platform)) {
@@ -269,10 +299,15 @@ impl Platforms {
             return Ok(None);
         }
         let now = self.engine.registry.clock().now().wall;
+        let kind = match &stored {
+            _ if is_mini_program => AccountKind::AuthorizerMiniProgram,
+            Some(before) => before.kind,
+            None => AccountKind::Authorizer,
+        };
         let account = match &stored {
-            Some(before) => Account { secret: refresh, ..before.clone() },
+            Some(before) => Account { kind, secret: refresh, ..before.clone() },
             None => Account {
-                kind: AccountKind::Authorizer,
+                kind,
                 platform: Some(platform.id.clone()),
                 proxy: platform.proxy.clone(),
                 policy: platform.policy.clone(),
@@ -359,7 +394,7 @@ fn taken(authorizer: &AccountId) -> Attempt {
 }
 
 fn of(account: &Account, platform: &Account) -> bool {
-    account.kind == AccountKind::Authorizer && account.platform.as_ref() == Some(&platform.id)
+    account.kind.is_authorizer() && account.platform.as_ref() == Some(&platform.id)
 }
 
 fn unavailable(what: impl Into<String>) -> StoreError {

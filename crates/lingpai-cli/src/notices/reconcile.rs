@@ -187,7 +187,7 @@ impl Reconciler {
     async fn authorizers(&self, platform: &AccountId) -> Result<Vec<Account>, Failure> {
         let mut accounts = self.directory.accounts().await.map_err(down)?;
         accounts.retain(|account| {
-            account.kind == AccountKind::Authorizer && account.platform.as_ref() == Some(platform)
+            account.kind.is_authorizer() && account.platform.as_ref() == Some(platform)
         });
         Ok(accounts)
     }

@@ -9,6 +9,7 @@ use crate::{
     api::Served,
     outcome::Success,
     refusal::Refusal,
+    settings::AppKind,
     time::{Moment, TOKEN_LIFETIME},
     tokens::{Family, Mint, Standing},
     world::Call,
@@ -200,8 +201,21 @@ fn authorizer_info(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
     let (authorization, _) = authorization(world, &body, appid)?;
     let refresh_token = authorization.latest().to_owned();
     let authorizer = text(&body, "authorizer_appid").unwrap_or_default();
+    let mut info = json!({
+        "nick_name": authorizer, "head_img": "", "service_type_info": {"id": 2}, "verify_type_info": {"id": 0},
+        "user_name": "gh_sandbox", "principal_name": "", "alias": "", "qrcode_url": "",
+        "business_info": {"open_pay": 0, "open_shake": 0, "open_scan": 0, "open_card": 0, "open_store": 0},
+    });
+    // What a Mini Program is known by.
+    if world.apps.get(authorizer).is_some_and(|app| app.kind == AppKind::MiniProgram) {
+        info["service_type_info"] = json!({"id": 0});
+        info["MiniProgramInfo"] = json!({
+            "network": {"RequestDomain": [], "WsRequestDomain": [], "UploadDomain": [], "DownloadDomain": []},
+            "categories": [], "visit_status": 0,
+        });
+    }
     Ok(Success::Json(json!({
-        "authorizer_info": {"nick_name": authorizer, "service_type_info": {"id": 2}},
+        "authorizer_info": info,
         "authorization_info": {
             "authorizer_appid": authorizer, "authorizer_refresh_token": refresh_token,
             "func_info": [{"funcscope_category": {"id": 1}}],

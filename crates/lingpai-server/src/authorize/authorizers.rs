@@ -12,7 +12,7 @@ use lingpai_core::{AccountId, CredentialId, Secret, Timestamp};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, Authority, Authorizer, NotInvited};
+use super::{Admission, Authority, Authorizer, Newcomer, NotInvited};
 use crate::accounts::State;
 use crate::answer::{self, Body};
 use crate::language::Bilingual;
@@ -41,6 +41,17 @@ struct Wanted {
 struct Row {
     account: AccountId,
     refresh_token: Secret,
+    #[serde(default)]
+    kind: Sort,
+}
+
+/// Of what sort an account is, where that is known.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Sort {
+    #[default]
+    OfficialAccount,
+    MiniProgram,
 }
 
 #[derive(Default, Deserialize)]
@@ -142,13 +153,17 @@ async fn admit(
     if wanted.authorizers.len() > MOST {
         return Err(Refusal::BodyWrong(TOO_MANY));
     }
-    let rows: Vec<_> =
-        wanted.authorizers.into_iter().map(|row| (row.account, row.refresh_token)).collect();
-    if rows.iter().any(|(_, token)| !super::is_refresh_token(token)) {
+    let newcomer = |Row { account, refresh_token, kind }| Newcomer {
+        account,
+        refresh_token,
+        is_mini_program: kind == Sort::MiniProgram,
+    };
+    let newcomers: Vec<_> = wanted.authorizers.into_iter().map(newcomer).collect();
+    if newcomers.iter().any(|it| !super::is_refresh_token(&it.refresh_token)) {
         return Err(Refusal::BodyWrong(NO_TOKEN));
     }
     let Admitted { credential, key, .. } = admitted;
-    let admissions = authority.admit(&credential.account, rows, wanted.replace).await?;
+    let admissions = authority.admit(&credential.account, newcomers, wanted.replace).await?;
     serving.did(&key, peer, Some(credential), Deed::new("authorizers-imported"));
     Ok(answer::json(StatusCode::OK, &AdmittedAnswer { outcomes: outcomes(admissions) }))
 }

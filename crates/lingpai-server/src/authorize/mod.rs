@@ -85,9 +85,13 @@ pub trait Authority: Send + Sync + 'static {
     async fn admit(
         &self,
         platform: &AccountId,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError>;
+
+    /// Asks WeChat of what sort this account is, if it is one that has authorised a platform and that is not known, and keeps it as
+    /// that from then on. It takes seconds at most; where nothing can be learnt, everything stays as it is.
+    async fn learn(&self, account: &AccountId);
 
     /// Keeps those on the page of WeChat's list that begins at this place.
     ///
@@ -135,6 +139,17 @@ pub struct Authorizer {
     pub added_at: Timestamp,
     /// When it was last authorised or changed.
     pub changed_at: Timestamp,
+}
+
+/// One who is to be kept as having authorised a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Who it is.
+    pub account: AccountId,
+    /// With what its token is fetched.
+    pub refresh_token: Secret,
+    /// Whether it is known to be a Mini Program.
+    pub is_mini_program: bool,
 }
 
 /// What came of an attempt to keep somebody who has authorised a platform.
@@ -299,6 +314,11 @@ impl Authorizing {
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         let signer = Signer::new(settings.key.as_ref()).map_err(|_| Error::NoRandomness)?;
         Ok(Self { settings, signer })
+    }
+
+    /// Who knows WeChat.
+    pub(crate) fn authority(&self) -> &dyn Authority {
+        &*self.settings.authority
     }
 
     /// Where the browser that asks finds this server. None if it does not say what it has asked.

@@ -111,6 +111,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
         "properties": {
             "account": account_name(),
             "refresh_token": {"type": "string", "pattern": "^[!-~]{1,512}$"},
+            "kind": {"enum": ["official-account", "mini-program"]},
         },
     });
     add(

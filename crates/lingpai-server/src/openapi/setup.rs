@@ -21,7 +21,7 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
     let changeable = json!({
         "kind": {"type": "string", "enum": [
             "official-account", "mini-program", "mini-game", "wecom", "wecom-suite", "wecom-provider", "wecom-authorized",
-            "platform", "authorizer",
+            "platform", "authorizer", "authorizer-mini-program",
         ]},
         "mode": {"type": "string", "enum": ["stable", "classic"]},
         "platform": {

@@ -23,7 +23,7 @@ use lingpai_core::mark::Mark;
 use lingpai_core::{
     AccountId, CredentialId, Generation, Instant, Keeper, Kind, Registry, Secret, Timestamp,
 };
-use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
+use lingpai_wechat::kinds;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -42,9 +42,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A token that ends sooner is not worth delivering.
 const LEAST: Duration = Duration::from_secs(1);
-/// What the calls of an account carry, by the kinds of accounts.
-const CARRIED: [Kind; 4] =
-    [Kind::ACCESS_TOKEN, COMPONENT_TOKEN, SUITE_ACCESS_TOKEN, PROVIDER_ACCESS_TOKEN];
 
 /// One sink.
 #[derive(Clone, Debug)]
@@ -320,6 +317,6 @@ impl Courier {
 
 /// Who keeps what the calls of this account carry.
 fn keeper_of(registry: &Registry, account: &AccountId) -> Option<Arc<Keeper>> {
-    let credential = |kind: Kind| CredentialId::new(kind, account.clone());
-    CARRIED.into_iter().find_map(|kind| registry.get(&credential(kind)))
+    let credential = |kind: &Kind| CredentialId::new(kind.clone(), account.clone());
+    kinds::carried().find_map(|(kind, _)| registry.get(&credential(kind)))
 }

@@ -11,7 +11,8 @@ use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{AccountId, Class, Failure, Secret, StoreError, Timestamp};
 use lingpai_server::Surface;
 use lingpai_server::authorize::{
-    Admission, Authority, Authorizer, Completion, NotInvited, Recovered, ReturnTo, Settings,
+    Admission, Authority, Authorizer, Completion, Newcomer, NotInvited, Recovered, ReturnTo,
+    Settings,
 };
 use lingpai_wechat::Invitation;
 use serde_json::json;
@@ -84,12 +85,14 @@ impl Authority for Clerk {
     async fn admit(
         &self,
         _: &AccountId,
-        rows: Vec<(AccountId, Secret)>,
+        newcomers: Vec<Newcomer>,
         replace: bool,
     ) -> Result<Vec<(AccountId, Admission)>, StoreError> {
         let admission = if replace { Admission::Replaced } else { Admission::Added };
-        Ok(rows.into_iter().map(|(account, _)| (account, admission)).collect())
+        Ok(newcomers.into_iter().map(|it| (it.account, admission)).collect())
     }
+
+    async fn learn(&self, _: &AccountId) {}
 
     async fn recover(&self, _: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {
         let admissions = vec![(OTHER.parse().unwrap(), Admission::Unchanged)];

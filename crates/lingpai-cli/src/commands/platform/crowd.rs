@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use lingpai_core::{Account, AccountId, AccountKind};
-use lingpai_server::authorize::{Admission, NotInvited};
+use lingpai_server::authorize::{Admission, Newcomer, NotInvited};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 use tokio::time::{Duration, timeout};
@@ -220,7 +220,10 @@ impl Hands {
     ) -> Result<Vec<String>, Error> {
         match self {
             Self::Server(client) => {
-                let row = |row: &Row| json!({"account": row.account, "refresh_token": row.refresh_token.expose()});
+                let kind = |row: &Row| {
+                    if row.is_mini_program { "mini-program" } else { "official-account" }
+                };
+                let row = |row: &Row| json!({"account": row.account, "refresh_token": row.refresh_token.expose(), "kind": kind(row)});
                 let rows: Vec<_> = part.iter().map(row).collect();
                 let order = json!({"authorizers": rows, "replace": replace});
                 let path = format!("/v1/accounts/{}/authorizers", platform.id);
@@ -230,8 +233,12 @@ impl Hands {
                 Ok(outcomes.into_iter().map(word).collect())
             }
             Self::Store(_, taker) => {
-                let rows = part.iter().map(|row| (row.account.clone(), row.refresh_token.clone()));
-                let admissions = taker.admit_here(platform, rows.collect(), replace).await?;
+                let newcomers = part.iter().map(|row| Newcomer {
+                    account: row.account.clone(),
+                    refresh_token: row.refresh_token.clone(),
+                    is_mini_program: row.is_mini_program,
+                });
+                let admissions = taker.admit_here(platform, newcomers.collect(), replace).await?;
                 Ok(admissions.into_iter().map(|(_, it)| it.as_str().to_owned()).collect())
             }
         }

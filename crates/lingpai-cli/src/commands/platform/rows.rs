@@ -9,10 +9,15 @@ use serde_json::Value;
 
 use crate::language::{either, say};
 
-/// By which names the two columns are known: Lingpai's, WeChat's, and those of its SDKs.
+/// By which names the two columns that must be there are known: Lingpai's, WeChat's, and those of its SDKs.
 const ACCOUNT: [&str; 5] = ["account", "authorizer_appid", "appid", "app_id", "authorizerappid"];
 const TOKEN: [&str; 4] =
     ["refresh_token", "authorizer_refresh_token", "refreshtoken", "authorizerrefreshtoken"];
+
+/// The column that says of what sort an account is, which may be missing.
+const KIND: [&str; 1] = ["kind"];
+const MINI_PROGRAM: &str = "mini-program";
+const SORTS: [&str; 3] = ["", "official-account", MINI_PROGRAM];
 
 /// One row that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,7 @@ pub(super) struct Row {
     pub(super) line: usize,
     pub(super) account: AccountId,
     pub(super) refresh_token: Secret,
+    pub(super) is_mini_program: bool,
 }
 
 /// A row that cannot: where, why, and what to do.
@@ -38,8 +44,9 @@ pub(super) fn read(text: &str) -> Result<(Vec<Row>, Vec<Bad>), String> {
     };
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     let mut known: HashMap<AccountId, usize> = HashMap::new();
-    for (line, account, token) in cells {
-        match row(line, account.as_deref(), token) {
+    for cells in cells {
+        let line = cells.line;
+        match row(cells) {
             Ok(row) => match known.insert(row.account.clone(), line) {
                 Some(first) => bad.push(Bad {
                     line,
@@ -57,10 +64,17 @@ pub(super) fn read(text: &str) -> Result<(Vec<Row>, Vec<Bad>), String> {
     Ok((rows, bad))
 }
 
-type Cells = (usize, Option<String>, Option<Secret>);
+/// A row as it stands there.
+#[derive(Default)]
+struct Cells {
+    line: usize,
+    account: Option<String>,
+    token: Option<Secret>,
+    kind: Option<String>,
+}
 
-fn row(line: usize, account: Option<&str>, token: Option<Secret>) -> Result<Row, String> {
-    let account = account.map(str::trim).filter(|account| !account.is_empty());
+fn row(Cells { line, account, token, kind }: Cells) -> Result<Row, String> {
+    let account = account.as_deref().map(str::trim).filter(|account| !account.is_empty());
     let account = account.ok_or_else(|| {
         either(
             "there is no appid. Write it in the column `account`",
@@ -81,21 +95,29 @@ fn row(line: usize, account: Option<&str>, token: Option<Secret>) -> Result<Row,
             "{account} 没有 refresh_token，或其中有空白、超过 512 个字符。请从原系统取得；或去掉这一行，改用 `lingpai platform recover` 向微信查询"
         )
     })?;
-    Ok(Row { line, account, refresh_token })
+    let kind = kind.as_deref().map(str::trim).unwrap_or_default();
+    if !SORTS.contains(&kind) {
+        return Err(say!(
+            "`{kind}` is no kind: write `official-account` or `mini-program`, or nothing where it is not known",
+            "`{kind}` 不是类型：请写 `official-account`（公众号）或 `mini-program`（小程序），不清楚则留空"
+        ));
+    }
+    Ok(Row { line, account, refresh_token, is_mini_program: kind == MINI_PROGRAM })
 }
 
 fn of_json(text: &str) -> Result<Vec<Cells>, String> {
     let cells = |line: usize, value: &Value| {
         let found = |names: &[&str]| names.iter().find_map(|name| value[*name].as_str());
         let token = found(&TOKEN).map(|token| Secret::from(token.trim()));
-        (line, found(&ACCOUNT).map(str::to_owned), token)
+        let text = |names: &[&str]| found(names).map(str::to_owned);
+        Cells { line, account: text(&ACCOUNT), token, kind: text(&KIND) }
     };
     let lines: Vec<_> = text.lines().enumerate().filter(|(_, it)| !it.trim().is_empty()).collect();
     let is_one_a_line = lines.len() > 1 && lines.iter().all(|(_, it)| it.trim().starts_with('{'));
     if is_one_a_line {
         let read = |(at, line): &(usize, &str)| match serde_json::from_str::<Value>(line) {
             Ok(value) => cells(at + 1, &value),
-            Err(_) => (at + 1, None, None),
+            Err(_) => Cells { line: at + 1, ..Cells::default() },
         };
         return Ok(lines.iter().map(read).collect());
     }
@@ -129,9 +151,12 @@ fn of_csv(text: &str) -> Result<Vec<Cells>, String> {
         )
         .to_owned()
     })?;
-    let cells = |(line, fields): (usize, Vec<String>)| {
-        let token = fields.get(token).map(|token| Secret::from(token.trim()));
-        (line, fields.get(account).cloned(), token)
+    let kind = column(&KIND);
+    let cells = |(line, fields): (usize, Vec<String>)| Cells {
+        line,
+        account: fields.get(account).cloned(),
+        token: fields.get(token).map(|token| Secret::from(token.trim())),
+        kind: kind.and_then(|kind| fields.get(kind).cloned()),
     };
     Ok(records.map(cells).collect())
 }
@@ -200,6 +225,18 @@ mod tests {
         assert_eq!(found(wechats), (vec![row(1, "wx1", "a")], vec![]));
         let lines = "{\"account\":\"wx1\",\"refresh_token\":\"a\"}\n\n{\"account\":\n{\"appid\":\"wx2\",\"refresh_token\":\"b\"}\n";
         assert_eq!(found(lines), (vec![row(1, "wx1", "a"), row(4, "wx2", "b")], vec![3]));
+    }
+
+    #[test]
+    fn a_mini_program_is_known_by_a_column_of_its_own() {
+        let csv = "account,kind,refresh_token\nwx1,mini-program,a\nwx2,official-account,b\nwx3,,c\nwx4,shop,d";
+        let (rows, bad) = read(csv).unwrap();
+        let sorts: Vec<_> = rows.iter().map(|row| row.is_mini_program).collect();
+        assert_eq!(sorts, [true, false, false]);
+        assert!(bad.len() == 1 && bad[0].line == 5 && bad[0].why.contains("`shop`"), "{bad:?}");
+        let json = r#"[{"account":"wx1","refresh_token":"a","kind":"mini-program"},{"account":"wx2","refresh_token":"b"}]"#;
+        let sorts: Vec<_> = read(json).unwrap().0.iter().map(|row| row.is_mini_program).collect();
+        assert_eq!(sorts, [true, false]);
     }
 
     #[test]

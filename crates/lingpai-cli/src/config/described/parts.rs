@@ -22,20 +22,20 @@ pub(crate) const OF_ACCOUNT: &[Setting] = &[
         default: ["`\"official-account\"`", "`\"official-account\"`"],
         meaning: [
             "Or `mini-program`, `mini-game`, `wecom`; of [WeCom's service providers](wecom.md#service-providers) `wecom-suite`, \
-            `wecom-provider`, `wecom-authorized`; of a [third-party platform](platform.md) `platform`, and `authorizer` of who has \
-            authorised it.",
+            `wecom-provider`, `wecom-authorized`; of a [third-party platform](platform.md) `platform`, and of who has authorised it \
+            `authorizer` or `authorizer-mini-program`.",
             "公众号、服务号；另有小程序 `mini-program`、小游戏 `mini-game`、企业微信应用 `wecom`；\
             [企业微信服务商](wecom.md#服务商)为 `wecom-suite`、`wecom-provider`、`wecom-authorized`；[第三方平台](platform.md)为 \
-            `platform`，其授权方为 `authorizer`。",
+            `platform`，其授权方为 `authorizer`（公众号）或 `authorizer-mini-program`（小程序）。",
         ],
     },
     Setting {
         key: "platform",
         default: ["none", "无"],
         meaning: [
-            "The account that this one has authorised: of an `authorizer` the platform, of a `wecom-authorized` the suite. Of a `wecom-suite` the account of its \
+            "The account that this one has authorised: of an authorizer the platform, of a `wecom-authorized` the suite. Of a `wecom-suite` the account of its \
             provider, whose corpid the check of the push URL is for.",
-            "本账号授权给了哪个账号：`authorizer` 填第三方平台，`wecom-authorized` 填应用套件。`wecom-suite` 填其服务商的账号，校验推送 URL 时用服务商的企业 ID。",
+            "本账号授权给了哪个账号：授权方填第三方平台，`wecom-authorized` 填应用套件。`wecom-suite` 填其服务商的账号，校验推送 URL 时用服务商的企业 ID。",
         ],
     },
     Setting {
