@@ -9,7 +9,7 @@ use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Generation, Timestamp};
 use serde::Serialize;
 
-use super::{Courier, Put, named};
+use super::{Courier, Put};
 use crate::answer::{self, Body};
 use crate::language::{self, either, say};
 use crate::native::caller;
@@ -59,8 +59,8 @@ pub(crate) async fn list(
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
     let now = serving.registry.clock().now().instant;
-    let couriers = serving.sinks.iter().flat_map(|sinks| &sinks.couriers);
-    let sinks = couriers.map(|courier| SinkAnswer::new(courier, now)).collect();
+    let couriers = serving.sinks.all();
+    let sinks = couriers.iter().map(|courier| SinkAnswer::new(courier, now)).collect();
     Ok(answer::json(StatusCode::OK, &SinksAnswer { sinks }))
 }
 
@@ -72,9 +72,9 @@ pub(crate) async fn test(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let by = serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
-    serving.did(&by, peer, Some(of(courier)), Deed::new(Action::SinkTested).to(name));
+    serving.did(&by, peer, Some(of(&courier)), Deed::new(Action::SinkTested).to(name));
     let answer = match courier.sink.place.probe().await {
         Ok(()) => DoneAnswer {
             outcome: "ready",
@@ -93,9 +93,9 @@ pub(crate) async fn sync(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     let by = serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
-    serving.did(&by, peer, Some(of(courier)), Deed::new(Action::SinkSynced).to(name));
+    serving.did(&by, peer, Some(of(&courier)), Deed::new(Action::SinkSynced).to(name));
     courier.sink.place.forget();
     let (outcome, explanation) = match courier.deliver(&serving.registry).await {
         Ok(Some(Put::Written)) => {
