@@ -4,6 +4,7 @@
 //! findings are shown at once.
 
 mod imports;
+mod kinds;
 mod manifest;
 
 use std::fs;
@@ -64,6 +65,8 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
         speaks_both_languages,
         imports::go_down,
         imports::are_asked_for,
+        kinds::are_declared_once,
+        kinds::are_shown_by_example,
     ];
     rules.iter().flat_map(|rule| rule(files)).collect()
 }

@@ -232,8 +232,7 @@ pub(crate) struct Ticket {
     /// The appid
     pub(crate) account: AccountId,
 
-    /// jsapi or wx_card; of an application of WeCom, jsapi or agent_config
-    #[arg(value_name = "TYPE", value_parser = values::ticket)]
+    #[arg(value_name = "TYPE", value_parser = values::ticket, help = &*values::TICKETS)]
     pub(crate) ticket: lingpai_wechat::Ticket,
 
     #[command(flatten)]

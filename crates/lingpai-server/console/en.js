@@ -296,7 +296,7 @@ export default {
 
   "alerts-lead": "Where messages about trouble go, and whether they arrive.",
   "alerts-none": "No alert is configured: nobody is told of trouble.",
-  "alerts-none-hint": "Add one to lingpai.toml and start the server again:",
+  "alerts-none-hint": "Add one to lingpai.toml; the server takes it over within seconds:",
   "alert-test": "Send a test",
   "alert-firing": "Problems told and not solved",
   "alert-waiting": "Waiting to be told",

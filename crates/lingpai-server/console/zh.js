@@ -296,7 +296,7 @@ export default {
 
   "alerts-lead": "故障消息发往哪里，是否送达。",
   "alerts-none": "没有配置告警：出了故障不会通知任何人。",
-  "alerts-none-hint": "在 lingpai.toml 中添加，然后重新启动服务：",
+  "alerts-none-hint": "在 lingpai.toml 中添加，服务几秒内即会采用：",
   "alert-test": "发送测试消息",
   "alert-firing": "已通知、尚未解决的问题",
   "alert-waiting": "等待通知",

@@ -15,7 +15,7 @@ use lingpai_core::{
     Kind, Mode, Timestamp,
 };
 use lingpai_wechat::catalogue;
-use lingpai_wechat::kinds::ROOTS;
+use lingpai_wechat::kinds;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
@@ -169,7 +169,7 @@ pub(crate) async fn status(
     let account = admitted.credential.account;
     let kept =
         |kind: &Kind| serving.registry.get(&CredentialId::new(kind.clone(), account.clone()));
-    let roots: Vec<_> = ROOTS.iter().filter_map(kept).collect();
+    let roots: Vec<_> = kinds::roots().filter_map(kept).collect();
     let dependents = roots.iter().flat_map(|root| root.dependents()).filter_map(kept);
     let keepers: Vec<_> = dependents.chain(roots.iter().cloned()).collect();
     if keepers.is_empty() {

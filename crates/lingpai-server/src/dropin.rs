@@ -20,6 +20,7 @@ use lingpai_core::keeper::Outcome;
 use lingpai_core::rotation::Evidence;
 use lingpai_core::span::Sort;
 use lingpai_core::{AccountId, Generation, Kind, Secret, virtual_token};
+use lingpai_wechat::kinds::Wanted;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
@@ -47,15 +48,11 @@ pub(crate) enum Call {
     StableToken,
     /// WeCom's `/cgi-bin/gettoken`.
     Gettoken,
-    /// WeCom's `/cgi-bin/service/get_suite_token`, and the two that follow.
-    SuiteToken,
-    /// `get_corp_token`.
+    /// One that is declared with its kind of token, such as a suite's or a platform's.
+    Declared(Wanted),
+    /// WeCom's `/cgi-bin/service/get_corp_token`, for the token of a suite in a corp.
     CorpToken,
-    /// `get_provider_token`.
-    ProviderToken,
-    /// A third-party platform's `/cgi-bin/component/api_component_token`.
-    ComponentToken,
-    /// `api_authorizer_token`, for the token of an account that has authorised the platform.
+    /// A third-party platform's `/cgi-bin/component/api_authorizer_token`, for that of an account that has authorised it.
     AuthorizerToken,
 }
 
@@ -73,19 +70,28 @@ struct TokenAnswer<'a> {
 impl Call {
     /// Whether WeCom has it, whose answers always have an errcode.
     pub(crate) fn is_of_wecom(self) -> bool {
-        matches!(self, Self::Gettoken | Self::SuiteToken | Self::CorpToken | Self::ProviderToken)
+        match self {
+            Self::Declared(wanted) => wanted.is_of_wecom(),
+            _ => matches!(self, Self::Gettoken | Self::CorpToken),
+        }
     }
 
     /// `shown` is what the client has shown for a key.
     fn answered(self, token: &Secret, expires_in: u64, shown: &Secret) -> Response<Body> {
-        if self.is_of_platform() {
-            return answer::json(StatusCode::OK, &self.of_platform(token, expires_in, shown));
-        }
-        let kind = self.kind();
-        if kind != Kind::ACCESS_TOKEN {
-            let mut answer = json!({"errcode": 0, "errmsg": "ok", "expires_in": expires_in});
-            answer[kind.as_str()] = token.expose().into();
-            return answer::json(StatusCode::OK, &answer);
+        match self {
+            Self::AuthorizerToken => {
+                let answer = platforms::authorizer_answer(token, expires_in, shown);
+                return answer::json(StatusCode::OK, &answer);
+            }
+            Self::Declared(wanted) => {
+                let mut answer = match wanted.is_of_wecom() {
+                    true => json!({"errcode": 0, "errmsg": "ok", "expires_in": expires_in}),
+                    false => json!({"expires_in": expires_in}),
+                };
+                answer[wanted.declared.kind.as_str()] = token.expose().into();
+                return answer::json(StatusCode::OK, &answer);
+            }
+            _ => {}
         }
         let is_wecom = self.is_of_wecom();
         let answer = TokenAnswer {
@@ -109,10 +115,11 @@ pub(crate) async fn answer(
     let sent;
     let asked = match call {
         Call::Gettoken => Box::pin(of_agent(serving, head, peer)).await?,
-        _ if call.is_of_service() => {
-            Box::pin(services::asked(serving, call, head, body, peer)).await?
+        Call::Declared(Wanted { declared, asked }) => {
+            Box::pin(services::declared(serving, declared, asked, head, body)).await?
         }
-        _ if call.is_of_platform() => Box::pin(platforms::asked(serving, call, head, body)).await?,
+        Call::CorpToken => Box::pin(services::in_corp(serving, head, body, peer)).await?,
+        Call::AuthorizerToken => Box::pin(platforms::authorizer(serving, head, body)).await?,
         _ => {
             let mut params = Params::default();
             params.add_form(head.uri.query().unwrap_or_default().as_bytes());

@@ -1,17 +1,17 @@
-//! A third-party platform's calls for tokens (`/cgi-bin/component/api_component_token`, `api_authorizer_token`): read here, and
+//! A third-party platform's calls for the tokens of its authorizers (`/cgi-bin/component/api_authorizer_token`): read here, and
 //! answered by `dropin` from what is kept. They are never forwarded.
 //!
-//! The client's key stands where the call has its secret: `component_appsecret`, `authorizer_refresh_token`. The second is
-//! also believed if it carries the client's virtual token for the platform. A real token in its place says nothing of who
-//! is calling, and no refresh token is ever answered: only what the client has shown as one, or [`KEPT_HERE`].
+//! The client's key stands where the call has its secret: `authorizer_refresh_token`. It is also believed if it carries the
+//! client's virtual token for the platform. A real token in its place says nothing of who is calling, and no refresh token
+//! is ever answered: only what the client has shown as one, or [`KEPT_HERE`].
 
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::KeyHash;
 use lingpai_core::{Secret, virtual_token};
+use lingpai_wechat::kinds::COMPONENT_TOKEN;
 use serde_json::{Value, json};
 
-use crate::dropin::Call;
 use crate::params::{Fields, TokenCall};
 use crate::refusal::{Barred, Parameter, Refusal};
 use crate::serving::Serving;
@@ -20,37 +20,27 @@ use crate::serving::Serving;
 pub(crate) const KEPT_HERE: &str = "refreshtoken@@@kept-by-lingpai";
 
 /// Reads one of these calls: whose token it wants, and with which key. What else it carries is of no account.
-pub(crate) async fn asked(
+pub(crate) async fn authorizer(
     serving: &Serving,
-    call: Call,
     head: &Parts,
     body: Incoming,
 ) -> Result<TokenCall<'static>, Refusal> {
     let fields = Fields::read(serving, &head.method, body).await?;
-    let (appid, key) = match call {
-        Call::ComponentToken => {
-            (fields.text(Parameter::ComponentAppId)?, fields.text(Parameter::ComponentSecret)?)
-        }
-        _ => {
-            let shown = fields.find(Parameter::RefreshToken).filter(|shown| shown != KEPT_HERE);
-            let key = match (virtual_in(head.uri.query()), shown) {
-                // What is in the place of the secret counts, if it can be a key: the other may be a colleague's.
-                (Some(token), shown) => {
-                    shown.filter(|shown| shown.starts_with("lp_")).unwrap_or(token)
-                }
-                (None, Some(shown)) => shown,
-                (None, None) => return Err(Refusal::ParameterMissing(Parameter::RefreshToken)),
-            };
-            (fields.text(Parameter::AuthorizerAppId)?, key)
-        }
+    let shown = fields.find(Parameter::RefreshToken).filter(|shown| shown != KEPT_HERE);
+    let key = match (virtual_in(head.uri.query()), shown) {
+        // What is in the place of the secret counts, if it can be a key: the other may be a colleague's.
+        (Some(token), shown) => shown.filter(|shown| shown.starts_with("lp_")).unwrap_or(token),
+        (None, Some(shown)) => shown,
+        (None, None) => return Err(Refusal::ParameterMissing(Parameter::RefreshToken)),
     };
+    let appid = fields.text(Parameter::AuthorizerAppId)?;
     Ok(TokenCall { appid: appid.into(), key: Secret::from(key), forced: false })
 }
 
 /// The virtual token in this query, under either of the names that the platform's token has there.
 fn virtual_in(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let is_its = |name: &str| matches!(name, "component_access_token" | "access_token");
+    let is_its = |name: &str| name == COMPONENT_TOKEN.as_str() || name == "access_token";
     let found = pairs.find(|(name, value)| is_its(name) && virtual_token::is_virtual(value));
     found.map(|(_, value)| value.into_owned())
 }
@@ -62,22 +52,12 @@ pub(crate) async fn behind(serving: &Serving, token: &str) -> Result<KeyHash, Re
     serving.keys.look_by_virtual(&proof, |key| key.hash).await.ok_or_else(unknown)
 }
 
-impl Call {
-    /// Whether it is one of those that are read here.
-    pub(crate) fn is_of_platform(self) -> bool {
-        matches!(self, Self::ComponentToken | Self::AuthorizerToken)
-    }
-
-    /// The answer to one of them. An SDK stores what stands there as a refresh token, and shows it the next time.
-    pub(crate) fn of_platform(self, token: &Secret, expires_in: u64, shown: &Secret) -> Value {
-        if self == Self::ComponentToken {
-            return json!({"component_access_token": token.expose(), "expires_in": expires_in});
-        }
-        let is_key = !virtual_token::is_virtual(shown.expose());
-        let refresh_token = if is_key { shown.expose() } else { KEPT_HERE };
-        json!({
-            "authorizer_access_token": token.expose(), "expires_in": expires_in,
-            "authorizer_refresh_token": refresh_token,
-        })
-    }
+/// The answer to one of them. An SDK stores what stands there as a refresh token, and shows it the next time.
+pub(crate) fn authorizer_answer(token: &Secret, expires_in: u64, shown: &Secret) -> Value {
+    let is_key = !virtual_token::is_virtual(shown.expose());
+    let refresh_token = if is_key { shown.expose() } else { KEPT_HERE };
+    json!({
+        "authorizer_access_token": token.expose(), "expires_in": expires_in,
+        "authorizer_refresh_token": refresh_token,
+    })
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use lingpai_wechat::kinds::{self, Wanted};
+use lingpai_wechat::protocol::WECOM_PREFIX;
 use percent_encoding::percent_decode_str;
 
 use crate::answer::Body;
@@ -319,16 +321,9 @@ impl<'a> Route<'a> {
             "/cgi-bin/stable_token" => Self::DropIn(Call::StableToken),
             // At the root too: no other host has this path.
             "/qyapi/cgi-bin/gettoken" | "/cgi-bin/gettoken" => Self::DropIn(Call::Gettoken),
-            "/qyapi/cgi-bin/service/get_suite_token" | "/cgi-bin/service/get_suite_token" => {
-                Self::DropIn(Call::SuiteToken)
-            }
             "/qyapi/cgi-bin/service/get_corp_token" | "/cgi-bin/service/get_corp_token" => {
                 Self::DropIn(Call::CorpToken)
             }
-            "/qyapi/cgi-bin/service/get_provider_token" | "/cgi-bin/service/get_provider_token" => {
-                Self::DropIn(Call::ProviderToken)
-            }
-            "/cgi-bin/component/api_component_token" => Self::DropIn(Call::ComponentToken),
             "/cgi-bin/component/api_authorizer_token" => Self::DropIn(Call::AuthorizerToken),
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
@@ -347,6 +342,7 @@ impl<'a> Route<'a> {
             "/v1/diagnose" => Self::Diagnose,
             "/v1/doctor" => Self::Doctor,
             "/v1/keys" => Self::Keys,
+            _ if let Some(wanted) = declared(path) => Self::DropIn(Call::Declared(wanted)),
             _ => authorize::Part::of(path).map_or(Self::of_id(path), Self::Authorization),
         }
     }
@@ -445,6 +441,15 @@ impl<'a> Route<'a> {
     fn name(self) -> &'static str {
         Self::NAMES[self.number()]
     }
+}
+
+/// The token that is declared to be asked for at this path: WeCom's with its prefix too.
+fn declared(path: &str) -> Option<Wanted> {
+    let below = path.strip_prefix(WECOM_PREFIX);
+    kinds::asked().find(|wanted| match below {
+        Some(path) => wanted.is_of_wecom() && wanted.asked.path == path,
+        None => wanted.asked.path == path,
+    })
 }
 
 /// Whether it is one part of a path.

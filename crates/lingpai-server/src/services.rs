@@ -1,9 +1,9 @@
-//! WeCom's calls for the tokens of suites, of providers, and of corps that have authorised a suite
-//! (`/cgi-bin/service/get_*_token`): read here, and answered by `dropin` from what is kept. They are never forwarded.
+//! Calls that bring the token of a platform, a suite or a provider, and `/cgi-bin/service/get_corp_token`, for that of a corp which has
+//! authorised a suite: read here, and answered by `dropin` from what is kept. They are never forwarded.
 //!
-//! The client's key stands where the call has its secret: `suite_secret`, `provider_secret`, `permanent_code`. The
-//! suite_ticket and the suite_access_token that come along mean nothing here. A corp's call names no suite; it is the one
-//! that the key is for, or that the path names.
+//! The client's key stands where the call has its secret: `suite_secret`, `provider_secret`, `permanent_code`. A ticket and a
+//! suite_access_token that come along mean nothing here. A corp's call names no suite; it is the one that the key is for, or
+//! that the path names.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
 use lingpai_core::{AccountId, CredentialId, Kind, Secret};
-use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
+use lingpai_wechat::kinds::{Asked, Declared, SUITE_ACCESS_TOKEN};
 
 use crate::dropin::Call;
 use crate::gateway::{account_named, split_account};
@@ -19,43 +19,56 @@ use crate::params::{Fields, TokenCall};
 use crate::refusal::{Barred, Parameter, Refusal};
 use crate::serving::{Caller, Serving};
 
-/// Reads one of these calls: whose token it wants, and with which key. What else it carries is of no account.
-pub(crate) async fn asked(
+/// Reads a call that is declared with its kind of token. What else it carries is of no account.
+pub(crate) async fn declared(
     serving: &Serving,
-    call: Call,
+    declared: &Declared,
+    asked: &'static Asked,
+    head: &Parts,
+    body: Incoming,
+) -> Result<TokenCall<'static>, Refusal> {
+    let fields = Fields::read(serving, &head.method, body).await?;
+    let named = fields.text(Parameter::Declared(&asked.account))?;
+    let key = fields.text(Parameter::Declared(&asked.secret))?;
+    let account = account_of(serving, &declared.kind, named);
+    Ok(TokenCall { appid: account.into(), key: Secret::from(key), forced: false })
+}
+
+/// The account that has such a token and is called so; or its corp is: that of a provider is `corpid:` and any word.
+fn account_of(serving: &Serving, kind: &Kind, named: String) -> String {
+    let is_kept = |account: AccountId| {
+        let credential = CredentialId::new(kind.clone(), account);
+        serving.registry.get(&credential).is_some()
+    };
+    if named.parse().is_ok_and(is_kept) {
+        return named;
+    }
+    let keepers = serving.registry.keepers();
+    let of_kind = keepers.iter().map(|keeper| keeper.credential()).filter(|id| id.kind == *kind);
+    let is_it =
+        |id: &&CredentialId| id.account.corp_and_agent().is_some_and(|(corp, _)| corp == named);
+    let found = of_kind.into_iter().find(is_it).map(|id| id.account.to_string());
+    // Whoever asks for one that is not kept hears that after his key has been looked at.
+    found.unwrap_or(named)
+}
+
+/// Reads a call for the token of a suite in a corp.
+pub(crate) async fn in_corp(
+    serving: &Serving,
     head: &Parts,
     body: Incoming,
     peer: IpAddr,
 ) -> Result<TokenCall<'static>, Refusal> {
     let fields = Fields::read(serving, &head.method, body).await?;
-    let text = |parameter| fields.text(parameter);
-    let (named, key) = match call {
-        Call::SuiteToken => (text(Parameter::SuiteId)?, text(Parameter::SuiteSecret)?),
-        Call::ProviderToken => (text(Parameter::CorpId)?, text(Parameter::ProviderSecret)?),
-        _ => (text(Parameter::AuthCorpId)?, text(Parameter::PermanentCode)?),
-    };
-    let appid = match call {
-        Call::SuiteToken => named.clone(),
-        Call::ProviderToken => provider(serving, &named),
-        _ => Box::pin(in_corp(serving, head, &named, Caller::new(&key, peer))).await?,
-    };
-    Ok(TokenCall { appid: appid.into(), key: Secret::from(key), forced: false })
-}
-
-/// The account of this provider: `corpid:` and any word.
-fn provider(serving: &Serving, corpid: &str) -> String {
-    let is_it = |id: &CredentialId| {
-        id.kind == PROVIDER_ACCESS_TOKEN
-            && id.account.corp_and_agent().is_some_and(|(corp, _)| corp == corpid)
-    };
-    let keepers = serving.registry.keepers();
-    let found = keepers.iter().map(|keeper| keeper.credential()).find(|id| is_it(id));
-    // Whoever asks for one that is not kept hears that after his key has been looked at.
-    found.map_or_else(|| corpid.to_owned(), |id| id.account.as_str().to_owned())
+    let named = fields.text(Parameter::AuthCorpId)?;
+    let key = fields.text(Parameter::PermanentCode)?;
+    let caller = Caller::new(&key, peer);
+    let account = Box::pin(suite_in(serving, head, &named, caller)).await?;
+    Ok(TokenCall { appid: account.into(), key: Secret::from(key), forced: false })
 }
 
 /// The account of a suite in this corp.
-async fn in_corp(
+async fn suite_in(
     serving: &Serving,
     head: &Parts,
     corpid: &str,
@@ -91,16 +104,9 @@ impl Call {
     /// The kind of credential that it is for.
     pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::SuiteToken => SUITE_ACCESS_TOKEN,
-            Self::ProviderToken => PROVIDER_ACCESS_TOKEN,
-            Self::ComponentToken => COMPONENT_TOKEN,
+            Self::Declared(wanted) => wanted.declared.kind.clone(),
             _ => Kind::ACCESS_TOKEN,
         }
-    }
-
-    /// Whether it is one of those that are read here.
-    pub(crate) fn is_of_service(self) -> bool {
-        matches!(self, Self::SuiteToken | Self::ProviderToken | Self::CorpToken)
     }
 
     /// The right by which its token is given.

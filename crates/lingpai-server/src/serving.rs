@@ -16,8 +16,7 @@ use lingpai_core::client::{Accounts, ApiKey, Denied, KeyHash, Right};
 use lingpai_core::event::Event;
 use lingpai_core::span::{Sort, Span};
 use lingpai_core::{AccountId, CredentialId, Keeper, Preset, Registry, Timestamp, TokenRef};
-use lingpai_wechat::WeChat;
-use lingpai_wechat::kinds::CARRIED;
+use lingpai_wechat::{WeChat, kinds};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -72,8 +71,8 @@ pub(crate) struct Serving {
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
-    /// Where tokens are delivered, if anywhere.
-    pub(crate) sinks: Option<Sinks>,
+    /// Where tokens are delivered.
+    pub(crate) sinks: Arc<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -283,7 +282,7 @@ impl Serving {
     /// What the calls of this account carry: its access_token, or the token of a platform, a suite or a provider.
     pub(crate) fn carried(&self, account: AccountId) -> CredentialId {
         let mut credential = CredentialId::access_token(account);
-        for kind in CARRIED {
+        for (kind, _) in kinds::carried() {
             credential.kind = kind.clone();
             if self.registry.with(&credential, |_| ()).is_some() {
                 return credential;
@@ -319,10 +318,7 @@ impl Serving {
 
     /// Delivers tokens to sinks, for ever.
     pub(crate) async fn fill_sinks(&self) -> Infallible {
-        match &self.sinks {
-            Some(sinks) => sinks.run(&self.registry).await,
-            None => std::future::pending().await,
-        }
+        self.sinks.run(&self.registry).await
     }
 
     /// Delivers the pushes that wait, for ever.

@@ -146,7 +146,7 @@ pub(crate) async fn js_config(
     let page =
         PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))?;
     serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
-    let ticket = if agent { Ticket::AgentConfig } else { Ticket::Jsapi };
+    let ticket = if agent { Ticket::AGENT_CONFIG } else { Ticket::JSAPI };
     let served = serving.ticket(&credential, ticket).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
@@ -172,7 +172,7 @@ pub(crate) async fn card_signature(
     let Admitted { credential, .. } =
         serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
     let Card { values } = object::read(&serving.body(body).await?)?;
-    let served = serving.ticket(&credential, Ticket::WxCard).await?;
+    let served = serving.ticket(&credential, Ticket::WX_CARD).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
     let signature = sign::card(&served.token.value, stamp, &values);

@@ -7,7 +7,7 @@
 //! Where to start reading:
 //! - [`WeChat`]: the entry point, an issuer for each account.
 //! - `issuers/`: one file for each kind of credential.
-//! - [`kinds`]: what accounts have of them, and who may see it.
+//! - [`kinds`]: the list of them, each declared beside its issuer: who has it, who may see it, how calls carry it.
 //! - [`sign`] and [`page`]: what is done with tickets.
 //! - [`wire`]: the HTTP below it: hosts and fail-over, deadlines, the
 //!   [`Transport`](wire::Transport) seam for tests.

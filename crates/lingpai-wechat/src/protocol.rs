@@ -49,12 +49,6 @@ pub const TICKET_PATH: &str = "/cgi-bin/ticket/getticket";
 /// `GET`, WeCom: brings the token of an application, the same until it expires.
 pub const WECOM_TOKEN_PATH: &str = "/cgi-bin/gettoken";
 
-/// `GET`, WeCom: brings the ticket of a corp, with which pages are signed.
-pub const CORP_TICKET_PATH: &str = "/cgi-bin/get_jsapi_ticket";
-
-/// `GET`, WeCom: brings the ticket of an application, by its `type`.
-pub const AGENT_TICKET_PATH: &str = "/cgi-bin/ticket/get";
-
 /// `POST`, of a third-party platform: has WeChat push tickets, if it does not.
 pub const START_PUSH_PATH: &str = "/cgi-bin/component/api_start_push_ticket";
 
@@ -112,12 +106,6 @@ pub const PERMANENT_CODE_PATH: &str = "/cgi-bin/service/v2/get_permanent_code";
 
 /// `POST`, WeCom: brings the token of a suite in a corp, the same until it expires.
 pub const CORP_TOKEN_PATH: &str = "/cgi-bin/service/get_corp_token";
-
-/// `POST`, WeCom: brings the token of a service provider, the same until it expires.
-pub const PROVIDER_TOKEN_PATH: &str = "/cgi-bin/service/get_provider_token";
-
-/// `POST`, WeCom: lists orders of licences; good for trying a provider's token.
-pub const LICENSE_ORDERS_PATH: &str = "/cgi-bin/license/list_order";
 
 /// How long a suite_ticket is good.
 pub const SUITE_TICKET_LIFE: Duration = Duration::from_mins(30);

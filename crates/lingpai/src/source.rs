@@ -84,7 +84,7 @@ impl TokenSource {
     /// # let source = TokenSource::stable(DEMO_APPID, DEMO_SECRET).upstream(&sandbox).build().await?;
     /// let page = PageUrl::parse("https://shop.example.com/cart?id=1#top")?;
     /// let stamp = sign::Stamp { nonce: "Wm3WZYTPz0wzccnW", seconds: 1_414_587_457 };
-    /// let ticket = source.ticket(Ticket::Jsapi).await?;
+    /// let ticket = source.ticket(Ticket::JSAPI).await?;
     /// let signature = sign::page(&ticket.value, stamp, page.as_str());
     /// # assert!(world.with(|world, now| {
     /// #     world.accepts_page(now, DEMO_APPID, (stamp.nonce, stamp.seconds), page.as_str(), &signature)

@@ -3,6 +3,8 @@
 use clap::builder::Resettable;
 use clap::{Arg, ArgAction, Command};
 
+use super::values;
+
 const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 const OPTIONS: &str = "选项";
 
@@ -234,7 +236,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("quota" | "quota clear" | "rid", "standalone") => {
             "不询问服务：打开配置中的存储，从本机调用微信"
         }
-        ("ticket", "ticket") => "jsapi 或 wx_card；企业微信应用为 jsapi 或 agent_config",
+        ("ticket", "ticket") => &values::TICKETS_IN_CHINESE,
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
         ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",
         ("js-config", "apis") => "放入 jsApiList 的接口，如 scanQRCode，可重复",

@@ -1,10 +1,11 @@
 //! Words that stand for a value.
 
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use lingpai_core::client::{Right, Role};
-use lingpai_core::{Environment, Preset};
+use lingpai_core::{AccountKind, Environment, Preset};
 use lingpai_wechat::{Offered, Ticket};
 
 use crate::config;
@@ -25,8 +26,25 @@ pub(super) fn right(text: &str) -> Result<Right, String> {
     one_of(&Right::ALL, Right::as_str, text)
 }
 
+/// Which tickets there are, for the help.
+pub(super) static TICKETS: LazyLock<String> = LazyLock::new(|| {
+    let of = |account| listed(Ticket::of(account), " or ");
+    let (official, wecom) = (of(AccountKind::OfficialAccount), of(AccountKind::WeCom));
+    format!("{official}; of an application of WeCom, {wecom}")
+});
+/// The same.
+pub(super) static TICKETS_IN_CHINESE: LazyLock<String> = LazyLock::new(|| {
+    let of = |account| listed(Ticket::of(account), " 或 ");
+    let (official, wecom) = (of(AccountKind::OfficialAccount), of(AccountKind::WeCom));
+    format!("{official}；企业微信应用为 {wecom}")
+});
+
+fn listed(tickets: impl Iterator<Item = Ticket>, or: &str) -> String {
+    tickets.map(Ticket::as_str).collect::<Vec<_>>().join(or)
+}
+
 pub(super) fn ticket(text: &str) -> Result<Ticket, String> {
-    one_of(&Ticket::ALL, Ticket::as_str, text)
+    one_of(&Ticket::all().collect::<Vec<_>>(), Ticket::as_str, text)
 }
 
 pub(super) fn offered(text: &str) -> Result<Offered, String> {

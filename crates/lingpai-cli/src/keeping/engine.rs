@@ -76,7 +76,7 @@ impl Engine {
 
     /// Keeps nothing of an account any more. What the store holds of it stays.
     pub(crate) fn let_go(&self, account: &AccountId) {
-        for kind in kinds::ROOTS {
+        for kind in kinds::roots() {
             self.registry.forget(&CredentialId::new(kind.clone(), account.clone()));
         }
     }

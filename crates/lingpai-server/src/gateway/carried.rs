@@ -2,46 +2,50 @@
 //! account has, an access_token or the token of a platform, a suite or a provider.
 
 use lingpai_core::{CredentialId, Kind};
-use lingpai_wechat::catalogue::{self, Scope};
-use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
+use lingpai_wechat::kinds::{self, Carried};
 
 use super::hosts::Host;
-use super::needs::{COMPONENT, is_under};
+use super::needs::is_under;
+
+/// What every call may call its token, and most do.
+pub(super) const ACCESS_TOKEN: &str = "access_token";
+
+/// How calls carry this; what is unknown, as an access_token.
+fn declared(kind: Option<&Kind>) -> Option<&'static Carried> {
+    let carried = |kind: &Kind| kinds::find(kind)?.carried.as_ref();
+    kind.and_then(carried).or_else(|| carried(&Kind::ACCESS_TOKEN))
+}
 
 /// The name in the query where the client has written none. A platform's token is `access_token` in calls that are not the
 /// platform's own, such as those for templates of code.
 pub(super) fn name(kind: Option<&Kind>, path: &str) -> &'static str {
-    match kind {
-        Some(kind) if *kind == COMPONENT_TOKEN && is_under(path, COMPONENT) => {
-            "component_access_token"
-        }
-        Some(kind) if *kind == SUITE_ACCESS_TOKEN => "suite_access_token",
-        Some(kind) if *kind == PROVIDER_ACCESS_TOKEN => "provider_access_token",
-        _ => "access_token",
+    match declared(kind) {
+        Some(Carried { name, under, .. }) if under.is_empty() || is_under(path, under) => name,
+        _ => ACCESS_TOKEN,
     }
+}
+
+/// Whether a parameter of this name carries a token.
+pub(super) fn is_name(name: &str) -> bool {
+    kinds::carried().any(|(_, carried)| carried.name == name)
 }
 
 /// Whether an `errcode` says that the token is bad. What the codes mean is the catalogue's to say: WeCom's 40001 is about the
 /// secret, and calls with a suite's or a provider's token are refused with codes of their own.
 pub(super) fn blames_it(kind: Option<&Kind>, host: Host, errcode: i64) -> bool {
-    let is = |known: &Kind| kind == Some(known);
-    let scope = match host {
-        Host::WeCom => Scope::WeCom,
-        _ if is(&COMPONENT_TOKEN) => Scope::Platform,
-        Host::Api | Host::Mp | Host::File | Host::Pay => Scope::Api,
-    };
-    let of_service = is(&SUITE_ACCESS_TOKEN) || is(&PROVIDER_ACCESS_TOKEN);
-    catalogue::blames_token(errcode, scope)
-        || of_service && catalogue::blames_service_token(errcode)
+    declared(kind).is_some_and(|carried| (carried.is_blamed)(errcode, host == Host::WeCom))
 }
 
 /// Whether it is WeCom's, which goes to no other host.
 pub(crate) fn is_of_wecom(credential: &CredentialId) -> bool {
-    credential.account.corp_and_agent().is_some() || credential.kind == SUITE_ACCESS_TOKEN
+    credential.account.corp_and_agent().is_some()
+        || declared(Some(&credential.kind)).is_some_and(|carried| carried.of_wecom)
 }
 
 #[cfg(test)]
 mod tests {
+    use lingpai_wechat::kinds::{COMPONENT_TOKEN, PROVIDER_ACCESS_TOKEN, SUITE_ACCESS_TOKEN};
+
     use super::*;
 
     #[test]

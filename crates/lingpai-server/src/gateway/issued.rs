@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lingpai_core::event::{Event, What};
 use lingpai_core::{AccountId, CredentialId, Fingerprint, Moment, Registry, StoreError, Timestamp};
-use lingpai_wechat::kinds::CARRIED;
+use lingpai_wechat::kinds;
 
 /// A token that was issued longer ago is not known any more.
 const AGE: Duration = Duration::from_hours(7 * 24);
@@ -106,7 +106,7 @@ impl Issued {
 
 /// A ticket says whose it is too, and is no token: who holds one may not call.
 fn is_token(credential: &CredentialId) -> bool {
-    CARRIED.contains(&credential.kind)
+    kinds::carried().any(|(kind, _)| *kind == credential.kind)
 }
 
 impl Known {

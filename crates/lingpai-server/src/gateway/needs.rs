@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use lingpai_core::AccountId;
 use lingpai_core::client::Right;
-use lingpai_wechat::Ticket;
+use lingpai_wechat::{Ticket, kinds};
 
 use super::hosts::{Destination, Host};
 use crate::refusal::Refusal;
@@ -31,19 +31,23 @@ impl Needs {
         match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
             // A permanent code is given to nobody, and the tokens are answered from what is kept.
-            "/cgi-bin/service/get_suite_token"
-            | "/cgi-bin/service/get_corp_token"
-            | "/cgi-bin/service/get_provider_token"
+            "/cgi-bin/service/get_corp_token"
             | "/cgi-bin/service/get_permanent_code"
             | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,
-            path if NEVER_OF_PLATFORM.contains(&path) => Self::Nobody,
+            path if kinds::ASKED_AT.contains(&path) || NEVER_OF_PLATFORM.contains(&path) => {
+                Self::Nobody
+            }
             "/cgi-bin/clear_quota"
             | "/cgi-bin/clear_quota/v2"
             | "/cgi-bin/component/clear_quota/v2"
             | "/cgi-bin/openapi/quota/clear" => Self::Right(Right::QuotaClear),
             // It answers with earlier requests as they were sent, the real token in them.
             "/cgi-bin/openapi/rid/get" => Self::Right(Right::TokenRead),
-            GETTICKET | AGENT_TICKET | CORP_TICKET => Self::Right(Right::Ticket),
+            path if Ticket::asked_at(path, false, None).is_some()
+                || Ticket::asked_at(path, true, None).is_some() =>
+            {
+                Self::Right(Right::Ticket)
+            }
             "/sns/jscode2session"
             | "/sns/oauth2/access_token"
             | "/sns/component/jscode2session"
@@ -63,39 +67,29 @@ pub(super) fn plain(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// The tickets of an Official Account.
-const GETTICKET: &str = "/cgi-bin/ticket/getticket";
-/// Those of WeCom: a corp's, and an application's.
-const CORP_TICKET: &str = "/cgi-bin/get_jsapi_ticket";
-const AGENT_TICKET: &str = "/cgi-bin/ticket/get";
-
 /// The ticket that a call wants, if it is one that Lingpai keeps and so answers itself. WeCom's paths are no others', so that
 /// they may stand at the root too.
 pub(super) fn ticket(
     destination: &Destination<'_>,
     account: &AccountId,
 ) -> Option<Result<Ticket, Refusal>> {
-    let path = plain(destination.path);
-    let is = |known: &str| path == known;
-    match (account.corp_and_agent(), destination.host) {
-        (Some(_), Host::Api | Host::WeCom) if is(CORP_TICKET) => return Some(Ok(Ticket::Jsapi)),
-        (Some(_), Host::Api | Host::WeCom) if is(AGENT_TICKET) => {}
-        (None, Host::Api) if is(GETTICKET) => {}
+    let of_wecom = match (account.corp_and_agent(), destination.host) {
+        (Some(_), Host::Api | Host::WeCom) => true,
+        (None, Host::Api) => false,
         _ => return None,
-    }
+    };
     let query = destination.target.query().unwrap_or_default();
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let of = pairs.find(|(name, _)| name == "type");
-    let ticket = of.and_then(|(_, of)| of.parse().ok());
-    Some(ticket.ok_or(Refusal::TicketUnknown))
+    let of = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "type");
+    let of = of.as_ref().map(|(_, of)| &**of);
+    let asked = Ticket::asked_at(&plain(destination.path), of_wecom, of)?;
+    Some(asked.ok_or(Refusal::TicketUnknown))
 }
 
 /// A third-party platform's own calls.
 pub(super) const COMPONENT: &[&str] =
     &["/cgi-bin/component/", "/sns/component/", "/sns/oauth2/component/"];
-/// Those of them that want the platform's secret, or spend the code of an authorisation, which Lingpai trades: nobody's.
+/// Others of them that want the platform's secret, or spend the code of an authorisation, which Lingpai trades: nobody's.
 const NEVER_OF_PLATFORM: &[&str] = &[
-    "/cgi-bin/component/api_component_token",
     "/cgi-bin/component/api_start_push_ticket",
     "/cgi-bin/component/api_authorizer_token",
     "/cgi-bin/component/api_query_auth",

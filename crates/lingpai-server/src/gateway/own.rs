@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::call::Heard;
+use super::carried::ACCESS_TOKEN;
 use super::hosts::Destination;
 use super::look::Seen;
 use super::rules::Permit;
-use super::target::NAMES;
 use super::trouble::Trouble;
 use super::upload::Upload;
 use crate::refusal::Refusal;
@@ -113,7 +113,7 @@ impl Gateway {
     ) -> Result<Map<String, Value>, Refusal> {
         let head = head(path)?;
         let target =
-            Destination::of(&head, path)?.target.with_token(path, NAMES[0], token.expose());
+            Destination::of(&head, path)?.target.with_token(path, ACCESS_TOKEN, token.expose());
         let target = Secret::new(target);
         let told = self.exchange(serving, credential, &head, path, body, &target).await?;
         read(&told, credential, &[token])

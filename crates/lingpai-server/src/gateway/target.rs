@@ -6,9 +6,7 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
-/// What the parameter is called. The documentation of some calls has one of the later names, and the first does too.
-pub(super) const NAMES: [&str; 4] =
-    ["access_token", "component_access_token", "suite_access_token", "provider_access_token"];
+use super::carried;
 
 /// A query, and where the token stands in it.
 #[derive(Clone, Debug)]
@@ -23,7 +21,7 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Reads what stands after the `?`.
     pub(crate) fn of(query: Option<&'a str>) -> Self {
-        let mut values = values_where(|name| NAMES.contains(&name), query.unwrap_or_default());
+        let mut values = values_where(carried::is_name, query.unwrap_or_default());
         Self { query, first: values.next(), others: values.collect() }
     }
 
@@ -75,7 +73,7 @@ impl<'a> Target<'a> {
         let pairs = self.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let pairs = pairs.map(|(name, value)| (decoded(name), decoded(value)));
-        pairs.filter(|(name, _)| !NAMES.contains(&&**name)).collect()
+        pairs.filter(|(name, _)| !carried::is_name(name)).collect()
     }
 
     /// The path and the query as they came.
@@ -134,7 +132,7 @@ mod tests {
     use super::*;
 
     fn with(query: &str) -> String {
-        Target::of(Some(query)).with_token("/p", NAMES[0], "85_new")
+        Target::of(Some(query)).with_token("/p", carried::ACCESS_TOKEN, "85_new")
     }
 
     #[test]
@@ -237,7 +235,7 @@ mod tests {
         fn what_is_not_the_token_is_not_touched(query in query()) {
             // A name as a form is read, by code that is not ours.
             let is_token = |name: &str| {
-                form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| NAMES.contains(&&*name))
+                form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| carried::is_name(&name))
             };
             let replaced = |pair: &str| match pair.split_once('=') {
                 Some((name, _)) if is_token(name) => format!("{name}=85_new"),
@@ -250,7 +248,7 @@ mod tests {
                 let mark = if query.is_empty() || query.ends_with('&') { "" } else { "&" };
                 expected = format!("{query}{mark}access_token=85_new");
             }
-            prop_assert_eq!(target.with_token("/p", NAMES[0], "85_new"), format!("/p?{expected}"));
+            prop_assert_eq!(target.with_token("/p", carried::ACCESS_TOKEN, "85_new"), format!("/p?{expected}"));
             prop_assert_eq!(target.untouched("/p"), format!("/p?{query}"));
         }
     }

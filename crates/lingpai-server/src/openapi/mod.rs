@@ -16,6 +16,7 @@ mod doctor;
 mod operation;
 mod paths;
 mod schemas;
+mod services;
 mod setup;
 mod sinks;
 mod standing;
@@ -44,6 +45,7 @@ pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
 fn document() -> Value {
     let mut paths = paths::paths();
     authorizations::add_paths(&mut paths);
+    services::add_paths(&mut paths);
     let mut schemas = schemas::schemas();
     if let Value::Object(schemas) = &mut schemas {
         authorizations::add_schemas(schemas);

@@ -50,12 +50,6 @@ pub(super) fn paths() -> Value {
         "required": false,
         "content": {JSON: {"schema": reference("TokenCall")}, form: {"schema": reference("TokenCall")}},
     });
-    let service_body = |names: [&str; 2]| {
-        let text = json!({"type": "string"});
-        let properties: serde_json::Map<_, _> =
-            names.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
-        json!({"content": {JSON: {"schema": {"type": "object", "properties": properties}}}})
-    };
     let dropin = |summary: &str| Operation::open(summary).answers(200, &reference("WeChatAnswer"));
     let dropin_query = || {
         let text = json!({"type": "string"});
@@ -71,7 +65,7 @@ pub(super) fn paths() -> Value {
         names.map(|name| in_query(name, &text, "As WeChat signs.")).to_vec()
     };
     let mut ticket = in_path("type", "As WeChat calls it.");
-    ticket["schema"]["enum"] = json!(Ticket::ALL.map(Ticket::as_str));
+    ticket["schema"]["enum"] = json!(Ticket::all().map(Ticket::as_str).collect::<Vec<_>>());
     json!({
         "/v1/accounts/{account}/token": {
             "get": Operation::with("The current token.", Right::TokenRead)
@@ -366,35 +360,6 @@ pub(super) fn paths() -> Value {
             "get": dropin("WeCom's own call; `corpsecret` is the key.")
                 .takes(["corpid", "corpsecret"].map(|name| in_query(name, &json!({"type": "string"}), "In the query.")).to_vec())
                 .never_refused(),
-        },
-        "/cgi-bin/service/get_suite_token": {
-            "post": dropin("WeCom's own call; `suite_secret` is the key. Right: `platform`.")
-                .reads_this(service_body(["suite_id", "suite_secret"]))
-                .never_refused(),
-        },
-        "/cgi-bin/service/get_corp_token": {
-            "post": dropin("WeCom's own call; `permanent_code` is the key.")
-                .reads_this(service_body(["auth_corpid", "permanent_code"]))
-                .never_refused(),
-        },
-        "/cgi-bin/service/get_provider_token": {
-            "post": dropin("WeCom's own call; `provider_secret` is the key. Right: `platform`.")
-                .reads_this(service_body(["corpid", "provider_secret"]))
-                .never_refused(),
-        },
-        "/cgi-bin/component/api_component_token": {
-            "post": dropin("A third-party platform's own call; `component_appsecret` is the key. Right: `platform`.")
-                .reads_this(service_body(["component_appid", "component_appsecret"]))
-                .never_refused(),
-        },
-        "/cgi-bin/component/api_authorizer_token": {
-            "post": dropin(
-                "A third-party platform's own call; `authorizer_refresh_token` is the key, or `component_access_token` the \
-                 key's virtual token. No refresh token is answered.",
-            )
-            .takes(vec![in_query("component_access_token", &json!({"type": "string"}), "In the query.")])
-            .reads_this(service_body(["authorizer_appid", "authorizer_refresh_token"]))
-            .never_refused(),
         },
         "/console/session": {
             "get": Operation::open("Who is logged in to the console.")

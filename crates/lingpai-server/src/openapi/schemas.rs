@@ -7,7 +7,7 @@ use lingpai_wechat::page::PageUrl;
 use serde_json::{Map, Value, json};
 
 use super::operation::{JSON, account_name, reference};
-use super::{doctor, setup, sinks, standing};
+use super::{doctor, services, setup, sinks, standing};
 use crate::adopt;
 
 /// What [`Domain`](lingpai_core::Domain) takes.
@@ -191,22 +191,7 @@ pub(super) fn schemas() -> Value {
         &["access_token", "expires_in"],
         json!({"access_token": text(), "expires_in": {"type": "integer", "minimum": 1}}),
     );
-    add(
-        "PlatformToken",
-        &["expires_in"],
-        json!({
-            "component_access_token": text(), "authorizer_access_token": text(), "authorizer_refresh_token": text(),
-            "expires_in": {"type": "integer", "minimum": 1},
-        }),
-    );
-    add(
-        "WeComServiceToken",
-        &["errcode", "errmsg", "expires_in"],
-        json!({
-            "errcode": {"type": "integer", "minimum": 0, "maximum": 0}, "errmsg": text(), "suite_access_token": text(),
-            "provider_access_token": text(), "expires_in": {"type": "integer", "minimum": 1},
-        }),
-    );
+    services::schemas(&mut add);
     add(
         "WeComToken",
         &["errcode", "errmsg", "access_token", "expires_in"],

@@ -21,16 +21,8 @@ pub const APPID_MISSING: i64 = 41002;
 pub const SECRET_MISSING: i64 = 41004;
 /// It must be a GET.
 pub const GET_REQUIRED: i64 = 43001;
-/// WeCom: the `suite_id` is missing.
-pub const SUITE_ID_MISSING: i64 = 41022;
-/// WeCom: the `suite_secret` is missing.
-pub const SUITE_SECRET_MISSING: i64 = 41024;
 /// WeCom: the `permanent_code` is missing.
 pub const PERMANENT_CODE_MISSING: i64 = 41025;
-/// WeCom: no suite of this `suite_id` is kept here.
-pub const INVALID_SUITE_ID: i64 = 40083;
-/// A platform's call: the `component_appid` is missing.
-pub const COMPONENT_APPID_MISSING: i64 = 41018;
 /// A platform's call: neither a refresh token, where the key stands, nor a virtual token.
 pub const REFRESH_TOKEN_MISSING: i64 = 41003;
 /// It must be a POST.

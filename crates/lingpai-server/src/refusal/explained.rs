@@ -14,6 +14,7 @@ use super::{Parameter, Refusal, errcode};
 use crate::gateway::Trouble;
 use crate::language::{Bilingual, Language};
 use lingpai_wechat::api_security::{Unacceptable, Unsealable};
+use lingpai_wechat::kinds::{self, Wanted};
 
 /// What an error of Lingpai's own means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,13 +197,8 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::ParameterMissing(Parameter::Secret),
         Refusal::ParameterMissing(Parameter::CorpId),
         Refusal::ParameterMissing(Parameter::CorpSecret),
-        Refusal::ParameterMissing(Parameter::SuiteId),
-        Refusal::ParameterMissing(Parameter::SuiteSecret),
-        Refusal::ParameterMissing(Parameter::ProviderSecret),
         Refusal::ParameterMissing(Parameter::AuthCorpId),
         Refusal::ParameterMissing(Parameter::PermanentCode),
-        Refusal::ParameterMissing(Parameter::ComponentAppId),
-        Refusal::ParameterMissing(Parameter::ComponentSecret),
         Refusal::ParameterMissing(Parameter::AuthorizerAppId),
         Refusal::ParameterMissing(Parameter::RefreshToken),
         Refusal::ParameterMissing(Parameter::Account),
@@ -232,6 +228,12 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::SessionLimited,
         Refusal::LoginLocked(Duration::from_secs(NUMBER.into())),
     ];
+    for Wanted { asked, .. } in kinds::asked() {
+        all.extend(
+            [&asked.account, &asked.secret]
+                .map(|field| Refusal::ParameterMissing(Parameter::Declared(field))),
+        );
+    }
     // A name that is good, so it is always there.
     if let Ok(account) = "wx".parse() {
         let credential = CredentialId::access_token(account);

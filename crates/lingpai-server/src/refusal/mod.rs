@@ -16,6 +16,7 @@ use std::time::Duration;
 use lingpai_core::client::Denied;
 use lingpai_core::keeper::{RotateError, Unavailable};
 use lingpai_core::{Failure, StoreError};
+use lingpai_wechat::kinds::Field;
 
 use crate::change::Unchanged;
 use crate::language::Bilingual;
@@ -112,22 +113,19 @@ pub(crate) enum Refusal {
 }
 
 /// What WeChat's token calls require, and in the end one of Lingpai's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Parameter {
     AppId,
     Secret,
     CorpId,
     CorpSecret,
-    SuiteId,
-    SuiteSecret,
-    ProviderSecret,
     AuthCorpId,
     PermanentCode,
-    ComponentAppId,
-    ComponentSecret,
     AuthorizerAppId,
     RefreshToken,
     Account,
+    /// Of a call that is declared with its kind of token.
+    Declared(&'static Field),
 }
 
 impl Refusal {
@@ -225,16 +223,12 @@ impl Parameter {
             Self::Secret => "secret",
             Self::CorpId => "corpid",
             Self::CorpSecret => "corpsecret",
-            Self::SuiteId => "suite_id",
-            Self::SuiteSecret => "suite_secret",
-            Self::ProviderSecret => "provider_secret",
             Self::AuthCorpId => "auth_corpid",
             Self::PermanentCode => "permanent_code",
-            Self::ComponentAppId => "component_appid",
-            Self::ComponentSecret => "component_appsecret",
             Self::AuthorizerAppId => "authorizer_appid",
             Self::RefreshToken => "authorizer_refresh_token",
             Self::Account => "account",
+            Self::Declared(field) => field.name,
         }
     }
 }

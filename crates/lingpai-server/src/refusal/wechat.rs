@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use lingpai_core::Failure;
+use lingpai_wechat::kinds::Wanted;
 use serde::Serialize;
 
 use super::{Barred, Parameter, Refusal, errcode};
@@ -41,10 +42,10 @@ impl Refusal {
             Self::Denied(_) | Self::AgentUnclear => {
                 said(errcode::WECOM_INVALID_SECRET, "invalid secret")
             }
-            Self::AccountUnknown if call == Call::SuiteToken => {
-                said(errcode::INVALID_SUITE_ID, "invalid suite_id")
-            }
-            Self::AccountUnknown => said(errcode::INVALID_APPID, "invalid corpid"),
+            Self::AccountUnknown => match call {
+                Call::Declared(Wanted { asked, .. }) => said(asked.unknown.0, asked.unknown.1),
+                _ => said(errcode::INVALID_APPID, "invalid corpid"),
+            },
             Self::MethodUnknown("POST") => said(errcode::POST_REQUIRED, "require POST method"),
             Self::MethodUnknown(_) => said(errcode::GET_REQUIRED, "require GET method"),
             _ => self.errcode_and_errmsg(),
@@ -83,26 +84,15 @@ impl Refusal {
             Self::ParameterMissing(Parameter::CorpSecret) => {
                 said(errcode::SECRET_MISSING, "corpsecret missing")
             }
-            Self::ParameterMissing(Parameter::ProviderSecret) => {
-                said(errcode::SECRET_MISSING, "provider_secret missing")
-            }
             Self::ParameterMissing(Parameter::AuthCorpId) => {
                 said(errcode::APPID_MISSING, "auth_corpid missing")
-            }
-            Self::ParameterMissing(Parameter::SuiteId) => {
-                said(errcode::SUITE_ID_MISSING, "suite_id missing")
-            }
-            Self::ParameterMissing(Parameter::SuiteSecret) => {
-                said(errcode::SUITE_SECRET_MISSING, "suite_secret missing")
             }
             Self::ParameterMissing(Parameter::PermanentCode) => {
                 said(errcode::PERMANENT_CODE_MISSING, "permanent_code missing")
             }
-            Self::ParameterMissing(Parameter::ComponentAppId) => {
-                said(errcode::COMPONENT_APPID_MISSING, "missing component_appid")
-            }
-            Self::ParameterMissing(Parameter::ComponentSecret) => {
-                said(errcode::SECRET_MISSING, "component_appsecret missing")
+            Self::ParameterMissing(Parameter::Declared(field)) => {
+                let (errcode, words) = field.missing;
+                said(errcode, words)
             }
             Self::ParameterMissing(Parameter::AuthorizerAppId) => {
                 said(errcode::APPID_MISSING, "authorizer_appid missing")

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use lingpai_core::Failure;
 use lingpai_core::client::Denied;
 use lingpai_core::keeper::RotateError;
 use lingpai_core::rotation::AskDenied;
-use lingpai_wechat::catalogue;
+use lingpai_core::{AccountKind, Failure};
+use lingpai_wechat::{Ticket, catalogue};
 
 use super::Refusal;
 use crate::language::{Language, either, say};
@@ -29,11 +29,15 @@ impl Refusal {
             Self::TicketUnknown => {
                 either("there is no ticket of this type", "没有这种类型的 ticket")
             }
-            Self::NoTickets => either(
-                "this account has no such ticket: Official Accounts have `jsapi` and `wx_card`, applications of WeCom `jsapi` \
-                 and `agent_config`, Mini Programs and Mini Games none",
-                "这个账号没有这种 ticket：公众号有 `jsapi` 和 `wx_card`，企业微信应用有 `jsapi` 和 `agent_config`，小程序和小游戏没有",
-            ),
+            Self::NoTickets => say!(
+                language,
+                "this account has no such ticket: Official Accounts have {official}, applications of WeCom {wecom}, Mini \
+                 Programs and Mini Games none",
+                "这个账号没有这种 ticket：公众号有 {official}，企业微信应用有 {wecom}，小程序和小游戏没有",
+                official = listed(Ticket::of(AccountKind::OfficialAccount), language),
+                wecom = listed(Ticket::of(AccountKind::WeCom), language)
+            )
+            .into(),
             Self::NoQuota => either(
                 "an application of WeCom has no quota to read or clear, and no rids: WeCom bounds how often it is called",
                 "企业微信应用没有可查询或清零的调用额度，也没有 rid：企业微信限制的是调用频率",
@@ -203,10 +207,13 @@ impl Refusal {
                 "请为单个应用新建密钥（`lingpai key create NAME --account CORPID:AGENT`），或在基础地址中指明：\
                  /gateway/CORPID:AGENT/qyapi",
             ),
-            Self::TicketUnknown => either(
-                "Ask for `jsapi`, `wx_card` or `agent_config`",
-                "可用的类型是 `jsapi`、`wx_card` 和 `agent_config`",
-            ),
+            Self::TicketUnknown => say!(
+                language,
+                "Ask for one of {tickets}",
+                "可用的类型是 {tickets}",
+                tickets = listed(Ticket::all(), language)
+            )
+            .into(),
             Self::NoTickets => either(
                 "Check the account, and the `kind` that it has here",
                 "请检查账号，以及它在这里的 `kind`",
@@ -356,6 +363,18 @@ impl Refusal {
             ),
             Self::Barred(why) => why.remedy(language).into(),
             Self::Forwarding(trouble) => trouble.remedy(language).into(),
+        }
+    }
+}
+
+/// These tickets, one after the other.
+fn listed(tickets: impl Iterator<Item = Ticket>, language: Language) -> String {
+    let mut names: Vec<_> = tickets.map(|ticket| format!("`{ticket}`")).collect();
+    let last = names.pop().unwrap_or_default();
+    match names.is_empty() {
+        true => last,
+        false => {
+            names.join(either(language, ", ", "、")) + either(language, " and ", " 和 ") + &last
         }
     }
 }

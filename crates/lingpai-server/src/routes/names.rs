@@ -1,66 +1,74 @@
 //! The names of routes, by which they are counted and logged.
 
+use lingpai_wechat::kinds;
+
 use super::Route;
 use crate::authorize;
 use crate::dropin::Call;
 
+/// Of all but those that are declared with their kinds of tokens.
+const OWN: [&str; 50] = [
+    "/v1/accounts/{account}/token",
+    "/cgi-bin/token",
+    "/cgi-bin/stable_token",
+    "/v1/accounts/{account}/token/report-invalid",
+    "/v1/accounts/{account}/token/rotate",
+    "/v1/accounts",
+    "/v1/accounts/{account}",
+    "/v1/accounts/{account}/secret",
+    "/v1/events",
+    "/v1/events/history",
+    "/v1/keys",
+    "/v1/keys/{id}",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "unknown",
+    "gateway",
+    "/v1/accounts/{account}/tickets/{type}",
+    "/v1/accounts/{account}/js-config",
+    "/v1/accounts/{account}/card-signature",
+    "/push/{account}",
+    "/v1/accounts/{account}/pushes",
+    "/v1/accounts/{account}/pushes/{id}",
+    "/v1/accounts/{account}/pushes/{id}/retry",
+    "/v1/nodes",
+    "/cgi-bin/gettoken",
+    "/console/session",
+    "console",
+    "/v1/diagnose",
+    "/v1/accounts/{account}/quota",
+    "/v1/accounts/{account}/quota/clear",
+    "/v1/rids/{rid}",
+    "/v1/doctor",
+    "/cgi-bin/service/get_corp_token",
+    "/v1/audit",
+    "/v1/alerts",
+    "/v1/alerts/{name}/test",
+    "/v1/accounts/{account}/token/adopt",
+    "/cgi-bin/component/api_authorizer_token",
+    "/v1/overview",
+    "/v1/sinks",
+    "/v1/sinks/{name}/test",
+    "/v1/sinks/{name}/sync",
+    authorize::Part::NAMES[0],
+    authorize::Part::NAMES[1],
+    authorize::Part::NAMES[2],
+    authorize::Part::NAMES[3],
+    authorize::Part::NAMES[4],
+    "/push/{account}/{authorizer}",
+];
+
 impl Route<'_> {
     /// The names of routes: the path without what differs. In the order of [`Route::number`].
-    pub(crate) const NAMES: [&'static str; 53] = [
-        "/v1/accounts/{account}/token",
-        "/cgi-bin/token",
-        "/cgi-bin/stable_token",
-        "/v1/accounts/{account}/token/report-invalid",
-        "/v1/accounts/{account}/token/rotate",
-        "/v1/accounts",
-        "/v1/accounts/{account}",
-        "/v1/accounts/{account}/secret",
-        "/v1/events",
-        "/v1/events/history",
-        "/v1/keys",
-        "/v1/keys/{id}",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "unknown",
-        "gateway",
-        "/v1/accounts/{account}/tickets/{type}",
-        "/v1/accounts/{account}/js-config",
-        "/v1/accounts/{account}/card-signature",
-        "/push/{account}",
-        "/v1/accounts/{account}/pushes",
-        "/v1/accounts/{account}/pushes/{id}",
-        "/v1/accounts/{account}/pushes/{id}/retry",
-        "/v1/nodes",
-        "/cgi-bin/gettoken",
-        "/console/session",
-        "console",
-        "/v1/diagnose",
-        "/v1/accounts/{account}/quota",
-        "/v1/accounts/{account}/quota/clear",
-        "/v1/rids/{rid}",
-        "/v1/doctor",
-        "/cgi-bin/service/get_suite_token",
-        "/cgi-bin/service/get_corp_token",
-        "/cgi-bin/service/get_provider_token",
-        "/v1/audit",
-        "/v1/alerts",
-        "/v1/alerts/{name}/test",
-        "/v1/accounts/{account}/token/adopt",
-        "/cgi-bin/component/api_component_token",
-        "/cgi-bin/component/api_authorizer_token",
-        "/v1/overview",
-        "/v1/sinks",
-        "/v1/sinks/{name}/test",
-        "/v1/sinks/{name}/sync",
-        authorize::Part::NAMES[0],
-        authorize::Part::NAMES[1],
-        authorize::Part::NAMES[2],
-        authorize::Part::NAMES[3],
-        authorize::Part::NAMES[4],
-        "/push/{account}/{authorizer}",
-    ];
+    pub(crate) const NAMES: [&'static str; OWN.len() + kinds::ASKED_AT.len()] = {
+        let mut names = [""; OWN.len() + kinds::ASKED_AT.len()];
+        let (own, declared) = names.split_at_mut(OWN.len());
+        own.copy_from_slice(&OWN);
+        declared.copy_from_slice(&kinds::ASKED_AT);
+        names
+    };
 
     /// Its place among the names.
     pub(crate) fn number(self) -> usize {
@@ -99,21 +107,21 @@ impl Route<'_> {
             Self::QuotaClear(_) => 31,
             Self::Rid(_) => 32,
             Self::Doctor => 33,
-            Self::DropIn(Call::SuiteToken) => 34,
-            Self::DropIn(Call::CorpToken) => 35,
-            Self::DropIn(Call::ProviderToken) => 36,
-            Self::Audit => 37,
-            Self::Alerts => 38,
-            Self::AlertTest(_) => 39,
-            Self::Adopt(_) => 40,
-            Self::DropIn(Call::ComponentToken) => 41,
-            Self::DropIn(Call::AuthorizerToken) => 42,
-            Self::Overview => 43,
-            Self::Sinks => 44,
-            Self::SinkTest(_) => 45,
-            Self::SinkSync(_) => 46,
-            Self::Authorization(part) => 47 + part.number(),
-            Self::PushOfAuthorizer(..) => 52,
+            Self::DropIn(Call::CorpToken) => 34,
+            Self::Audit => 35,
+            Self::Alerts => 36,
+            Self::AlertTest(_) => 37,
+            Self::Adopt(_) => 38,
+            Self::DropIn(Call::AuthorizerToken) => 39,
+            Self::Overview => 40,
+            Self::Sinks => 41,
+            Self::SinkTest(_) => 42,
+            Self::SinkSync(_) => 43,
+            Self::Authorization(part) => 44 + part.number(),
+            Self::PushOfAuthorizer(..) => 49,
+            Self::DropIn(Call::Declared(wanted)) => {
+                OWN.len() + kinds::asked().take_while(|other| *other != wanted).count()
+            }
         }
     }
 }

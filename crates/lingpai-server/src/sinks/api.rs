@@ -8,7 +8,7 @@ use lingpai_core::client::Right;
 use lingpai_core::{AccountId, Generation, Timestamp};
 use serde::Serialize;
 
-use super::{Courier, Put, named};
+use super::{Courier, Put};
 use crate::answer::{self, Body};
 use crate::language::{self, either, say};
 use crate::native::caller;
@@ -58,8 +58,8 @@ pub(crate) async fn list(
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
     let now = serving.registry.clock().now().instant;
-    let couriers = serving.sinks.iter().flat_map(|sinks| &sinks.couriers);
-    let sinks = couriers.map(|courier| SinkAnswer::new(courier, now)).collect();
+    let couriers = serving.sinks.all();
+    let sinks = couriers.iter().map(|courier| SinkAnswer::new(courier, now)).collect();
     Ok(answer::json(StatusCode::OK, &SinksAnswer { sinks }))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn test(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
     let answer = match courier.sink.place.probe().await {
         Ok(()) => DoneAnswer {
@@ -91,7 +91,7 @@ pub(crate) async fn sync(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
     courier.sink.place.forget();
     let (outcome, explanation) = match courier.deliver(&serving.registry).await {

@@ -27,7 +27,7 @@ async fn a_ticket_is_fetched_when_somebody_asks_and_shown_by_its_kind() {
     let house = House::open().await;
     let key = ticket_key(&house, &[]).await;
     assert_eq!(house.registry.keepers().len(), 2, "nothing is kept of what nobody asks for");
-    for ticket in Ticket::ALL {
+    for ticket in Ticket::all() {
         let reply = house.call(&key, "GET", &path(&format!("tickets/{ticket}")), "").await;
         let kind = ticket.kind();
         assert_eq!((reply.status, reply.text("kind")), (200, kind.as_str()));
@@ -56,7 +56,7 @@ async fn a_page_is_signed_without_its_fragment() {
     assert_eq!(reply.json["jsApiList"], serde_json::json!(["scanQRCode"]));
     let seconds = reply.json["timestamp"].as_u64().unwrap();
     let stamp = Stamp { nonce: reply.text("nonceStr"), seconds };
-    let ticket = Secret::from(fake_ticket(&Ticket::Jsapi.kind()));
+    let ticket = Secret::from(fake_ticket(&Ticket::JSAPI.kind()));
     let expected = sign::page(&ticket, stamp, "https://shop.example.com/a?b=1");
     assert_eq!(reply.text("signature"), expected);
     let again = signed(&house, &key, "https://shop.example.com/a?b=1").await;
@@ -72,7 +72,7 @@ async fn a_card_is_signed_with_the_values_it_is_given() {
         .await;
     let stamp =
         Stamp { nonce: reply.text("nonceStr"), seconds: reply.json["timestamp"].as_u64().unwrap() };
-    let ticket = Secret::from(fake_ticket(&Ticket::WxCard.kind()));
+    let ticket = Secret::from(fake_ticket(&Ticket::WX_CARD.kind()));
     let values = ["card", "openid"].map(str::to_owned);
     assert_eq!(reply.text("signature"), sign::card(&ticket, stamp, &values));
 }
@@ -98,7 +98,7 @@ async fn a_key_that_is_bound_to_domains_signs_for_these_and_sees_no_ticket() {
     assert_eq!((reply.status, reply.error()), (403, "domain-forbidden"));
     let reply = house.call(&key, "GET", "/cgi-bin/ticket/getticket?type=jsapi", "").await;
     assert_eq!(reply.header("x-lingpai-error"), Some("domain-forbidden"));
-    assert!(!reply.body.contains(&fake_ticket(&Ticket::Jsapi.kind())));
+    assert!(!reply.body.contains(&fake_ticket(&Ticket::JSAPI.kind())));
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn the_gateway_answers_a_call_for_a_ticket_by_itself_as_wechat_does() {
     for path in ["/cgi-bin/ticket/getticket", "/cgi-bin/ticket/getTicket/"] {
         let reply = house.ask("GET", &format!("{path}?{query}"), &[], "").await;
         assert_eq!((reply.json["errcode"].as_i64(), reply.text("errmsg")), (Some(0), "ok"));
-        assert_eq!(reply.text("ticket"), fake_ticket(&Ticket::WxCard.kind()));
+        assert_eq!(reply.text("ticket"), fake_ticket(&Ticket::WX_CARD.kind()));
         assert!((7198..=7200).contains(&reply.json["expires_in"].as_u64().unwrap()), "{reply:?}");
     }
     let untyped = format!("/cgi-bin/ticket/getticket?access_token={virtual_token}");

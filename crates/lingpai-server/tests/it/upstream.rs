@@ -1,7 +1,7 @@
 //! An upstream that is made up: it counts, and answers what it was told to.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -138,9 +138,9 @@ pub(crate) fn fake_ticket(kind: &Kind) -> String {
 #[async_trait]
 impl Issuer for FakeUpstream {
     fn dependents(&self) -> &'static [Kind] {
-        const KINDS: &[Kind] =
-            &[Ticket::Jsapi.kind(), Ticket::WxCard.kind(), Ticket::AgentConfig.kind()];
-        KINDS
+        static KINDS: LazyLock<Vec<Kind>> =
+            LazyLock::new(|| Ticket::all().map(Ticket::kind).collect());
+        &KINDS
     }
 
     fn dependent(&self, kind: &Kind, token: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {

@@ -121,8 +121,8 @@ async fn tickets_are_answered_at_the_paths_of_wecom_and_at_these_only() {
     let token = token.text("access_token");
     for prefix in ["", "/qyapi"] {
         for (path, ticket) in [
-            ("get_jsapi_ticket?", Ticket::Jsapi),
-            ("ticket/get?type=agent_config&", Ticket::AgentConfig),
+            ("get_jsapi_ticket?", Ticket::JSAPI),
+            ("ticket/get?type=agent_config&", Ticket::AGENT_CONFIG),
         ] {
             let path = format!("{prefix}/cgi-bin/{path}access_token={token}");
             let reply = house.ask("GET", &path, &[], "").await;
@@ -143,7 +143,7 @@ async fn a_page_is_signed_for_the_corp_or_for_the_application() {
     let house = house().await;
     let key = house.key_with(&[Right::Ticket], only(ONE), |_| {}).await;
     let url = "https://shop.example.com/a";
-    for (agent, ticket) in [(false, Ticket::Jsapi), (true, Ticket::AgentConfig)] {
+    for (agent, ticket) in [(false, Ticket::JSAPI), (true, Ticket::AGENT_CONFIG)] {
         let body = format!(r#"{{"url": "{url}", "agent": {agent}}}"#);
         let path = format!("/v1/accounts/{ONE}/js-config");
         let reply = house.call(&key, "POST", &path, &body).await;

@@ -5,17 +5,58 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lingpai_core::client::Right;
 use lingpai_core::{
     Account, AccountId, AccountKind, ApiSecurityKeys, Failure, ForcedLimits, Issued, Issuer, Kind,
     Mode, Parent, Profile, Proxy, Renewal, Secret, Token, Verdict, Way,
 };
 use serde_json::json;
 
-use super::{percent_encoded, ticket, try_token, unanswered};
+use super::declared::{self, Carried, Declared, Keeping, Origin};
+use super::{on_behalf, percent_encoded, platform, suite, try_token, unanswered};
 use crate::answer::{self, Expected};
-use crate::catalogue::Scope;
+use crate::catalogue::{self, Scope};
 use crate::protocol;
 use crate::wire::{Call, Upstream};
+
+/// Of the access_token, whosever it is. The calls for it differ, and what they are answered here stands in the server.
+pub(crate) static DECLARED: Declared = Declared {
+    kind: Kind::ACCESS_TOKEN,
+    pushed: None,
+    right: Some(Right::TokenRead),
+    carried: Some(Carried {
+        name: "access_token",
+        under: &[],
+        of_wecom: false,
+        // WeCom's 40001 is about the secret.
+        is_blamed: |errcode, of_wecom| {
+            let scope = if of_wecom { Scope::WeCom } else { Scope::Api };
+            catalogue::blames_token(errcode, scope)
+        },
+    }),
+    asked: None,
+    origin: Origin::Account(issuer),
+};
+
+fn issuer(of: &Keeping<'_>) -> Option<Arc<dyn Issuer>> {
+    match (of.account.kind, &of.account.platform) {
+        (kind, Some(platform)) if kind.is_authorizer() => Some(platform::authorizer(of, platform)),
+        (AccountKind::WeComAuthorized, Some(suite)) if !on_behalf(suite) => {
+            Some(suite::in_corp(of, suite))
+        }
+        (
+            AccountKind::OfficialAccount
+            | AccountKind::MiniProgram
+            | AccountKind::MiniGame
+            | AccountKind::Authorizer
+            | AccountKind::AuthorizerMiniProgram
+            | AccountKind::WeCom
+            | AccountKind::WeComAuthorized,
+            _,
+        ) => Some(of.wechat.issuer(of.account)),
+        _ => None,
+    }
+}
 
 /// One account's access_token. There are as many as accounts, so it holds nothing that can be
 /// shared or derived.
@@ -124,11 +165,11 @@ impl Issuer for AccessToken {
     }
 
     fn dependents(&self) -> &'static [Kind] {
-        ticket::kinds(self.kind)
+        declared::dependents(self.kind)
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, self.kind, &self.upstream, parent, self.depth() + 1)
+        declared::dependent(kind, self.kind, &self.upstream, parent, self.depth() + 1)
     }
 }
 

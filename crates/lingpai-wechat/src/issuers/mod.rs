@@ -2,13 +2,18 @@
 //!
 //! [`WeChat`] makes the issuer of an account's access_token; what depends on that, its issuer makes.
 
-mod access_token;
+pub(crate) mod access_token;
+pub(crate) mod agent_config;
+pub(crate) mod declared;
 mod examine;
 pub(crate) mod invitation;
+pub(crate) mod jsapi;
 pub(crate) mod platform;
+pub(crate) mod provider;
 pub(crate) mod suite;
 pub(crate) mod ticket;
 mod wecom;
+pub(crate) mod wx_card;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,9 +24,9 @@ use lingpai_core::{
 };
 
 use self::access_token::AccessToken;
+use self::declared::Keeping;
 pub use self::examine::Quota;
-use self::platform::{AuthorizerToken, Component, ComponentTicket, ComponentToken};
-use self::suite::{CorpAuthorization, CorpToken, ProviderToken, SuiteTicket, SuiteToken};
+use self::suite::CorpAuthorization;
 use self::wecom::Gettoken;
 use crate::catalogue::Scope;
 use crate::clean::clean;
@@ -83,35 +88,10 @@ impl WeChat {
     /// What the account's calls carry, and its issuer. `parent` finds the credentials that this one needs, of other accounts
     /// and of the same ([`Registry::parent`](lingpai_core::Registry::parent)).
     pub fn root(&self, account: &Account, parent: Find<'_>) -> (Kind, Arc<dyn Issuer>) {
-        let of =
-            |kind: Kind, account: &AccountId| parent(&CredentialId::new(kind, account.clone()));
-        let wecom = || self.wecom.through(account.proxy.as_ref());
-        let upstream = || self.api.through(account.proxy.as_ref());
-        match (account.kind, &account.platform) {
-            (AccountKind::Platform, _) => {
-                let ticket = of(kinds::COMPONENT_TICKET, &account.id);
-                let issuer = ComponentToken::new(upstream(), account, ticket);
-                (kinds::COMPONENT_TOKEN, Arc::new(issuer))
-            }
-            (kind, Some(platform)) if kind.is_authorizer() => {
-                let token = of(kinds::COMPONENT_TOKEN, platform);
-                let component = Component::new(upstream(), platform, token);
-                (Kind::ACCESS_TOKEN, Arc::new(AuthorizerToken::new(component, account)))
-            }
-            (AccountKind::WeComSuite, _) => {
-                let ticket = of(kinds::SUITE_TICKET, &account.id);
-                let issuer = SuiteToken::new(wecom(), account, ticket);
-                (kinds::SUITE_ACCESS_TOKEN, Arc::new(issuer))
-            }
-            (AccountKind::WeComProvider, _) => {
-                (kinds::PROVIDER_ACCESS_TOKEN, Arc::new(ProviderToken::new(wecom(), account)))
-            }
-            (AccountKind::WeComAuthorized, Some(suite)) if !on_behalf(suite) => {
-                let token = of(kinds::SUITE_ACCESS_TOKEN, suite);
-                (Kind::ACCESS_TOKEN, Arc::new(CorpToken::new(wecom(), account, token)))
-            }
-            _ => (Kind::ACCESS_TOKEN, self.issuer(account)),
-        }
+        let of = Keeping { wechat: self, account, parent };
+        let mut carried = kinds::ALL.iter().copied().filter(|declared| declared.carried.is_some());
+        let root = carried.find_map(|declared| declared.root(&of));
+        root.unwrap_or_else(|| (Kind::ACCESS_TOKEN, self.issuer(account)))
     }
 
     /// What else is kept of the account without being asked for, and the issuers of that.
@@ -120,16 +100,9 @@ impl WeChat {
         account: &Account,
         parent: Find<'_>,
     ) -> Vec<(Kind, Arc<dyn Issuer>)> {
-        let _ = parent;
-        match account.kind {
-            AccountKind::Platform => {
-                let upstream = self.api.through(account.proxy.as_ref());
-                let issuer = ComponentTicket::new(upstream, account);
-                vec![(kinds::COMPONENT_TICKET, Arc::new(issuer))]
-            }
-            AccountKind::WeComSuite => vec![(kinds::SUITE_TICKET, Arc::new(SuiteTicket))],
-            _ => Vec::new(),
-        }
+        let of = Keeping { wechat: self, account, parent };
+        let besides = kinds::ALL.iter().copied().filter(|declared| declared.carried.is_none());
+        besides.filter_map(|declared| declared.root(&of)).collect()
     }
 
     /// Exchanges the auth_code of a corp that has authorised this suite, once, for what opens the application there. `token` is

@@ -10,17 +10,77 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lingpai_core::client::Right;
 use lingpai_core::{
     Account, AccountId, AccountKind, ApiSecurityKeys, Class, Failure, Issued, Issuer, Kind, Parent,
     Profile, Proxy, Renewal, Secret, Timestamp, Token, Verdict, Way,
 };
 use serde_json::{Map, Value, json};
 
-use super::{WeChat, percent_encoded, ticket, try_token, unanswered};
+use super::declared::{self, Asked, Carried, Declared, Field, Keeping, Origin};
+use super::{WeChat, percent_encoded, try_token, unanswered};
 use crate::answer::{self, Expected};
-use crate::catalogue::Scope;
+use crate::catalogue::{self, Scope};
 use crate::protocol;
 use crate::wire::{Call, Upstream};
+
+/// What WeChat pushes to a third-party platform, and its token is asked for with.
+pub const COMPONENT_TICKET: Kind = Kind::named("component_verify_ticket");
+/// The token of a third-party platform.
+pub const COMPONENT_TOKEN: Kind = Kind::named("component_access_token");
+
+/// Of the ticket. It is proof enough to act for the whole platform, and shown to nobody.
+pub(crate) static TICKET: Declared = Declared {
+    kind: COMPONENT_TICKET,
+    pushed: Some(protocol::COMPONENT_TICKET_LIFE),
+    right: None,
+    carried: None,
+    asked: None,
+    origin: Origin::Account(ticket),
+};
+
+/// Of the token. It is `access_token` in calls that are not the platform's own, such as those for templates of code.
+pub(crate) static TOKEN: Declared = Declared {
+    kind: COMPONENT_TOKEN,
+    pushed: None,
+    right: Some(Right::Platform),
+    carried: Some(Carried {
+        name: "component_access_token",
+        under: &["/cgi-bin/component/", "/sns/component/", "/sns/oauth2/component/"],
+        of_wecom: false,
+        is_blamed: |errcode, of_wecom| {
+            let scope = if of_wecom { Scope::WeCom } else { Scope::Platform };
+            catalogue::blames_token(errcode, scope)
+        },
+    }),
+    asked: Some(Asked {
+        path: protocol::COMPONENT_TOKEN_PATH,
+        account: Field { name: "component_appid", missing: (41018, "missing component_appid") },
+        secret: Field {
+            name: "component_appsecret",
+            missing: (41004, "component_appsecret missing"),
+        },
+        unknown: (40013, "invalid appid"),
+    }),
+    origin: Origin::Account(token),
+};
+
+fn ticket(of: &Keeping<'_>) -> Option<Arc<dyn Issuer>> {
+    let is_one = of.account.kind == AccountKind::Platform;
+    is_one.then(|| Arc::new(ComponentTicket::new(of.api(), of.account)) as _)
+}
+
+fn token(of: &Keeping<'_>) -> Option<Arc<dyn Issuer>> {
+    let ticket = || of.needs(COMPONENT_TICKET, &of.account.id);
+    let is_one = of.account.kind == AccountKind::Platform;
+    is_one.then(|| Arc::new(ComponentToken::new(of.api(), of.account, ticket())) as _)
+}
+
+/// The issuer of the token of an account that has authorised this platform.
+pub(super) fn authorizer(of: &Keeping<'_>, platform: &AccountId) -> Arc<dyn Issuer> {
+    let component = Component::new(of.api(), platform, of.needs(COMPONENT_TOKEN, platform));
+    Arc::new(AuthorizerToken::new(component, of.account))
+}
 
 /// WeChat's word for a refresh token that is none, or none any more.
 const REFRESH_TOKEN_INVALID: i64 = 61023;
@@ -267,7 +327,7 @@ fn issued(answer: &mut Map<String, Value>) -> Result<Issued, Failure> {
 }
 
 /// `component_verify_ticket`: pushed every ten minutes.
-pub(super) struct ComponentTicket {
+struct ComponentTicket {
     upstream: Arc<Upstream>,
     appid: AccountId,
     secret: Secret,
@@ -330,11 +390,11 @@ impl fmt::Debug for ComponentTicket {
 }
 
 /// What a call with a platform's appid, secret and ticket is answered.
-const COMPONENT_TOKEN: Expected =
+const ISSUED: Expected =
     Expected { field: "component_access_token", scope: Scope::Platform, may_have_ended: false };
 
 /// `component_access_token`.
-pub(super) struct ComponentToken {
+struct ComponentToken {
     upstream: Arc<Upstream>,
     appid: AccountId,
     secret: Secret,
@@ -383,7 +443,7 @@ impl Issuer for ComponentToken {
         };
         let secrets = [&self.secret, &ticket];
         match self.upstream.send(call).await {
-            Ok(answer) => answer::issued(&answer, COMPONENT_TOKEN, &secrets),
+            Ok(answer) => answer::issued(&answer, ISSUED, &secrets),
             Err(error) => Err(unanswered(&error, &secrets)),
         }
     }
@@ -432,7 +492,7 @@ impl Parent for Fixed {
 }
 
 /// The access_token of an account that has authorised a platform.
-pub(super) struct AuthorizerToken {
+struct AuthorizerToken {
     component: Component,
     authorizer: AccountId,
     kind: AccountKind,
@@ -519,11 +579,11 @@ impl Issuer for AuthorizerToken {
     }
 
     fn dependents(&self) -> &'static [Kind] {
-        ticket::kinds(self.kind)
+        declared::dependents(self.kind)
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, self.kind, &self.component.upstream, parent, 3)
+        declared::dependent(kind, self.kind, &self.component.upstream, parent, 3)
     }
 }
 

@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lingpai_core::client::Right;
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, Failure, Issued, Issuer, Kind, Parent, Profile, Proxy,
     Renewal, Secret, Token, Verdict, Way,
 };
 use serde_json::json;
 
-use super::{percent_encoded, ticket, try_token, unanswered};
+use super::declared::{self, Asked, Carried, Declared, Field, Keeping, Origin};
+use super::{percent_encoded, try_token, unanswered};
 use crate::answer::{self, Expected};
 use crate::catalogue::{self, Scope};
 use crate::protocol;
@@ -28,13 +30,63 @@ use crate::wire::{Call, Upstream};
 /// What a call with a suite's id, secret and ticket is answered.
 const SUITE_TOKEN: Expected =
     Expected { field: "suite_access_token", scope: Scope::WeCom, may_have_ended: true };
-/// What a call with a provider's corpid and secret is answered.
-const PROVIDER_TOKEN: Expected =
-    Expected { field: "provider_access_token", scope: Scope::WeCom, may_have_ended: true };
+/// What WeCom pushes to a suite, and its token is asked for with.
+pub const SUITE_TICKET: Kind = Kind::named("suite_ticket");
+/// The token of a suite of a WeCom service provider.
+pub const SUITE_ACCESS_TOKEN: Kind = Kind::named("suite_access_token");
+
+/// Of the ticket, which is shown to nobody.
+pub(crate) static TICKET: Declared = Declared {
+    kind: SUITE_TICKET,
+    pushed: Some(protocol::SUITE_TICKET_LIFE),
+    right: None,
+    carried: None,
+    asked: None,
+    origin: Origin::Account(|of| is_suite(of.account).then(|| Arc::new(SuiteTicket) as _)),
+};
+
+/// Of the token.
+pub(crate) static TOKEN: Declared = Declared {
+    kind: SUITE_ACCESS_TOKEN,
+    pushed: None,
+    right: Some(Right::Platform),
+    carried: Some(Carried {
+        name: "suite_access_token",
+        under: &[],
+        of_wecom: true,
+        is_blamed: blames_of_service,
+    }),
+    asked: Some(Asked {
+        path: protocol::SUITE_TOKEN_PATH,
+        account: Field { name: "suite_id", missing: (41022, "suite_id missing") },
+        secret: Field { name: "suite_secret", missing: (41024, "suite_secret missing") },
+        unknown: (40083, "invalid suite_id"),
+    }),
+    origin: Origin::Account(|of| {
+        let ticket = || of.needs(SUITE_TICKET, &of.account.id);
+        let suite = is_suite(of.account);
+        suite.then(|| Arc::new(SuiteToken::new(of.wecom(), of.account, ticket())) as _)
+    }),
+};
+
+fn is_suite(account: &Account) -> bool {
+    account.kind == AccountKind::WeComSuite
+}
+
+/// Calls with a suite's or a provider's token are refused with codes of their own besides.
+pub(super) fn blames_of_service(errcode: i64, of_wecom: bool) -> bool {
+    let scope = if of_wecom { Scope::WeCom } else { Scope::Api };
+    catalogue::blames_token(errcode, scope) || catalogue::blames_service_token(errcode)
+}
+
+/// The issuer of the token that this suite has in the corp of an account.
+pub(super) fn in_corp(of: &Keeping<'_>, suite: &AccountId) -> Arc<dyn Issuer> {
+    Arc::new(CorpToken::new(of.wecom(), of.account, of.needs(SUITE_ACCESS_TOKEN, suite)))
+}
 
 /// The ticket of a suite: nothing asks for it, it is pushed.
 #[derive(Debug)]
-pub(super) struct SuiteTicket;
+struct SuiteTicket;
 
 #[async_trait]
 impl Issuer for SuiteTicket {
@@ -62,7 +114,7 @@ impl Issuer for SuiteTicket {
 }
 
 /// `POST /cgi-bin/service/get_suite_token`.
-pub(super) struct SuiteToken {
+struct SuiteToken {
     upstream: Arc<Upstream>,
     suite: AccountId,
     secret: Secret,
@@ -124,7 +176,7 @@ impl fmt::Debug for SuiteToken {
 }
 
 /// `POST /cgi-bin/service/get_corp_token`.
-pub(super) struct CorpToken {
+struct CorpToken {
     upstream: Arc<Upstream>,
     account: AccountId,
     /// Whose permanent code it is.
@@ -187,66 +239,18 @@ impl Issuer for CorpToken {
     }
 
     fn dependents(&self) -> &'static [Kind] {
-        ticket::kinds(AccountKind::WeComAuthorized)
+        declared::dependents(AccountKind::WeComAuthorized)
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
         let depth = self.depth() + 1;
-        ticket::issuer(kind, AccountKind::WeComAuthorized, &self.upstream, parent, depth)
+        declared::dependent(kind, AccountKind::WeComAuthorized, &self.upstream, parent, depth)
     }
 }
 
 impl fmt::Debug for CorpToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CorpToken").field("account", &self.account).finish_non_exhaustive()
-    }
-}
-
-/// `POST /cgi-bin/service/get_provider_token`.
-pub(super) struct ProviderToken {
-    upstream: Arc<Upstream>,
-    account: AccountId,
-    secret: Secret,
-}
-
-impl ProviderToken {
-    pub(super) fn new(upstream: Arc<Upstream>, account: &Account) -> Self {
-        Self { upstream, account: account.id.clone(), secret: account.secret.clone() }
-    }
-}
-
-#[async_trait]
-impl Issuer for ProviderToken {
-    fn profile(&self) -> Profile {
-        repeating()
-    }
-
-    async fn issue(&self, _way: Way, _companion: Option<&Secret>) -> Result<Issued, Failure> {
-        let corpid = self.account.corp_and_agent().map_or(self.account.as_str(), |(corp, _)| corp);
-        let body = json!({"corpid": corpid, "provider_secret": self.secret.expose()});
-        let call = post(protocol::PROVIDER_TOKEN_PATH, None, &body);
-        asked(&self.upstream, call, PROVIDER_TOKEN, &[&self.secret]).await
-    }
-
-    /// A list of at most one order of licences, which most providers have none of.
-    async fn check(&self, token: &Token) -> Verdict {
-        let secrets = [&token.value, &self.secret];
-        let query = format!("provider_access_token={}", percent_encoded(token.value.expose()));
-        let call = post(protocol::LICENSE_ORDERS_PATH, Some(query), &json!({"limit": 1}));
-        service_verdict(match self.upstream.send(call).await {
-            Ok(answer) => answer::tried(answer.status(), answer.body(), Scope::WeCom, &secrets),
-            Err(error) => Err(unanswered(&error, &secrets)),
-        })
-    }
-
-    fn proxy(&self) -> Option<Arc<Proxy>> {
-        self.upstream.proxy().cloned()
-    }
-}
-
-impl fmt::Debug for ProviderToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderToken").field("account", &self.account).finish_non_exhaustive()
     }
 }
 
@@ -333,7 +337,7 @@ fn blames_service_token(failure: &Failure) -> bool {
 }
 
 /// What a trial of a suite's or a provider's token says of it.
-fn service_verdict(outcome: Result<(), Failure>) -> Verdict {
+pub(super) fn service_verdict(outcome: Result<(), Failure>) -> Verdict {
     match outcome {
         Ok(()) => Verdict::Accepted,
         Err(failure)
@@ -349,7 +353,7 @@ fn untriable(why: &'static str) -> Verdict {
     Verdict::Inconclusive(Failure::new(Class::Transient, why))
 }
 
-fn repeating() -> Profile {
+pub(super) fn repeating() -> Profile {
     Profile {
         nominal_life: protocol::NOMINAL_LIFE,
         primary: Renewal::Repeating,
@@ -364,11 +368,11 @@ fn with_suite_token(token: &Secret) -> String {
     format!("suite_access_token={}", percent_encoded(token.expose()))
 }
 
-fn post(path: &'static str, query: Option<String>, body: &serde_json::Value) -> Call {
+pub(super) fn post(path: &'static str, query: Option<String>, body: &serde_json::Value) -> Call {
     Call { path, query, body: Some(Bytes::from(body.to_string())) }
 }
 
-async fn asked(
+pub(super) async fn asked(
     upstream: &Upstream,
     call: Call,
     expected: Expected,

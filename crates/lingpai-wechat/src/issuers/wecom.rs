@@ -13,7 +13,7 @@ use lingpai_core::{
     Renewal, Secret, Token, Verdict, Way,
 };
 
-use super::{percent_encoded, ticket, try_token, unanswered};
+use super::{declared, percent_encoded, try_token, unanswered};
 use crate::answer::{self, Expected};
 use crate::catalogue::Scope;
 use crate::protocol;
@@ -75,11 +75,11 @@ impl Issuer for Gettoken {
     }
 
     fn dependents(&self) -> &'static [Kind] {
-        ticket::kinds(AccountKind::WeCom)
+        declared::dependents(AccountKind::WeCom)
     }
 
     fn dependent(&self, kind: &Kind, parent: Arc<dyn Parent>) -> Option<Arc<dyn Issuer>> {
-        ticket::issuer(kind, AccountKind::WeCom, &self.upstream, parent, self.depth() + 1)
+        declared::dependent(kind, AccountKind::WeCom, &self.upstream, parent, self.depth() + 1)
     }
 }
 

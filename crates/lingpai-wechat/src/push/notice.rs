@@ -7,6 +7,7 @@ use lingpai_core::Secret;
 use lingpai_core::time::Timestamp;
 
 use super::message::{Message, Unreadable};
+use crate::kinds::{COMPONENT_TICKET, SUITE_TICKET};
 
 /// A push with an `InfoType`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl Notice {
             })
         };
         Ok(Some(match info_type {
-            "component_verify_ticket" => Self::ComponentTicket {
+            kind if kind == COMPONENT_TICKET.as_str() => Self::ComponentTicket {
                 component: component()?,
                 ticket: secret("ComponentVerifyTicket")?,
             },
@@ -113,7 +114,9 @@ impl Notice {
                 component: component()?,
                 authorizer: text("AuthorizerAppid")?.into(),
             },
-            "suite_ticket" => Self::SuiteTicket { suite: suite()?, ticket: secret("SuiteTicket")? },
+            kind if kind == SUITE_TICKET.as_str() => {
+                Self::SuiteTicket { suite: suite()?, ticket: secret("SuiteTicket")? }
+            }
             "create_auth" | "reset_permanent_code" => {
                 Self::CorpAuthorized { suite: suite()?, code: secret("AuthCode")? }
             }

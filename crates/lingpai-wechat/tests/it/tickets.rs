@@ -52,7 +52,7 @@ fn refuses_the_first(request: &Request<Bytes>) -> String {
 
 #[tokio::test]
 async fn a_ticket_is_asked_for_by_its_type_with_the_token_in_the_query() {
-    for (ticket, of) in [(Ticket::Jsapi, "jsapi"), (Ticket::WxCard, "wx_card")] {
+    for (ticket, of) in [(Ticket::JSAPI, "jsapi"), (Ticket::WX_CARD, "wx_card")] {
         let wechat = InProcess::answering(SUCCESS);
         let issuer = issuer(&wechat, ticket, &tokens("unused"));
         let issued = issuer.issue(Way::Primary, None).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_ticket_is_asked_for_by_its_type_with_the_token_in_the_query() {
 async fn a_refused_token_is_reported_and_the_call_made_once_more() {
     let wechat = InProcess::new(|request| Some(Ok(refuses_the_first(request))));
     let tokens = tokens("71_better");
-    issuer(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary, None).await.unwrap();
+    issuer(&wechat, Ticket::JSAPI, &tokens).issue(Way::Primary, None).await.unwrap();
     assert_eq!(*tokens.reported.lock().unwrap(), [TOKEN]);
     assert_eq!(wechat.seen.lock().unwrap().len(), 2);
 }
@@ -80,7 +80,7 @@ async fn a_refused_token_is_reported_and_the_call_made_once_more() {
 #[tokio::test]
 async fn a_token_that_is_good_after_all_is_not_tried_again() {
     let wechat = InProcess::answering(REFUSED);
-    let failure = issuer(&wechat, Ticket::Jsapi, &tokens(TOKEN)).issue(Way::Primary, None).await;
+    let failure = issuer(&wechat, Ticket::JSAPI, &tokens(TOKEN)).issue(Way::Primary, None).await;
     assert_eq!(failure.unwrap_err().code, Some(40001));
     assert_eq!(wechat.seen.lock().unwrap().len(), 1);
 }
@@ -89,7 +89,7 @@ async fn a_token_that_is_good_after_all_is_not_tried_again() {
 async fn a_second_token_that_is_refused_too_ends_it() {
     let wechat = InProcess::answering(REFUSED);
     let failure =
-        issuer(&wechat, Ticket::Jsapi, &tokens("71_better")).issue(Way::Primary, None).await;
+        issuer(&wechat, Ticket::JSAPI, &tokens("71_better")).issue(Way::Primary, None).await;
     assert_eq!(failure.unwrap_err().code, Some(40001));
     assert_eq!(wechat.seen.lock().unwrap().len(), 2);
 }
@@ -104,7 +104,7 @@ async fn refusals_have_their_class_and_tell_no_token() {
     ] {
         let body = format!(r#"{{"errcode":{code},"errmsg":"no {TOKEN}"}}"#);
         let wechat = InProcess::answering(body);
-        let failure = issuer(&wechat, Ticket::WxCard, &tokens("unused"))
+        let failure = issuer(&wechat, Ticket::WX_CARD, &tokens("unused"))
             .issue(Way::Primary, None)
             .await
             .unwrap_err();
@@ -112,7 +112,7 @@ async fn refusals_have_their_class_and_tell_no_token() {
         assert!(!failure.to_string().contains(TOKEN), "{failure}");
     }
     let wechat = InProcess::answering(r#"{"errcode":0,"errmsg":"ok","expires_in":7200}"#);
-    let failure = issuer(&wechat, Ticket::WxCard, &tokens("unused"))
+    let failure = issuer(&wechat, Ticket::WX_CARD, &tokens("unused"))
         .issue(Way::Primary, None)
         .await
         .unwrap_err();
@@ -126,7 +126,7 @@ fn each_kind_of_account_has_its_own_tickets_and_no_others() {
         let account = Account { kind, ..account(Mode::Classic) };
         let issuer = wechat.issuer(&account);
         let has = |of: &Kind| issuer.dependent(of, tokens("unused")).is_some();
-        for ticket in Ticket::ALL.map(Ticket::kind) {
+        for ticket in Ticket::all().map(Ticket::kind) {
             assert_eq!(has(&ticket), issuer.dependents().contains(&ticket), "{ticket}");
         }
         issuer.dependents().iter().map(Kind::to_string).collect::<Vec<_>>()

@@ -121,9 +121,9 @@ fn ticket(wechat: &Arc<InProcess>, ticket: Ticket, tokens: &Arc<Tokens>) -> Arc<
 #[tokio::test]
 async fn the_corps_ticket_and_the_agents_come_from_two_paths() {
     for (of, path) in [
-        (Ticket::Jsapi, format!("/cgi-bin/get_jsapi_ticket?access_token={TOKEN}")),
+        (Ticket::JSAPI, format!("/cgi-bin/get_jsapi_ticket?access_token={TOKEN}")),
         (
-            Ticket::AgentConfig,
+            Ticket::AGENT_CONFIG,
             format!("/cgi-bin/ticket/get?access_token={TOKEN}&type=agent_config"),
         ),
     ] {
@@ -140,7 +140,7 @@ async fn a_ticket_is_asked_for_with_a_better_token_only_where_wecom_blames_the_t
     for (code, reports) in [(40014, 1), (42001, 1), (40001, 0), (60020, 0)] {
         let wechat = InProcess::answering(format!(r#"{{"errcode":{code},"errmsg":"x"}}"#));
         let tokens = tokens("71_better");
-        let failure = ticket(&wechat, Ticket::Jsapi, &tokens).issue(Way::Primary, None).await;
+        let failure = ticket(&wechat, Ticket::JSAPI, &tokens).issue(Way::Primary, None).await;
         assert_eq!(failure.unwrap_err().code, Some(code));
         assert_eq!(tokens.reported.lock().unwrap().len(), reports, "{code}");
         assert_eq!(wechat.seen.lock().unwrap().len(), 1 + reports, "{code}");

@@ -57,10 +57,10 @@ async fn an_application_of_wecom_has_its_token_and_tickets() {
     let (url, world) = sandbox().await;
     let source = TokenSource::wecom(DEMO_CORPID, DEMO_AGENT, DEMO_AGENT_SECRET);
     let source = source.upstream(&url).build().await.unwrap();
-    for ticket in [Ticket::Jsapi, Ticket::AgentConfig] {
+    for ticket in [Ticket::JSAPI, Ticket::AGENT_CONFIG] {
         source.ticket(ticket).await.unwrap();
     }
-    assert!(source.ticket(Ticket::WxCard).await.is_err());
+    assert!(source.ticket(Ticket::WX_CARD).await.is_err());
     let app = world.counters().app(&format!("{DEMO_CORPID}:{DEMO_AGENT}"));
     assert_eq!((app.minted.wecom, app.repeated), (1, 0));
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod carried;
 mod forward;
 mod http2;
+mod kinds;
 mod lines;
 mod pay;
 mod proxies;
