@@ -26,6 +26,7 @@ mod causes;
 mod certificates;
 mod chaos;
 mod checkup;
+mod checkup_redis;
 mod clinic;
 mod console;
 mod crowd;
