@@ -32,6 +32,7 @@ mod crowd;
 mod day;
 mod doctor;
 mod drill;
+mod first_minutes;
 mod gateway;
 mod handover;
 mod haste;
