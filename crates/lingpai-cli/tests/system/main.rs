@@ -21,6 +21,7 @@ mod authorisations;
 mod authorizer_pushes;
 mod backup;
 mod blame;
+mod by_platform;
 mod cable;
 mod causes;
 mod certificates;
