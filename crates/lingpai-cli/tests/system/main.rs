@@ -72,3 +72,4 @@ mod tickets;
 mod unfit;
 mod upgrade;
 mod wecom;
+mod wecom_limits;
