@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Day, Kind};
 use lingpai_wechat::catalogue::{self, Scope};
@@ -146,7 +146,7 @@ pub(crate) async fn clear(
         Err(refusal) => return Err(refusal),
     };
     let credential = serving.carried(account.clone());
-    serving.did(&admitted.key, peer, Some(credential), Deed::new("quota-cleared"));
+    serving.did(&admitted.key, peer, Some(credential), Deed::new(Action::QuotaCleared));
     // Now, so that it is counted whatever becomes of this process. If the store is away, it is counted a little later.
     let stored = gateway.gate.store_counts(&serving.registry).await;
     if let Err(error) = stored {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::audit::{Deed, Note, Who};
+use lingpai_core::audit::{Action, Deed, Note, Who};
 use lingpai_core::event::{Event, What};
 use lingpai_core::{
     Account, AccountKind, Clock, CredentialId, Directory, Issued, Kind, Mode, NodeId, Store,
@@ -293,7 +293,7 @@ async fn who_reads_in_a_loop_and_who_has_not_read_since_is_told_by_name() {
             address: "10.0.0.7".parse().unwrap(),
         },
         credential: Some(CredentialId::access_token(DEMO_APPID.parse().unwrap())),
-        deed: Deed { count, ..Deed::new("token-read") },
+        deed: Deed { count, ..Deed::new(Action::TokenRead) },
     };
     clinic.store.note(&[note(1, "lp_cron", 1)]).await.unwrap();
     sleep(3 * HOUR).await;

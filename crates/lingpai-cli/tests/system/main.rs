@@ -33,6 +33,7 @@ mod crowd;
 mod day;
 mod doctor;
 mod drill;
+mod first_minutes;
 mod gateway;
 mod handover;
 mod haste;
