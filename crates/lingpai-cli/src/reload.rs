@@ -23,6 +23,7 @@ use crate::keeping::{Keeping, OpenStore, some_of};
 use crate::language::within;
 use crate::logging::Level;
 use crate::signals::Hangups;
+use crate::sinks;
 
 /// How often files and store are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -149,6 +150,13 @@ impl<'a> Follower<'a> {
             let (upstream, alerts) = (config.upstream.clone(), config.alerts.clone());
             self.gateway.alert(alerts::Settings { upstream, alerts })?;
         }
+        if config.sinks != before.sinks || config.upstream != before.upstream {
+            let reaches_anew = config.upstream != before.upstream;
+            let stood = |name: &str| before.sinks.iter().find(|sink| sink.name == name);
+            let stands = |name: &str| config.sinks.iter().find(|sink| sink.name == name);
+            let is_as_before = |name: &str| !reaches_anew && stood(name) == stands(name);
+            self.gateway.deliver(sinks::of(&config)?, is_as_before);
+        }
         self.keeping.force(config.forced_refresh);
         let gateway = before.gateway.clone();
         let gateway = gateway.map(|it| Gateway { upstream: config.upstream.clone(), ..it });
@@ -165,7 +173,6 @@ impl<'a> Follower<'a> {
             ("store", !config.store.is(&before.store)),
             ("events` and `audit", config.store.journals() != before.store.journals()),
             ("gateway", config.gateway != gateway),
-            ("sink", config.sinks != before.sinks),
             ("console", config.console != before.console),
             ("traces", config.traces != before.traces),
             ("authorization", config.authorization != before.authorization),
@@ -177,14 +184,14 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{name}` cannot change while the server runs: start it again for that");
         }
         self.part_with_those_left_out(&config).await?;
-        let Config { listen, store, log, sinks, console, authorization, traces, .. } = before;
+        let Config { listen, store, log, console, authorization, traces, .. } = before;
         let traces = traces.clone();
         let log = config::Log { format: log.format, access: log.access, ..config.log };
-        let (store, sinks, console) = (store.clone(), sinks.clone(), console.clone());
+        let (store, console) = (store.clone(), console.clone());
         let authorization = authorization.clone();
         let listen = config::Listen { identity: config.listen.identity, ..listen.clone() };
         self.in_force.config =
-            Config { listen, store, gateway, console, authorization, log, sinks, traces, ..config };
+            Config { listen, store, gateway, console, authorization, log, traces, ..config };
         self.merges = true;
         Ok(())
     }

@@ -275,7 +275,7 @@ impl Severity {
 
 impl What {
     /// The names of all events that this version knows.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: &[&'static str] = &[
         "rotated",
         "repeated",
         "failed",

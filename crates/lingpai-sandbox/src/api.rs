@@ -3,7 +3,7 @@
 mod bulk;
 mod business;
 mod diagnostics;
-mod login;
+pub(crate) mod login;
 mod multipart;
 mod secret;
 mod tickets;
@@ -67,7 +67,7 @@ const APIS: &[Api] = &[
     Api { path: CLASSIC_PATH, method: Verb::Either, serve: WithSecret(secret::token) },
     Api { path: STABLE_PATH, method: Verb::Post, serve: WithSecret(secret::stable_token) },
     post("/cgi-bin/clear_quota/v2", WithSecret(secret::clear_quota_v2)),
-    post("/cgi-bin/clear_quota", WithToken(diagnostics::clear_quota)),
+    post(CLEAR_QUOTA, WithToken(diagnostics::clear_quota)),
     post("/cgi-bin/openapi/quota/get", WithToken(diagnostics::quota_get)),
     post("/cgi-bin/openapi/quota/clear", WithToken(diagnostics::quota_clear)),
     post("/cgi-bin/openapi/rid/get", WithToken(diagnostics::rid_get)),
@@ -95,6 +95,8 @@ const APIS: &[Api] = &[
     post(BULK_UPLOAD, WithToken(bulk::upload)),
     get(bulk::DOWNLOAD_PATH, WithToken(bulk::download)),
 ];
+
+const CLEAR_QUOTA: &str = "/cgi-bin/clear_quota";
 
 const fn get(path: &'static str, serve: Serve) -> Api {
     Api { path, method: Verb::Get, serve }
@@ -128,6 +130,10 @@ pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
     }
     match api.serve {
         WithSecret(serve) | ForAll(serve) => serve(world, call),
+        // The one of these that a platform has too.
+        WithToken(_) if api.path == CLEAR_QUOTA && is_of_platform(world, call) => {
+            platform::clear_own_quota(world, call)
+        }
         WithToken(serve) => {
             let appid = authorise(world, call)?;
             serve(world, call, &appid)
@@ -140,16 +146,26 @@ pub(crate) fn serve(world: &mut World, call: &Call<'_>) -> Served {
 }
 
 fn serve_platform(world: &mut World, call: &Call<'_>, api: platform::Serve) -> Served {
-    if call.request.method() != Method::POST {
-        return Err(Refusal::REQUIRE_POST);
+    let is_log_in = matches!(api, platform::Serve::LogIn(_));
+    match (is_log_in, call.request.method()) {
+        (true, &Method::GET) | (false, &Method::POST) => {}
+        (true, _) => return Err(Refusal::REQUIRE_GET),
+        (false, _) => return Err(Refusal::REQUIRE_POST),
     }
     match api {
+        platform::Serve::LogIn(serve) => serve(world, call),
         platform::Serve::WithSecret(serve) => serve(world, call),
         platform::Serve::WithToken(serve) => {
             let appid = platform::identify(world, call)?;
             serve(world, call, &appid)
         }
     }
+}
+
+/// Whether the call carries a platform's token.
+fn is_of_platform(world: &World, call: &Call<'_>) -> bool {
+    let owner = call.token().and_then(|token| world.tokens.owner(token));
+    owner.is_some_and(|(owner, _)| world.platforms.has(owner))
 }
 
 /// Finds the app by its token and checks that it may call this API from here. Only the query is

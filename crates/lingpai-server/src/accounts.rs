@@ -19,6 +19,7 @@ use lingpai_wechat::kinds;
 use serde::Serialize;
 
 use crate::answer::{self, Body};
+use crate::failures;
 use crate::gateway::{BY_TOKEN, Called, ForClient};
 use crate::language::{self, Language};
 use crate::native::caller;
@@ -250,7 +251,7 @@ impl FailureAnswer {
     pub(crate) fn new(failure: &Failure, language: Language) -> Self {
         Self {
             class: class_name(failure.class),
-            message: failure.message.clone(),
+            message: failures::message(failure, language).into_owned(),
             remedy: catalogue::remedy(failure, language).map(Cow::into_owned),
             errcode: failure.code,
             rid: failure.request_id.clone(),

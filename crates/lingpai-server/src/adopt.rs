@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::keeper::GiveError;
 use lingpai_core::{Failure, Issued, Secret, StoreError, Verdict};
@@ -84,6 +85,8 @@ pub(crate) async fn adopt(
         .await
         .map_err(|_| Refusal::Pending)?
         .map_err(refused)?;
+    let (credential, by) = (admitted.credential, admitted.key);
+    serving.did(&by, peer, Some(credential), Deed::new(Action::TokenAdopted));
     let status = keeper.status();
     let expires_in = status.expires_in.map_or(0, |left| left.as_secs());
     let adopted = Adopted { trial, generation: status.generation.0, expires_in };

@@ -149,7 +149,7 @@ pub(crate) async fn revoke(
 }
 
 fn tell(serving: &Serving, change: KeyChange, key: &str, (admin, peer): (&KeyHash, IpAddr)) {
-    let deed = Deed::new(&format!("key-{}", change.as_str())).to(key);
+    let deed = Deed::new(change).to(key);
     serving.did(admin, peer, None, deed);
     let by = serving.keys.id_of(admin);
     serving.registry.tell(None, What::KeyChanged { change, key: key.to_owned(), by });

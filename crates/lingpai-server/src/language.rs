@@ -4,6 +4,7 @@
 //! Answers in WeChat's shape are read by SDKs and are English, as WeChat's are.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -23,14 +24,49 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Formats a [`Bilingual`]: `both!("{n} keys", "{n} 个密钥", n = 1)`. Either text may leave a value out.
+/// Formats a [`Bilingual`]: `both!("{n} keys", "{n} 个密钥", n = 1)`. Either text may leave a value out; a value that is in both
+/// languages itself stands in each in that one.
 macro_rules! both {
     ($english:literal, $chinese:literal $(, $name:ident = $value:expr)* $(,)?) => {{
         $(let $name = &$value;)*
-        $crate::language::Bilingual::made(format!($english), format!($chinese))
+        let english = {
+            $(let $name = $crate::language::Said::english($name); let _ = $name;)*
+            format!($english)
+        };
+        let chinese = {
+            $(let $name = $crate::language::Said::chinese($name); let _ = $name;)*
+            format!($chinese)
+        };
+        $crate::language::Bilingual::made(english, chinese)
     }};
 }
 pub(crate) use both;
+
+/// What can stand in a text of [`both!`].
+pub(crate) trait Said {
+    fn english(&self) -> &dyn fmt::Display;
+    fn chinese(&self) -> &dyn fmt::Display;
+}
+
+impl<T: fmt::Display> Said for T {
+    fn english(&self) -> &dyn fmt::Display {
+        self
+    }
+
+    fn chinese(&self) -> &dyn fmt::Display {
+        self
+    }
+}
+
+impl Said for Bilingual {
+    fn english(&self) -> &dyn fmt::Display {
+        &self.english
+    }
+
+    fn chinese(&self) -> &dyn fmt::Display {
+        &self.chinese
+    }
+}
 
 /// One text in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]

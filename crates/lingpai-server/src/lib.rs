@@ -44,6 +44,7 @@ pub mod doctor;
 mod dropin;
 mod error;
 mod events;
+mod failures;
 mod first_use;
 pub mod gateway;
 mod given;

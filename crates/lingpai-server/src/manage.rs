@@ -117,8 +117,7 @@ async fn carry_out(
         pushes.changed(&account);
     }
     let credential = CredentialId::access_token(account);
-    let deed = Deed::new(&format!("account-{}", what.as_str()));
-    serving.did(key, peer, Some(credential.clone()), deed);
+    serving.did(key, peer, Some(credential.clone()), Deed::new(what));
     let key = serving.keys.id_of(key);
     serving.registry.tell(Some(credential), What::AccountChanged { change: what, key });
     Ok(changed)

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::{Denied, Right};
 use lingpai_core::keeper::{Outcome, RotateError};
 use lingpai_core::rotation::AskDenied;
@@ -177,7 +177,7 @@ pub(crate) async fn rotate(
     if wanted.compromised {
         let answer = leak::answer(serving, &keeper, &wanted, language)?;
         if !wanted.dry_run {
-            did("tokens-ended");
+            did(Action::TokensEnded);
         }
         return Ok(answer);
     }
@@ -194,7 +194,7 @@ pub(crate) async fn rotate(
         };
         Refusal::NotRotated(Box::new(error), retry_after)
     })?;
-    did("token-rotated");
+    did(Action::TokenRotated);
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));
     let either = |english, chinese| either(language, english, chinese);

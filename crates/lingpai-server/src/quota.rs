@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Day, Kind};
 use lingpai_wechat::catalogue::{self, Scope};
@@ -31,7 +31,6 @@ const CLEARINGS: u32 = 10;
 const ASKED: usize = 10;
 
 const CLEAR: &str = "/cgi-bin/clear_quota";
-const CLEAR_BY_SECRET: &str = "/cgi-bin/clear_quota/v2";
 
 /// What was counted of an account here, without asking WeChat.
 #[derive(Serialize)]
@@ -142,13 +141,12 @@ pub(crate) async fn clear(
         Ok(_) => CLEAR,
         // No token is to be had, perhaps because its quota is what is used up.
         Err(refusal) if is_for_want_of_a_token(&refusal) => {
-            gateway.ask_by_secret(serving, &account, CLEAR_BY_SECRET).await?;
-            CLEAR_BY_SECRET
+            gateway.clear_by_secret(serving, &account).await?
         }
         Err(refusal) => return Err(refusal),
     };
-    let credential = CredentialId::access_token(account.clone());
-    serving.did(&admitted.key, peer, Some(credential), Deed::new("quota-cleared"));
+    let credential = serving.carried(account.clone());
+    serving.did(&admitted.key, peer, Some(credential), Deed::new(Action::QuotaCleared));
     // Now, so that it is counted whatever becomes of this process. If the store is away, it is counted a little later.
     let stored = gateway.gate.store_counts(&serving.registry).await;
     if let Err(error) = stored {
@@ -281,7 +279,9 @@ fn is_for_want_of_a_token(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::NoToken(_) | Refusal::Pending => true,
         Refusal::UpstreamRefused(failure) => {
-            failure.code.is_some_and(|code| catalogue::blames_token(code, Scope::Api))
+            let scopes = [Scope::Api, Scope::Platform];
+            let blames = |code| scopes.iter().any(|scope| catalogue::blames_token(code, *scope));
+            failure.code.is_some_and(blames)
         }
         _ => false,
     }

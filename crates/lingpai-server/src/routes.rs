@@ -468,7 +468,7 @@ mod tests {
 
     #[test]
     fn every_route_is_found_by_its_name() {
-        for (number, name) in Route::NAMES.into_iter().enumerate() {
+        for (number, name) in Route::NAMES.iter().copied().enumerate() {
             let route = match name {
                 "gateway" => Route::Forward(name),
                 "console" => Route::of("/console/app.js"),

@@ -58,7 +58,7 @@ pub struct Server {
     pushes: Option<push::Settings>,
     alerts: Option<alerts::Settings>,
     traces: Option<traces::Settings>,
-    sinks: Option<Sinks>,
+    sinks: Vec<Sink>,
     wechat: Option<WayToWeChat>,
     ward: Option<SharedWard>,
 }
@@ -87,7 +87,7 @@ impl Server {
             pushes: None,
             alerts: None,
             traces: None,
-            sinks: None,
+            sinks: Vec::new(),
             wechat: None,
             ward: None,
         }
@@ -156,7 +156,7 @@ impl Server {
 
     /// The same, and tokens are delivered to these.
     pub fn delivering(mut self, sinks: Vec<Sink>) -> Self {
-        self.sinks = (!sinks.is_empty()).then(|| Sinks::new(sinks));
+        self.sinks = sinks;
         self
     }
 
@@ -220,9 +220,8 @@ impl Server {
             gateway.gate.recall(&registry).await;
         }
         let mut metrics = Metrics::new();
-        if let Some(sinks) = &sinks {
-            metrics.collect(sinks::Numbers::of(sinks, Arc::clone(registry.clock())));
-        }
+        let sinks = Arc::new(Sinks::new(sinks));
+        metrics.collect(sinks::Numbers::of(Arc::clone(&sinks), Arc::clone(registry.clock())));
         let serving = Arc::new(Serving {
             registry,
             keys,

@@ -71,8 +71,8 @@ pub(crate) struct Serving {
     pub(crate) tape: Tape,
     pub(crate) trail: Trail,
     pub(crate) alerts: Alerts,
-    /// Where tokens are delivered, if anywhere.
-    pub(crate) sinks: Option<Sinks>,
+    /// Where tokens are delivered.
+    pub(crate) sinks: Arc<Sinks>,
     /// The accounts whose calls WeChat refuses because of the address.
     pub(crate) refused: Refused,
     pub(crate) monitor: Monitor,
@@ -318,10 +318,7 @@ impl Serving {
 
     /// Delivers tokens to sinks, for ever.
     pub(crate) async fn fill_sinks(&self) -> Infallible {
-        match &self.sinks {
-            Some(sinks) => sinks.run(&self.registry).await,
-            None => std::future::pending().await,
-        }
+        self.sinks.run(&self.registry).await
     }
 
     /// Delivers the pushes that wait, for ever.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::KeyHash;
 use lingpai_core::event::What;
 use lingpai_core::{AccountId, CredentialId, Secret, Timestamp};
@@ -117,7 +117,7 @@ impl Serving {
             *minute = now;
             let credential = CredentialId::access_token(account);
             let key = shown.key.unwrap_or_else(|| KeyHash::of(""));
-            let deed = Deed::new("secret-shown").to(&shown.path);
+            let deed = Deed::new(Action::SecretShown).to(&shown.path);
             self.did(&key, shown.address, Some(credential.clone()), deed);
             if now.since(*day) >= DAY {
                 *day = now;

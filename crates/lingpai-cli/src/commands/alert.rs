@@ -21,8 +21,8 @@ pub(crate) async fn run(command: Alert, environment: Environment<'_>) -> Result<
             let alerts = answer["alerts"].as_array().map(Vec::as_slice).unwrap_or_default();
             if alerts.is_empty() {
                 output::tell(either(
-                    "There are no alerts. Write [[alert]] in the configuration, and start the server again.",
-                    "没有告警。请在配置中写 [[alert]]，然后重新启动服务。",
+                    "There are no alerts. Write [[alert]] in the configuration: the server takes it over within seconds.",
+                    "没有告警。请在配置中写 [[alert]]，服务几秒内即会采用。",
                 ));
                 return Ok(());
             }

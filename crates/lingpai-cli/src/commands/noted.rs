@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lingpai_core::audit::{Deed, Note, Who};
+use lingpai_core::audit::{Action, Deed, Note, Who};
 use lingpai_core::event::{AccountChange, BY_COMMAND, Event, KeyChange, What};
 use lingpai_core::{AccountId, Clock, CredentialId, NodeId, Store, SystemClock};
 
@@ -18,16 +18,28 @@ pub(super) async fn account(
     change: AccountChange,
 ) {
     let credential = CredentialId::access_token(account.clone());
-    let deed = Deed::new(&format!("account-{}", change.as_str()));
+    let deed = Deed::new(change);
     let what = What::AccountChanged { change, key: BY_COMMAND.to_owned() };
     note((&*store.store(), store.node()), command, Some(credential), deed, Some(what)).await;
 }
 
 /// A key was made or revoked by this command.
 pub(super) async fn key(store: &OpenStore, command: &str, key: &str, change: KeyChange) {
-    let deed = Deed::new(&format!("key-{}", change.as_str())).to(key);
+    let deed = Deed::new(change).to(key);
     let what = What::KeyChanged { change, key: key.to_owned(), by: BY_COMMAND.to_owned() };
     note((&*store.store(), store.node()), command, None, deed, Some(what)).await;
+}
+
+/// Something was done by this command with an account as a whole, of which no event tells.
+pub(super) async fn with_account(
+    store: &OpenStore,
+    command: &str,
+    account: &AccountId,
+    action: Action,
+) {
+    let credential = CredentialId::access_token(account.clone());
+    let of = (&*store.store(), store.node());
+    note(of, command, Some(credential), Deed::new(action), None).await;
 }
 
 /// Something was done by this command to the store as a whole.

@@ -26,8 +26,8 @@ pub(crate) async fn run(command: Sink, environment: Environment<'_>) -> Result<(
             let sinks = answer["sinks"].as_array().map(Vec::as_slice).unwrap_or_default();
             if sinks.is_empty() {
                 output::tell(either(
-                    "There are no sinks. Write [[sink]] in the configuration, and start the server again.",
-                    "没有投递目标。请在配置中写 [[sink]]，然后重新启动服务。",
+                    "There are no sinks. Write [[sink]] in the configuration: the server takes it over within seconds.",
+                    "没有投递目标。请在配置中写 [[sink]]，服务几秒内即会采用。",
                 ));
                 return Ok(());
             }

@@ -7,7 +7,7 @@ mod progress;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_store::{
     KeySource, MasterKey, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
 };
@@ -17,9 +17,6 @@ use crate::config::{Config, StoreAt};
 use crate::error::{Deed as FileDeed, Error};
 use crate::language::{either, say};
 use crate::output;
-
-/// What the audit trail says of another master key.
-const REKEYED: &str = "store-rekeyed";
 
 /// Gives the store another master key.
 pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Result<(), Error> {
@@ -64,7 +61,13 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
             let options = RedisOptions::new(address.clone(), key.clone());
             let store = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
             store.rekey(&new).await?;
-            noted::deed(&store, store.node().clone(), "store rekey", Deed::new(REKEYED)).await;
+            noted::deed(
+                &store,
+                store.node().clone(),
+                "store rekey",
+                Deed::new(Action::StoreRekeyed),
+            )
+            .await;
             output::tell(&say!(
                 "The store has the new master key. Nodes that run go on; none starts with the former key, so give all of them \
                  the new one. {now} Keep a copy of it.",
@@ -76,7 +79,13 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
             let sealed = store.rekey(&new).await?;
             let key = KeySource::Given { key: new, from: String::new() };
             let store = SqliteStore::open(SqliteOptions::new(path, key)).await?;
-            noted::deed(&store, store.node().clone(), "store rekey", Deed::new(REKEYED)).await;
+            noted::deed(
+                &store,
+                store.node().clone(),
+                "store rekey",
+                Deed::new(Action::StoreRekeyed),
+            )
+            .await;
             store.close().await;
             output::tell(&say!(
                 "{sealed} secrets and tokens are sealed with the new key. {now} Keep a copy of it.",

@@ -64,7 +64,7 @@ fn one(section: &mut Section<'_>, base: &Path) -> Option<Alert> {
     let secret = Reference::fetched(section, "secret", None, base).map(|said| said.value);
     let severities = Severity::ALL.map(|severity| (severity.as_str(), severity));
     let severity = section.text("severity", |text| one_of(&severities, text));
-    let names = What::NAMES.map(|name| (name, name));
+    let names: Vec<_> = What::NAMES.iter().map(|name| (*name, *name)).collect();
     let events = section.list("events", |text| one_of(&names, text).map(str::to_owned));
     let accounts = section.list("accounts", meaning::<AccountId>);
     let language = section.text("language", |text| one_of(&LANGUAGES, text));

@@ -124,8 +124,8 @@ impl Snippet {
             )),
             Way::Sink => {
                 let what = either(
-                    "In lingpai.toml of the server, which is started again then:",
-                    "服务的 lingpai.toml 中写入以下内容，然后重新启动：",
+                    "In lingpai.toml of the server, which takes it over within seconds:",
+                    "服务的 lingpai.toml 中写入以下内容，几秒内即会采用：",
                 );
                 lines.push(what.to_owned());
                 lines.extend(self.sink(account).lines().map(|line| format!("  {line}")));

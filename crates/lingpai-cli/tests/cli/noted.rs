@@ -92,6 +92,69 @@ fn commands_that_change_the_store_are_on_record_and_told_as_events() {
 }
 
 #[test]
+fn imports_copies_and_restored_backups_are_on_record_in_the_store_that_they_have_changed() {
+    const PLATFORM: &str = "wx5a0db0c0ffee00c0";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (file, text) in [
+        ("secret", "8f5c0de8f5c0de8f5c0de8f5c0de8f5c"),
+        ("push-token", "pushtoken"),
+        ("push-key", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
+        ("list.csv", "account,refresh_token\nwx1,refreshtoken@@@one\n"),
+        ("none.csv", "account,refresh_token\n"),
+    ] {
+        fs::write(folder.join(file), text).unwrap();
+    }
+    let settings = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:9\"\n[[account]]\nid = \"{PLATFORM}\"\nkind = \"platform\"\n\
+         secret = {{ file = \"secret\" }}\n[account.push]\ntoken = {{ file = \"push-token\" }}\n\
+         encoding-aes-key = {{ file = \"push-key\" }}\n"
+    );
+    fs::write(folder.join("lingpai.toml"), &settings).unwrap();
+    let done = |arguments: &[&str]| {
+        let said = run(lingpai(folder, arguments));
+        assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
+        assert!(!said.err.contains("could not be noted"), "{}", said.err);
+        said.out
+    };
+    let key = done(&["key", "create", "ops", "--admin"]);
+    done(&["platform", "import", PLATFORM, "list.csv"]);
+    // What changes nothing is not on record.
+    done(&["platform", "import", PLATFORM, "none.csv"]);
+    done(&["store", "backup", "backup.db"]);
+    done(&["store", "restore", "backup.db"]);
+    done(&["store", "copy", "--from", "sqlite:lingpai.db", "--to", "sqlite:copy.db"]);
+    fs::write(folder.join("lingpai.toml"), format!("store = \"sqlite:copy.db\"\n{settings}"))
+        .unwrap();
+    let (_server, url) = serve(folder);
+    let mut command = lingpai(folder, &["audit", "--json", "--server", &url]);
+    command.env("LINGPAI_KEY", key.trim());
+    let said = run(command);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let records: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |action: &str| -> &Value {
+        let mut found = records.iter().filter(|record| record["action"] == action);
+        let record = found.next().unwrap_or_else(|| panic!("{action}: {}", said.out));
+        assert!(found.next().is_none(), "{action} once: {}", said.out);
+        record
+    };
+    let imported = of("authorizers-imported");
+    assert_eq!(imported["account"], PLATFORM);
+    assert_eq!(imported["who"]["command"], "lingpai platform import");
+    let restored = of("backup-restored");
+    assert_eq!(restored["who"]["command"], "lingpai store restore");
+    assert_eq!(restored["subject"], "backup.db");
+    let copied = of("store-copied");
+    assert_eq!(copied["who"]["command"], "lingpai store copy");
+    assert!(copied["subject"].as_str().unwrap().ends_with("lingpai.db"), "{copied}");
+    assert!(
+        copied["text"].as_str().unwrap().contains("copied into this store what was in sqlite:")
+    );
+    assert!(!said.out.contains("refreshtoken"), "{}", said.out);
+}
+
+#[test]
 fn a_store_keeps_as_much_of_its_journals_as_the_configuration_says() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

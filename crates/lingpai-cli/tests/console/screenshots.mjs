@@ -7,6 +7,7 @@ import { accounts, go, launch, logIn, open, url } from "./browser.mjs";
 
 const folder = process.env.LINGPAI_SCREENSHOTS;
 const PACE = Number(process.env.CONSOLE_PACE);
+const platform = process.env.CONSOLE_PLATFORM;
 const [good, , failing] = accounts;
 const TIMES = new Set(["at", "issued_at", "expires_at", "previous_until", "next_at", "failing_since"]);
 const SPANS = new Set(["expires_in", "life", "retry_after"]);
@@ -45,6 +46,7 @@ for (const [language, locale] of [["en", "en-GB"], ["zh", "zh-CN"]]) {
   for (const [name, hash, mark] of [
     ["console-account", `#/accounts/${good}`, "svg.timeline"],
     ["console-trouble", `#/accounts/${failing}`, "svg.timeline"],
+    ["console-platform", `#/accounts/${platform}`, ".crowd tr[data-account]"],
     ["console-keys", "#/keys", "table.keys"],
     ["console-alerts", "#/alerts", "[data-alert]"],
     ["console-audit", "#/audit", "table.audit"],
@@ -53,6 +55,7 @@ for (const [language, locale] of [["en", "en-GB"], ["zh", "zh-CN"]]) {
   ]) {
     await go(page, hash);
     await page.locator(mark).first().waitFor();
+    if (name === "console-platform") await page.locator(".crowd").evaluate((it) => scrollTo(0, it.offsetTop - 24));
     await shoot(name);
   }
   await go(page, "#/doctor");

@@ -17,7 +17,7 @@ use lingpai_sandbox::{
 };
 use lingpai_server::diagnosis::gather::{Asked, Upstream, answer};
 use lingpai_server::diagnosis::{Cause, Pasted};
-use lingpai_server::doctor::{Examination, Finding, Step};
+use lingpai_server::doctor::{Examination, Finding, House, Step};
 use lingpai_store::MemoryStore;
 use lingpai_wechat::WeChat;
 use lingpai_wechat::catalogue::Language;
@@ -33,19 +33,19 @@ pub(crate) const OTHER: &str = "wx00000000000000b2";
 /// An account that is kept, and a WeChat that goes wrong.
 pub(crate) struct Clinic {
     pub(crate) world: WeChatWorld,
-    wechat: WeChat,
+    pub(crate) wechat: WeChat,
     pub(crate) store: Arc<MemoryStore>,
-    clock: Arc<TestClock>,
-    registry: Registry,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) registry: Registry,
     pub(crate) keeper: Arc<Keeper>,
 }
 
 impl Clinic {
-    async fn open(mode: Mode) -> Self {
+    pub(crate) async fn open(mode: Mode) -> Self {
         Self::with(mode, |_| ()).await
     }
 
-    async fn with(mode: Mode, differ: impl FnOnce(&mut Account)) -> Self {
+    pub(crate) async fn with(mode: Mode, differ: impl FnOnce(&mut Account)) -> Self {
         Self::since(START, mode, differ).await
     }
 
@@ -56,7 +56,10 @@ impl Clinic {
         differ: impl FnOnce(&mut Account),
     ) -> Self {
         let world = WeChatWorld::starting_at(start);
-        let upstream = wire::Upstream::over(Arc::new(world.clone()), wire::Settings::default());
+        // What stands in for WeChat has WeCom too.
+        let hosts = vec!["http://wechat.invalid".parse().unwrap()];
+        let settings = wire::Settings { hosts, ..wire::Settings::default() };
+        let upstream = wire::Upstream::over(Arc::new(world.clone()), settings);
         let wechat = WeChat::new(upstream);
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(TestClock::starting_at(start));
@@ -141,18 +144,31 @@ impl Clinic {
 
     /// It costs no more calls than it has told beforehand.
     pub(crate) async fn examines_with(&self, spends_scarce: bool) -> Vec<Finding> {
+        self.examines_in(None, spends_scarce).await
+    }
+
+    /// The same of the program around the accounts too.
+    pub(crate) async fn examines_in(
+        &self,
+        house: Option<&House>,
+        spends_scarce: bool,
+    ) -> Vec<Finding> {
         sleep(Duration::from_millis(50)).await;
         let examination =
-            Examination::of_all(None, (&*self.store, &*self.store), &self.wechat, &*self.clock);
+            Examination::of_all(house, (&*self.store, &*self.store), &self.wechat, &*self.clock);
         let (tell, mut told) = mpsc::channel(64);
-        examination.spending_scarce(spends_scarce).run(tell).await;
-        let Some(Step::Plan(plan)) = told.recv().await else { panic!("the plan comes first") };
-        let mut all = Vec::new();
-        while let Some(step) = told.recv().await {
-            let Step::Found(finding) = step else { continue };
-            assert!(is_chinese(finding.evidence.text(Language::Chinese)), "{finding:?}");
-            all.push(*finding);
-        }
+        let examination = examination.spending_scarce(spends_scarce);
+        let listening = async {
+            let Some(Step::Plan(plan)) = told.recv().await else { panic!("the plan comes first") };
+            let mut all = Vec::new();
+            while let Some(step) = told.recv().await {
+                let Step::Found(finding) = step else { continue };
+                assert!(is_chinese(finding.evidence.text(Language::Chinese)), "{finding:?}");
+                all.push(*finding);
+            }
+            (plan, all)
+        };
+        let ((), (plan, all)) = tokio::join!(examination.run(tell), listening);
         let calls: u32 = all.iter().map(|finding| finding.calls).sum();
         assert!(calls <= plan.calls, "{calls} calls, and {plan:?}");
         all
@@ -189,11 +205,11 @@ impl Clinic {
     }
 }
 
-fn account(id: &str, secret: &str, mode: Mode) -> Account {
+pub(crate) fn account(id: &str, secret: &str, mode: Mode) -> Account {
     Account { mode, ..Account::new(id.parse().unwrap(), Secret::from(secret), START) }
 }
 
-async fn keep(
+pub(crate) async fn keep(
     wechat: &WeChat,
     store: &MemoryStore,
     registry: &Registry,

@@ -21,6 +21,8 @@ const ACCOUNTS: usize = 8;
 const FAILING: usize = 2;
 /// Kept beside them, and set up over HTTP, so that it can be changed there too.
 const STORED: usize = ACCOUNTS;
+/// Those that authorise a platform, where there is one.
+const AUTHORIZERS: std::ops::Range<usize> = ACCOUNTS + 1..ACCOUNTS + 13;
 /// How long a browser may take for one story.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// Markup that would run a script.
@@ -28,7 +30,7 @@ const HOSTILE: &str = "<img src=x onerror=alert(1)>";
 
 /// A server whose accounts stand in different ways, with tokens that live so long, and whose alert is answered like this.
 async fn stage(life: Duration, refused: &str, robot: &str, console: &str) -> (WeChat, Home) {
-    let wechat = WeChat::start(life, ACCOUNTS + 1).await;
+    let wechat = WeChat::start(life, AUTHORIZERS.end).await;
     let home = Home::new(&wechat, ACCOUNTS, "classic", "private-networks = [\"127.0.0.0/8\"]", "");
     std::fs::write(home.file("robot"), receiver(robot).await).unwrap();
     let alert = "[[alert]]\nname = \"ops\"\nrobot = \"dingtalk\"\nurl = { file = \"robot\" }\n";
@@ -44,7 +46,7 @@ async fn stage(life: Duration, refused: &str, robot: &str, console: &str) -> (We
 }
 
 /// The URL of a robot that answers everything like this.
-async fn receiver(body: &str) -> String {
+pub(crate) async fn receiver(body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/robot", listener.local_addr().unwrap());
     let answer = format!(
@@ -131,6 +133,22 @@ async fn a_platform_has_its_authorizers_in_pages_and_makes_links_for_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_in_the_language_that_was_chosen_and_in_no_other() {
+    let refused = "invalid ip 203.0.113.7, not in whitelist";
+    let robot = r#"{"errcode": 310000, "errmsg": "sign not match"}"#;
+    let (wechat, home) = stage(LIFE, refused, robot, "reveal = true").await;
+    platforms::keep_platform(&home);
+    let node_ = home.start().await;
+    platforms::push(&wechat, &home).await;
+    keep_one_more(&home).await;
+    home.token(0).await.unwrap();
+    let mut command = node(&home, "words.mjs");
+    command.env("CONSOLE_PLATFORM", DEMO_COMPONENT);
+    run(command).await;
+    node_.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_strangers_say_is_shown_as_text() {
     let refused = format!("invalid ip 203.0.113.7 {HOSTILE}, not in whitelist");
     let robot = format!(r#"{{"errcode": 310000, "errmsg": "{HOSTILE}"}}"#);
@@ -153,7 +171,10 @@ async fn each_page_has_its_picture_in_both_languages() {
     let robot = r#"{"errcode": 0, "errmsg": "ok"}"#;
     let (wechat, home) = stage(life, refused, robot, "").await;
     wechat.stagger("classic", ACCOUNTS, life, life / 4);
+    platforms::keep_platform(&home);
     let node_ = home.start().await;
+    platforms::push(&wechat, &home).await;
+    AUTHORIZERS.for_each(|number| platforms::authorize(&wechat, number));
     for (name, role) in [("orders", "service"), ("grafana", "viewer"), ("night shift", "operator")]
     {
         let body = format!(r#"{{"name": "{name}", "role": "{role}", "accounts": "all"}}"#);
@@ -175,6 +196,7 @@ async fn each_page_has_its_picture_in_both_languages() {
     let mut command = node(&home, "screenshots.mjs");
     command
         .env("LINGPAI_SCREENSHOTS", folder)
+        .env("CONSOLE_PLATFORM", DEMO_COMPONENT)
         .env("CONSOLE_PACE", (7200 / life.as_secs()).to_string());
     run(command).await;
     node_.end().await;

@@ -118,6 +118,12 @@ async fn all_that_wechat_lists_is_recovered_page_by_page() {
     // On the store, while no server runs.
     let (is_fine, said) = run(&home, &["platform", "recover", DEMO_COMPONENT], false);
     assert!(is_fine && said.contains("0 added"), "{said}");
+    // Both are on record, each by whoever did it.
+    let node = home.start().await;
+    let (_, trail) = home.call("GET", &format!("/v1/audit?account={DEMO_COMPONENT}"), "").await;
+    let recovered = trail.matches("\"authorizers-recovered\"").count();
+    assert!(recovered == 2 && trail.contains("lingpai platform recover"), "{trail}");
+    node.end().await;
     let (is_fine, said) = run(&home, &["platform", "recover", &appid(0)], false);
     assert!(!is_fine && said.contains("no third-party platform"), "{said}");
     home.assert_nothing_leaked();

@@ -1,7 +1,7 @@
 //! The whole engine against the simulated WeChat: what must hold, seen to hold.
 //!
 //! - In process, on a clock that is driven: `day` (whole days of reading), `clinic` (each cause of a refused token), `causes` (the same
-//!   told by commands and a server), `lies` (an upstream that lies, hangs, fails).
+//!   told by commands and a server), `checkup` (the doctor's list), `lies` (an upstream that lies, hangs, fails).
 //! - With real processes and real connections (`node`, `load`): all others. Each says at its head what it shows.
 //!
 //! Tests whose names hold `soak` run longer when `LINGPAI_SOAK` is set.
@@ -21,16 +21,19 @@ mod authorisations;
 mod authorizer_pushes;
 mod backup;
 mod blame;
+mod by_platform;
 mod cable;
 mod causes;
 mod certificates;
 mod chaos;
+mod checkup;
 mod clinic;
 mod console;
 mod crowd;
 mod day;
 mod doctor;
 mod drill;
+mod first_minutes;
 mod gateway;
 mod handover;
 mod haste;
@@ -57,6 +60,7 @@ mod scaled;
 mod sdk;
 mod sdk_refused;
 mod secrets;
+mod sink_places;
 mod sinks;
 mod sites;
 mod snippets;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lingpai_sandbox::{Family, Revocation};
 use tokio::time::{sleep, timeout};
 
+use crate::console;
 use crate::load::{Load, Way};
 use crate::node::{Home, WeChat, appid};
 
@@ -80,6 +81,49 @@ async fn a_broken_configuration_is_refused_as_at_a_start_and_the_old_one_stays()
     home.wait_for_after(before, "was read again").await;
     assert_eq!(load.end().await.tokens.len(), 1);
     assert_eq!(wechat.fetches(), 1);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_that_are_written_into_the_configuration_are_in_force_and_those_taken_out_are_not() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let private = "private-networks = [\"127.0.0.0/8\"]";
+    let home = Home::new(&wechat, 1, "stable", private, "");
+    let node = home.start().await;
+    let before = home.configuration();
+    let alerts = async || home.call("GET", "/v1/alerts", "").await.1;
+    assert_eq!(alerts().await, r#"{"alerts":[]}"#);
+    std::fs::write(home.file("robot"), console::receiver(r#"{"errcode": 0}"#).await).unwrap();
+    let alert = |name: &str| {
+        format!("[[alert]]\nname = \"{name}\"\nrobot = \"wecom\"\nurl = {{ file = \"robot\" }}\n")
+    };
+    for (text, names) in [
+        (alert("ops"), vec!["ops"]),
+        (alert("night") + &alert("ops"), vec!["night", "ops"]),
+        (alert("night"), vec!["night"]),
+        (String::new(), vec![]),
+    ] {
+        let said = home.printed().len();
+        home.write(&format!("{before}\n{text}"));
+        home.wait_for_after(said, "was read again").await;
+        let told = alerts().await;
+        assert_eq!(told.matches("\"name\"").count(), names.len(), "{told}");
+        for name in names {
+            let path = format!("/v1/alerts/{name}/test");
+            let (status, told) = home.call("POST", &path, "").await;
+            assert!(status == 200 && told.contains("\"sent\""), "{name}: {told}");
+        }
+    }
+    // What waits for the next start is said by name.
+    let traces = "[traces]\nendpoint = \"http://127.0.0.1:9\"\n[console]\nenabled = false\n";
+    home.write(&format!("{before}\n{traces}"));
+    for name in ["traces", "console"] {
+        home.wait_for(&format!("`{name}` cannot change while the server runs")).await;
+    }
+    // A mistake changes nothing: the file is refused as a whole.
+    home.write(&format!("{before}\n{}robt = 1\n", alert("ops")));
+    home.wait_for("The one before it stays in force").await;
+    assert_eq!(alerts().await, r#"{"alerts":[]}"#);
     node.end().await;
 }
 

@@ -17,23 +17,23 @@ use crate::sdk::Sdk;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A `[[sink]]` for the first account.
-fn sink(name: &str, lines: &str) -> String {
+pub(crate) fn sink(name: &str, lines: &str) -> String {
     format!("[[sink]]\nname = \"{name}\"\naccount = \"{}\"\n{lines}\n", appid(0))
 }
 
 /// Adds sinks to what a node is configured with.
-fn deliver(home: &Home, sinks: &str) {
+pub(crate) fn deliver(home: &Home, sinks: &str) {
     home.write(&format!("{}\n{sinks}", home.configuration()));
 }
 
 /// How the only sink stands.
-async fn standing(home: &Home) -> Value {
+pub(crate) async fn standing(home: &Home) -> Value {
     let (status, body) = home.call("GET", "/v1/sinks", "").await;
     assert_eq!(status, 200, "{body}");
     serde_json::from_str::<Value>(&body).unwrap()["sinks"][0].take()
 }
 
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !done().await {
             sleep(Duration::from_millis(20)).await;

@@ -298,8 +298,16 @@ async fn a_call_that_carries_a_suites_token_or_a_providers_is_forwarded_and_repa
     let path = "/qyapi/cgi-bin/service/get_provider_token";
     let token = fetched(path, body, "provider_access_token").await;
     let called = format!("/qyapi/cgi-bin/license/list_order?provider_access_token={token}");
-    let orders = post(&home, &called, r#"{"limit":1}"#).await;
-    assert!(orders.contains("\"order_list\""), "{orders}");
+    let provider_tokens = || wechat.counters().app(DEMO_PROVIDER).minted.provider;
+    for (expired, tokens) in [(false, 2), (true, 3)] {
+        let end = |world: &mut lingpai_sandbox::World, now| {
+            world.end_provider_token(now, DEMO_PROVIDER, expired).unwrap();
+        };
+        wechat.world.with(end);
+        let orders = post(&home, &called, r#"{"limit":1}"#).await;
+        assert!(orders.contains("\"order_list\""), "{orders}");
+        assert_eq!(provider_tokens(), tokens, "tried, replaced once and sent again");
+    }
     discreet(&home);
     node.end().await;
 }

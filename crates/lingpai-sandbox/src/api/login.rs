@@ -18,7 +18,13 @@ use crate::{
 
 /// GET `/sns/jscode2session`: the log-in of a mini program.
 pub(super) fn code_to_session(world: &mut World, call: &Call<'_>) -> Served {
-    let person = redeemed(world, call, "js_code")?;
+    let appid = with_secret(world, call, "js_code")?;
+    session(world, call, &appid)
+}
+
+/// The same for an app whose right to ask was proven.
+pub(crate) fn session(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
+    let person = redeemed(world, call, (appid, "js_code"))?;
     // 16 bytes in base64; the sandbox encrypts nothing with it.
     let digits = world.random.url_safe(21).replace('-', "+").replace('_', "/");
     Ok(Success::Json(json!({"session_key": format!("{digits}A=="), "openid": person.openid})))
@@ -26,13 +32,19 @@ pub(super) fn code_to_session(world: &mut World, call: &Call<'_>) -> Served {
 
 /// GET `/sns/oauth2/access_token`: the log-in of a web page.
 pub(super) fn code_to_token(world: &mut World, call: &Call<'_>) -> Served {
-    let person = redeemed(world, call, "code")?;
+    let appid = with_secret(world, call, "code")?;
+    grant(world, call, &appid)
+}
+
+/// The same for an app whose right to ask was proven.
+pub(crate) fn grant(world: &mut World, call: &Call<'_>, appid: &str) -> Served {
+    let person = redeemed(world, call, (appid, "code"))?;
     let granted = world.people.grant(call.now, person, &mut world.random);
     Ok(told(world, granted))
 }
 
 /// GET `/sns/oauth2/refresh_token`: needs no AppSecret.
-pub(super) fn refresh(world: &mut World, call: &Call<'_>) -> Served {
+pub(crate) fn refresh(world: &mut World, call: &Call<'_>) -> Served {
     let appid = call.query.value("appid").ok_or(Refusal::APPID_MISSING)?;
     world.app(appid).map_err(|_| Refusal::INVALID_APPID)?;
     if call.query.value("grant_type") != Some("refresh_token") {
@@ -80,7 +92,8 @@ pub(super) fn identify(world: &World, call: &Call<'_>) -> Result<Person, Refusal
     Ok(person.clone())
 }
 
-fn redeemed(world: &mut World, call: &Call<'_>, name: &str) -> Result<Person, Refusal> {
+/// Whose secret the call shows, which also has a code.
+fn with_secret(world: &mut World, call: &Call<'_>, name: &str) -> Result<String, Refusal> {
     let appid = call.query.value("appid").ok_or(Refusal::APPID_MISSING)?;
     let claim = Claim {
         appid,
@@ -88,8 +101,20 @@ fn redeemed(world: &mut World, call: &Call<'_>, name: &str) -> Result<Person, Re
         grant: Grant::Asked { wanted: "authorization_code", given: call.query.value("grant_type") },
         kind: ApiKind::Other,
     };
-    let code = call.query.value(name).ok_or(Refusal::CODE_MISSING)?;
+    call.query.value(name).ok_or(Refusal::CODE_MISSING)?;
     check(world, call, &claim)?;
+    Ok(appid.to_owned())
+}
+
+fn redeemed(
+    world: &mut World,
+    call: &Call<'_>,
+    (appid, name): (&str, &str),
+) -> Result<Person, Refusal> {
+    if call.query.value("grant_type") != Some("authorization_code") {
+        return Err(Refusal::INVALID_GRANT_TYPE);
+    }
+    let code = call.query.value(name).ok_or(Refusal::CODE_MISSING)?;
     world.people.redeem(call.now, appid, code).map_err(|bad| match bad {
         BadCode::Unknown => Refusal::INVALID_CODE,
         BadCode::Used => Refusal::CODE_USED,

@@ -328,6 +328,8 @@ pub(super) const ROUTES: &[Route] = &[
         r#"{"corpid":"CORPID"}"#,
     ),
     ("POST", "/suites/SUITE/cancel", "it takes that back: cancel_auth", r#"{"corpid":"CORPID"}"#),
+    ("POST", "/providers/ww5a0db0c0ffee9001/expire", "end the lifetime of its token (42009)", ""),
+    ("POST", "/providers/ww5a0db0c0ffee9001/revoke", "end its token early (40082)", ""),
     ("POST", "/suites/SUITE/expire", "end the lifetime of its token (42009)", ""),
     ("POST", "/suites/SUITE/revoke", "end its token early (40082)", ""),
     ("GET", "/pushes", "what came of the last tickets and notices", ""),

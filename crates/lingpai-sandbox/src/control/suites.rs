@@ -50,6 +50,8 @@ pub(super) fn route(
         ("POST", ["suites", id, "cancel"]) => {
             done(world.cancel_authorization(now, id, &corpid()?)?)
         }
+        ("POST", ["providers", id, "expire"]) => done(world.end_provider_token(now, id, true)?),
+        ("POST", ["providers", id, "revoke"]) => done(world.end_provider_token(now, id, false)?),
         ("POST", ["suites", id, "expire"]) => done(world.end_suite_token(now, id, true)?),
         ("POST", ["suites", id, "revoke"]) => done(world.end_suite_token(now, id, false)?),
         _ => return Ok(None),

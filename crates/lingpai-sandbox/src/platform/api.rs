@@ -3,13 +3,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Authorization, Component, REMEMBERED, RefreshToken, RefreshVerdict, refresh_token};
+use super::{
+    Authorization, Component, REMEMBERED, RefreshToken, RefreshVerdict, person, refresh_token,
+};
 use crate::{
     World,
     api::Served,
     outcome::Success,
     refusal::Refusal,
-    settings::AppKind,
+    settings::{AppKind, Quotas},
     time::{Moment, TOKEN_LIFETIME},
     tokens::{Family, Mint, Standing},
     world::Call,
@@ -28,9 +30,11 @@ pub(crate) enum Serve {
     WithSecret(fn(&mut World, &Call<'_>) -> Served),
     /// The platform's token, in the query.
     WithToken(fn(&mut World, &Call<'_>, &str) -> Served),
+    /// A `GET` with the platform's token and everything else in the query.
+    LogIn(fn(&mut World, &Call<'_>) -> Served),
 }
 
-/// All of them `POST`.
+/// All of them `POST`, but for those that people log in by.
 pub(crate) const APIS: &[(&str, Serve)] = &[
     ("/cgi-bin/component/api_start_push_ticket", Serve::WithSecret(start_push)),
     (TOKEN_PATH, Serve::WithSecret(component_token)),
@@ -39,6 +43,10 @@ pub(crate) const APIS: &[(&str, Serve)] = &[
     ("/cgi-bin/component/api_authorizer_token", Serve::WithToken(authorizer_token)),
     ("/cgi-bin/component/api_get_authorizer_info", Serve::WithToken(authorizer_info)),
     ("/cgi-bin/component/api_get_authorizer_list", Serve::WithToken(authorizer_list)),
+    ("/cgi-bin/component/clear_quota/v2", Serve::WithSecret(clear_quota)),
+    ("/sns/component/jscode2session", Serve::LogIn(person::code_to_session)),
+    ("/sns/oauth2/component/access_token", Serve::LogIn(person::code_to_token)),
+    ("/sns/oauth2/component/refresh_token", Serve::LogIn(person::refresh)),
 ];
 
 type Body = Map<String, Value>;
@@ -53,7 +61,16 @@ fn component<'a>(
     call: &Call<'_>,
     body: &Body,
 ) -> Result<(&'a str, &'a mut Component), Refusal> {
-    let appid = text(body, "component_appid").ok_or(Refusal::COMPONENT_APPID_MISSING)?;
+    component_of(world, call, text(body, "component_appid"))
+}
+
+/// The same of one that is named elsewhere.
+pub(super) fn component_of<'a>(
+    world: &'a mut World,
+    call: &Call<'_>,
+    named: Option<&str>,
+) -> Result<(&'a str, &'a mut Component), Refusal> {
+    let appid = named.ok_or(Refusal::COMPONENT_APPID_MISSING)?;
     let mut all = world.platforms.all.iter_mut();
     let (appid, component) =
         all.find(|(known, _)| *known == appid).ok_or(Refusal::INVALID_APPID)?;
@@ -107,6 +124,14 @@ fn mint(world: &mut World, call: &Call<'_>, owner: &str) -> String {
 
 /// The platform whose live token is in the query, and which the body names.
 pub(crate) fn identify(world: &mut World, call: &Call<'_>) -> Result<String, Refusal> {
+    let owner = owner(world, call)?;
+    let body = call.json()?;
+    let (appid, _) = component(world, call, &body)?;
+    if appid == owner { Ok(owner) } else { Err(Refusal::INVALID_COMPONENT) }
+}
+
+/// The platform whose token the call carries.
+pub(super) fn owner(world: &World, call: &Call<'_>) -> Result<String, Refusal> {
     let token = call.token().ok_or(Refusal::COMPONENT_TOKEN_MISSING)?;
     let owner = world.tokens.owner(token).map(|(owner, _)| owner.to_owned());
     match world.tokens.standing(call.now, token) {
@@ -115,12 +140,39 @@ pub(crate) fn identify(world: &mut World, call: &Call<'_>) -> Result<String, Ref
         Some(Standing::Replaced) | None => return Err(Refusal::BAD_TOKEN),
     }
     let owner = owner.ok_or(Refusal::BAD_TOKEN)?;
-    if !world.platforms.has(&owner) {
-        return Err(Refusal::WANTS_COMPONENT_TOKEN);
-    }
+    if world.platforms.has(&owner) { Ok(owner) } else { Err(Refusal::WANTS_COMPONENT_TOKEN) }
+}
+
+/// POST `/cgi-bin/component/clear_quota/v2`: the platform's own, or that of an account which has authorised it.
+fn clear_quota(world: &mut World, call: &Call<'_>) -> Served {
     let body = call.json()?;
-    let (appid, _) = component(world, call, &body)?;
-    if appid == owner { Ok(owner) } else { Err(Refusal::INVALID_COMPONENT) }
+    let (now, account) = (call.now, text(&body, "appid"));
+    let (appid, component) = component(world, call, &body)?;
+    if text(&body, "appsecret").ok_or(Refusal::SECRET_MISSING)? != component.secret {
+        return Err(Refusal::INVALID_SECRET);
+    }
+    match account.filter(|account| *account != appid) {
+        None => component.usage.clear(now, None, &Quotas::default())?,
+        Some(account) if component.authorizations.contains_key(account) => {
+            let app = world.apps.get_mut(account).ok_or(Refusal::INVALID_APPID)?;
+            app.usage.clear(now, None, &app.quotas)?;
+        }
+        Some(_) => return Err(Refusal::NOT_AUTHORIZED),
+    }
+    world.revision += 1;
+    Ok(Success::ok())
+}
+
+/// POST `/cgi-bin/clear_quota` with a platform's token: its own.
+pub(crate) fn clear_own_quota(world: &mut World, call: &Call<'_>) -> Served {
+    let (owner, body) = (owner(world, call)?, call.json()?);
+    let (appid, component) = component_of(world, call, text(&body, "appid"))?;
+    if appid != owner {
+        return Err(Refusal::INVALID_APPID);
+    }
+    component.usage.clear(call.now, None, &Quotas::default())?;
+    world.revision += 1;
+    Ok(Success::ok())
 }
 
 fn create_preauthcode(world: &mut World, call: &Call<'_>, appid: &str) -> Served {

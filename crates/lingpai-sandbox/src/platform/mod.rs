@@ -10,6 +10,7 @@
 mod api;
 mod operate;
 mod page;
+mod person;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,13 +21,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    api::{APIS, Serve, identify},
+    api::{APIS, Serve, clear_own_quota, identify},
     operate::control,
     page::{PAGES, serve as serve_page},
 };
 use crate::{
     AppSecret, Error, IpPattern,
     push::{Fault, Order},
+    quota::Usage,
     random::Random,
     settings::valid_appid,
     time::Moment,
@@ -165,6 +167,9 @@ struct Component {
     pre_auth_codes: Vec<(String, Moment)>,
     codes: Vec<Code>,
     authorizations: BTreeMap<String, Authorization>,
+    /// What it has used up: how often its quota was cleared.
+    #[serde(default)]
+    usage: Usage,
 }
 
 /// All platforms.
@@ -210,6 +215,7 @@ impl Platforms {
             pre_auth_codes: Vec::new(),
             codes: Vec::new(),
             authorizations: BTreeMap::new(),
+            usage: Usage::default(),
         };
         self.all.insert(settings.appid, component);
         Ok(())

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use lingpai_core::Timestamp;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use serde::Serialize;
 use serde_json::json;
@@ -69,8 +70,9 @@ pub(crate) async fn test(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
+    let by = serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
     let courier = serving.alerts.named(name).ok_or(Refusal::AlertUnknown)?;
+    serving.did(&by, peer, None, Deed::new(Action::AlertTested).to(name));
     let spoken = courier.alert.load().language;
     let told = (
         either(spoken, "Lingpai: a test", "Lingpai：测试").to_owned(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lingpai_core::audit::{Note, Who};
+use lingpai_core::audit::{Action, Note, Who};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::journal::{Page, Told};
 use lingpai_core::{AccountId, NodeId, Timestamp};
@@ -151,36 +151,50 @@ fn sentence(note: &Note, language: Language) -> String {
         }
     };
     let (count, subject) = (note.deed.count, note.deed.subject.as_deref().unwrap_or_default());
-    let (english, chinese) = match &*note.deed.action {
-        "token-read" => {
+    let Some(action) = Action::named(&note.deed.action) else {
+        let other = &note.deed.action;
+        let told = say!(language, "{who}: {other} {subject}", "{who}：{other} {subject}");
+        return told.trim_end().to_owned();
+    };
+    let (english, chinese) = match action {
+        Action::TokenRead => {
             return say!(
                 language,
                 "{who} read the token {count} times within a minute",
                 "{who} 一分钟内读取凭据 {count} 次"
             );
         }
-        "secret-shown" => (
+        Action::SecretShown => (
             "sent the real AppSecret in the place of an API key, to",
             "在 API 密钥的位置发送了真正的 AppSecret：",
         ),
-        "token-revealed" => ("looked at the token in the console", "在控制台查看了凭据"),
-        "quota-cleared" => ("had the quota cleared", "清零了调用次数"),
-        "token-rotated" => ("had the token replaced", "更换了凭据"),
-        "tokens-ended" => ("had all tokens ended, since one leaked", "因泄露使所有凭据失效"),
-        "account-created" => ("added the account", "添加了账号"),
-        "account-updated" => ("changed the account's settings", "修改了账号的设置"),
-        "account-secret-replaced" => ("replaced the AppSecret", "更换了 AppSecret"),
-        "account-removed" => ("removed the account", "移除了账号"),
-        "key-made" => ("made the key", "创建了密钥"),
-        "key-revoked" => ("revoked the key", "吊销了密钥"),
-        "store-rekeyed" => ("gave the store another master key", "更换了存储的主密钥"),
-        "push-retried" => ("had the push tried again", "重新转发了推送"),
-        "push-removed" => ("dropped the push", "丢弃了推送"),
-        other => {
-            return say!(language, "{who}: {other} {subject}", "{who}：{other} {subject}")
-                .trim_end()
-                .to_owned();
+        Action::TokenRevealed => ("looked at the token in the console", "在控制台查看了凭据"),
+        Action::TokenRotated => ("had the token replaced", "更换了凭据"),
+        Action::TokenAdopted => ("gave a token that was fetched elsewhere", "交来了别处获取的凭据"),
+        Action::TokensEnded => ("had all tokens ended, since one leaked", "因泄露使所有凭据失效"),
+        Action::QuotaCleared => ("had the quota cleared", "清零了调用次数"),
+        Action::AccountCreated => ("added the account", "添加了账号"),
+        Action::AccountUpdated => ("changed the account's settings", "修改了账号的设置"),
+        Action::AccountSecretReplaced => ("replaced the AppSecret", "更换了 AppSecret"),
+        Action::AccountRemoved => ("removed the account", "移除了账号"),
+        Action::AuthorizationLinkMade => ("made an authorisation link", "生成了授权链接"),
+        Action::AuthorizersImported => {
+            ("imported accounts that have authorised it", "导入了已授权的账号")
         }
+        Action::AuthorizersRecovered => {
+            ("took over the accounts that WeChat lists", "按微信的授权方列表恢复了账号")
+        }
+        Action::KeyMade => ("made the key", "创建了密钥"),
+        Action::KeyRevoked => ("revoked the key", "吊销了密钥"),
+        Action::ConsoleEntered => ("logged in to the console", "登录了控制台"),
+        Action::PushRetried => ("had the push tried again", "重新转发了推送"),
+        Action::PushRemoved => ("dropped the push", "丢弃了推送"),
+        Action::SinkTested => ("tried the sink", "测试了投递目标"),
+        Action::SinkSynced => ("had the token put into the sink", "让凭据立即投递到"),
+        Action::AlertTested => ("tried the alert", "测试了告警"),
+        Action::StoreRekeyed => ("gave the store another master key", "更换了存储的主密钥"),
+        Action::StoreCopied => ("copied into this store what was in", "复制到此存储的来源："),
+        Action::BackupRestored => ("put a backup in the place of the store", "用备份恢复了存储"),
     };
     let what = either(language, english, chinese);
     format!("{who} {what} {subject}").trim_end().to_owned()

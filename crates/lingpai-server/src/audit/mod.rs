@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lingpai_core::audit::{Deed, Note, Who};
+use lingpai_core::audit::{Action, Deed, Note, Who};
 use lingpai_core::client::KeyHash;
 use lingpai_core::{CredentialId, Registry};
 use tokio::sync::Notify;
@@ -94,7 +94,7 @@ impl Trail {
         let mut notes: Vec<_> = readings
             .into_iter()
             .map(|(reading, count)| {
-                let deed = Deed { count, ..Deed::new("token-read") };
+                let deed = Deed { count, ..Deed::new(Action::TokenRead) };
                 let who = (&reading.key, reading.address);
                 note(registry, keys, reading.at, who, Some(reading.credential), deed)
             })

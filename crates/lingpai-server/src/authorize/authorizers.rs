@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Secret, Timestamp};
 use percent_encoding::percent_decode_str;
@@ -164,7 +164,7 @@ async fn admit(
     }
     let Admitted { credential, key, .. } = admitted;
     let admissions = authority.admit(&credential.account, newcomers, wanted.replace).await?;
-    serving.did(&key, peer, Some(credential), Deed::new("authorizers-imported"));
+    serving.did(&key, peer, Some(credential), Deed::new(Action::AuthorizersImported));
     Ok(answer::json(StatusCode::OK, &AdmittedAnswer { outcomes: outcomes(admissions) }))
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn recover(
         NotInvited::Store(error) => Refusal::Store(error),
     })?;
     if offset == 0 {
-        serving.did(&key, peer, Some(credential), Deed::new("authorizers-recovered"));
+        serving.did(&key, peer, Some(credential), Deed::new(Action::AuthorizersRecovered));
     }
     let outcomes = outcomes(recovered.admissions);
     let (total, next) = (recovered.total, recovered.next);

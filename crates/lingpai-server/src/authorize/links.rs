@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, Timestamp};
 use lingpai_wechat::{Device, Offered};
@@ -96,7 +96,7 @@ pub(super) async fn make(
         only: wanted.only,
         return_to: wanted.return_to,
     };
-    serving.did(&key, peer, Some(credential), Deed::new("authorization-link-made"));
+    serving.did(&key, peer, Some(credential), Deed::new(Action::AuthorizationLinkMade));
     let signer = &authorizing.signer;
     let url = format!("{base}/authorize/{}", signer.link(&errand));
     let proof_key = signer.proof_key(&errand);

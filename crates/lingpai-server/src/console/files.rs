@@ -97,6 +97,9 @@ pub(super) fn answer(path: &str, headers: &HeaderMap) -> Option<Response<Body>> 
 mod tests {
     use std::collections::BTreeSet;
 
+    use lingpai_core::audit::Action;
+    use lingpai_core::event::What;
+
     use super::*;
 
     fn text(path: &str) -> &'static str {
@@ -129,6 +132,16 @@ mod tests {
             for name in between(file.text, "say(\"", "\"") {
                 assert!(english.contains(name), "{name} in {}", file.path);
             }
+        }
+    }
+
+    #[test]
+    fn whatever_can_happen_or_be_done_has_its_word() {
+        let words = words("/en.js");
+        let events = What::NAMES.iter().map(|name| format!("event-{name}"));
+        let deeds = Action::ALL.iter().map(|action| format!("deed-{}", action.as_str()));
+        for name in events.chain(deeds) {
+            assert!(words.contains(name.as_str()), "{name}");
         }
     }
 

@@ -20,7 +20,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::{CredentialId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -189,7 +189,7 @@ fn revealed(serving: &Serving, session: &Session, account: &str, peer: IpAddr) {
     let key = serving.keys.id_of(&session.key);
     tracing::info!(account, key, %peer, "a token was revealed in the console");
     let credential = account.parse().ok().map(CredentialId::access_token);
-    serving.did(&session.key, peer, credential, Deed::new("token-revealed"));
+    serving.did(&session.key, peer, credential, Deed::new(Action::TokenRevealed));
 }
 
 impl Console {
@@ -239,6 +239,7 @@ impl Console {
             tracing::warn!(%peer, why = refusal.code(), "nobody was logged in to the console");
         })?;
         attempt.succeeded();
+        serving.did(&key, peer, None, Deed::new(Action::ConsoleEntered));
         let (session, cookie) =
             self.sessions.open(key, now.wall).map_err(|_| Refusal::NoRandomness)?;
         tracing::info!(%peer, key = serving.keys.id_of(&key), "somebody logged in to the console");

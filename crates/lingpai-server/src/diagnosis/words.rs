@@ -8,7 +8,8 @@ use lingpai_core::{AccountId, Failure, Timestamp};
 
 use super::Cause;
 use super::looks::Looks;
-use crate::language::{Bilingual, both};
+use crate::failures;
+use crate::language::{Bilingual, Language, both};
 
 /// A span of time in both languages, to the minute from an hour on.
 pub(crate) fn span(time: Duration) -> Bilingual {
@@ -217,11 +218,15 @@ pub(super) fn refused(failure: &Failure) -> Bilingual {
 }
 
 /// Upstream's own words, without the remedy.
-pub(crate) fn short(failure: &Failure) -> String {
-    match failure.code {
-        Some(code) => format!("errcode {code}, {}", failure.message),
-        None => failure.message.clone(),
-    }
+pub(crate) fn short(failure: &Failure) -> Bilingual {
+    let text = |language| {
+        let message = failures::message(failure, language);
+        failure.code.map_or_else(
+            || message.clone().into_owned(),
+            |code| format!("errcode {code}, {message}"),
+        )
+    };
+    Bilingual::made(text(Language::English), text(Language::Chinese))
 }
 
 pub(super) fn addresses(callers: &[IpAddr]) -> Bilingual {

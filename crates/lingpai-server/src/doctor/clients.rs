@@ -1,10 +1,13 @@
 //! Checks of those who use an account, and of what WeChat pushes for it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use lingpai_core::CredentialId;
+use lingpai_core::audit::Who;
 use lingpai_core::event::What;
+use lingpai_core::journal::Page;
+use lingpai_core::{CredentialId, Kind, Timestamp};
 use lingpai_wechat::kinds;
 
 use super::patient::{EVENTS, LATELY, Patient};
@@ -15,6 +18,20 @@ use crate::language::Bilingual;
 
 /// What WeChat pushes, it pushes every ten minutes.
 const LATE: Duration = Duration::from_mins(25);
+/// So many records of the audit trail are looked through for who reads the token.
+const NOTES: usize = 5000;
+/// Whoever reads it more often than that within a minute reads it in a loop.
+const OFTEN: u32 = 600;
+/// A token is accepted for so long after it was replaced; and so long after it reads are recorded at the latest.
+const OVER: Duration = Duration::from_mins(10);
+
+/// What the audit trail knows of one client's reads of the token within a day.
+struct Reader {
+    /// When it last read it, to the minute.
+    last_at: Timestamp,
+    /// Its busiest minute: how many reads, when, and whence.
+    most: (u32, Timestamp, IpAddr),
+}
 
 impl Patient<'_> {
     /// The clients that ask too often, or use what is not the account's current token.
@@ -27,6 +44,7 @@ impl Patient<'_> {
             Some(name) => format!("{name} ({key})"),
             None => key.to_owned(),
         };
+        let readers = self.readers().await;
         let mut seen: Vec<(Option<Cause>, Bilingual, Option<Bilingual>)> = Vec::new();
         for stray in
             self.examination.strays.map(|strays| strays.of(&self.account.id)).unwrap_or_default()
@@ -45,14 +63,18 @@ impl Patient<'_> {
             let found = diagnose(&question, &facts);
             let (en, zh) = found.headline.texts();
             let (client, times, at) = (name(&stray.key), stray.times, stray.last_at);
+            let read = words::last_read(readers.get(&stray.key).map(|reader| reader.last_at));
+            let (read_en, read_zh) = read.texts();
             let text = both!(
-                "{client} reported a token that is not the current one ({times} in all, last at {at}). {en}",
-                "{client} 报告了不是当前凭据的凭据（共 {times} 次，最近 {at}）。{zh}",
+                "{client} reported a token that is not the current one ({times} in all, last at {at}). {en} {read_en}",
+                "{client} 报告了不是当前凭据的凭据（共 {times} 次，最近 {at}）。{zh}{read_zh}",
                 client = client,
                 times = times,
                 at = at,
                 en = en,
-                zh = zh
+                zh = zh,
+                read_en = read_en,
+                read_zh = read_zh
             );
             seen.push((Some(found.cause), text, found.remedy.into_iter().next()));
         }
@@ -78,11 +100,20 @@ impl Patient<'_> {
                 _ => continue,
             };
             if !seen.iter().any(|(_, known, _)| *known == text) {
-                seen.push((None, text, Some(fixed(
-                    "Have it keep what it is given for as long as `expires_in` says, and see that its calls carry the account's \
-                     token.",
-                    "请让它按 `expires_in` 缓存凭据，并确认它的调用携带的是该账号的凭据。",
-                ))));
+                seen.push((None, text, Some(words::READ_LESS)));
+            }
+        }
+        for (key, Reader { most: (reads, at, address), .. }) in &readers {
+            if *reads >= OFTEN {
+                let text = both!(
+                    "{client} read the token {reads} times within the minute from {at} on, from {address}.",
+                    "{client} 从 {address} 在 {at} 起的一分钟内读取凭据 {reads} 次。",
+                    client = name(key),
+                    reads = reads,
+                    at = at,
+                    address = address
+                );
+                seen.push((None, text, Some(words::READ_LESS)));
             }
         }
         let Some((cause, _, remedy)) = seen.first().cloned() else {
@@ -90,7 +121,10 @@ impl Patient<'_> {
                 Some(_) => words::CLIENTS_FINE,
                 None => words::CLIENTS_UNSEEN,
             };
-            return Finding::new(Check::Clients, Verdict::Passed, fine);
+            let behind = self.behind(&readers, name);
+            let (fine, behind) = (fine.texts(), behind.as_ref().map_or(("", ""), Bilingual::texts));
+            let text = Bilingual::made(fine.0.to_owned() + behind.0, fine.1.to_owned() + behind.1);
+            return Finding::new(Check::Clients, Verdict::Passed, text);
         };
         let (en, zh): (Vec<_>, Vec<_>) = seen
             .iter()
@@ -99,6 +133,57 @@ impl Patient<'_> {
             .unzip();
         let text = Bilingual::made(en.join(" "), zh.join(""));
         Finding { cause, remedy, ..Finding::new(Check::Clients, Verdict::Warned, text) }
+    }
+
+    /// Who read the token within a day, by the id of the key.
+    async fn readers(&self) -> BTreeMap<String, Reader> {
+        let mut readers: BTreeMap<String, Reader> = BTreeMap::new();
+        let store = self.examination.store;
+        let Ok(trail) = store.notes(Some(&self.account.id), Page::Newest, NOTES).await else {
+            return readers;
+        };
+        let notes = trail.told.into_iter().map(|told| told.what);
+        for note in notes.take_while(|note| self.now.since(note.at) < LATELY) {
+            let is_token = note.credential.is_some_and(|it| it.kind == Kind::ACCESS_TOKEN);
+            let Who::Client { key, address, .. } = note.who else { continue };
+            if note.deed.action != "token-read" || !is_token {
+                continue;
+            }
+            let most = (note.deed.count, note.at, address);
+            // The newest come first.
+            let reader = readers.entry(key).or_insert(Reader { last_at: note.at, most });
+            if most.0 > reader.most.0 {
+                reader.most = most;
+            }
+        }
+        readers
+    }
+
+    /// Who has not read the token since it was replaced: if they go on to call WeChat, then with an old one.
+    fn behind(
+        &self,
+        readers: &BTreeMap<String, Reader>,
+        name: impl Fn(&str) -> String,
+    ) -> Option<Bilingual> {
+        let replaced = self.events.iter().find(|event| {
+            let is_token =
+                event.credential.as_ref().is_some_and(|it| it.kind == Kind::ACCESS_TOKEN);
+            is_token && matches!(event.what, What::Rotated { .. })
+        })?;
+        if self.now.since(replaced.at) < OVER {
+            return None;
+        }
+        let behind = readers.iter().filter(|(_, reader)| reader.last_at < replaced.at);
+        let all: Vec<_> =
+            behind.map(|(key, reader)| format!("{}: {}", name(key), reader.last_at)).collect();
+        (!all.is_empty()).then(|| {
+            both!(
+                " It was replaced at {at}; these last read it before, and use an old one if they still call WeChat: {all}.",
+                "凭据在 {at} 更换；以下客户端最近一次读取早于此时，如果仍在调用微信，用的就是旧凭据：{all}。",
+                at = replaced.at,
+                all = all.join("; ")
+            )
+        })
     }
 
     /// The tickets that WeChat pushes, if the account lives on some.

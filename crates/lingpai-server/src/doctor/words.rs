@@ -1,5 +1,7 @@
 //! What the doctor says that is always the same.
 
+use lingpai_core::Timestamp;
+
 use super::{Check, Finding, Verdict};
 use crate::language::Bilingual;
 pub(super) use crate::language::both;
@@ -136,6 +138,26 @@ pub(super) const NO_QUOTA_CALL: Bilingual =
     fixed("WeCom does not tell its quotas.", "企业微信不提供额度查询。");
 pub(super) const NO_TOKEN_TO_ASK: Bilingual =
     fixed("Not asked: that takes a token that is good.", "未检查：需要有效的凭据。");
+pub(super) const READ_LESS: Bilingual = fixed(
+    "Have it keep what it is given for as long as `expires_in` says, and see that its calls carry the account's token.",
+    "请让它按 `expires_in` 缓存凭据，并确认它的调用携带的是该账号的凭据。",
+);
+
+/// When a client last read the token, as the audit trail has it.
+pub(super) fn last_read(at: Option<Timestamp>) -> Bilingual {
+    match at {
+        Some(at) => both!(
+            "It last read the token from Lingpai at {at}.",
+            "它最近一次向 Lingpai 读取凭据是在 {at}。",
+            at = at
+        ),
+        None => fixed(
+            "It has not read the token from Lingpai within a day, as far as is on record.",
+            "据审计记录，最近一天它没有向 Lingpai 读取过凭据。",
+        ),
+    }
+}
+
 pub(super) const CLIENTS_FINE: Bilingual = fixed(
     "No client was seen to ask too often or to use a wrong token within a day.",
     "最近一天没有发现客户端请求过频或使用错误的凭据。",

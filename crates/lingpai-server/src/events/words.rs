@@ -11,6 +11,7 @@ use lingpai_core::failure::Failure;
 use lingpai_core::rotation::Reason;
 use lingpai_wechat::catalogue;
 
+use crate::failures;
 use crate::language::{Language, either, say};
 
 /// The most of a foreign text that a sentence takes in, in characters.
@@ -53,13 +54,13 @@ pub fn sentence(event: &Event, language: Language) -> String {
             language,
             "the token may have been replaced, so one more fetch follows: {cause}",
             "凭据可能已被换掉，因此再获取一次：{cause}",
-            cause = cut(cause)
+            cause = cut(&failures::cause(cause, language))
         ),
         What::FellBack { cause } => say!(
             language,
             "tokens come from the isolated fallback family now: {cause}",
             "改由相互隔离的稳定版接口获取凭据：{cause}",
-            cause = cut(cause)
+            cause = cut(&failures::cause(cause, language))
         ),
         What::Overdue { .. } => either(
             "upstream has not pushed it for too long: it is asked to",
@@ -152,13 +153,13 @@ pub fn sentence(event: &Event, language: Language) -> String {
             language,
             "the push {push} is given up, the business did not take it: {cause}",
             "推送 {push} 不再投递，业务方一直没有接收：{cause}",
-            cause = cut(cause)
+            cause = cut(&failures::cause(cause, language))
         ),
         What::SinkFailed { sink, cause } => say!(
             language,
             "the token could not be delivered to the sink {sink}, it is tried again: {cause}",
             "凭据未能投递到 {sink}，会继续重试：{cause}",
-            cause = cut(cause)
+            cause = cut(&failures::cause(cause, language))
         ),
         What::SinkRestored { sink, generation } => say!(
             language,
@@ -200,7 +201,8 @@ fn brief(failure: &Failure, language: Language) -> String {
     let code = failure.code.map(|code| format!("errcode {code}: ")).unwrap_or_default();
     let remedy = catalogue::remedy(failure, language);
     let remedy = remedy.map(|remedy| format!("{}{remedy}", either(language, ". ", "。")));
-    format!("{code}{}{}", cut(&failure.message), remedy.unwrap_or_default())
+    let message = cut(&failures::message(failure, language));
+    format!("{code}{message}{}", remedy.unwrap_or_default())
 }
 
 /// A text of somebody else's, cut where it is too long, without what a terminal might obey.

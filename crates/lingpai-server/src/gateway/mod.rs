@@ -74,6 +74,7 @@ use crate::alerts;
 use crate::answer::Body;
 use crate::refusal::{Barred, Reads, Refusal};
 use crate::serving::Serving;
+use crate::sinks::Sink;
 use crate::{tickets, traces};
 
 pub(crate) use self::breaker::Outcome;
@@ -119,6 +120,11 @@ impl Control {
     /// If the machine has no certificates to trust and they are needed; then the alerts are as before.
     pub fn alert(&self, settings: alerts::Settings) -> Result<(), Error> {
         self.0.alerts.replace(settings, &self.0.registry)
+    }
+
+    /// Has tokens delivered to these from now on. One of which `is_as_before` goes on as it stands.
+    pub fn deliver(&self, sinks: Vec<Sink>, is_as_before: impl Fn(&str) -> bool) {
+        self.0.sinks.replace(sinks, is_as_before);
     }
 }
 

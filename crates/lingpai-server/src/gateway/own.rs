@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
-use lingpai_core::{AccountId, CredentialId, Failure, Secret};
-use lingpai_wechat::accepted;
+use lingpai_core::{AccountId, AccountKind, CredentialId, Failure, Secret};
 use lingpai_wechat::catalogue::{self, Scope};
+use lingpai_wechat::{accepted, kinds};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -23,6 +23,10 @@ use super::trouble::Trouble;
 use super::upload::Upload;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+
+/// Clears the quota of an account by its secret, and that of a platform or of one that has authorised it by the platform's.
+const CLEAR: &str = "/cgi-bin/clear_quota/v2";
+const CLEAR_OF_PLATFORM: &str = "/cgi-bin/component/clear_quota/v2";
 
 /// More than any answer to these calls has: it may hold another call's request and answer.
 const MOST: usize = 1024 * 1024;
@@ -43,7 +47,9 @@ impl Gateway {
         let credential = serving.carried(account.clone());
         let token = serving.current(&credential).await?.token.value.clone();
         let refused = match self.ask_with(serving, &credential, path, body, &token).await {
-            Err(Refusal::UpstreamRefused(failure)) if is_about_token(&failure) => failure,
+            Err(Refusal::UpstreamRefused(failure)) if is_about_token(&failure, &credential) => {
+                failure
+            }
             outcome => return outcome,
         };
         let keeper = serving.keeper(&credential)?;
@@ -55,22 +61,46 @@ impl Gateway {
         self.ask_with(serving, &credential, path, body, &better).await
     }
 
-    /// The same by a call that carries no token, but appid and secret in its body.
+    /// Has WeChat set an account's counters to zero by the call that carries no token, but a secret in its body: the account's,
+    /// or for one that has authorised a platform, whose own secret is a refresh token, the platform's. The path that was called.
     ///
     /// # Errors
     /// The store does not give the secret, the call could not be made, or WeChat refuses it.
-    pub(crate) async fn ask_by_secret(
+    pub(crate) async fn clear_by_secret(
         &self,
         serving: &Serving,
         account: &AccountId,
-        path: &'static str,
-    ) -> Result<Map<String, Value>, Refusal> {
-        let kept = self.gate.directory.account(account).await?.ok_or(Refusal::AccountUnknown)?;
-        let body = json!({"appid": account.as_str(), "appsecret": kept.secret.expose()});
-        let credential = CredentialId::access_token(account.clone());
+    ) -> Result<&'static str, Refusal> {
+        let found = async |id: &AccountId| {
+            let found = self.gate.directory.account(id).await?;
+            found.ok_or(Refusal::AccountUnknown)
+        };
+        let kept = found(account).await?;
+        let platform = match (kept.kind, &kept.platform) {
+            (AccountKind::Platform, _) => Some(kept.clone()),
+            (kind, Some(platform)) if kind.is_authorizer() => Some(found(platform).await?),
+            _ => None,
+        };
+        let (path, secret, body) = match platform {
+            Some(platform) => (
+                CLEAR_OF_PLATFORM,
+                platform.secret.clone(),
+                json!({
+                    "component_appid": platform.id.as_str(), "appsecret": platform.secret.expose(),
+                    "appid": account.as_str(),
+                }),
+            ),
+            None => (
+                CLEAR,
+                kept.secret.clone(),
+                json!({"appid": account.as_str(), "appsecret": kept.secret.expose()}),
+            ),
+        };
+        let credential = serving.carried(account.clone());
         let (head, target) = (head(path)?, Secret::new(path.to_owned()));
         let told = self.exchange(serving, &credential, &head, path, &body, &target).await?;
-        read(&told, &[&kept.secret])
+        read(&told, &credential, &[&secret])?;
+        Ok(path)
     }
 
     async fn ask_with(
@@ -87,7 +117,7 @@ impl Gateway {
         let target =
             Secret::new(destination.target.with_token(destination.path, name, token.expose()));
         let told = self.exchange(serving, credential, &head, path, body, &target).await?;
-        read(&told, &[token])
+        read(&told, credential, &[token])
     }
 
     /// Sends one call, and reads all of its answer.
@@ -129,11 +159,20 @@ fn head(path: &'static str) -> Result<Parts, Refusal> {
     Ok(request.body(()).map_err(|_| Trouble::PathUnclear)?.into_parts().0)
 }
 
-fn read(told: &Told, secrets: &[&Secret]) -> Result<Map<String, Value>, Refusal> {
-    accepted(told.status, &told.body, Scope::Api, secrets)
+fn read(
+    told: &Told,
+    credential: &CredentialId,
+    secrets: &[&Secret],
+) -> Result<Map<String, Value>, Refusal> {
+    accepted(told.status, &told.body, scope(credential), secrets)
         .map_err(|failure| Refusal::UpstreamRefused(Box::new(failure)))
 }
 
-fn is_about_token(failure: &Failure) -> bool {
-    failure.code.is_some_and(|code| catalogue::blames_token(code, Scope::Api))
+fn is_about_token(failure: &Failure, credential: &CredentialId) -> bool {
+    failure.code.is_some_and(|code| catalogue::blames_token(code, scope(credential)))
+}
+
+/// Whose codes they are.
+fn scope(credential: &CredentialId) -> Scope {
+    if credential.kind == kinds::COMPONENT_TOKEN { Scope::Platform } else { Scope::Api }
 }

@@ -268,7 +268,8 @@ impl Metrics {
     pub(crate) fn happened(&self, event: &Event) {
         // What another version told has no name of its own here: names are labels.
         let name = event.what.name();
-        let event_name = What::NAMES.into_iter().find(|known| *known == name).unwrap_or("other");
+        let event_name =
+            What::NAMES.iter().copied().find(|known| *known == name).unwrap_or("other");
         self.events.get_or_create(&Happened { event: event_name }).inc();
         let Some(credential) = &event.credential else { return };
         let kind = credential.kind.as_str().to_owned();

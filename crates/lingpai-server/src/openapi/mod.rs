@@ -88,7 +88,7 @@ mod tests {
         let described: BTreeSet<_> =
             document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let is_path = |name: &&str| name.starts_with('/');
-        let routes = Route::NAMES.into_iter().filter(is_path).collect();
+        let routes = Route::NAMES.iter().copied().filter(is_path).collect();
         assert_eq!(described, routes);
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use lingpai_core::audit::Deed;
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel};
 use lingpai_core::{AccountId, Timestamp};
@@ -78,7 +78,7 @@ pub(crate) async fn retry(
         }
         pushes.due.notify_one();
     }
-    serving.did(&key, peer, Some(credential), Deed::new("push-retried").to(id));
+    serving.did(&key, peer, Some(credential), Deed::new(Action::PushRetried).to(id));
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn remove(
     if !pushes.outbox.remove_parcel(&account, id).await? {
         return Err(Refusal::PushUnknown);
     }
-    serving.did(&key, peer, Some(credential), Deed::new("push-removed").to(id));
+    serving.did(&key, peer, Some(credential), Deed::new(Action::PushRemoved).to(id));
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -7,7 +7,7 @@ use crate::authorize;
 use crate::dropin::Call;
 
 /// Of all but those that are declared with their kinds of tokens.
-const OWN: [&str; 50] = [
+const OWN: &[&str] = &[
     "/v1/accounts/{account}/token",
     "/cgi-bin/token",
     "/cgi-bin/stable_token",
@@ -65,7 +65,7 @@ impl Route<'_> {
     pub(crate) const NAMES: [&'static str; OWN.len() + kinds::ASKED_AT.len()] = {
         let mut names = [""; OWN.len() + kinds::ASKED_AT.len()];
         let (own, declared) = names.split_at_mut(OWN.len());
-        own.copy_from_slice(&OWN);
+        own.copy_from_slice(OWN);
         declared.copy_from_slice(&kinds::ASKED_AT);
         names
     };

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
+use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
-use lingpai_core::{AccountId, Generation, Timestamp};
+use lingpai_core::{AccountId, CredentialId, Generation, Timestamp};
 use serde::Serialize;
 
-use super::{Courier, Put, named};
+use super::{Courier, Put};
 use crate::answer::{self, Body};
 use crate::language::{self, either, say};
 use crate::native::caller;
@@ -58,8 +59,8 @@ pub(crate) async fn list(
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
     let now = serving.registry.clock().now().instant;
-    let couriers = serving.sinks.iter().flat_map(|sinks| &sinks.couriers);
-    let sinks = couriers.map(|courier| SinkAnswer::new(courier, now)).collect();
+    let couriers = serving.sinks.all();
+    let sinks = couriers.iter().map(|courier| SinkAnswer::new(courier, now)).collect();
     Ok(answer::json(StatusCode::OK, &SinksAnswer { sinks }))
 }
 
@@ -70,9 +71,10 @@ pub(crate) async fn test(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let by = serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
+    serving.did(&by, peer, Some(of(&courier)), Deed::new(Action::SinkTested).to(name));
     let answer = match courier.sink.place.probe().await {
         Ok(()) => DoneAnswer {
             outcome: "ready",
@@ -90,9 +92,10 @@ pub(crate) async fn sync(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
-    let courier = named(serving.sinks.as_ref(), name).ok_or(Refusal::SinkUnknown)?;
+    let by = serving.admit_everywhere(caller("POST", head, peer)?, Right::Admin).await?;
+    let courier = serving.sinks.named(name).ok_or(Refusal::SinkUnknown)?;
     let language = Query::of(head).language(head)?;
+    serving.did(&by, peer, Some(of(&courier)), Deed::new(Action::SinkSynced).to(name));
     courier.sink.place.forget();
     let (outcome, explanation) = match courier.deliver(&serving.registry).await {
         Ok(Some(Put::Written)) => {
@@ -124,6 +127,11 @@ pub(crate) async fn sync(
     };
     let answer = DoneAnswer { outcome, explanation: explanation.to_owned() };
     Ok(language::said(language, StatusCode::OK, &answer))
+}
+
+/// Whose token it is sent.
+fn of(courier: &Courier) -> CredentialId {
+    CredentialId::access_token(courier.sink.account.clone())
 }
 
 fn failed(language: lingpai_wechat::catalogue::Language, why: &str) -> DoneAnswer {

@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use lingpai_core::event::What;
 use lingpai_core::mark::Mark;
@@ -23,7 +24,8 @@ use lingpai_core::{
     AccountId, CredentialId, Generation, Instant, Keeper, Kind, Registry, Secret, Timestamp,
 };
 use lingpai_wechat::kinds;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
 
 pub(crate) use self::api::{list, sync, test};
 pub use self::file::{FilePlace, Hook, Owner};
@@ -113,7 +115,8 @@ pub enum Put {
 
 /// All sinks of a running server.
 pub(crate) struct Sinks {
-    couriers: Vec<Arc<Courier>>,
+    couriers: ArcSwap<Vec<Arc<Courier>>>,
+    changed: watch::Sender<()>,
 }
 
 struct Courier {
@@ -140,25 +143,69 @@ struct State {
 
 impl Sinks {
     pub(crate) fn new(sinks: Vec<Sink>) -> Self {
-        let courier = |sink| {
-            Arc::new(Courier { sink, turn: tokio::sync::Mutex::default(), state: Mutex::default() })
-        };
-        Self { couriers: sinks.into_iter().map(courier).collect() }
+        let couriers = sinks.into_iter().map(|sink| Arc::new(Courier::new(sink))).collect();
+        Self { couriers: ArcSwap::from_pointee(couriers), changed: watch::Sender::new(()) }
+    }
+
+    /// Delivers to these from now on. One of which `is_as_before` goes on as it stands.
+    pub(crate) fn replace(&self, sinks: Vec<Sink>, is_as_before: impl Fn(&str) -> bool) {
+        let before = self.couriers.load_full();
+        let couriers = sinks.into_iter().map(|sink| {
+            let known = before.iter().find(|courier| courier.sink.name == sink.name);
+            match known.filter(|_| is_as_before(&sink.name)) {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(Courier::new(sink)),
+            }
+        });
+        self.couriers.store(Arc::new(couriers.collect()));
+        self.changed.send_replace(());
+    }
+
+    /// All of them, as they are now.
+    fn all(&self) -> Arc<Vec<Arc<Courier>>> {
+        self.couriers.load_full()
+    }
+
+    /// The sink of this name.
+    fn named(&self, name: &str) -> Option<Arc<Courier>> {
+        self.all().iter().find(|courier| courier.sink.name == name).map(Arc::clone)
     }
 
     /// Delivers, until the future is dropped.
     pub(crate) async fn run(&self, registry: &Arc<Registry>) -> Infallible {
-        let mut running = JoinSet::new();
-        for courier in &self.couriers {
-            let (courier, registry) = (Arc::clone(courier), Arc::clone(registry));
-            running.spawn(async move { courier.run(&registry).await });
+        let mut changed = self.changed.subscribe();
+        // Dropped, it ends them all.
+        let mut tasks = JoinSet::new();
+        let mut running: Vec<(Arc<Courier>, AbortHandle)> = Vec::new();
+        loop {
+            let wanted = self.all();
+            running.retain(|(courier, task)| {
+                let is_wanted = wanted.iter().any(|it| Arc::ptr_eq(it, courier));
+                if !is_wanted {
+                    task.abort();
+                }
+                is_wanted
+            });
+            for courier in &*wanted {
+                if running.iter().any(|(it, _)| Arc::ptr_eq(it, courier)) {
+                    continue;
+                }
+                let (it, registry) = (Arc::clone(courier), Arc::clone(registry));
+                let task = tasks.spawn(async move { it.run(&registry).await });
+                running.push((Arc::clone(courier), task));
+            }
+            // It cannot be closed: this is borrowed.
+            let _ = changed.changed().await;
+            while tasks.try_join_next().is_some() {}
         }
-        while running.join_next().await.is_some() {}
-        std::future::pending().await
     }
 }
 
 impl Courier {
+    fn new(sink: Sink) -> Self {
+        Self { sink, turn: tokio::sync::Mutex::default(), state: Mutex::default() }
+    }
+
     async fn run(&self, registry: &Registry) -> Infallible {
         let clock = &**registry.clock();
         loop {
@@ -272,9 +319,4 @@ impl Courier {
 fn keeper_of(registry: &Registry, account: &AccountId) -> Option<Arc<Keeper>> {
     let credential = |kind: &Kind| CredentialId::new(kind.clone(), account.clone());
     kinds::carried().find_map(|(kind, _)| registry.get(&credential(kind)))
-}
-
-/// The sink of this name.
-fn named<'a>(sinks: Option<&'a Sinks>, name: &str) -> Option<&'a Courier> {
-    sinks?.couriers.iter().map(|courier| &**courier).find(|courier| courier.sink.name == name)
 }

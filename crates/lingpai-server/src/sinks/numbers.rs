@@ -15,13 +15,13 @@ use super::{Courier, Sinks};
 /// What a scrape tells of all sinks.
 #[derive(Clone)]
 pub(crate) struct Numbers {
-    couriers: Vec<Arc<Courier>>,
+    sinks: Arc<Sinks>,
     clock: Arc<dyn Clock>,
 }
 
 impl Numbers {
-    pub(crate) fn of(sinks: &Sinks, clock: Arc<dyn Clock>) -> Self {
-        Self { couriers: sinks.couriers.clone(), clock }
+    pub(crate) fn of(sinks: Arc<Sinks>, clock: Arc<dyn Clock>) -> Self {
+        Self { sinks, clock }
     }
 }
 
@@ -33,18 +33,18 @@ impl fmt::Debug for Numbers {
 
 impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let now = self.clock.now().instant;
+        let (now, couriers) = (self.clock.now().instant, self.sinks.all());
         let help = "For how long a sink has lacked the newest token; 0 while it has it";
         let mut lags =
             encoder.encode_descriptor("sink_lag_seconds", help, None, MetricType::Gauge)?;
-        for courier in &self.couriers {
+        for courier in &*couriers {
             let lag = courier.lag(now).as_secs_f64();
             ConstGauge::new(lag).encode(lags.encode_family(&courier.labels())?)?;
         }
         let help = "Deliveries to a sink, by outcome";
         let mut counts =
             encoder.encode_descriptor("sink_deliveries", help, None, MetricType::Counter)?;
-        for courier in &self.couriers {
+        for courier in &*couriers {
             let (written, failed) = {
                 let state = courier.lock();
                 (state.written, state.failed)

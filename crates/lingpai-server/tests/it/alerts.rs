@@ -60,9 +60,11 @@ fn parameter(seen: &Seen, name: &str) -> String {
 
 #[tokio::test]
 async fn each_receiver_is_sent_its_own_form_signed_as_it_wants() {
-    for (_, robot) in Robot::NAMED {
+    let languages = [(Language::English, "the store is down"), (Language::Chinese, "存储不可用")];
+    let all = Robot::NAMED.iter().flat_map(|(_, robot)| languages.map(|told| (*robot, told)));
+    for (robot, (language, expected)) in all {
         let receiver = StandIn::open(|_| Plan::json(TAKEN)).await;
-        let house = house(alert(robot, &receiver)).await;
+        let house = house(Alert { language, ..alert(robot, &receiver) }).await;
         house.registry.tell(Some(credential(KEPT)), down());
         receiver.until(|receiver| !receiver.seen().is_empty()).await;
         let seen = receiver.only();
@@ -92,7 +94,7 @@ async fn each_receiver_is_sent_its_own_form_signed_as_it_wants() {
             }
         };
         let text = text.as_str().unwrap();
-        assert!(text.contains("the store is down"), "{text}");
+        assert!(text.contains(expected), "{text}");
         assert_eq!(text.contains("<b>"), robot == Robot::Webhook, "{text}");
     }
 }

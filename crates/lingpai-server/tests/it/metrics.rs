@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use lingpai_core::{Class, Failure};
 
+use crate::gateway::Forwarding;
+use crate::gateway::stand_in::{Plan, Seen};
 use crate::house::{House, KEPT, OTHER, now};
 
 /// A house with one good token and one that cannot be had, and a key that may see all.
@@ -65,6 +67,53 @@ async fn a_scrape_tells_of_as_many_credentials_as_it_asks_for_those_in_trouble_f
     assert!(refused.contains("query-unreadable"), "{refused}");
 }
 
+/// What is told of: names and labels, without the numbers.
+async fn series(house: &House, admin: &str, query: &str) -> BTreeSet<String> {
+    let text = house.call(admin, "GET", &format!("/metrics{query}"), "").await.body;
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn however_many_accounts_paths_codes_and_callers_there_are_the_labels_stay_few() {
+    // Each path is answered with a code of its own that nobody knows, and some with one that is known.
+    let it = Forwarding::to(|seen: &Seen| {
+        let path = seen.target().split('?').next().unwrap();
+        let number: i64 = path.rsplit('/').next().unwrap().parse().unwrap();
+        let errcode = if number % 10 == 0 { 45009 } else { 7_000_000 + number };
+        Plan::json(&format!(r#"{{"errcode":{errcode},"errmsg":"no"}}"#))
+    })
+    .await;
+    let admin = it.house.admin().await;
+    let much = async |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let account = format!("wxmany{number}");
+            it.house.keeps(&account);
+            it.get(&format!("/cgi-bin/path/{number}")).await;
+            it.house.call(&format!("lp_{number}"), "GET", "/v1/accounts", "").await;
+            let token = format!("/v1/accounts/{account}/token");
+            it.house.call(&admin, "GET", &token, "").await;
+        }
+    };
+    much(0..20).await;
+    let few = series(&it.house, &admin, "?credentials=0").await;
+    assert!(
+        few.contains(r#"lingpai_gateway_answers_total{host="api",errcode="other"}"#),
+        "{few:?}"
+    );
+    much(20..230).await;
+    let many = series(&it.house, &admin, "?credentials=0").await;
+    assert_eq!(many.difference(&few).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(many.iter().all(|line| !line.contains("wxmany") && !line.contains("lp_")));
+    // What a scrape that says nothing of it tells singly is bounded too.
+    let usual = series(&it.house, &admin, "").await;
+    let accounts: BTreeSet<_> = usual
+        .iter()
+        .filter_map(|line| line.split_once("account=\"")?.1.split('"').next())
+        .collect();
+    assert!((100..=200).contains(&accounts.len()), "{}", accounts.len());
+}
+
 fn read(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::fs::read_to_string(root.join(path)).unwrap()
@@ -87,7 +136,9 @@ async fn what_the_dashboard_and_the_alerts_ask_for_exists_and_is_documented() {
     let (house, admin) = house().await;
     let text = scraped(&house, &admin, "").await;
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-    let there: BTreeSet<_> = families.map(str::to_owned).collect();
+    // This house has neither sinks nor a store that nodes share.
+    let elsewhere = ["lingpai_node_leases", "lingpai_sink_deliveries", "lingpai_sink_lag_seconds"];
+    let there: BTreeSet<_> = families.chain(elsewhere).map(str::to_owned).collect();
     for file in ["deploy/grafana/lingpai.json", "deploy/prometheus/lingpai.rules.yml"] {
         let asked = named(&read(file));
         assert!(asked.len() > 5, "{file} asks for something");
@@ -98,5 +149,9 @@ async fn what_the_dashboard_and_the_alerts_ask_for_exists_and_is_documented() {
         let told = named(&read(page));
         let missing: Vec<_> = there.difference(&told).collect();
         assert!(missing.is_empty(), "{page} does not tell of {missing:?}");
+        // And what is documented can be seen.
+        let shown = named(&read("deploy/grafana/lingpai.json"));
+        let unseen: Vec<_> = told.difference(&shown).collect();
+        assert!(unseen.is_empty(), "the dashboard does not show {unseen:?}");
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use lingpai_core::client::{Accounts, Right};
 use lingpai_core::event::{Event, What};
-use lingpai_core::{Clock, NodeId, Timestamp};
+use lingpai_core::{Class, Clock, Failure, NodeId, Timestamp};
 use lingpai_server::Limits;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::house::{House, KEPT, OTHER, PATIENCE, only, read_to_end};
+use crate::house::{House, KEPT, OTHER, PATIENCE, logs, only, read_to_end};
 
 /// An open stream, and what it has said so far.
 struct Stream {
@@ -71,6 +71,21 @@ async fn what_happens_is_told_at_once_without_the_token() {
 }
 
 #[tokio::test]
+async fn an_address_that_wechat_refuses_is_told_of_with_what_to_do() {
+    let house = House::open().await;
+    let key = viewer(&house, Accounts::All).await;
+    let mut stream =
+        Stream::open(&house, &key, "/v1/events?event=ip-refused&language=zh", "").await;
+    let message = "invalid ip 203.0.113.7, not in whitelist";
+    let failure = Failure { code: Some(40164), ..Failure::new(Class::NeedsPerson, message) };
+    house.upstream.fails_with(failure);
+    house.dropin(&house.key).await;
+    stream.until("event: ip-refused").await;
+    stream.until("\"address\":\"203.0.113.7\"").await;
+    stream.until("微信拒绝来自 203.0.113.7 的调用：请在公众平台把它加入该账号的 IP 白名单").await;
+}
+
+#[tokio::test]
 async fn a_stream_that_was_interrupted_goes_on_where_it_was() {
     let house = House::open().await;
     let key = viewer(&house, Accounts::All).await;
@@ -86,6 +101,37 @@ async fn a_stream_that_was_interrupted_goes_on_where_it_was() {
     let header = "Last-Event-ID: 5-17\r\n";
     let mut stream = Stream::open(&house, &key, "/v1/events", header).await;
     stream.until("event: gap").await;
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_let_go_and_comes_back_for_the_rest() {
+    let write_time = Duration::from_millis(50);
+    let house = House::with_limits(Limits { write_time, ..Limits::default() }).await;
+    let key = viewer(&house, Accounts::All).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(house.addr).await.unwrap();
+    let request =
+        format!("GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let let_go = async {
+        while !logs().contains("a connection ended early") {
+            for _ in 0..1000 {
+                house.registry.tell(None, What::StoreDegraded { message: "x".repeat(150) });
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, let_go).await.unwrap();
+    house.registry.tell(None, What::StoreRestored);
+    let said = read_to_end(&mut socket).await;
+    assert!(!said.contains("store-restored"), "it has seen some of it only");
+    let (_, id) = said.rsplit_once("id: ").unwrap().0.rsplit_once("id: ").unwrap();
+    let id = id.lines().next().unwrap();
+    let header = format!("Last-Event-ID: {id}\r\n");
+    let mut again = Stream::open(&house, &key, "/v1/events", &header).await;
+    again.until("event: store-restored").await;
+    assert!(!again.said.contains("event: gap"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lingpai_core::Day;
 use lingpai_core::Kind;
-use lingpai_core::audit::{Deed, Note, Who};
+use lingpai_core::audit::{Action, Deed, Note, Who};
 use lingpai_core::event::{Event, What};
 use lingpai_core::journal::{Page, Position};
 use lingpai_core::rotation::Reason;
@@ -171,7 +171,7 @@ pub async fn what_is_noted_is_apart_from_what_happened<S: Subject>(store: Arc<S>
             address: [10, 0, 0, 7].into(),
         },
         credential: Some(CredentialId::access_token(account("wx1"))),
-        deed: Deed { count: 3, ..Deed::new("token-read") },
+        deed: Deed { count: 3, ..Deed::new(Action::TokenRead) },
     };
     store.note(&[note(1), note(2)]).await.unwrap();
     let found = store.notes(Some(&account("wx1")), Page::Newest, 9).await.unwrap().told;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use lingpai_core::audit::Action;
 use lingpai_core::{Account, AccountId, AccountKind};
 use lingpai_server::authorize::{Admission, Newcomer, NotInvited};
 use lingpai_wechat::catalogue::Language;
@@ -13,6 +14,7 @@ use super::rows::{self, Row};
 use crate::args::{Asked, PlatformImport};
 use crate::client::Client;
 use crate::commands::alone::unless_interrupted;
+use crate::commands::noted;
 use crate::config::{Config, Environment, StoreAt};
 use crate::error::{Deed, Error};
 use crate::keeping::Keeping;
@@ -119,6 +121,7 @@ pub(super) async fn import(
         Ok(())
     };
     let outcome = unless_interrupted(work).await;
+    hands.note("platform import", &wanted.platform, Action::AuthorizersImported, &tally).await;
     hands.close().await;
     tally.tell(wanted.replace);
     if outcome.is_err() {
@@ -169,6 +172,7 @@ pub(super) async fn recover(
         }
     };
     let outcome = unless_interrupted(work).await;
+    hands.note("platform recover", platform, Action::AuthorizersRecovered, &tally).await;
     hands.close().await;
     tally.tell(true);
     outcome
@@ -273,6 +277,15 @@ impl Hands {
                 let outcomes: Vec<_> = page.admissions.into_iter().map(outcome).collect();
                 Ok(json!({"total": page.total, "next": page.next, "outcomes": outcomes}))
             }
+        }
+    }
+
+    /// Notes in the store what was done on it; a server notes that itself.
+    async fn note(&self, command: &str, platform: &AccountId, action: Action, tally: &Tally) {
+        if let Self::Store(keeping, _) = self
+            && tally.done() > 0
+        {
+            noted::with_account(&keeping.store, command, platform, action).await;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lingpai_core::audit::{Action, Deed as Done};
 use lingpai_core::outbox::{Outbox, Put};
 use lingpai_core::{AccountKind, Clock, Directory, Store, SystemClock};
 use lingpai_store::{
@@ -12,6 +13,7 @@ use lingpai_store::{
 
 use super::progress::Progress;
 use super::refuse_missing;
+use crate::commands::noted;
 use crate::config::{Config, StoreAt};
 use crate::error::{Deed, Error};
 use crate::keeping::held;
@@ -78,7 +80,7 @@ pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
     remove(&prepared)?;
     SqliteStore::snapshot(from, &prepared).await?;
     let store = Arc::new(SqliteStore::open(SqliteOptions::new(&prepared, key)).await?);
-    let outcome = put_back(&store, &prepared, config).await;
+    let outcome = put_back(&store, &prepared, (from, config)).await;
     store.close().await;
     let _ = remove(&prepared); // It is gone where all went well.
     output::tell(&outcome?);
@@ -88,7 +90,7 @@ pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
 async fn put_back(
     store: &Arc<SqliteStore>,
     prepared: &Path,
-    config: &Config,
+    (from, config): (&Path, &Config),
 ) -> Result<String, Error> {
     let at = SystemClock::new().now().wall;
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
@@ -107,6 +109,8 @@ async fn put_back(
     let mut progress = Progress::start();
     let tokens = make_outdated(&archive, at, &mut |far| progress.hear(far)).await?;
     drop(progress);
+    let restored = Done::new(Action::BackupRestored).to(&from.display().to_string());
+    noted::deed(&**store, store.node().clone(), "store restore", restored).await;
     let former = match &config.store {
         StoreAt::Redis { address, key, .. } => {
             let options = RedisOptions::new(address.clone(), key.clone());

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lingpai_core::{Clock, Secret, SystemClock};
+use lingpai_core::audit::{Action, Deed as Done};
+use lingpai_core::{Clock, NodeId, Secret, SystemClock};
 use lingpai_store::{
     Archive, Copied, Copying, KeySource, Part, RedisOptions, RedisStore, SqliteOptions,
     SqliteStore, Written, copy,
@@ -13,6 +14,7 @@ use lingpai_store::{
 use super::progress::Progress;
 use super::refuse_missing;
 use crate::args::StoreCopy;
+use crate::commands::noted;
 use crate::config::{Config, StoreAt, StoreUrl, environment};
 use crate::error::{Deed, Error};
 use crate::language::{either, say};
@@ -45,17 +47,19 @@ pub(crate) async fn run(options: StoreCopy, config: Config) -> Result<(), Error>
     if let StoreUrl::Sqlite(path) = &from.url {
         refuse_missing(path, either("Check the path behind --from", "请检查 --from 的路径"))?;
     }
-    let (from, to) = (from.open(&config).await?, to.open(&config).await?);
+    let ((from, _), (to, node)) = (from.open(&config).await?, to.open(&config).await?);
     let mut progress = Progress::start();
     let outcome = copy(&from, &to, how, &mut |far| progress.hear(far)).await;
     drop(progress);
     let copied = outcome?;
+    noted::deed(&*to, node, "store copy", Done::new(Action::StoreCopied).to(&from.called())).await;
     output::tell(&told(&copied));
     Ok(())
 }
 
 impl End {
-    async fn open(self, config: &Config) -> Result<Arc<dyn Archive>, Error> {
+    /// The store, and what this process is called in it.
+    async fn open(self, config: &Config) -> Result<(Arc<dyn Archive>, NodeId), Error> {
         let key = match (&self.key_file, &config.store) {
             (Some(file), _) => KeySource::File(file.clone()),
             (None, StoreAt::Sqlite { key, .. } | StoreAt::Redis { key, .. }) => key.clone(),
@@ -75,7 +79,8 @@ impl End {
                         file = file.display()
                     ));
                 }
-                Ok(Arc::new(store))
+                let node = store.node().clone();
+                Ok((Arc::new(store), node))
             }
             StoreUrl::Redis(address) => {
                 if address.has_password() {
@@ -99,7 +104,8 @@ impl End {
                 for wanting in store.wanting() {
                     output::tell(&say!("warning: {wanting}", "警告：{wanting}"));
                 }
-                Ok(Arc::new(store))
+                let node = store.node().clone();
+                Ok((Arc::new(store), node))
             }
         }
     }

@@ -269,6 +269,14 @@ impl super::WeCom {
     }
 }
 
+fn end(kept: &mut Option<Kept>, now: Moment, expired: bool) {
+    match kept {
+        Some(kept) if expired => kept.expires_at = kept.expires_at.min(now),
+        Some(kept) => kept.revoked = true,
+        None => {}
+    }
+}
+
 /// What can be done to providers and suites from outside.
 impl World {
     /// Adds a provider with its suites.
@@ -434,12 +442,22 @@ impl World {
         expired: bool,
     ) -> Result<(), Error> {
         let moment = self.clock.at(now);
-        if let Some(kept) = &mut self.wecom.suite_mut(suite_id)?.token {
-            match expired {
-                true => kept.expires_at = kept.expires_at.min(moment),
-                false => kept.revoked = true,
-            }
-        }
+        end(&mut self.wecom.suite_mut(suite_id)?.token, moment, expired);
+        Ok(())
+    }
+
+    /// The same with the token of a provider.
+    ///
+    /// # Errors
+    /// If there is no such provider.
+    pub fn end_provider_token(
+        &mut self,
+        now: Duration,
+        corpid: &str,
+        expired: bool,
+    ) -> Result<(), Error> {
+        let moment = self.clock.at(now);
+        end(&mut self.wecom.provider_mut(corpid)?.token, moment, expired);
         Ok(())
     }
 
