@@ -70,6 +70,7 @@ mod suites;
 mod supervisor;
 mod terminal;
 mod tickets;
+mod trades;
 mod unfit;
 mod upgrade;
 mod wecom;
