@@ -71,6 +71,8 @@ mod suites;
 mod supervisor;
 mod terminal;
 mod tickets;
+mod trades;
 mod unfit;
 mod upgrade;
 mod wecom;
+mod wecom_limits;
