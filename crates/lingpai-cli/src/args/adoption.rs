@@ -7,6 +7,7 @@ use clap::Args;
 use lingpai_core::{AccountId, AccountKind};
 use lingpai_wechat::wire::BaseUrl;
 
+use super::OwnProxy;
 use crate::config;
 use crate::snippets::{Sdk, Way};
 
@@ -23,12 +24,15 @@ pub(crate) struct Try {
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) proxy: OwnProxy,
+
     /// The SDK whose configuration is shown
     #[arg(long, value_name = "NAME", default_value = "curl")]
     pub(crate) sdk: Sdk,
 
     /// See it with a simulated WeChat, without an account
-    #[arg(long, conflicts_with_all = ["account", "secret_file", "upstream"])]
+    #[arg(long, conflicts_with_all = ["account", "secret_file", "upstream", "url"])]
     pub(crate) sandbox: bool,
 
     /// Another base URL than WeChat's

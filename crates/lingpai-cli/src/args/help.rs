@@ -331,10 +331,12 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
             _ => return None,
         },
         ("pushes retry" | "pushes remove", "id") => "列表中的编号",
-        ("account add", "url") => {
+        ("account add" | "try", "url") => {
             "通过这个代理访问微信，如 http://user@proxy.example.com:3128，不含密码"
         }
-        ("account add", "password_file") => "存放代理密码的文件 [默认：URL 中有用户名时提示输入]",
+        ("account add" | "try", "password_file") => {
+            "存放代理密码的文件 [默认：URL 中有用户名时提示输入]"
+        }
         ("account keep", "keeping") => {
             "managed：获取并刷新凭据；observe：只提供交给它的凭据；paused：现有凭据用到到期为止"
         }

@@ -209,7 +209,10 @@ fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> 
 }
 
 /// The proxy of an account that is added, if it is to have one. Standard input is there for its AppSecret.
-fn proxy_at_adding(id: &AccountId, proxy: &args::OwnProxy) -> Result<Option<Proxy>, Error> {
+pub(crate) fn proxy_at_adding(
+    id: &AccountId,
+    proxy: &args::OwnProxy,
+) -> Result<Option<Proxy>, Error> {
     let Some(url) = &proxy.url else { return Ok(None) };
     own_proxy::take(id, url, proxy.password_file.as_deref(), own_proxy::Input::Taken).map(Some)
 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::args::{AppSecret, Try};
-use crate::commands::account::app_secret;
+use crate::commands::account::{app_secret, proxy_at_adding};
 use crate::config::account::kind_name;
 use crate::config::{DEFAULT_LISTEN, show_duration};
 use crate::error::Error;
@@ -80,8 +80,12 @@ fn asked_for(options: &Try) -> Result<(Account, wire::Settings), Error> {
     let secret = app_secret::take(&id, &from)?;
     let mut account = Account::new(id, secret, Timestamp::default());
     account.kind = options.kind;
+    account.proxy = proxy_at_adding(&account.id, &options.proxy)?;
     let hosts = options.upstream.clone().into_iter().collect();
-    Ok((account, wire::Settings { hosts, ..wire::Settings::default() }))
+    // Whoever types the proxy's address may reach it, wherever it is.
+    let private_networks =
+        ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse().ok()).collect();
+    Ok((account, wire::Settings { hosts, private_networks, ..wire::Settings::default() }))
 }
 
 fn typed() -> Result<AccountId, Error> {
@@ -167,7 +171,7 @@ async fn well(
             left = show_duration(Duration::from_secs(token.life.as_secs()))
         ),
     )];
-    lines.push(address_line(seen));
+    lines.push(address_line(account, seen));
     if let Some(quota) = quota {
         let (left, limit) = (quota.left, quota.limit);
         let (tone, word) = match left {
@@ -188,13 +192,25 @@ async fn well(
     output::print(&format!("\n{}", permitted(account.kind)))?;
     let server = format!("http://{DEFAULT_LISTEN}");
     let id = &account.id;
-    output::print(&say!(
-        "\nNext, on this machine:\n  lingpai account add {id}{kind}\n  lingpai serve\n\nAnd in the service:\n",
-        "\n接下来，在本机：\n  lingpai account add {id}{kind}\n  lingpai serve\n\n然后在业务服务中：\n",
-        kind = match account.kind {
+    let steps = if options.sandbox {
+        // The simulated WeChat of this command ends with it; the demo has its own.
+        format!(
+            "  lingpai serve --demo\n  LINGPAI_STORE=sqlite:lingpai-demo/lingpai.db lingpai key create shop --account {id} \
+             --right gateway   {it_is}",
+            it_is = either("# KEY, in another terminal", "# KEY，在另一个终端执行")
+        )
+    } else {
+        let kind = match account.kind {
             AccountKind::OfficialAccount => String::new(),
             kind => format!(" --kind {}", kind_name(kind)),
-        }
+        };
+        let proxy =
+            options.proxy.url.iter().map(|url| format!(" --proxy {url}")).collect::<String>();
+        format!("  lingpai account add {id}{kind}{proxy}\n  lingpai serve")
+    };
+    output::print(&say!(
+        "\nNext, on this machine:\n{steps}\n\nAnd in the service:\n",
+        "\n接下来，在本机：\n{steps}\n\n然后在业务服务中：\n"
     ))?;
     match snippets::of(options.sdk, Served::Gateway) {
         Ok(snippet) => output::print(snippet.text(id, &server).trim_end()),
@@ -202,20 +218,28 @@ async fn well(
     }
 }
 
-fn address_line(seen: Option<IpAddr>) -> String {
+fn address_line(account: &Account, seen: Option<IpAddr>) -> String {
+    let what = what_is_seen(account);
     let title = either("address and whitelist", "地址与白名单");
     let text = match seen {
         Some(address) => say!(
-            "WeChat sees this machine as {address}, and lets it in",
-            "微信看到本机的地址是 {address}，并接受它"
+            "WeChat sees {what} as {address}, and lets it in",
+            "微信看到{what}的地址是 {address}，并接受它"
         ),
-        None => either(
-            "WeChat lets this machine in; it did not say by which address it sees it",
-            "微信接受本机的地址，但没有说明是哪个",
-        )
-        .to_owned(),
+        None => say!(
+            "WeChat lets {what} in; it did not say by which address it sees it",
+            "微信接受{what}的地址，但没有说明是哪个"
+        ),
     };
     line(Tone::Good, either("ok", "通过"), title, &text)
+}
+
+/// Whose address WeChat sees.
+fn what_is_seen(account: &Account) -> &'static str {
+    match account.proxy {
+        Some(_) => either("the proxy", "代理"),
+        None => either("this machine", "本机"),
+    }
 }
 
 fn line(tone: Tone, mark: &str, title: &str, text: &str) -> String {
@@ -250,11 +274,13 @@ fn permitted(kind: AccountKind) -> &'static str {
 fn refused(account: &Account, failure: &Failure) -> String {
     let seen = catalogue::explain(&failure.message).map(|it| it.caller_ips).unwrap_or_default();
     let address = seen.first().map(ToString::to_string);
-    let shown = address.as_deref().unwrap_or(either("this machine's address", "本机的地址"));
+    let what = what_is_seen(account);
+    let unknown = say!("the address of {what}", "{what}的地址");
+    let shown = address.as_deref().unwrap_or(&unknown);
     let code = failure.code.unwrap_or_default();
     let evidence = say!(
-        "WeChat sees this machine as {shown} and does not let it in (errcode {code})",
-        "微信看到本机的地址是 {shown}，不接受它（errcode {code}）"
+        "WeChat sees {what} as {shown} and does not let it in (errcode {code})",
+        "微信看到{what}的地址是 {shown}，不接受它（errcode {code}）"
     );
     let place = match account.kind {
         AccountKind::MiniProgram | AccountKind::MiniGame => either(
@@ -321,5 +347,65 @@ mod tests {
         assert_eq!(pause(Class::NeedsPerson, 89503), CONFIRMING);
         let hour = Duration::from_hours(1);
         assert_eq!(pause(Class::RateLimited(hour), 89507), hour);
+    }
+
+    /// What reference and catalogue say of each kind: where its list is, and what the list guards.
+    #[test]
+    fn the_place_of_the_whitelist_and_what_it_guards_are_those_of_the_kind() {
+        let of = |kind, code| {
+            let id = match kind {
+                AccountKind::WeCom => "ww0123456789abcdef:1000002",
+                _ => "wx0123456789abcdef",
+            };
+            let mut account = Account::new(id.parse().unwrap(), "s".into(), Timestamp::default());
+            account.kind = kind;
+            let text =
+                "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 1-2-3";
+            let failure = Failure { code: Some(code), ..Failure::new(Class::NeedsPerson, text) };
+            refused(&account, &failure)
+        };
+        for (kind, code, place, gateway, others) in [
+            // Since December 2025 the pages of Official Accounts are there; since June 2025 their list guards every call.
+            (
+                AccountKind::OfficialAccount,
+                40164,
+                "developers.weixin.qq.com/platform",
+                "no other address",
+                "only from addresses that are listed too",
+            ),
+            // Only what carries the AppSecret is guarded.
+            (AccountKind::MiniProgram, 40164, "mp.weixin.qq.com → 管理 → 开发管理", "yes", "yes"),
+            (AccountKind::MiniGame, 40164, "mp.weixin.qq.com → 管理 → 开发管理", "yes", "yes"),
+            (AccountKind::WeCom, 60020, "企业可信IP", "yes", "trusted IPs"),
+        ] {
+            let told = of(kind, code);
+            assert!(told.contains(place) && told.contains("203.0.113.7"), "{kind:?}: {told}");
+            let permitted = permitted(kind);
+            let (first, rest) = permitted.split_once("drop-in").unwrap();
+            assert!(first.contains(gateway) && rest.contains(others), "{kind:?}: {permitted}");
+        }
+        // As the catalogue has it, which `explain` prints.
+        let known = catalogue::explain("40164 invalid ip 203.0.113.7, not in whitelist").unwrap();
+        let advice = format!("{known:?}");
+        for host in ["developers.weixin.qq.com/platform", "mp.weixin.qq.com"] {
+            assert!(advice.contains(host), "{host}: {advice}");
+        }
+    }
+
+    #[test]
+    fn an_administrator_is_asked_and_a_ban_is_named() {
+        let mut account = Account::new("wx1".parse().unwrap(), "s".into(), Timestamp::default());
+        account.proxy = "http://proxy.example.com:3128".parse().ok();
+        let of = |code| {
+            refused(
+                &account,
+                &Failure { code: Some(code), ..Failure::new(Class::NeedsPerson, "no") },
+            )
+        };
+        assert!(
+            of(89503).contains("have it accepted, or put the address of the proxy onto the list")
+        );
+        assert!(of(89507).contains("it is banned for a while"));
+        assert!(of(40164).contains("It takes 5 to 10 minutes"));
     }
 }

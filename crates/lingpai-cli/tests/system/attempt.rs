@@ -1,11 +1,14 @@
 //! `lingpai try`: what is said of an account whose address is not let in at first, whose secret is wrong, who is fine.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use lingpai_sandbox::Decision;
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, PATIENCE, WeChat, appid};
+use crate::proxy::Proxy;
 use crate::terminal::at_terminal;
 
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -94,4 +97,66 @@ async fn a_person_is_asked_for_appid_and_secret_and_the_secret_is_not_shown() {
     let (ok, shown) = at_terminal(&command, &[("appid:", &appid(0)), ("(not shown): ", &secret)]);
     assert!(ok && shown.contains("AppSecret: right"), "{shown}");
     assert!(shown.contains(&appid(0)) && !shown.contains(&secret), "{shown}");
+}
+
+/// The next line of what it says that has this in it.
+fn line_with(said: &mut impl BufRead, part: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended without `{part}`");
+        if line.contains(part) {
+            return line;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_is_not_pressed_and_a_ban_is_waited_for() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let calls = || wechat.counters().calls_of("/cgi-bin/stable_token");
+    wechat.world.with(|world, _| world.require_confirmation(&appid(0), HERE).unwrap());
+    let mut asked = attempt(&home, &wechat, &["--every", "1s"]);
+    let mut child = asked.env("LINGPAI_LANG", "en").spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    assert!(line_with(&mut said, "Looking again in").contains("in 1m,"));
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(calls(), 1, "the administrator was asked a moment ago");
+    child.kill().unwrap();
+    let told = said_by(child);
+    assert!(told.contains("errcode 89503") && told.contains("have it accepted"), "{told}");
+
+    wechat.world.with(|world, now| world.decide(now, &appid(0), HERE, Decision::Refuse).unwrap());
+    let mut asked = attempt(&home, &wechat, &["--every", "1s"]);
+    let mut child = asked.env("LINGPAI_LANG", "en").spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let pause = line_with(&mut said, "Looking again in");
+    assert!(pause.contains("in 1h,"), "{pause}");
+    child.kill().unwrap();
+    let told = said_by(child);
+    assert!(told.contains("errcode 89507") && told.contains("banned for a while"), "{told}");
+    assert_eq!(calls(), 2);
+}
+
+/// What a child that was killed has printed.
+fn said_by(child: std::process::Child) -> String {
+    said(&child.wait_with_output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_behind_a_proxy_is_tried_through_it() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let proxy = Proxy::start(&wechat).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let mut command =
+        home.command(&["try", &appid(0), "--once", "--upstream", "http://wechat.invalid"]);
+    command.arg("--secret-file").arg(home.secret_file(0)).env("LINGPAI_LANG", "en");
+    let url = format!("http://127.0.0.1:{}", proxy.port);
+    let output = command.args(["--proxy", &url]).output().unwrap();
+    let told = said(&output);
+    assert!(output.status.success(), "{told}");
+    for part in ["WeChat sees the proxy as 127.0.0.1, and lets it in", &format!("--proxy {url}")] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(proxy.asked().iter().all(|head| head.contains("CONNECT wechat.invalid:80")));
 }

@@ -12,13 +12,13 @@ use crate::reload::token_soon;
 const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// A proxy that connects everybody to the simulated WeChat, and what it was asked.
-struct Proxy {
-    port: u16,
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    async fn start(wechat: &WeChat) -> Self {
+    pub(crate) async fn start(wechat: &WeChat) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, wechat) = (Arc::new(Mutex::new(Vec::new())), wechat.addr);
@@ -41,7 +41,7 @@ impl Proxy {
         Self { port, asked }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -3,8 +3,10 @@
 //! What reaches the SDK beyond its text is what the text itself leaves open: a key, the place of a Redis, a call to make with what it
 //! has set up. WeChat's host leads to the sandbox where a text leaves it as it is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use lingpai_store::conformance::RedisServer;
@@ -12,9 +14,22 @@ use lingpai_store::conformance::RedisServer;
 use crate::node::{Home, WeChat, appid};
 
 const WECHAT: &str = "https://api.weixin.qq.com";
+const RUN: &str = "Run in Lingpai's tests";
+const READ: &str = "Not run; read in the sources of";
+const SDKS: [&str; 9] = [
+    "wxjava",
+    "easywechat",
+    "silenceper",
+    "powerwechat",
+    "senparc",
+    "wechatpy",
+    "co-wechat-api",
+    "node-easywechat",
+    "curl",
+];
 
 /// Where `cargo xtask test` put this.
-fn tool(path: &str) -> PathBuf {
+pub(crate) fn tool(path: &str) -> PathBuf {
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools");
     let path = tools.join(path);
     assert!(path.exists(), "{} is missing: `cargo xtask test` installs it", path.display());
@@ -27,6 +42,8 @@ struct Stage {
     redis: RedisServer,
     /// One for gateways, one for tokens.
     keys: [String; 2],
+    /// Which texts were run.
+    run: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Stage {
@@ -43,7 +60,8 @@ impl Stage {
         home.write(&format!("{}\n{sinks}", home.configuration()));
         let gateway = home.create_key(&["--right", "gateway"]).0;
         let tokens = home.create_key(&["--account", &appid(0)]).0;
-        Self { wechat, home, redis, keys: [gateway, tokens] }
+        let (keys, run) = ([gateway, tokens], Mutex::default());
+        Self { wechat, home, redis, keys, run }
     }
 
     /// The text for an SDK and a way, with a key in its place, and what stands for WeChat.
@@ -52,7 +70,8 @@ impl Stage {
         let arguments = ["snippet", &appid(0), "--sdk", sdk, "--way", way, "--server", &server];
         let output = self.home.command(&arguments).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.contains("Run in Lingpai's tests"), "{text}");
+        assert!(text.contains(RUN), "{text}");
+        self.run.lock().unwrap().insert((sdk.to_owned(), way.to_owned()));
         let key = &self.keys[usize::from(way != "gateway")];
         let is_comment = |line: &&str| line.starts_with("# ") || line.starts_with("// ");
         let mended = |line: &str| line.replace("KEY", key);
@@ -67,7 +86,7 @@ impl Stage {
 }
 
 /// Runs a program and what it is given on standard input: what it said.
-fn run(program: &mut Command, what: &str) -> String {
+pub(crate) fn run(program: &mut Command, what: &str) -> String {
     // node-easywechat keeps tokens in a file where it is started.
     let folder = tempfile::tempdir().unwrap();
     let pipes = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -136,5 +155,38 @@ async fn each_text_whose_sdk_can_be_installed_works_as_it_is_printed() {
     let text = stage.text("curl", "sink").replace(&format!("/run/wechat/{}", appid(0)), &file);
     assert!(run(&mut shell(), &text.replace(WECHAT, &sandbox)).contains("ip_list"));
     assert_eq!(stage.wechat.fetches(), fetches, "none of them has fetched");
+
+    // Each text that says that it was run was, here; the others say so, and in what they were read. All say how to go back.
+    let mut said_to_be_run = BTreeSet::new();
+    let mut texts = 0;
+    for sdk in SDKS {
+        for way in ["gateway", "drop-in", "sink"] {
+            let output = stage
+                .home
+                .command(&["snippet", &appid(0), "--sdk", sdk, "--way", way])
+                .output()
+                .unwrap();
+            if !output.status.success() {
+                let why = String::from_utf8(output.stderr).unwrap();
+                assert!(why.contains("gateway"), "which ways there are is not said: {why}");
+                continue;
+            }
+            let text = String::from_utf8(output.stdout).unwrap();
+            let (_, versions) =
+                text.split_once(RUN).or_else(|| text.split_once(READ)).expect(&text);
+            let version = versions.lines().next().unwrap();
+            assert!(
+                sdk == "curl" || version.contains(|sign: char| sign.is_ascii_digit()),
+                "{version}"
+            );
+            assert!(text.contains("Back: "), "{text}");
+            texts += 1;
+            if text.contains(RUN) {
+                said_to_be_run.insert((sdk.to_owned(), way.to_owned()));
+            }
+        }
+    }
+    assert_eq!(said_to_be_run, *stage.run.lock().unwrap());
+    println!("{texts} texts, {} of them run", said_to_be_run.len());
     node.end().await;
 }
