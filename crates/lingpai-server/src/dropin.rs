@@ -136,12 +136,25 @@ pub(crate) async fn answer(
         }
     };
     let mut caller = Caller::new(asked.key.expose(), peer);
-    if call == Call::AuthorizerToken && virtual_token::is_virtual(caller.key) {
+    let takes_virtual = matches!(call, Call::AuthorizerToken | Call::CorpToken);
+    if takes_virtual && virtual_token::is_virtual(caller.key) {
         caller.hash = platforms::behind(serving, caller.key).await?;
     }
+    let (token, expires_in) = given(serving, call, head, caller, &asked).await?;
+    Ok(call.answered(&token, expires_in, &asked.key))
+}
+
+/// The token that this caller is given, real or virtual, and what is said of its life in seconds.
+pub(crate) async fn given(
+    serving: &Serving,
+    call: Call,
+    head: &Parts,
+    caller: Caller<'_>,
+    asked: &TokenCall<'_>,
+) -> Result<(Secret, u64), Refusal> {
     let right = right_of(serving, &caller, call.right()).await;
     if right == Right::Gateway {
-        return Box::pin(give_virtual(serving, call, caller, &asked)).await;
+        return Box::pin(give_virtual(serving, call, caller, asked)).await;
     }
     let admitted = serving.admit(caller, right, &asked.appid).await;
     let refused = |refusal: &_| serving.refused(refusal, &asked.appid, &caller, head.uri.path());
@@ -170,7 +183,7 @@ pub(crate) async fn answer(
         serving.ask(client, &admitted, &served, stated, false);
     }
     serving.trail.read(&serving.registry, caller, &admitted.credential);
-    Ok(call.answered(&served.token.value, stated, &asked.key))
+    Ok((served.token.value.clone(), stated))
 }
 
 /// The right by which a key is given something: this one, by which the real token is seen; who has not got that and may use
@@ -231,7 +244,7 @@ async fn give_virtual(
     call: Call,
     caller: Caller<'_>,
     asked: &TokenCall<'_>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<(Secret, u64), Refusal> {
     let mut admitted = serving.admit(caller, Right::Gateway, &asked.appid).await?;
     admitted.credential.kind = call.kind();
     let account = &admitted.credential.account;
@@ -248,7 +261,7 @@ async fn give_virtual(
     }
     let token = virtual_token::for_another(caller.key, account)
         .unwrap_or_else(|| virtual_token::make(caller.key, account));
-    Ok(call.answered(&token, stated, &asked.key))
+    Ok((token, stated))
 }
 
 /// Has the token tried that the client was given last, and answers with the one to use. What we have is better than an

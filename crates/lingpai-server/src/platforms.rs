@@ -9,7 +9,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::KeyHash;
 use lingpai_core::{Secret, virtual_token};
-use lingpai_wechat::kinds::COMPONENT_TOKEN;
+use lingpai_wechat::kinds;
 use serde_json::{Value, json};
 
 use crate::params::{Fields, TokenCall};
@@ -27,20 +27,32 @@ pub(crate) async fn authorizer(
 ) -> Result<TokenCall<'static>, Refusal> {
     let fields = Fields::read(serving, &head.method, body).await?;
     let shown = fields.find(Parameter::RefreshToken).filter(|shown| shown != KEPT_HERE);
-    let key = match (virtual_in(head.uri.query()), shown) {
-        // What is in the place of the secret counts, if it can be a key: the other may be a colleague's.
-        (Some(token), shown) => shown.filter(|shown| shown.starts_with("lp_")).unwrap_or(token),
-        (None, Some(shown)) => shown,
-        (None, None) => return Err(Refusal::ParameterMissing(Parameter::RefreshToken)),
-    };
+    let key = key_shown(head, shown, Parameter::RefreshToken)?;
     let appid = fields.text(Parameter::AuthorizerAppId)?;
     Ok(TokenCall { appid: appid.into(), key: Secret::from(key), forced: false })
 }
 
-/// The virtual token in this query, under either of the names that the platform's token has there.
+/// The key that a call shows, by itself or by its virtual token in the query. `shown` stands in the place of the secret.
+///
+/// # Errors
+/// It shows none.
+pub(crate) fn key_shown(
+    head: &Parts,
+    shown: Option<String>,
+    place: Parameter,
+) -> Result<String, Refusal> {
+    match (virtual_in(head.uri.query()), shown) {
+        // What is in the place of the secret counts, if it can be a key: the other may be a colleague's.
+        (Some(token), shown) => Ok(shown.filter(|shown| shown.starts_with("lp_")).unwrap_or(token)),
+        (None, Some(shown)) => Ok(shown),
+        (None, None) => Err(Refusal::ParameterMissing(place)),
+    }
+}
+
+/// The virtual token in this query, under any of the names that such a token has there.
 fn virtual_in(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let is_its = |name: &str| name == COMPONENT_TOKEN.as_str() || name == "access_token";
+    let is_its = |name: &str| kinds::carried().any(|(_, carried)| carried.name == name);
     let found = pairs.find(|(name, value)| is_its(name) && virtual_token::is_virtual(value));
     found.map(|(_, value)| value.into_owned())
 }

@@ -1,8 +1,8 @@
 //! Calls that bring the token of a platform, a suite or a provider, and `/cgi-bin/service/get_corp_token`, for that of a corp which has
 //! authorised a suite: read here, and answered by `dropin` from what is kept. They are never forwarded.
 //!
-//! The client's key stands where the call has its secret: `suite_secret`, `provider_secret`, `permanent_code`. A ticket and a
-//! suite_access_token that come along mean nothing here. A corp's call names no suite; it is the one that the key is for, or
+//! The client's key stands where the call has its secret: `suite_secret`, `provider_secret`, `permanent_code`. A ticket means
+//! nothing here, nor does a suite_access_token that is real; a virtual one stands for the key where a corp's token is asked for. A corp's call names no suite; it is the one that the key is for, or
 //! that the path names.
 
 use std::net::IpAddr;
@@ -10,14 +10,23 @@ use std::net::IpAddr;
 use http::request::Parts;
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
-use lingpai_core::{AccountId, CredentialId, Kind, Secret};
+use lingpai_core::{AccountId, CredentialId, Kind, Secret, virtual_token};
 use lingpai_wechat::kinds::{Asked, Declared, SUITE_ACCESS_TOKEN};
 
 use crate::dropin::Call;
 use crate::gateway::{account_named, split_account};
 use crate::params::{Fields, TokenCall};
+use crate::platforms;
 use crate::refusal::{Barred, Parameter, Refusal};
 use crate::serving::{Caller, Serving};
+
+/// What stands in answers where WeCom has a permanent code, if no key was shown. It opens nothing, and is the same for all.
+const KEPT_HERE: &str = "permanent-code-kept-by-lingpai";
+
+/// What is answered for a permanent code to a client that has shown this for a key.
+pub(crate) fn stand_in(shown: &Secret) -> &str {
+    if virtual_token::is_virtual(shown.expose()) { KEPT_HERE } else { shown.expose() }
+}
 
 /// Reads a call that is declared with its kind of token. What else it carries is of no account.
 pub(crate) async fn declared(
@@ -61,8 +70,12 @@ pub(crate) async fn in_corp(
 ) -> Result<TokenCall<'static>, Refusal> {
     let fields = Fields::read(serving, &head.method, body).await?;
     let named = fields.text(Parameter::AuthCorpId)?;
-    let key = fields.text(Parameter::PermanentCode)?;
-    let caller = Caller::new(&key, peer);
+    let shown = fields.find(Parameter::PermanentCode).filter(|shown| shown != KEPT_HERE);
+    let key = platforms::key_shown(head, shown, Parameter::PermanentCode)?;
+    let mut caller = Caller::new(&key, peer);
+    if virtual_token::is_virtual(&key) {
+        caller.hash = platforms::behind(serving, &key).await?;
+    }
     let account = Box::pin(suite_in(serving, head, &named, caller)).await?;
     Ok(TokenCall { appid: account.into(), key: Secret::from(key), forced: false })
 }

@@ -34,6 +34,7 @@ mod secret;
 mod settings;
 mod site;
 mod target;
+mod trades;
 mod trouble;
 mod upload;
 mod upstream;
@@ -65,6 +66,7 @@ use self::repair::{Refused, Repairs};
 use self::rules::{Gate, Permit, permit, permit_passing};
 use self::sealing::{Sealers, Sealing};
 use self::secret::{Carries, SecretCall, Shown, put_in};
+use self::trades::Trade;
 use self::upload::{Sending, Upload};
 use self::upstream::Upstream;
 use self::who::{who, who_passes, who_shows};
@@ -207,6 +209,9 @@ impl Gateway {
         }
         let came = Came { serving, head, body, destination: &destination, peer };
         let answered = match carries {
+            Carries::AccountToken if let Some(trade) = Trade::of(&destination) => {
+                Box::pin(self.traded(came, trade)).await
+            }
             Carries::AccountToken => self.with_token(came).await,
             Carries::Secret(call) => Box::pin(self.with_secret(came, call)).await,
             Carries::UserToken | Carries::Nothing => Box::pin(self.passed(came)).await,

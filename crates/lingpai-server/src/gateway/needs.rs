@@ -7,6 +7,7 @@ use lingpai_core::client::Right;
 use lingpai_wechat::{Ticket, kinds};
 
 use super::hosts::{Destination, Host};
+use super::trades::Trade;
 use crate::refusal::Refusal;
 
 /// What a path needs.
@@ -31,6 +32,8 @@ impl Needs {
         match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
             // A permanent code is given to nobody, and the tokens are answered from what is kept.
+            // Answered from what their codes were traded for.
+            path if Trade::at(host, path).is_some() => Self::Gateway,
             "/cgi-bin/service/get_corp_token"
             | "/cgi-bin/service/get_permanent_code"
             | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,

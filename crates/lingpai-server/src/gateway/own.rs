@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::call::Heard;
-use super::carried::ACCESS_TOKEN;
+use super::carried;
 use super::hosts::Destination;
 use super::look::Seen;
 use super::rules::Permit;
@@ -112,9 +112,10 @@ impl Gateway {
         token: &Secret,
     ) -> Result<Map<String, Value>, Refusal> {
         let head = head(path)?;
+        let destination = Destination::of(&head, path)?;
+        let name = carried::name(Some(&credential.kind), destination.path);
         let target =
-            Destination::of(&head, path)?.target.with_token(path, ACCESS_TOKEN, token.expose());
-        let target = Secret::new(target);
+            Secret::new(destination.target.with_token(destination.path, name, token.expose()));
         let told = self.exchange(serving, credential, &head, path, body, &target).await?;
         read(&told, credential, &[token])
     }

@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use super::super::AgentId;
 use super::{AUTH_CODE_LIFETIME, Kept, PRE_AUTH_LIFETIME, REMEMBERED};
 use crate::{
     World,
@@ -34,6 +35,7 @@ pub(in crate::wecom) const APIS: &[Service] = &[
         permanent_code(world, call, false)
     }),
     post("/cgi-bin/service/get_corp_token", corp_token),
+    post("/cgi-bin/service/get_auth_info", auth_info),
     post("/cgi-bin/service/get_provider_token", provider_token),
     post("/cgi-bin/license/list_order", orders),
 ];
@@ -149,14 +151,29 @@ fn permanent_code(world: &mut World, call: &Call<'_>, with_token: bool) -> Serve
     Ok(Success::Json(answer))
 }
 
-fn corp_token(world: &mut World, call: &Call<'_>) -> Served {
+/// The application of the corp that the body names, which its permanent code opens.
+fn opened(world: &mut World, call: &Call<'_>) -> Result<AgentId, Refusal> {
     let suite_id = authorise(world, call)?;
     let body = call.json()?;
     let corpid = text(&body, "auth_corpid", Refusal::CORPID_MISSING)?;
     let code = text(&body, "permanent_code", Refusal::PERMANENT_CODE_MISSING)?;
     let installed = world.wecom.installed(&suite_id, corpid);
     let right = installed.filter(|(_, agent)| agent.secret == code);
-    let id = right.map(|(id, _)| id.clone()).ok_or(Refusal::INVALID_PERMANENT_CODE)?;
+    right.map(|(id, _)| id.clone()).ok_or(Refusal::INVALID_PERMANENT_CODE)
+}
+
+fn auth_info(world: &mut World, call: &Call<'_>) -> Served {
+    let id = opened(world, call)?;
+    Ok(Success::Json(json!({
+        "errcode": 0,
+        "errmsg": "ok",
+        "auth_corp_info": {"corpid": id.corpid, "corp_name": "沙箱企业"},
+        "auth_info": {"agent": [{"agentid": id.agent, "name": "沙箱应用"}]},
+    })))
+}
+
+fn corp_token(world: &mut World, call: &Call<'_>) -> Served {
+    let id = opened(world, call)?;
     let (token, expires_in) = hand_out(world, call, &id);
     Ok(Success::Json(json!({
         "errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": expires_in,
