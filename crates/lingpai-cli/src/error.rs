@@ -159,8 +159,17 @@ impl Error {
 
     /// What a person reads on standard error: the error, then its causes.
     pub(crate) fn report(&self) -> String {
-        let (causes, part) = (self.causes(), self.part_in_chinese());
-        say!("error: {self}\n{causes}", "错误：{part}{self}\n{causes}")
+        let causes = self.causes();
+        // Where it is written in Chinese, it is said so; else by whom it is said.
+        match self {
+            Self::Store(error) if let Some(chinese) = error.chinese() => {
+                say!("error: {error}\n{causes}", "错误：{chinese}\n{causes}")
+            }
+            _ => {
+                let part = self.part_in_chinese();
+                say!("error: {self}\n{causes}", "错误：{part}{self}\n{causes}")
+            }
+        }
     }
 
     /// What the log says of a configuration that was changed and cannot be taken over.

@@ -51,8 +51,11 @@ impl Ward for Program {
             StoreAt::Redis { address, key, .. } => {
                 let options = RedisOptions::new(address.clone(), key.clone());
                 let wanting = match RedisStore::check(&options).await {
-                    Ok(wanting) => wanting,
-                    Err(error) => vec![error.to_string()],
+                    Ok(wanting) => wanting
+                        .into_iter()
+                        .map(|it| Bilingual::made(it.english, it.chinese))
+                        .collect(),
+                    Err(error) => vec![Bilingual::of_store(&error)],
                 };
                 (address.to_string(), Some(wanting), None)
             }

@@ -444,6 +444,8 @@ pub struct StoreError {
     pub kind: StoreErrorKind,
     /// What happened, why, and what to do.
     pub message: String,
+    /// The same in Chinese, where it is written.
+    chinese: Option<String>,
     /// What caused it.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -452,7 +454,18 @@ pub struct StoreError {
 impl StoreError {
     /// An error of this kind.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), chinese: None, source: None }
+    }
+
+    /// The same for those who read Chinese too.
+    pub fn in_chinese(mut self, message: impl Into<String>) -> Self {
+        self.chinese = Some(message.into());
+        self
+    }
+
+    /// What happened, why, and what to do, in Chinese; none where nobody has written it.
+    pub fn chinese(&self) -> Option<&str> {
+        self.chinese.as_deref()
     }
 
     /// The same with its cause.

@@ -351,7 +351,7 @@ export default {
 
   "look": "Look",
   "language": "Language",
-  "theme": "Light",
+  "theme": "Appearance",
   "theme-system": "As the system",
   "theme-light": "Light",
   "theme-dark": "Dark",

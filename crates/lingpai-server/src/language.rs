@@ -8,6 +8,7 @@ use std::fmt;
 
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use lingpai_core::StoreError;
 pub(crate) use lingpai_wechat::catalogue::Language;
 use serde::Serialize;
 
@@ -94,6 +95,13 @@ impl Bilingual {
     /// The English text, for a log or a record in English.
     pub(crate) fn into_english(self) -> String {
         self.english.into_owned()
+    }
+
+    /// Why a store could not do what was asked.
+    pub fn of_store(error: &StoreError) -> Self {
+        let english = error.to_string();
+        let chinese = error.chinese().map_or_else(|| english.clone(), str::to_owned);
+        Self::made(english, chinese)
     }
 
     /// The texts, English first.

@@ -35,6 +35,9 @@ impl MasterKey {
                 "the master key is not 32 bytes, written as 64 hexadecimal digits or in base64. \
                  Make one with `openssl rand -hex 32`",
             )
+            .in_chinese(
+                "主密钥不是 32 字节（64 位十六进制或 base64）。可用 `openssl rand -hex 32` 生成",
+            )
         })
     }
 
@@ -95,6 +98,14 @@ impl KeySource {
         }
     }
 
+    /// What errors call it in Chinese.
+    pub(crate) fn chinese_name(&self, store: &Path) -> String {
+        match (self, self.file(store)) {
+            (Self::Given { from, .. }, _) => from.clone(),
+            (_, file) => format!("密钥文件 {}", file.unwrap_or_default().display()),
+        }
+    }
+
     /// What errors call it.
     pub(crate) fn name(&self, store: &Path) -> String {
         match self {
@@ -122,7 +133,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<MasterKey>, StoreError> {
             "the key file {} holds no key: {error}. Put the right file back, from a backup if need be",
             path.display()
         );
-        StoreError::new(StoreErrorKind::Invalid, message)
+        let chinese = format!(
+            "密钥文件 {} 中没有密钥：{}。请放回正确的文件，必要时从备份恢复",
+            path.display(),
+            error.chinese().unwrap_or_default()
+        );
+        StoreError::new(StoreErrorKind::Invalid, message).in_chinese(chinese)
     })?;
     Ok(Some(key))
 }
@@ -176,7 +192,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     getrandom::fill(&mut bytes).map_err(|error| {
         let message = "the operating system gives no random bytes, without which nothing can be \
                        sealed. Check that /dev/urandom or getrandom(2) can be used here";
-        StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+        StoreError::new(StoreErrorKind::Unavailable, message)
+            .in_chinese(
+                "操作系统不提供随机数，无法加密。请检查这里能否使用 /dev/urandom 或 getrandom(2)",
+            )
+            .caused_by(error)
     })?;
     Ok(bytes)
 }
@@ -234,7 +254,8 @@ fn file_trouble(path: &Path, done: &str, advice: &str, error: io::Error) -> Stor
         _ => StoreErrorKind::Unavailable,
     };
     let message = format!("the key file {} cannot be {done}. {advice}", path.display());
-    StoreError::new(kind, message).caused_by(error)
+    let chinese = format!("无法读写密钥文件 {}。请检查它与所在目录的所有者和权限", path.display());
+    StoreError::new(kind, message).in_chinese(chinese).caused_by(error)
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -40,7 +40,9 @@ pub use keys::{KeySource, MasterKey};
 pub use memory::MemoryStore;
 pub use outdated::make_outdated;
 #[cfg(feature = "redis")]
-pub use redis::{Deposit, Deposited, LeaseClock, Part, RedisAddress, RedisOptions, RedisStore};
+pub use redis::{
+    Deposit, Deposited, LeaseClock, Part, RedisAddress, RedisOptions, RedisStore, Wanting,
+};
 pub use sqlite::{Damage, SqliteOptions, SqliteStore};
 
 /// How much of each journal is kept.

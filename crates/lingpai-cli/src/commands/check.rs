@@ -1,6 +1,6 @@
 //! `lingpai config check`: what a configuration comes to, and whether the Redis that it names can be relied on.
 
-use lingpai_store::{RedisOptions, RedisStore};
+use lingpai_store::{RedisOptions, RedisStore, Wanting};
 
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
@@ -12,7 +12,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     if let StoreAt::Redis { address, key, .. } = &config.store {
         let options = RedisOptions::new(address.clone(), key.clone());
         for wanting in RedisStore::check(&options).await? {
-            output::tell(&say!("warning: {wanting}", "警告：{wanting}"));
+            let Wanting { english, chinese } = wanting;
+            output::tell(&say!("warning: {english}", "警告：{chinese}"));
         }
     }
     output::print(&config.summary())

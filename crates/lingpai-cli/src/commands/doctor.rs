@@ -77,7 +77,11 @@ pub(crate) async fn here(
         Err(error) => {
             let file = config.file.as_deref().map(|file| file.display().to_string());
             let read = Finding::of_configuration(&Ok(file));
-            let unopened = Finding::of_unopened_store(Bilingual::foreign(&error));
+            let why = match &error {
+                Error::Store(error) => Bilingual::of_store(error),
+                other => Bilingual::foreign(other),
+            };
+            let unopened = Finding::of_unopened_store(why);
             return tell_all(&[read, unopened], options.json);
         }
     };

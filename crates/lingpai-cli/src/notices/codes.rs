@@ -314,9 +314,11 @@ impl Codes {
                 if let Ok(Some(Outcome::Kept(account))) = self.on_record(holder, id).await {
                     return Outcome::Kept(account);
                 }
-                tracing::error!(account = %holder, why, "an authorisation was lost");
                 let delivery = Delivery { attempts: 1, due_at: None, failure: Some(why.clone()) };
-                self.outbox.set_delivery(holder, id, &delivery).await
+                let recorded = self.outbox.set_delivery(holder, id, &delivery).await;
+                // Behind it: whoever reads this looks for it among the pushes.
+                tracing::error!(account = %holder, why, "an authorisation was lost");
+                recorded
             }
         };
         if let Err(error) = recorded {

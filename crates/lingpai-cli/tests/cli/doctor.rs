@@ -42,4 +42,13 @@ fn a_store_that_cannot_be_opened_is_a_finding() {
     assert!(!said.out.contains("cdcd"), "{}", said.out);
     let remedy = told["findings"][1]["remedy"].as_str().unwrap();
     assert!(remedy.starts_with("Mend the store or its key"), "{remedy}");
+    // In Chinese nothing of it is English.
+    let mut command = lingpai(folder.path(), &["doctor"]);
+    command.env("LINGPAI_MASTER_KEY", "cd".repeat(32)).env("LINGPAI_LANG", "zh");
+    let said = run(command).out;
+    assert!(
+        said.contains("LINGPAI_MASTER_KEY 中的主密钥不是加密存储 lingpai.db 所用的那一个"),
+        "{said}"
+    );
+    assert!(said.contains("请修复存储或它的主密钥") && !said.contains("the "), "{said}");
 }

@@ -171,27 +171,21 @@ async fn store(examination: &Examination<'_>, house: &House) -> Finding {
             ),
         )
         .mended_by(words::STORE),
-        Err(error) => Finding::new(
-            Check::Store,
-            Verdict::Failed,
-            both!(
-                "{name} cannot be used: {error}",
-                "{name} 无法使用：{error}",
-                name = name,
-                error = error
-            ),
-        )
-        .mended_by(words::STORE),
+        Err(error) => {
+            // It names the store, and what to do.
+            let why = Bilingual::of_store(&error);
+            Finding::new(Check::Store, Verdict::Failed, why).mended_by(words::STORE_SAYS)
+        }
     }
 }
 
-fn redis(wanting: &[String]) -> Finding {
+fn redis(wanting: &[Bilingual]) -> Finding {
     if wanting.is_empty() {
         return Finding::new(Check::Redis, Verdict::Passed, words::REDIS_FINE);
     }
-    let all = wanting.join("; ");
-    Finding::new(Check::Redis, Verdict::Warned, both!("{all}", "{all}", all = all))
-        .mended_by(words::REDIS)
+    let (en, zh): (Vec<_>, Vec<_>) = wanting.iter().map(Bilingual::texts).unzip();
+    let text = Bilingual::made(en.join("; "), zh.join("；"));
+    Finding::new(Check::Redis, Verdict::Warned, text).mended_by(words::REDIS)
 }
 
 fn room((free, whole): (u64, u64)) -> Finding {

@@ -48,8 +48,8 @@ pub struct House {
     pub store: String,
     /// Whether what it acknowledges survives a loss of power.
     pub is_durable: bool,
-    /// Whether it is a Redis, and what it lacks to be relied on, in English.
-    pub redis: Option<Vec<String>>,
+    /// Whether it is a Redis, and what it lacks to be relied on.
+    pub redis: Option<Vec<Bilingual>>,
     /// How many bytes are free where it is, and how many it has.
     pub space: Option<(u64, u64)>,
     /// The certificates that are shown: of what, and when they end if that can be read.

@@ -47,9 +47,9 @@ pub(super) async fn examine(examination: &Examination<'_>, account: &Account, te
     let (record, events) = match (read, examination.store.events(Some(id), EVENTS).await) {
         (Ok(record), Ok(events)) => (record, events),
         (Err(error), _) | (_, Err(error)) => {
-            let text = both!("It cannot be read: {error}", "无法读取：{error}", error = error);
-            let finding = Finding::new(Check::Store, Verdict::Failed, text);
-            return tell.found(finding.mended_by(words::STORE)).await;
+            let why = Bilingual::of_store(&error);
+            let finding = Finding::new(Check::Store, Verdict::Failed, why);
+            return tell.found(finding.mended_by(words::STORE_SAYS)).await;
         }
     };
     let now = examination.clock.now().wall;

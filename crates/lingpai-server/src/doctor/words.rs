@@ -72,6 +72,10 @@ pub(super) const STORE: Bilingual = fixed(
      configuration names another.",
     "请检查它是否存在、当前用户能否写入；主密钥是它旁边的文件，除非配置另有指定。",
 );
+pub(super) const STORE_SAYS: Bilingual = fixed(
+    "Do what is said there. Until then tokens are served from memory, and nothing new can be stored.",
+    "请按上面所说的处理。在此之前只能从内存提供凭据，无法保存新的内容。",
+);
 pub(super) const DAMAGED: Bilingual = fixed(
     "Add what was left out again, or restore a backup: `lingpai store restore`.",
     "请重新添加被略去的内容，或恢复备份：`lingpai store restore`。",

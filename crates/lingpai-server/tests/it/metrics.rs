@@ -33,14 +33,19 @@ async fn scraped(house: &House, admin: &str, query: &str) -> String {
 
 #[tokio::test]
 async fn each_credential_tells_its_age_its_end_and_its_fetches() {
+    let before = now().as_seconds();
     let (house, admin) = house().await;
     let text = scraped(&house, &admin, "").await;
     // The clock of the house starts at this time, and goes on.
-    let hundreds = now().as_millis() / 100_000;
+    let name = format!(
+        r#"lingpai_token_issued_timestamp_seconds{{account="{KEPT}",kind="access_token"}} "#
+    );
+    let issued = text.lines().find_map(|line| line.strip_prefix(&name)).expect(&text);
+    let issued = issued.parse::<f64>().unwrap() as i64;
+    assert!((before - 1..=now().as_seconds() + 60).contains(&issued), "{issued}, from {before} on");
     for line in [
         format!(r#"lingpai_credential_up{{account="{KEPT}",kind="access_token"}} 1.0"#),
         format!(r#"lingpai_credential_up{{account="{OTHER}",kind="access_token"}} 0.0"#),
-        format!(r#"lingpai_token_issued_timestamp_seconds{{account="{KEPT}",kind="access_token"}} {hundreds}"#),
         format!(r#"lingpai_credential_fetches_today{{account="{KEPT}",kind="access_token"}} 1.0"#),
         r#"lingpai_fetch_failures_total{kind="access_token",way="primary",class="needs-person",errcode="40125"} 1"#.to_owned(),
         "lingpai_fetch_seconds_count 2".to_owned(),

@@ -119,7 +119,11 @@ pub(super) async fn find(
                  that version; nothing was changed",
                 link.name()
             ),
-        ));
+        )
+        .in_chinese(format!(
+            "存储 {} 由更新版本的 Lingpai 写入（它的结构为 {schema}，本程序只认识到 {SCHEMA}）。请运行那个版本；没有任何改动",
+            link.name()
+        )));
     }
     if schema == FIRST {
         let check = meta.needed("key_check", meta.bytes("key_check"))?;
@@ -157,6 +161,7 @@ pub(super) async fn listeners(link: &Link, layout: &Layout) -> Result<usize, Sto
 pub(super) fn gone(link: &Link) -> StoreError {
     let message = format!("the store {} was removed in this moment. Try again", link.name());
     StoreError::new(StoreErrorKind::Unavailable, message)
+        .in_chinese(format!("存储 {} 在这一刻被删除了。请重试", link.name()))
 }
 
 /// What is written of the store now; nothing if it has lost some of what is known of it.
@@ -227,6 +232,10 @@ fn understood(
                 link.name()
             ),
         )
+        .in_chinese(format!(
+            "存储 {} 所用的数据密钥无法由本节点打开：它更换了主密钥，之后又重新建立。请用其他节点的主密钥重新启动本节点",
+            link.name()
+        ))
     })
 }
 
@@ -297,7 +306,7 @@ pub(super) async fn write_as_first(
 
 /// Never a generated one: every node must have the same.
 fn given_key(link: &Link, source: &KeySource) -> Result<MasterKey, StoreError> {
-    let missing = |what: &str| {
+    let missing = |what: &str, chinese: &str| {
         StoreError::new(
             StoreErrorKind::Sealed,
             format!(
@@ -306,14 +315,20 @@ fn given_key(link: &Link, source: &KeySource) -> Result<MasterKey, StoreError> {
                 link.name()
             ),
         )
+        .in_chinese(format!(
+            "{chinese}，无法使用存储 {}。每个节点都要用同一个主密钥：用 `openssl rand -hex 32` 生成，通过 LINGPAI_MASTER_KEY 或 \
+             `master-key` 提供",
+            link.name()
+        ))
     };
     match source {
         KeySource::Given { key, .. } => Ok(key.clone()),
         KeySource::File(path) => {
             let name = format!("the key file {} is missing", path.display());
-            keys::read(path)?.ok_or_else(|| missing(&name))
+            let chinese = format!("缺少密钥文件 {}", path.display());
+            keys::read(path)?.ok_or_else(|| missing(&name, &chinese))
         }
-        KeySource::Beside => Err(missing("the master key is missing")),
+        KeySource::Beside => Err(missing("the master key is missing", "缺少主密钥")),
     }
 }
 
@@ -334,5 +349,18 @@ fn unfit_key(link: &Link, source: &KeySource, field: &str, why: Unopened) -> Sto
              store from a backup"
         ),
     };
-    StoreError::new(StoreErrorKind::Sealed, message)
+    let key = match source {
+        KeySource::File(path) => format!("密钥文件 {}", path.display()),
+        _ => key,
+    };
+    let chinese = match why {
+        Unopened::OtherKey => format!(
+            "{key} 中的主密钥不是加密存储 {store} 所用的那一个。每个节点都要用同一个；如果更换过（`lingpai store rekey`），请用更换后的。\
+             没有任何改动"
+        ),
+        Unopened::Altered => format!(
+            "存储 {store} 中的字段 {field} 无法用 {key} 中的主密钥打开：它被改动过。请从备份恢复存储"
+        ),
+    };
+    StoreError::new(StoreErrorKind::Sealed, message).in_chinese(chinese)
 }

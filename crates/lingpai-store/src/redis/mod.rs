@@ -53,6 +53,7 @@ use self::foundation::Found;
 use self::keepsake::Keepsake;
 use self::layout::Layout;
 use self::link::{Link, Repeat};
+pub use self::open::Wanting;
 use self::presence::Ahead;
 use self::whole::Whole;
 use crate::damage::Damaged;
@@ -127,7 +128,7 @@ pub struct RedisStore {
     lease_clock: LeaseClock,
     node: NodeId,
     /// What is not as it should be.
-    wanting: Vec<String>,
+    wanting: Vec<Wanting>,
     /// The highest fencing number that was given out or seen here.
     highest_fence: AtomicU64,
     keepsake: Mutex<Keepsake>,
@@ -193,16 +194,21 @@ impl RedisStore {
     ///
     /// # Errors
     /// As of [`RedisStore::open`].
-    pub async fn check(options: &RedisOptions) -> Result<Vec<String>, StoreError> {
+    pub async fn check(options: &RedisOptions) -> Result<Vec<Wanting>, StoreError> {
         let link = Link::new(&options.address)?;
         let layout = Layout::new(&options.address.prefix);
         let mut wanting = open::inspect(&link, &layout).await?;
         if let Found::First = foundation::find(&link, &layout, &options.key, false).await? {
-            wanting.push(format!(
-                "the store {} was written by an earlier Lingpai, and is brought to the present layout at the next start. \
-                 Stop all nodes of that version first: they do not understand it",
-                link.name()
-            ));
+            let name = link.name();
+            wanting.push(Wanting {
+                english: format!(
+                    "the store {name} was written by an earlier Lingpai, and is brought to the present layout at the next start. \
+                     Stop all nodes of that version first: they do not understand it"
+                ),
+                chinese: format!(
+                    "存储 {name} 由较早版本的 Lingpai 写入，下次启动时会改为现在的结构。请先停止该版本的所有节点：它们不认识新的结构"
+                ),
+            });
         }
         Ok(wanting)
     }
@@ -213,7 +219,7 @@ impl RedisStore {
     }
 
     /// What is not as it should be with this Redis, for the operator: how durable it is.
-    pub fn wanting(&self) -> &[String] {
+    pub fn wanting(&self) -> &[Wanting] {
         &self.wanting
     }
 

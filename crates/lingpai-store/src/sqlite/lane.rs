@@ -240,6 +240,10 @@ impl Worker {
 
 fn copy(error: &StoreError) -> StoreError {
     let copy = StoreError::new(error.kind, error.message.clone());
+    let copy = match error.chinese() {
+        Some(chinese) => copy.in_chinese(chinese),
+        None => copy,
+    };
     match &error.source {
         Some(source) => copy.caused_by(source.to_string()),
         None => copy,

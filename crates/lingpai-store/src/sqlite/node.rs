@@ -62,6 +62,10 @@ impl Node {
                 store.display()
             ),
         )
+        .in_chinese(format!(
+            "已有 {MOST_SLOTS} 个进程打开存储 {}。请停止不需要的进程",
+            store.display()
+        ))
         .into())
     }
 
@@ -134,5 +138,9 @@ fn unlockable(path: &Path, error: io::Error) -> StoreError {
         ErrorKind::ReadOnlyFilesystem => StoreErrorKind::ReadOnly,
         _ => StoreErrorKind::Unavailable,
     };
-    StoreError::new(kind, message).caused_by(error)
+    let chinese = format!(
+        "无法创建或锁定文件 {}，各进程靠它得知彼此是否在运行。请让它的目录可写，并把存储放在本地磁盘上",
+        path.display()
+    );
+    StoreError::new(kind, message).in_chinese(chinese).caused_by(error)
 }

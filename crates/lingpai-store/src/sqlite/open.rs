@@ -109,6 +109,10 @@ fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Tro
                 options.path.display()
             ),
         )
+        .in_chinese(format!(
+            "存储 {} 无法使用预写日志（仍为 `{mode}` 模式）。请把它放在本地磁盘上",
+            options.path.display()
+        ))
         .into());
     }
     if let Some(limit) = options.size_limit {
@@ -176,37 +180,50 @@ fn prepare_file(path: &Path) -> Result<(), StoreError> {
 fn unopenable(path: &Path, error: io::Error) -> StoreError {
     let store = path.display();
     let directory = path.parent().unwrap_or(Path::new("")).display();
-    let (kind, why) = match error.kind() {
+    let (kind, why, chinese) = match error.kind() {
         ErrorKind::NotFound => (
             StoreErrorKind::Unavailable,
             format!("cannot be created, for its directory does not exist: `mkdir -p {directory}`"),
+            format!("无法创建，目录不存在：`mkdir -p {directory}`"),
         ),
         ErrorKind::PermissionDenied if is_readable(path) => (
             StoreErrorKind::ReadOnly,
             "can be read but not written: give this process the right to write to the file and its \
              directory"
                 .to_owned(),
+            "可以读取但不能写入：请让本进程有权写入该文件及其目录".to_owned(),
         ),
         ErrorKind::PermissionDenied => (
             StoreErrorKind::Unavailable,
             "may not be accessed: give this process the right to read and write the file and its \
              directory"
                 .to_owned(),
+            "不允许访问：请让本进程有权读写该文件及其目录".to_owned(),
         ),
         ErrorKind::ReadOnlyFilesystem => (
             StoreErrorKind::ReadOnly,
             "is on a read-only file system: choose another path, or mount it for writing".to_owned(),
+            "位于只读文件系统：请换一个路径，或以可写方式挂载".to_owned(),
         ),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            (StoreErrorKind::Full, "cannot be created, for the disk is full: make room".to_owned())
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
+            StoreErrorKind::Full,
+            "cannot be created, for the disk is full: make room".to_owned(),
+            "无法创建，磁盘已满：请腾出空间".to_owned(),
+        ),
         ErrorKind::IsADirectory => (
             StoreErrorKind::Invalid,
             "is a directory: name a file in it, such as lingpai.db".to_owned(),
+            "是一个目录：请指定其中的文件，例如 lingpai.db".to_owned(),
         ),
-        _ => (StoreErrorKind::Unavailable, "cannot be opened: check its path".to_owned()),
+        _ => (
+            StoreErrorKind::Unavailable,
+            "cannot be opened: check its path".to_owned(),
+            "无法打开：请检查路径".to_owned(),
+        ),
     };
-    StoreError::new(kind, format!("the store {store} {why}")).caused_by(error)
+    StoreError::new(kind, format!("the store {store} {why}"))
+        .in_chinese(format!("存储 {store} {chinese}"))
+        .caused_by(error)
 }
 
 fn is_readable(path: &Path) -> bool {
@@ -227,6 +244,7 @@ pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<i32
                 path.display()
             ),
         )
+        .in_chinese(format!("{} 是其他程序的数据库。请检查路径；没有任何改动", path.display()))
         .into());
     }
     if version > schema::VERSION {
@@ -240,6 +258,11 @@ pub(super) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<i32
                 schema::VERSION
             ),
         )
+        .in_chinese(format!(
+            "存储 {} 由更新版本的 Lingpai 写入（它的结构为 {version}，本程序只认识到 {}）。请运行那个版本，或恢复升级前的备份；没有任何改动",
+            path.display(),
+            schema::VERSION
+        ))
         .into());
     }
     Ok(version)
@@ -265,7 +288,12 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Result<(Sealer, 
                 (key, true)
             }
             (None, ..) => {
-                return Err(missing_key(options, "Create it: `openssl rand -hex 32`").into());
+                return Err(missing_key(
+                    options,
+                    "Create it: `openssl rand -hex 32`",
+                    "请生成：`openssl rand -hex 32`",
+                )
+                .into());
             }
         };
         let sealer = Sealer::new(&key);
@@ -293,6 +321,7 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Result<(Sealer, 
             options,
             "The store is sealed with the key that was in it: put it back from a backup, or give the \
              key as LINGPAI_MASTER_KEY. Without it the secrets cannot be opened",
+            "存储是用其中的密钥加密的：请从备份放回该文件，或用 LINGPAI_MASTER_KEY 提供密钥。没有它就无法解密",
         )
         .into(),
     })
@@ -308,7 +337,7 @@ fn write_key_check(connection: &Connection, sealer: &Sealer) -> Result<(), Troub
     Ok(())
 }
 
-fn missing_key(options: &SqliteOptions, advice: &str) -> StoreError {
+fn missing_key(options: &SqliteOptions, advice: &str, chinese: &str) -> StoreError {
     StoreError::new(
         StoreErrorKind::Sealed,
         format!(
@@ -317,6 +346,11 @@ fn missing_key(options: &SqliteOptions, advice: &str) -> StoreError {
             options.path.display()
         ),
     )
+    .in_chinese(format!(
+        "缺少{}，无法打开存储 {}。{chinese}",
+        options.key.chinese_name(&options.path),
+        options.path.display()
+    ))
 }
 
 fn unfit_key(options: &SqliteOptions, why: Unopened) -> StoreError {
@@ -331,5 +365,14 @@ fn unfit_key(options: &SqliteOptions, why: Unopened) -> StoreError {
              master key from {key}: {why}. Restore the store from a backup"
         ),
     };
-    StoreError::new(StoreErrorKind::Sealed, message)
+    let key = options.key.chinese_name(&options.path);
+    let chinese = match why {
+        Unopened::OtherKey => format!(
+            "{key} 中的主密钥不是加密存储 {store} 所用的那一个。请提供创建存储时或最近一次更换后的主密钥；没有任何改动"
+        ),
+        Unopened::Altered => format!(
+            "存储 {store} 的 meta 表中的 key_check 无法用 {key} 中的主密钥打开：它被改动过。请从备份恢复存储"
+        ),
+    };
+    StoreError::new(StoreErrorKind::Sealed, message).in_chinese(chinese)
 }

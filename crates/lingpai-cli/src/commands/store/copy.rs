@@ -8,7 +8,7 @@ use lingpai_core::audit::{Action, Deed as Done};
 use lingpai_core::{Clock, NodeId, Secret, SystemClock};
 use lingpai_store::{
     Archive, Copied, Copying, KeySource, Part, RedisOptions, RedisStore, SqliteOptions,
-    SqliteStore, Written, copy,
+    SqliteStore, Wanting, Written, copy,
 };
 
 use super::progress::Progress;
@@ -102,7 +102,8 @@ impl End {
                 let options = RedisOptions::new(address, key);
                 let store = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
                 for wanting in store.wanting() {
-                    output::tell(&say!("warning: {wanting}", "警告：{wanting}"));
+                    let Wanting { english, chinese } = wanting;
+                    output::tell(&say!("warning: {english}", "警告：{chinese}"));
                 }
                 let node = store.node().clone();
                 Ok((Arc::new(store), node))

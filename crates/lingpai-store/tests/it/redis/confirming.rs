@@ -111,11 +111,11 @@ async fn too_few_replicas_are_told_of_at_the_start_and_by_the_check() {
         ..some_options()
     };
     // One that confirms is enough, whatever the master does with its own disk.
-    assert_eq!(RedisStore::check(&options(1)).await.unwrap(), Vec::<String>::new());
+    assert_eq!(RedisStore::check(&options(1)).await.unwrap(), []);
     let wanting = RedisStore::check(&options(2)).await.unwrap();
-    assert!(wanting[0].contains("cannot be changed until there are 2"), "{wanting:?}");
+    assert!(wanting[0].english.contains("cannot be changed until there are 2"), "{wanting:?}");
     let wanting = RedisStore::check(&options_without_replicas(&master)).await.unwrap();
-    assert!(wanting[0].contains("or `?replicas=N` in the URL"), "{wanting:?}");
+    assert!(wanting[0].english.contains("or `?replicas=N` in the URL"), "{wanting:?}");
     drop(replica);
 }
 

@@ -136,7 +136,7 @@ async fn a_store_of_the_first_layout_opens_and_is_brought_to_the_present_one() {
     let server = RedisServer::start();
     of_the_first_layout(&server).await;
     let wanting = RedisStore::check(&options(&server)).await.unwrap();
-    assert!(wanting[0].contains("Stop all nodes of that version first"), "{wanting:?}");
+    assert!(wanting[0].english.contains("Stop all nodes of that version first"), "{wanting:?}");
     assert_eq!(server.cli(&["HGET", "lingpai:meta", "schema"]), "1");
     assert_eq!(open_with(&server, 2).await.unwrap_err().kind, StoreErrorKind::Sealed);
     let (one, two) = tokio::join!(open_with(&server, 1), open_with(&server, 1));
