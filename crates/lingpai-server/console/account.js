@@ -1,7 +1,7 @@
 // One account: how its credentials stand, what happened to them, who uses them, and what can be done.
 
 import * as api from "./api.js";
-import { ago, badge, bare, clock, exactly, fill, h, icon, number, say, sayIfKnown } from "./dom.js";
+import { ago, badge, bare, clock, exactly, fill, h, icon, keepFocus, number, say, sayIfKnown } from "./dom.js";
 import { kept, lifeBar, spent, standing } from "./standing.js";
 import { clearQuota, invite, keep, reveal, rotate, setSecret } from "./deeds.js";
 import { accountList } from "./list.js";
@@ -14,6 +14,7 @@ const isAuthorised = ({ credentials }) => credentials.some(({ kind }) => ["compo
 
 export async function account(body, { left, parts: [name] }) {
   const path = `/accounts/${encodeURIComponent(name)}`;
+  document.title = `${name} · Lingpai`;
   const head = h("div", {});
   const main = h("div", { class: "grid" });
   const crowd = h("section", { class: "crowd", hidden: true }, h("h2", {}, say("authorizers")));
@@ -28,7 +29,8 @@ export async function account(body, { left, parts: [name] }) {
       api.get(`/events/history?account=${encodeURIComponent(name)}&limit=400`, { signal: left }),
     ]);
     history = told.events;
-    draw(standing(status));
+    const it = standing(status);
+    keepFocus(body, () => draw(it));
   }
 
   const users = h("div", { class: "users" });

@@ -65,6 +65,22 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Draws something anew under whoever is in it with the keyboard. */
+export function keepFocus(element, draw) {
+  const places = () => [...element.querySelectorAll("a, button, [tabindex='0']")];
+  const before = document.activeElement;
+  const had = places().indexOf(before);
+  draw();
+  if (had >= 0 && !before.isConnected) (places()[had] ?? places().pop())?.focus({ preventScroll: true });
+}
+
+/** Where the keyboard goes when what it was on has been drawn anew: to what is called the same, or else to the page. */
+function focusLike(before) {
+  const called = (element) => element.getAttribute("aria-label") ?? element.textContent;
+  const same = [...document.querySelectorAll("main a, main button")].find((it) => called(it) === called(before));
+  (same ?? document.getElementById("main"))?.focus({ preventScroll: true });
+}
+
 /** A sign beside words: never alone, so it is hidden from those who listen. */
 export function icon(name) {
   const paths = {
@@ -190,6 +206,7 @@ export function ask({ title, body, action, danger = false, act, done }) {
       ),
     );
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title" }, form);
+    const before = document.activeElement;
     let outcome = null;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -207,6 +224,7 @@ export function ask({ title, body, action, danger = false, act, done }) {
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
+      if (!before?.isConnected) focusLike(before);
       resolve(outcome);
     });
     document.body.append(dialog);

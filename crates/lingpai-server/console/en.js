@@ -267,6 +267,7 @@ export default {
   "event-key-first-used": "Key used for the first time",
   "event-key-changed": "Key changed",
   "event-secret-shown": "AppSecret sent",
+  "event-certificate-changing": "Certificate changing",
   "event-authorizers-reconciled": "Authorizers reconciled",
   "event-push-dead": "Push given up",
   "event-sink-failed": "Sink failing",
@@ -350,7 +351,7 @@ export default {
 
   "look": "Look",
   "language": "Language",
-  "theme": "Light",
+  "theme": "Appearance",
   "theme-system": "As the system",
   "theme-light": "Light",
   "theme-dark": "Dark",

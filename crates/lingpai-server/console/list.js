@@ -2,7 +2,7 @@
 // and cut into pages by the server, so that it does not matter how many there are.
 
 import * as api from "./api.js";
-import { ago, badge, bare, fill, h, icon, number, say, sayIfKnown, trouble } from "./dom.js";
+import { ago, badge, bare, fill, h, icon, keepFocus, number, say, sayIfKnown, trouble } from "./dom.js";
 import { kept, lifeBar, spent, standing } from "./standing.js";
 
 const FILTERS = ["all", "troubled", "good", "idle", "unmanaged"];
@@ -168,12 +168,4 @@ export async function accountList(body, { left, platform, caption, empty, place 
     typing = setTimeout(() => turn({}), 200);
   });
   await look();
-}
-
-/** Draws something anew under whoever is in it with the keyboard. */
-function keepFocus(element, draw) {
-  const places = () => [...element.querySelectorAll("a, button")];
-  const had = places().indexOf(document.activeElement);
-  draw();
-  if (had >= 0) (places()[had] ?? places().pop())?.focus({ preventScroll: true });
 }

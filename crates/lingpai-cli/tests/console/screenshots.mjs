@@ -15,6 +15,8 @@ const SPANS = new Set(["expires_in", "life", "retry_after"]);
 function slowed(value, name, now) {
   if (Array.isArray(value)) return value.map((it) => slowed(it, "", now));
   if (value && typeof value === "object") {
+    // The server's sentence has the life in words: the page makes its own of what is slowed.
+    if (["rotated", "repeated"].includes(value.event)) delete value.text;
     return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, slowed(it, key, now)]));
   }
   if (TIMES.has(name) && typeof value === "string") return new Date(now + (Date.parse(value) - now) * PACE).toISOString();

@@ -86,6 +86,33 @@ await page.locator(".facts dd").nth(1).getByText(String(number + 1), { exact: tr
 const seen = await page.evaluate(async (account) => (await fetch(`/console/v1/accounts/${account}/token`)).status, other);
 assert.equal(seen, 401, "no token for a cookie alone");
 
+step("whoever has a keyboard only keeps his place, whatever happens meanwhile");
+await go(page, `#/accounts/${good}`);
+await page.locator("svg.timeline").waitFor();
+const rotateNow = page.getByRole("button", { name: "Rotate now" });
+const at = () => page.evaluate(() => document.activeElement.textContent);
+await rotateNow.focus();
+await page.keyboard.press("Enter");
+await page.getByRole("dialog").waitFor();
+await page.keyboard.press("Escape");
+await page.getByRole("dialog").waitFor({ state: "detached" });
+assert.equal(await at(), "Rotate now");
+await page.keyboard.press("Enter");
+await page.getByRole("dialog").waitFor();
+// The page is drawn anew under the question, and once more when that is closed.
+const one = Number(await generation());
+await rotate(good);
+await page.locator(".facts dd").nth(1).getByText(String(one + 1), { exact: true }).waitFor();
+await page.keyboard.press("Escape");
+await page.getByRole("dialog").waitFor({ state: "detached" });
+assert.equal(await at(), "Rotate now");
+await rotate(good);
+await page.locator(".facts dd").nth(1).getByText(String(one + 2), { exact: true }).waitFor();
+assert.equal(await at(), "Rotate now");
+await go(page, `#/accounts/${other}`);
+await page.getByRole("heading", { name: other }).waitFor();
+assert.equal(await page.title(), `${other} · Lingpai`);
+
 step("a secret that WeChat refuses is refused here in words");
 await page.getByRole("button", { name: "Set secret" }).click();
 await page.getByLabel("AppSecret").fill("0123456789abcdef0123456789abcdef");
@@ -232,6 +259,32 @@ await page.locator("table.accounts").waitFor();
 await page.locator("table.accounts a").first().focus();
 await page.keyboard.press("Enter");
 await page.locator("svg.timeline").waitFor();
+
+step("wherever the keyboard goes, it is seen where it is");
+for (const hash of ["#/", `#/accounts/${good}`, "#/keys", "#/events", "#/audit", "#/alerts", "#/doctor", "#/settings"]) {
+  await go(page, hash);
+  await page.locator("h1").waitFor();
+  await page.waitForTimeout(300);
+  const seen = new Set();
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => {
+      const { activeElement: it } = document;
+      if (it === document.body) return null;
+      const mark = it.type === "radio" || it.type === "checkbox" ? it.parentElement : it;
+      const marked = [it, mark].some((one) => {
+        const { outlineStyle, boxShadow } = getComputedStyle(one);
+        return outlineStyle !== "none" || boxShadow !== "none";
+      });
+      const { width, height } = it.getBoundingClientRect();
+      return { what: it.getAttribute("aria-label") ?? it.textContent ?? it.name, marked, shown: width > 0 && height > 0 };
+    });
+    if (place === null) break;
+    assert.ok(place.marked && place.shown, `${hash}: ${JSON.stringify(place)}`);
+    seen.add(place.what);
+  }
+  assert.ok(seen.size > 0, `${hash}: ${[...seen]}`);
+}
 
 step("a session ends with its key");
 const { key: name } = await page.evaluate(async () => (await fetch("/console/session")).json());

@@ -61,6 +61,7 @@ mod scaled;
 mod sdk;
 mod sdk_refused;
 mod secrets;
+mod shown;
 mod sink_places;
 mod sinks;
 mod sites;
