@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lingpai_core::{AccountId, Keeping};
+use lingpai_store::RedisAddress;
 
 use super::Asked;
 use crate::config;
@@ -28,7 +29,16 @@ pub(crate) struct Adopt {
     /// standard input]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// What is left of its life, in seconds [default: as WeChat's answer says]
+    /// The Redis in which it stands: redis://HOST:PORT/DATABASE, without a password
+    #[arg(long, value_name = "URL", requires = "redis_key", conflicts_with = "token_file")]
+    pub(crate) redis: Option<RedisAddress>,
+    /// Its key there: the token plain, as JSON, or as PHP serializes it; what is left of its life is that of the key
+    #[arg(long, value_name = "KEY", requires = "redis")]
+    pub(crate) redis_key: Option<String>,
+    /// The file that holds the password of the Redis
+    #[arg(long, value_name = "FILE", requires = "redis")]
+    pub(crate) redis_password_file: Option<PathBuf>,
+    /// What is left of its life, in seconds [default: as WeChat's answer or the Redis says]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) expires_in: Option<u64>,
     /// Take it without asking WeChat whether it is good

@@ -343,7 +343,12 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("account adopt", "token_file") => {
             "存放凭据（或微信返回内容）的文件，- 为标准输入 [默认：提示输入，不是终端时读标准输入]"
         }
-        ("account adopt", "expires_in") => "剩余有效秒数 [默认：取自微信的返回内容]",
+        ("account adopt", "redis") => "凭据所在的 Redis：redis://主机:端口/数据库，不含密码",
+        ("account adopt", "redis_key") => {
+            "凭据在 Redis 中的键：值为凭据本身、JSON 或 PHP 序列化的形式；剩余有效期取自该键"
+        }
+        ("account adopt", "redis_password_file") => "存放 Redis 密码的文件",
+        ("account adopt", "expires_in") => "剩余有效秒数 [默认：取自微信的返回内容或 Redis]",
         ("account set-proxy", "url") => {
             "代理，如 http://user@proxy.example.com:3128，不含密码；none 表示取消"
         }

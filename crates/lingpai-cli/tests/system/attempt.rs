@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use lingpai_sandbox::Decision;
+use lingpai_sandbox::{Decision, Fault, FaultKind, When};
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, PATIENCE, WeChat, appid};
@@ -159,4 +159,16 @@ async fn an_account_behind_a_proxy_is_tried_through_it() {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(proxy.asked().iter().all(|head| head.contains("CONNECT wechat.invalid:80")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wechat_that_hangs_is_told_within_ten_seconds() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let hang = Fault::new(FaultKind::Hang { when: When::Before });
+    wechat.world.with(|world, now| world.fault(now, hang).unwrap());
+    let begun = Instant::now();
+    let output = attempt(&home, &wechat, &[]).output().unwrap();
+    assert!(!output.status.success() && !said(&output).is_empty());
+    assert!(begun.elapsed() < Duration::from_millis(10_500), "{:?}", begun.elapsed());
 }

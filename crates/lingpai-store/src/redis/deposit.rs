@@ -70,6 +70,21 @@ impl Deposit {
         })
     }
 
+    /// What stands under `key`, whoever put it there, and how long it is kept; no time if it is kept for ever. None if nothing is there.
+    ///
+    /// # Errors
+    /// If Redis cannot be reached within seconds, or refuses.
+    pub async fn look(&self, key: &str) -> Result<Option<(Secret, Option<Duration>)>, StoreError> {
+        // The time first: what is left is rather less than more.
+        let (mut left, mut get) = (redis::cmd("PTTL"), redis::cmd("GET"));
+        left.arg(key);
+        get.arg(key);
+        let left: i64 = self.link.run(&left, Repeat::Harmless).await?;
+        let value: Option<String> = self.link.run(&get, Repeat::Harmless).await?;
+        let left = u64::try_from(left).ok().map(Duration::from_millis);
+        Ok(value.map(|value| (Secret::from(value), left)))
+    }
+
     /// Writes beside `key`, and removes it again.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! `lingpai account keep`, `adopt` and `release`: an account is taken over without a fetch, and handed back with its token.
 
 use lingpai_core::Secret;
+use lingpai_store::{Deposit, RedisAddress};
 use serde_json::{Value, json};
 
 use super::typed::Asking;
 use crate::args::{Adopt, Keep, Release};
 use crate::client::Client;
 use crate::config::Environment;
+use crate::config::secret::bare;
 use crate::error::Error;
 use crate::language::{either, say};
 use crate::output;
@@ -41,8 +43,16 @@ pub(crate) async fn adopt(options: Adopt, environment: Environment<'_>) -> Resul
     let prompt = say!("The token of {account} (not shown): ", "{account} 的凭据（输入时不显示）：");
     let what = either("the token", "凭据");
     let file = options.token_file.as_deref().filter(|file| file.as_os_str() != "-");
-    let (text, _) = Asking { what, prompt: &prompt, option: "--token-file", file }.text()?;
+    let (text, kept_for) = match (&options.redis, &options.redis_key) {
+        (Some(redis), Some(key)) => in_redis(redis, key, &options).await?,
+        _ => {
+            let asking = Asking { what, prompt: &prompt, option: "--token-file", file };
+            (asking.text()?.0, None)
+        }
+    };
     let (token, stated) = read(text.expose());
+    // The key may live longer than the token that stands in it, and the other way round.
+    let stated = stated.into_iter().chain(kept_for).min();
     let expires_in = options.expires_in.or(stated).ok_or_else(|| {
         Error::said(either(
             "how long the token is still good is not known. Say --expires-in SECONDS, rather less than more: with Redis that is \
@@ -82,13 +92,50 @@ pub(crate) async fn release(options: Release, environment: Environment<'_>) -> R
     output::print_json(&left)
 }
 
-/// A token, or an answer of WeChat with one.
+/// What stands under this key, and for how many seconds.
+async fn in_redis(
+    redis: &RedisAddress,
+    key: &str,
+    options: &Adopt,
+) -> Result<(Secret, Option<u64>), Error> {
+    if redis.has_password() {
+        return Err(Error::said(either(
+            "a password must not be an argument, which other users of this machine see. Put it into a file, and use \
+             --redis-password-file",
+            "密码不能作为参数：本机的其他用户看得到。请放进文件，并使用 --redis-password-file",
+        )));
+    }
+    let address = match &options.redis_password_file {
+        None => redis.clone(),
+        Some(file) => {
+            let what = either("the password of the Redis", " Redis 的密码");
+            let asking =
+                Asking { what, prompt: "", option: "--redis-password-file", file: Some(file) };
+            let (text, origin) = asking.text()?;
+            redis.clone().with_password(bare(&text, &origin).map_err(Error::said)?)
+        }
+    };
+    let found = Deposit::new(&address)?.look(key).await?;
+    let (value, left) = found.ok_or_else(|| {
+        Error::said(say!(
+            "there is no {key} in {address}. `redis-cli --scan --pattern '*token*'` lists the keys of tokens",
+            "{address} 中没有 {key}。`redis-cli --scan --pattern '*token*'` 列出存放凭据的键"
+        ))
+    })?;
+    Ok((value, left.map(|left| left.as_secs())))
+}
+
+/// A token, or an answer of WeChat with one; or as SDKs store it in a Redis: as a string of JSON, or of PHP's `serialize`.
 fn read(text: &str) -> (Secret, Option<u64>) {
     let answer: Value = serde_json::from_str(text).unwrap_or_default();
-    match answer["access_token"].as_str() {
-        Some(token) => (Secret::from(token), answer["expires_in"].as_u64()),
-        None => (Secret::from(text.trim()), None),
+    if let Some(token) = answer["access_token"].as_str() {
+        return (Secret::from(token), answer["expires_in"].as_u64());
     }
+    let of_php = || {
+        let (_, quoted) = text.trim().strip_prefix("s:")?.split_once(':')?;
+        quoted.strip_prefix('"')?.strip_suffix("\";")
+    };
+    (Secret::from(answer.as_str().or_else(of_php).unwrap_or(text.trim())), None)
 }
 
 #[cfg(test)]
@@ -101,5 +148,8 @@ mod tests {
         assert_eq!((token.expose(), left), ("T0K-EN_", None));
         let (token, left) = read(r#"{"access_token":"T","expires_in":7200}"#);
         assert_eq!((token.expose(), left), ("T", Some(7200)));
+        for stored in ["\"T0K-EN_\"", "s:7:\"T0K-EN_\";"] {
+            assert_eq!(read(stored).0.expose(), "T0K-EN_");
+        }
     }
 }
