@@ -191,6 +191,12 @@ pub enum What {
         /// Where it was sent to.
         path: String,
     },
+    /// Upstream is about to sign its answers with another certificate, which the account does not have to have yet. Told once by
+    /// each node.
+    CertificateChanging {
+        /// The number of the next one in the console.
+        next: String,
+    },
     /// The store was restored, and WeChat's list of those who have authorised this platform was gone through: from now on they are
     /// refreshed again.
     AuthorizersReconciled {
@@ -297,6 +303,7 @@ impl What {
         "key-changed",
         "key-first-used",
         "secret-shown",
+        "certificate-changing",
         "authorizers-reconciled",
         "push-dead",
         "sink-failed",
@@ -325,6 +332,7 @@ impl What {
             | Self::ClientMisuse { .. }
             | Self::CallsRefused { .. }
             | Self::SecretShown { .. }
+            | Self::CertificateChanging { .. }
             | Self::QuotaLow { .. } => Severity::Warning,
             Self::RogueRefresher { .. }
             | Self::BudgetSpent { .. }
@@ -360,6 +368,7 @@ impl What {
             Self::KeyChanged { .. } => "key-changed",
             Self::KeyFirstUsed { .. } => "key-first-used",
             Self::SecretShown { .. } => "secret-shown",
+            Self::CertificateChanging { .. } => "certificate-changing",
             Self::AuthorizersReconciled { .. } => "authorizers-reconciled",
             Self::PushDead { .. } => "push-dead",
             Self::SinkFailed { .. } => "sink-failed",

@@ -191,6 +191,10 @@ fn log(event: &Event) {
             %credential, key, %address, path,
             "a client sends the real AppSecret where its API key belongs"
         ),
+        What::CertificateChanging { next } => tracing::warn!(
+            %credential, next,
+            "WeChat is about to replace its certificate (开放平台证书): download the new one and give it to the account"
+        ),
         What::AuthorizersReconciled { listed, added, renewed, removed } => tracing::warn!(
             %credential, listed, added, renewed, removed,
             "the store was restored, and WeChat's list of authorizers was gone through; they are refreshed again"

@@ -267,6 +267,7 @@ export default {
   "event-key-first-used": "Key used for the first time",
   "event-key-changed": "Key changed",
   "event-secret-shown": "AppSecret sent",
+  "event-certificate-changing": "Certificate changing",
   "event-authorizers-reconciled": "Authorizers reconciled",
   "event-push-dead": "Push given up",
   "event-sink-failed": "Sink failing",

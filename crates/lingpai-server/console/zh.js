@@ -267,6 +267,7 @@ export default {
   "event-key-first-used": "密钥首次使用",
   "event-key-changed": "密钥已变更",
   "event-secret-shown": "发送了 AppSecret",
+  "event-certificate-changing": "平台证书即将更换",
   "event-authorizers-reconciled": "授权方已核对",
   "event-push-dead": "推送已放弃",
   "event-sink-failed": "投递失败",

@@ -180,14 +180,12 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
 
 /// What has become of the pushes of an account.
 fn push_told(account: &Account) -> String {
-    let id = &account.id;
-    match &account.push {
-        Some(_) => say!(
-            "The account {id} receives pushes at /push/{id}: put this path of the server's address into WeChat's console. \
-             Running servers know it within seconds.",
-            "账号 {id} 在 /push/{id} 接收推送：请在微信后台填写服务器地址加此路径。运行中的服务几秒内生效。"
-        ),
-        None => say!("The account {id} receives no pushes any more.", "账号 {id} 不再接收推送。"),
+    let told = push::told(&account.id, account.kind, account.push.is_some());
+    match account.push {
+        Some(_) => {
+            say!("{told} Running servers know it within seconds.", "{told}运行中的服务几秒内生效。")
+        }
+        None => told,
     }
 }
 

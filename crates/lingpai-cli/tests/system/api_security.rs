@@ -7,6 +7,7 @@ use lingpai_sandbox::{ApiSecuritySettings, Certificate, Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::node::{Home, WeChat, appid};
+use crate::platforms;
 
 const VECTORS: &str = include_str!("../../../lingpai-wechat/tests/vectors/api_signature.json");
 const RISK: &str = "/wxa/getuserriskrank";
@@ -137,6 +138,25 @@ async fn calls_are_sealed_and_repaired_and_what_is_not_wechats_is_not_passed_on(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lingpais_own_calls_are_sealed_too_where_the_account_names_them() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let shown = in_console(&wechat, "5e1f", &key("BQUF", "BQU="), Certificate::First);
+    let home = home(&wechat, &shown, "calls = [\"/cgi-bin/openapi/**\"]\n");
+    let node = home.start().await;
+    home.token(0).await.unwrap();
+    let quota = format!("/v1/accounts/{}/quota?path=/cgi-bin/user/get", appid(0));
+    let (status, answer) = home.get(&quota).await.unwrap();
+    assert!(status == 200 && answer.contains("daily_limit"), "{answer}");
+    assert_eq!(counted(&wechat), (1, 0));
+    // The token dies: it is sealed anew for the next one.
+    wechat.revoke(0);
+    let (status, answer) = home.get(&quota).await.unwrap();
+    assert!(status == 200 && answer.contains("daily_limit"), "{answer}");
+    assert_eq!((wechat.fetches(), counted(&wechat)), (2, (2, 0)));
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_and_certificates_are_replaced_and_no_call_fails() {
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
     let [before, after] = [key("BQUF", "BQU="), key("BgYG", "BgY=")];
@@ -163,6 +183,13 @@ async fn keys_and_certificates_are_replaced_and_no_call_fails() {
     replace(Certificate::Changing);
     assert_eq!(risk(&home).await.0, 0);
     home.wait_for("WeChat is about to replace its certificate").await;
+    // It is told once, with the number of the next one, however many answers announce it.
+    assert_eq!(risk(&home).await.0, 0);
+    let history = "/v1/events/history?event=certificate-changing";
+    platforms::until("no event", async || home.get(history).await.unwrap().1.contains("next"))
+        .await;
+    let (_, told) = home.get(history).await.unwrap();
+    assert_eq!(told.matches("\"event\":\"certificate-changing\"").count(), 1, "{told}");
     let shown = replace(Certificate::Second);
     let (code, answer) = risk(&home).await;
     assert_eq!(code, 990_115);

@@ -256,12 +256,16 @@ async fn soak_kills_during_a_refresh_never_lose_the_refresh_token() {
     }
     // Each refresh that a kill cut off is made once more.
     let mut before = 0;
-    until("refreshes do not end", async || {
-        sleep(Duration::from_secs(2)).await;
-        let now = wechat.counters().calls_of(REFRESH);
-        std::mem::replace(&mut before, now) == now
-    })
-    .await;
+    let ended = timeout(3 * PATIENCE, async {
+        loop {
+            sleep(Duration::from_secs(2)).await;
+            let now = wechat.counters().calls_of(REFRESH);
+            if std::mem::replace(&mut before, now) == now {
+                return;
+            }
+        }
+    });
+    ended.await.expect("refreshes do not end");
     node.end().await;
     // When the old ones have ended, what is stored is the latest.
     let grace = Duration::from_secs(301);

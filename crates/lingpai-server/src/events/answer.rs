@@ -76,6 +76,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     listed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     added: Option<u64>,
@@ -173,6 +175,7 @@ impl<'a> Details<'a> {
                 details.key = Some(key);
                 details.address = Some(address.to_string().into());
             }
+            What::CertificateChanging { next } => details.next = Some(next),
             What::AuthorizersReconciled { listed, added, renewed, removed } => {
                 details.listed = Some(*listed);
                 details.added = Some(*added);

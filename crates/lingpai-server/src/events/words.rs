@@ -144,6 +144,12 @@ pub fn sentence(event: &Event, language: Language) -> String {
                 "{address} 的客户端向 {path} 发送真正的 AppSecret，而那里应是它的 API 密钥：请给它一个密钥"
             ),
         },
+        What::CertificateChanging { next } => say!(
+            language,
+            "WeChat is about to replace the certificate of API security by the one with the number {next}: download it and give it \
+             to the account",
+            "微信即将更换 API 安全的平台证书，新证书编号为 {next}：请下载新证书并加入该账号"
+        ),
         What::AuthorizersReconciled { listed, added, renewed, removed } => say!(
             language,
             "the store was restored and compared with WeChat's list: {listed} authorizers, {added} of them added, {renewed} with another refresh token, {removed} gone",
@@ -276,6 +282,7 @@ mod tests {
                 address: [10, 0, 0, 7].into(),
                 path: "/cgi-bin/token".to_owned(),
             },
+            What::CertificateChanging { next: "c2".to_owned() },
             What::AuthorizersReconciled { listed: 450, added: 1, renewed: 225, removed: 1 },
             What::PushDead { push: "5f2b".to_owned(), cause: cause() },
             What::SinkFailed { sink: "shop".to_owned(), cause: cause() },

@@ -474,7 +474,7 @@ impl Gateway {
         let seen = seen.inspect_err(|trouble| span.fail(trouble.code()))?;
         let mut heard = Heard { seen, head, body };
         if let Some(sealing) = &call.sealing {
-            let opened = sealing.open(heard, site, call.destination, &serving.metrics);
+            let opened = sealing.open(heard, site, call.destination, serving);
             heard = Box::pin(opened).await?;
         }
         if hidden::may_be_in(call.destination) {

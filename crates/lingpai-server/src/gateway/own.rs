@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::Gateway;
-use super::call::Heard;
+use super::call::{Call, Heard};
 use super::carried;
 use super::hosts::Destination;
 use super::look::Seen;
@@ -133,7 +133,9 @@ impl Gateway {
         let destination = Destination::of(head, path)?;
         let upload = Upload::Whole(body.to_string().into());
         let came = (serving, head, &destination);
+        let sealing = self.sealers.of(serving, credential, head, &destination)?;
         let call = self.call(came, Some(credential), Permit::for_us(), upload).await?;
+        let call = Call { sealing, ..call };
         let heard = self.send(serving, &call, target, call.upload.sending()).await?;
         match heard.whole(MOST).await? {
             Heard { head, seen: Seen::Whole(body, _), .. } => {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use lingpai_core::event::What;
 use lingpai_core::{AccountId, ApiSecurityKeys, Clock, CredentialId};
 use lingpai_wechat::api_security::{ApiSecurity, Unacceptable, Unsealable, Which, is_sealed};
 
@@ -19,7 +20,6 @@ use super::hosts::{Destination, Host};
 use super::look::{self, Seen};
 use super::site::Site;
 use super::trouble::Trouble;
-use crate::metrics::Metrics;
 use crate::serving::Serving;
 
 /// The largest body that is sealed, and the largest sealed answer that is opened. What can be sealed is JSON, and small.
@@ -37,6 +37,8 @@ pub(super) struct Sealers(Mutex<HashMap<AccountId, Arc<Sealer>>>);
 
 /// What seals for one account.
 struct Sealer {
+    /// Whose calls it seals.
+    credential: CredentialId,
     /// What it was made of.
     keys: Arc<ApiSecurityKeys>,
     security: ApiSecurity,
@@ -104,17 +106,18 @@ impl Sealers {
         {
             return Ok(None);
         }
-        let sealer = self.made_of(&credential.account, keys, serving.registry.clock())?;
+        let sealer = self.made_of(credential, keys, serving.registry.clock())?;
         let with_previous = AtomicBool::new(sealer.is_behind.load(Ordering::Relaxed));
         Ok(Some(Sealing { sealer, with_previous }))
     }
 
     fn made_of(
         &self,
-        account: &AccountId,
+        credential: &CredentialId,
         keys: Arc<ApiSecurityKeys>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<Sealer>, Trouble> {
+        let account = &credential.account;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sealer) = known.get(account).filter(|it| Arc::ptr_eq(&it.keys, &keys)) {
             return Ok(Arc::clone(sealer));
@@ -128,7 +131,8 @@ impl Sealers {
         known.retain(|_, sealer| Arc::strong_count(&sealer.keys) > 1);
         let (is_behind, was_told) = (AtomicBool::new(false), AtomicBool::new(false));
         let clock = Arc::clone(clock);
-        let sealer = Arc::new(Sealer { keys, security, is_behind, was_told, clock });
+        let credential = credential.clone();
+        let sealer = Arc::new(Sealer { credential, keys, security, is_behind, was_told, clock });
         known.insert(account.clone(), Arc::clone(&sealer));
         Ok(sealer)
     }
@@ -161,8 +165,9 @@ impl Sealing {
         heard: Heard,
         site: &Site,
         destination: &Destination<'_>,
-        metrics: &Metrics,
+        serving: &Serving,
     ) -> Result<Heard, Trouble> {
+        let metrics = &serving.metrics;
         let url = url_of(site, destination);
         let mut heard = heard.whole(MOST).await?;
         let Seen::Whole(body, errcode) = &heard.seen else { return Err(Trouble::Lost) };
@@ -185,10 +190,8 @@ impl Sealing {
         if let Some(next) = answer.replace_certificate
             && !self.sealer.was_told.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(
-                next,
-                "WeChat is about to replace its certificate (开放平台证书): download the new one and give it to the account"
-            );
+            let credential = Some(self.sealer.credential.clone());
+            serving.registry.tell(credential, What::CertificateChanging { next: next.to_owned() });
         }
         let body = Bytes::from(answer.body);
         let headers = &mut heard.head.headers;

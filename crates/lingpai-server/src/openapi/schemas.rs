@@ -101,7 +101,7 @@ pub(super) fn schemas() -> Value {
             "expires_at": time(), "failure": reference("Failure"), "retry_after": number(),
             "cause": text(), "used": number(), "key": text(), "asks": number(), "path": text(),
             "errcode": {"type": "integer"}, "refusals": number(), "change": text(), "since": time(),
-            "listed": number(), "added": number(), "renewed": number(), "removed": number(),
+            "next": text(), "listed": number(), "added": number(), "renewed": number(), "removed": number(),
         }),
     );
     add(

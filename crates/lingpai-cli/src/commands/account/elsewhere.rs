@@ -47,18 +47,10 @@ pub(crate) async fn run(
         }
         Account::SetPush { account, push, .. } => {
             let wanted = push::take(&push)?;
-            client.patch(&at(&account), &push::to_json(wanted.as_ref())).await?;
-            output::tell(&match wanted {
-                Some(_) => say!(
-                    "The account {account} receives pushes at /push/{account}: put this path of the server's address into \
-                     WeChat's console.",
-                    "账号 {account} 在 /push/{account} 接收推送：请在微信后台填写服务器地址加此路径。"
-                ),
-                None => say!(
-                    "The account {account} receives no pushes any more.",
-                    "账号 {account} 不再接收推送。"
-                ),
-            });
+            let changed = client.patch(&at(&account), &push::to_json(wanted.as_ref())).await?;
+            // One that a newer server names is none that has more to be told.
+            let kind = serde_json::from_value(changed["kind"].clone()).unwrap_or_default();
+            output::tell(&push::told(&account, kind, wanted.is_some()));
         }
         Account::SetApiSecurity { account, keys, .. } => {
             let wanted = api_security::take(&account, &keys)?;

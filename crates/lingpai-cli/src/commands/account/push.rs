@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 
 use lingpai_core::push::Relay;
-use lingpai_core::{PushSettings, Secret};
+use lingpai_core::{AccountId, AccountKind, PushSettings, Secret};
 use serde_json::{Value, json};
 
 use crate::args::WantedPush;
@@ -38,6 +38,24 @@ pub(super) fn take(from: &WantedPush) -> Result<Option<PushSettings>, Error> {
     };
     push.check().map_err(|error| Error::said(say!("{error}", "这样的推送设置不能用：{error}")))?;
     Ok(Some(push))
+}
+
+/// What has become of the pushes of an account.
+pub(super) fn told(id: &AccountId, kind: AccountKind, is_set: bool) -> String {
+    if !is_set {
+        return say!("The account {id} receives no pushes any more.", "账号 {id} 不再接收推送。");
+    }
+    let own = say!(
+        "The account {id} receives pushes at /push/{id}: put this path of the server's address into WeChat's console.",
+        "账号 {id} 在 /push/{id} 接收推送：请在微信后台填写服务器地址加此路径。"
+    );
+    if kind != AccountKind::Platform {
+        return own;
+    }
+    say!(
+        "{own} Messages of its authorizers (消息与事件接收URL) come to /push/{id}/$APPID$.",
+        "{own}授权方的消息（消息与事件接收URL）填写 /push/{id}/$APPID$。"
+    )
 }
 
 /// As the server reads it.
