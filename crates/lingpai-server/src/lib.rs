@@ -70,6 +70,7 @@ mod proxies;
 pub mod push;
 mod query;
 mod quota;
+mod readers;
 mod refusal;
 mod routes;
 mod server;

@@ -5,7 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::{Clock, Directory, Fence, Mode, Refresh, Store, SystemClock, Timestamp};
+use lingpai_core::audit::{Action, Deed, Note, Who};
+use lingpai_core::journal::Page;
+use lingpai_core::{
+    Clock, CredentialId, Directory, Fence, Mode, NodeId, Refresh, Store, SystemClock, Timestamp,
+};
 use lingpai_sandbox::{
     DEMO_APPID, Fault, FaultKind, OtherSystem, Punishment, Quota, Server, Takes, When, World,
 };
@@ -68,6 +72,7 @@ async fn happens(cause: Cause, clinic: &Clinic) -> Option<String> {
         _ => clinic.token().await,
     };
     let theirs = clinic.does(|world, now| goes_wrong(cause, world, now));
+    clinic.store.note(&[read_by("cron", clinic.clock.now().wall)]).await.unwrap();
     sleep(row(cause).0).await;
     Some(match cause {
         Cause::OtherAccount => clinic.token_of_another().await,
@@ -76,6 +81,18 @@ async fn happens(cause: Cause, clinic: &Clinic) -> Option<String> {
         Cause::VirtualToken => format!("lpv_{}_{DEMO_APPID}", "0123".repeat(8)),
         _ => theirs.unwrap_or(token),
     })
+}
+
+/// That a client read the token.
+fn read_by(name: &str, at: Timestamp) -> Note {
+    let (key, address) = (format!("lp_{name}"), "10.0.0.7".parse().unwrap());
+    Note {
+        at,
+        node: NodeId::new("node"),
+        who: Who::Client { key, name: name.to_owned(), address },
+        credential: Some(CredentialId::access_token(DEMO_APPID.parse().unwrap())),
+        deed: Deed::new(Action::TokenRead),
+    }
 }
 
 /// What somebody does at WeChat, and the token that it brings him.
@@ -140,6 +157,9 @@ async fn move_in(home: &Home, from: &MemoryStore) {
     let mut events = from.events(None, 10_000).await.unwrap();
     events.reverse();
     to.record(&events).await.unwrap();
+    let trail = from.notes(None, Page::Newest, 10).await.unwrap();
+    let notes: Vec<_> = trail.told.into_iter().map(|told| told.what).collect();
+    to.note(&notes).await.unwrap();
     to.close().await;
 }
 
@@ -158,8 +178,15 @@ impl Visit<'_> {
         command.env("LINGPAI_LANG", language).env("LINGPAI_KEY", self.home.key());
         let output = command.output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(!said.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        let heard = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.is_empty(), "{heard}");
         self.tells_nothing(&said);
+        self.tells_nothing(&heard);
+        // Without a server, that only a server knows who has reported it.
+        let is_of_client = ["replaced-by-us", "not-ours", "other-account", "user-token"];
+        let is_here = arguments[0] == "explain" && !arguments.contains(&"--server");
+        let cannot_know = heard.contains("--server");
+        assert_eq!(cannot_know, is_here && is_of_client.contains(&self.cause.as_str()), "{heard}");
         said
     }
 
@@ -191,6 +218,12 @@ impl Visit<'_> {
             assert!(rest.contains(&self.is_to_do(language)), "{said}");
             let headline = rest.lines().next().unwrap();
             assert_eq!(is_chinese(headline), language == Language::Chinese, "{headline}");
+            // Whoever read it before it was replaced, and not since.
+            let behind = match language {
+                Language::English => "The client cron read the token for the last time",
+                Language::Chinese => "客户端 cron 最后一次读取凭据",
+            };
+            assert_eq!(rest.contains(behind), self.cause == Cause::ReplacedByUs, "{said}");
             let user = ["The client test reported it", "客户端 test 报告过它"];
             assert!(!users || user.iter().any(|user| rest.contains(user)), "{said}");
         }

@@ -18,6 +18,7 @@ use super::{
     Cause, Current, Diagnosis, Evidence, Facts, Kept, Looks, Pasted, Question, Trial, diagnose,
 };
 use crate::language::{Language, both};
+use crate::readers::{self, Reader};
 
 /// So many events are looked through at most: as many as the gateway knows tokens by.
 const MOST: usize = 100_000;
@@ -79,7 +80,22 @@ pub async fn answer(
         (Some(upstream), Some(token)) => try_it(&question, &facts, upstream, token).await,
         _ => (None, 0),
     };
-    let diagnosis = diagnose(&question, &Facts { trial: trial.as_ref(), ..facts });
+    let mut diagnosis = diagnose(&question, &Facts { trial: trial.as_ref(), ..facts });
+    if diagnosis.cause == Cause::ReplacedByUs
+        && let Some(story) = fingerprint.and_then(|fingerprint| Story::of(fingerprint, &facts))
+        && let Some((replaced, _)) = story.replaced
+    {
+        let readers = readers::of(store, story.account(), now).await;
+        let behind = readers.into_values().filter(|reader| reader.last_at < replaced);
+        diagnosis.evidence.extend(behind.take(FEW).map(|Reader { name, last_at, .. }| {
+            let text = both!(
+                "The client {name} read the token for the last time, and has not since it was replaced: it may be the one",
+                "客户端 {name} 最后一次读取凭据，更换之后没有再读取：可能就是它",
+                name = name
+            );
+            Evidence { at: Some(last_at), text }
+        }));
+    }
     let since = events.last().map(|event| event.at);
     Ok(Answered { diagnosis, question, asked_wechat, events: events.len(), since })
 }

@@ -1,13 +1,10 @@
 //! Checks of those who use an account, and of what WeChat pushes for it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use lingpai_core::audit::Who;
 use lingpai_core::event::What;
-use lingpai_core::journal::Page;
-use lingpai_core::{CredentialId, Kind, Timestamp};
+use lingpai_core::{CredentialId, Kind};
 use lingpai_wechat::kinds;
 
 use super::patient::{EVENTS, LATELY, Patient};
@@ -15,23 +12,14 @@ use super::words::{self, both, fixed};
 use super::{Check, Finding, Verdict};
 use crate::diagnosis::{self, Cause, Facts, Question, diagnose, span};
 use crate::language::Bilingual;
+use crate::readers::{self, Reader};
 
 /// What WeChat pushes, it pushes every ten minutes.
 const LATE: Duration = Duration::from_mins(25);
-/// So many records of the audit trail are looked through for who reads the token.
-const NOTES: usize = 5000;
 /// Whoever reads it more often than that within a minute reads it in a loop.
 const OFTEN: u32 = 600;
 /// A token is accepted for so long after it was replaced; and so long after it reads are recorded at the latest.
 const OVER: Duration = Duration::from_mins(10);
-
-/// What the audit trail knows of one client's reads of the token within a day.
-struct Reader {
-    /// When it last read it, to the minute.
-    last_at: Timestamp,
-    /// Its busiest minute: how many reads, when, and whence.
-    most: (u32, Timestamp, IpAddr),
-}
 
 impl Patient<'_> {
     /// The clients that ask too often, or use what is not the account's current token.
@@ -44,7 +32,7 @@ impl Patient<'_> {
             Some(name) => format!("{name} ({key})"),
             None => key.to_owned(),
         };
-        let readers = self.readers().await;
+        let readers = readers::of(self.examination.store, &self.account.id, self.now).await;
         let mut seen: Vec<(Option<Cause>, Bilingual, Option<Bilingual>)> = Vec::new();
         for stray in
             self.examination.strays.map(|strays| strays.of(&self.account.id)).unwrap_or_default()
@@ -133,30 +121,6 @@ impl Patient<'_> {
             .unzip();
         let text = Bilingual::made(en.join(" "), zh.join(""));
         Finding { cause, remedy, ..Finding::new(Check::Clients, Verdict::Warned, text) }
-    }
-
-    /// Who read the token within a day, by the id of the key.
-    async fn readers(&self) -> BTreeMap<String, Reader> {
-        let mut readers: BTreeMap<String, Reader> = BTreeMap::new();
-        let store = self.examination.store;
-        let Ok(trail) = store.notes(Some(&self.account.id), Page::Newest, NOTES).await else {
-            return readers;
-        };
-        let notes = trail.told.into_iter().map(|told| told.what);
-        for note in notes.take_while(|note| self.now.since(note.at) < LATELY) {
-            let is_token = note.credential.is_some_and(|it| it.kind == Kind::ACCESS_TOKEN);
-            let Who::Client { key, address, .. } = note.who else { continue };
-            if note.deed.action != "token-read" || !is_token {
-                continue;
-            }
-            let most = (note.deed.count, note.at, address);
-            // The newest come first.
-            let reader = readers.entry(key).or_insert(Reader { last_at: note.at, most });
-            if most.0 > reader.most.0 {
-                reader.most = most;
-            }
-        }
-        readers
     }
 
     /// Who has not read the token since it was replaced: if they go on to call WeChat, then with an old one.

@@ -60,7 +60,17 @@ pub(crate) async fn here(
     }
     .await;
     store.close().await;
-    told(&outcome?.to_json(language::current()), options.json)
+    let answer = outcome?.to_json(language::current());
+    told(&answer, options.json)?;
+    // What a client does is reported to a server, and not to the store.
+    let of_clients = ["replaced-by-us", "not-ours", "other-account", "user-token"];
+    if of_clients.iter().any(|cause| answer["cause"] == *cause) {
+        output::tell(either(
+            "Which client has reported this token, only a running server knows: name it with --server.",
+            "哪个客户端报告过这个凭据，只有运行中的服务知道：请用 --server 指定它。",
+        ));
+    }
+    Ok(())
 }
 
 fn speak(options: &Explain, environment: Environment<'_>) {
