@@ -56,7 +56,7 @@ fn only_the_server_sees_it() -> Error {
     ))
 }
 
-/// One account of the configuration or the store, for a command that keeps it by itself.
+/// One account of the configuration or the store, for a command that asks no server.
 async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Result<Account, Error> {
     keeping.merge(config).await?;
     let accounts = keeping.store.accounts().await?;

@@ -1,9 +1,9 @@
 //! Third-party platforms: tickets, tokens, authorisations, refresh tokens, and the pages in between.
 
-use lingpai_sandbox::{DEMO_APPID, DEMO_COMPONENT, DEMO_COMPONENT_SECRET, RefreshVerdict};
+use lingpai_sandbox::{DEMO_APPID, DEMO_COMPONENT, DEMO_COMPONENT_SECRET, RefreshVerdict, Scope};
 use serde_json::{Value, json};
 
-use crate::sky::{Sky, code, request, text};
+use crate::sky::{MINI, Sky, code, request, text};
 use crate::wire::{body, get, post, run};
 
 const OF: (&str, &str) = (DEMO_COMPONENT, DEMO_APPID);
@@ -156,6 +156,63 @@ fn an_owner_takes_it_back_or_changes_the_password() {
     assert!(refreshed(&mut sky, &token, &refresh)["errcode"].is_null());
     sky.post(&deed("unauthorize"), &json!({"authorizer": DEMO_APPID}));
     assert_eq!(code(&refreshed(&mut sky, &token, &refresh)), 61003);
+}
+
+#[test]
+fn people_log_in_with_the_platforms_token_to_accounts_that_have_authorised_it() {
+    let mut sky = Sky::new();
+    let token = component_token(&mut sky);
+    let log_in = |sky: &mut Sky| sky.world.log_in(sky.now, DEMO_APPID, "o1", Scope::Base).unwrap();
+    let session = |token: &str, component: &str, code: &str| {
+        format!(
+            "/sns/component/jscode2session?appid={DEMO_APPID}&js_code={code}&grant_type=authorization_code\
+             &component_appid={component}&component_access_token={token}"
+        )
+    };
+    let person = log_in(&mut sky);
+    let asked = session(&token, DEMO_COMPONENT, &person);
+    assert_eq!(code(&sky.get(&asked)), 61003);
+    let (access, _) = authorized(&mut sky, &token);
+    assert_eq!(code(&sky.get(&session(&access, DEMO_COMPONENT, &person))), 61014);
+    assert_eq!(code(&sky.get(&session("none", DEMO_COMPONENT, &person))), 40001);
+    assert_eq!(code(&sky.get(&session(&token, DEMO_COMPONENT, "none"))), 40029);
+    assert_eq!(sky.get(&asked)["openid"], "o1", "what was refused has not spent the code");
+    assert_eq!(code(&sky.get(&asked)), 40163);
+}
+
+#[test]
+fn a_platforms_quota_and_its_authorizers_are_cleared_ten_times_a_month_each() {
+    let mut sky = Sky::new();
+    let token = component_token(&mut sky);
+    authorized(&mut sky, &token);
+    let by_secret = |secret: &str, appid: &str| json!({"component_appid": DEMO_COMPONENT, "appsecret": secret, "appid": appid});
+    let path = api("clear_quota/v2");
+    assert_eq!(code(&sky.post(&path, &by_secret("wrong", DEMO_APPID))), 40125);
+    let stranger = by_secret(DEMO_COMPONENT_SECRET, "wx00000000000000ff");
+    assert_eq!(code(&sky.post(&path, &stranger)), 61003);
+    let own = format!("/cgi-bin/clear_quota?access_token={token}");
+    assert_eq!(code(&sky.post(&own, &json!({"appid": DEMO_COMPONENT}))), 0);
+    for account in [DEMO_COMPONENT, DEMO_APPID] {
+        let asked = by_secret(DEMO_COMPONENT_SECRET, account);
+        let cleared = if account == DEMO_COMPONENT { 9 } else { 10 };
+        for _ in 0..cleared {
+            assert_eq!(code(&sky.post(&path, &asked)), 0);
+        }
+        assert_eq!(code(&sky.post(&path, &asked)), 48006);
+    }
+}
+
+#[test]
+fn what_is_told_of_an_account_says_whether_it_is_a_mini_program() {
+    let mut sky = Sky::with_mini_program();
+    let token = component_token(&mut sky);
+    for (appid, is_mini) in [(DEMO_APPID, false), (MINI, true)] {
+        let asked = json!({"component_appid": DEMO_COMPONENT, "authorizer_appid": appid});
+        assert_eq!(code(&sky.post(&with("api_get_authorizer_info", &token), &asked)), 61003);
+        sky.world.authorize(sky.now, DEMO_COMPONENT, appid).unwrap();
+        let told = sky.post(&with("api_get_authorizer_info", &token), &asked);
+        assert_eq!(told["authorizer_info"]["MiniProgramInfo"].is_object(), is_mini, "{told}");
+    }
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Sealing {
             && !self.sealer.was_told.swap(true, Ordering::Relaxed)
         {
             let credential = Some(self.sealer.credential.clone());
-            serving.registry.tell(credential, What::CertificateChanging { next: next.to_owned() });
+            serving.registry.tell(credential, What::CertificateChanging { next });
         }
         let body = Bytes::from(answer.body);
         let headers = &mut heard.head.headers;
