@@ -16,7 +16,8 @@ function slowed(value, name, now) {
   if (Array.isArray(value)) return value.map((it) => slowed(it, "", now));
   if (value && typeof value === "object") {
     // The server's sentence has the life in words: the page makes its own of what is slowed.
-    if (["rotated", "repeated"].includes(value.event)) delete value.text;
+    // A pushed ticket has not hurried.
+    if (["rotated", "repeated"].includes(value.event) && value.kind !== "component_verify_ticket") delete value.text;
     return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, slowed(it, key, now)]));
   }
   if (TIMES.has(name) && typeof value === "string") return new Date(now + (Date.parse(value) - now) * PACE).toISOString();
