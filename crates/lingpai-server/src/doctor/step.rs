@@ -52,8 +52,8 @@ impl Plan {
         let Self { accounts, calls, fetches } = self;
         say!(
             language,
-            "Accounts to be looked at: {accounts}. Calls of WeChat's: {calls} at most, {fetches} of which ask for a token, which \
-             counts against a quota of the day. No token in use is replaced, and where little is left of a quota it is not spent.",
+            "Accounts to be looked at: {accounts}. Calls of WeChat's: {calls} at most; for a token, which counts against a quota of \
+             the day: {fetches}. No token in use is replaced, and where little is left of that quota it is not spent.",
             "检查 {accounts} 个账号，最多调用微信 {calls} 次，其中 {fetches} 次是获取凭据的调用，计入当天的额度。使用中的凭据不会被替换；\
              额度所剩无几时不会使用。"
         )
