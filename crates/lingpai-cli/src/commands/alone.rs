@@ -9,7 +9,7 @@ use lingpai_server::{Server, gateway};
 use lingpai_store::MemoryStore;
 use tokio::sync::oneshot;
 
-use crate::commands::{account_of, key};
+use crate::commands::{account_to_keep, key};
 use crate::config::Config;
 use crate::error::Error;
 use crate::keeping::Keeping;
@@ -40,7 +40,7 @@ async fn serve<T>(
     account: &AccountId,
     work: impl AsyncFnOnce(&str, &Secret) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let account = account_of(keeping, config, account).await?;
+    let account = account_to_keep(keeping, config, account).await?;
     keeping.keep(&account);
     let only = Accounts::Only([account.id.clone()].into());
     let new = key::make("this command", [Right::Admin].into(), only, keeping.clock().now().wall)?;

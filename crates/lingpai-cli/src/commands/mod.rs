@@ -60,13 +60,22 @@ fn only_the_server_sees_it() -> Error {
 async fn account_of(keeping: &Keeping, config: &Config, id: &AccountId) -> Result<Account, Error> {
     keeping.merge(config).await?;
     let accounts = keeping.store.accounts().await?;
-    let account = accounts.into_iter().find(|account| account.id == *id).ok_or_else(|| {
+    accounts.into_iter().find(|account| account.id == *id).ok_or_else(|| {
         Error::said(say!(
             "the account {id} is neither in the configuration nor in the store. `lingpai account list` shows those \
              there are",
             "配置与存储中都没有账号 {id}。`lingpai account list` 列出已有的账号"
         ))
-    })?;
+    })
+}
+
+/// The same for a command that would fetch for it.
+async fn account_to_keep(
+    keeping: &Keeping,
+    config: &Config,
+    id: &AccountId,
+) -> Result<Account, Error> {
+    let account = account_of(keeping, config, id).await?;
     if account.kind.is_authorizer()
         && let Some(platform) = &account.platform
         && keeping.is_marked(platform).await?

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::args::Token;
 use crate::client::Client;
-use crate::commands::account_of;
+use crate::commands::account_to_keep;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::keeping::Keeping;
@@ -27,7 +27,7 @@ pub(crate) async fn standalone(options: Token, config: Config) -> Result<(), Err
 
 async fn fetch(keeping: &Keeping, config: &Config, options: &Token) -> Result<Value, Error> {
     let id = &options.account;
-    let account = account_of(keeping, config, id).await?;
+    let account = account_to_keep(keeping, config, id).await?;
     let keeper = keeping.keep(&account);
     // Another process may be at it, and fail, before it is our turn.
     let patience = keeping.registry.longest_rotation() * 2;
