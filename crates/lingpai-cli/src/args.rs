@@ -259,6 +259,10 @@ pub(crate) struct JsConfig {
     #[arg(long)]
     pub(crate) agent: bool,
 
+    /// Its number in the corp, where the account's name does not tell it (an application of a suite)
+    #[arg(long, value_name = "NUMBER", requires = "agent")]
+    pub(crate) agentid: Option<u64>,
+
     #[command(flatten)]
     pub(crate) asked: Asked,
 }

@@ -11,13 +11,12 @@ use hyper::body::Incoming;
 use lingpai_core::audit::{Action, Deed};
 use lingpai_core::client::Right;
 use lingpai_core::{AccountId, CredentialId, Day, Kind};
-use lingpai_wechat::catalogue::{self, Scope};
 use lingpai_wechat::protocol;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Body};
-use crate::gateway::{Called, Gateway, is_of_wecom};
+use crate::gateway::{Called, Gateway, is_about_token, is_of_wecom};
 use crate::language::{self, Language, either};
 use crate::native::caller;
 use crate::query::Query;
@@ -140,7 +139,7 @@ pub(crate) async fn clear(
     let by = match gateway.ask(serving, &account, CLEAR, &asked).await {
         Ok(_) => CLEAR,
         // No token is to be had, perhaps because its quota is what is used up.
-        Err(refusal) if is_for_want_of_a_token(&refusal) => {
+        Err(refusal) if is_for_want_of_a_token(&refusal, &serving.carried(account.clone())) => {
             gateway.clear_by_secret(serving, &account).await?
         }
         Err(refusal) => return Err(refusal),
@@ -275,14 +274,10 @@ impl Clearings {
 }
 
 /// Whether a call with a token could not be made, or was refused because of its token.
-fn is_for_want_of_a_token(refusal: &Refusal) -> bool {
+fn is_for_want_of_a_token(refusal: &Refusal, credential: &CredentialId) -> bool {
     match refusal {
         Refusal::NoToken(_) | Refusal::Pending => true,
-        Refusal::UpstreamRefused(failure) => {
-            let scopes = [Scope::Api, Scope::Platform];
-            let blames = |code| scopes.iter().any(|scope| catalogue::blames_token(code, *scope));
-            failure.code.is_some_and(blames)
-        }
+        Refusal::UpstreamRefused(failure) => is_about_token(failure, credential),
         _ => false,
     }
 }

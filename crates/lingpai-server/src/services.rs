@@ -23,6 +23,9 @@ use crate::serving::{Caller, Serving};
 /// What stands in answers where WeCom has a permanent code, if no key was shown. It opens nothing, and is the same for all.
 const KEPT_HERE: &str = "permanent-code-kept-by-lingpai";
 
+/// What names the account in the call of a provider.
+const CORPID: &str = "corpid";
+
 /// What is answered for a permanent code to a client that has shown this for a key.
 pub(crate) fn stand_in(shown: &Secret) -> &str {
     if virtual_token::is_virtual(shown.expose()) { KEPT_HERE } else { shown.expose() }
@@ -39,7 +42,9 @@ pub(crate) async fn declared(
     let fields = Fields::read(serving, &head.method, body).await?;
     let named = fields.text(Parameter::Declared(&asked.account))?;
     let key = fields.text(Parameter::Declared(&asked.secret))?;
-    let account = account_of(serving, &declared.kind, named);
+    // Only a provider's call names a corp; for the others nothing is looked through.
+    let is_of_corp = asked.account.name == CORPID;
+    let account = if is_of_corp { account_of(serving, &declared.kind, named) } else { named };
     Ok(TokenCall { appid: account.into(), key: Secret::from(key), forced: false })
 }
 

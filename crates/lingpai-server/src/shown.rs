@@ -23,6 +23,8 @@ use crate::serving::{Caller, Serving};
 const WAITING: usize = 256;
 /// So many applications of one corp are compared with: WeCom's calls name the corp only.
 const OF_CORP: usize = 64;
+/// The calls that name one. All keepers are looked through for its applications, which strangers cannot ask for by other calls.
+const OF_CORPS: [&str; 2] = ["/gettoken", "/get_corp_token"];
 /// So many clients are remembered.
 const MOST: usize = 4096;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -131,11 +133,17 @@ impl Serving {
     /// The account whose secret this is, if it is one.
     async fn whose(&self, shown: &Shown) -> Option<AccountId> {
         let directory = self.keys.directory();
-        let mut named: Vec<AccountId> = shown.account.parse().into_iter().collect();
+        let named: AccountId = shown.account.parse().ok()?;
+        if let Some(account) = directory.account(&named).await.ok()? {
+            return is_same(&account.secret, &shown.sent).then_some(named);
+        }
+        if !OF_CORPS.iter().any(|call| shown.path.ends_with(call)) {
+            return None;
+        }
         let of_corp =
             |id: &AccountId| id.corp_and_agent().is_some_and(|(corp, _)| corp == shown.account);
-        named.extend(self.accounts().filter(of_corp).take(OF_CORP));
-        for id in named {
+        let applications: Vec<_> = self.accounts().filter(of_corp).take(OF_CORP).collect();
+        for id in applications {
             if let Ok(Some(account)) = directory.account(&id).await
                 && is_same(&account.secret, &shown.sent)
             {

@@ -3,6 +3,7 @@
 //! A ticket is kept from the first time on that somebody asks for it. A key that is bound to domains has pages of these
 //! signed and sees no ticket: whoever has one can sign every page.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::request::Parts;
@@ -57,6 +58,8 @@ struct Page {
     /// For `wx.agentConfig`, with the ticket of a WeCom application.
     #[serde(default)]
     agent: bool,
+    /// The number of that application, where the account's name does not tell it: one that a corp has of a suite.
+    agentid: Option<u64>,
 }
 
 /// What `wx.config` or `wx.agentConfig` takes.
@@ -82,8 +85,36 @@ enum Whose<'a> {
     },
     Agent {
         corpid: &'a str,
-        agentid: &'a str,
+        agentid: Cow<'a, str>,
     },
+}
+
+const NO_NUMBER: Bilingual = Bilingual::fixed(
+    "`wx.agentConfig` takes the number of the application in the corp, which the name of this account does not tell: give it as `agentid`",
+    "wx.agentConfig 需要应用在该企业中的 agentid，账号名里没有：请用 `agentid` 写明",
+);
+const OTHER_NUMBER: Bilingual = Bilingual::fixed(
+    "`agentid` is not the number of this application, which the account's name tells: leave it out",
+    "`agentid` 与账号名中的应用不符：请省略",
+);
+
+impl<'a> Whose<'a> {
+    /// Whom a page is signed for: the application, of this number, or whoever has the account.
+    fn of(account: &'a AccountId, agent: bool, agentid: Option<u64>) -> Result<Self, Refusal> {
+        let Some((corpid, of)) = account.corp_and_agent() else {
+            return Ok(Self::App { app_id: account.as_str() });
+        };
+        if !agent {
+            return Ok(Self::App { app_id: corpid });
+        }
+        let agentid = match (of.parse::<u64>(), agentid) {
+            (Ok(own), Some(told)) if own != told => return Err(Refusal::BodyWrong(OTHER_NUMBER)),
+            (Ok(_), _) => Cow::Borrowed(of),
+            (Err(_), Some(told)) => Cow::Owned(told.to_string()),
+            (Err(_), None) => return Err(Refusal::BodyWrong(NO_NUMBER)),
+        };
+        Ok(Self::Agent { corpid, agentid })
+    }
 }
 
 /// A card that is to be signed: its values, less those that are added here.
@@ -142,21 +173,16 @@ pub(crate) async fn js_config(
 ) -> Result<Response<Body>, Refusal> {
     let Admitted { credential, key, .. } =
         serving.admit(caller("POST", head, peer)?, Right::Ticket, account).await?;
-    let Page { url, js_api_list, agent } = object::read(&serving.body(body).await?)?;
+    let Page { url, js_api_list, agent, agentid } = object::read(&serving.body(body).await?)?;
     let page =
         PageUrl::parse(&url).map_err(|error| Refusal::BodyWrong(Bilingual::foreign(&error)))?;
     serving.look_at(&key, |key| key.may_sign_for(page.host()))?;
+    let whose = Whose::of(&credential.account, agent, agentid)?;
     let ticket = if agent { Ticket::AGENT_CONFIG } else { Ticket::JSAPI };
     let served = serving.ticket(&credential, ticket).await?;
     let (nonce_str, timestamp) = serving.stamp()?;
     let stamp = Stamp { nonce: &nonce_str, seconds: timestamp };
     let signature = sign::page(&served.token.value, stamp, page.as_str());
-    let account = &credential.account;
-    let whose = match account.corp_and_agent() {
-        Some((corpid, agentid)) if agent => Whose::Agent { corpid, agentid },
-        Some((corpid, _)) => Whose::App { app_id: corpid },
-        None => Whose::App { app_id: account.as_str() },
-    };
     let config = JsConfig { whose, timestamp, nonce_str, signature, js_api_list };
     Ok(answer::json(StatusCode::OK, &config))
 }

@@ -239,6 +239,7 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         ("ticket", "ticket") => &values::TICKETS_IN_CHINESE,
         ("js-config", "url") => "浏览器中显示的页面 URL；# 之后的部分不计",
         ("js-config", "agent") => "用企业微信应用的 ticket 签名，供 wx.agentConfig 使用",
+        ("js-config", "agentid") => "应用在企业中的 agentid，账号名中没有时（第三方应用）需要写明",
         ("js-config", "apis") => "放入 jsApiList 的接口，如 scanQRCode，可重复",
         ("explain", "text") => {
             "错误码（如 40164、key-unknown）或完整的错误文本。- 表示从标准输入读取"

@@ -26,13 +26,16 @@ pub(crate) async fn js_config(
     environment: Environment<'_>,
 ) -> Result<(), Error> {
     let client = Client::of(&options.asked, environment)?;
-    let JsConfig { account, url, apis, agent, .. } = &options;
+    let JsConfig { account, url, apis, agent, agentid, .. } = &options;
     let mut page = json!({ "url": url });
     if !apis.is_empty() {
         page["jsApiList"] = json!(apis);
     }
     if *agent {
         page["agent"] = json!(true);
+    }
+    if let Some(agentid) = agentid {
+        page["agentid"] = json!(agentid);
     }
     let path = format!("/v1/accounts/{account}/js-config");
     output::print_json(&client.post(&path, &page).await?)

@@ -301,7 +301,7 @@ pub(super) fn looks(looks: Looks) -> Bilingual {
 pub(super) fn headline(cause: Cause, account: Option<&AccountId>) -> Bilingual {
     let (en, zh) = match account {
         Some(account) => (format!(" of the account {account}"), format!("账号 {account} ")),
-        None => (String::new(), String::new()),
+        None => (" of the account".to_owned(), "该账号".to_owned()),
     };
     match cause {
         Cause::SecretReset => both!(
@@ -360,7 +360,7 @@ pub(super) fn headline(cause: Cause, account: Option<&AccountId>) -> Bilingual {
         ),
         _ => both!(
             "What is known{en} does not explain the refusal.",
-            "已知的{zh}情况不足以解释这次拒绝。",
+            "{zh}的已知情况不足以解释这次拒绝。",
             en = en,
             zh = zh
         ),

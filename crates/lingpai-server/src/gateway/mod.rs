@@ -81,6 +81,7 @@ pub(crate) use self::breaker::Outcome;
 pub(crate) use self::carried::is_of_wecom;
 pub(crate) use self::hosts::{Host, split_account};
 pub(crate) use self::ledger::{BY_TOKEN, Called, ForClient};
+pub(crate) use self::own::is_about_token;
 pub(crate) use self::passing::Passing;
 pub use self::rules::Rules;
 pub(crate) use self::sealing::Proof;

@@ -31,9 +31,9 @@ impl Needs {
         }
         match &*plain(path) {
             "/cgi-bin/token" | "/cgi-bin/stable_token" | "/cgi-bin/gettoken" => Self::Nobody,
-            // A permanent code is given to nobody, and the tokens are answered from what is kept.
             // Answered from what their codes were traded for.
             path if Trade::at(host, path).is_some() => Self::Gateway,
+            // A permanent code is given to nobody, and the tokens are answered from what is kept.
             "/cgi-bin/service/get_corp_token"
             | "/cgi-bin/service/get_permanent_code"
             | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,

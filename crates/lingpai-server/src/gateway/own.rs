@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
 use lingpai_core::{AccountId, AccountKind, CredentialId, Failure, Secret};
-use lingpai_wechat::catalogue::{self, Scope};
+use lingpai_wechat::catalogue::Scope;
 use lingpai_wechat::{accepted, kinds};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::Gateway;
 use super::call::{Call, Heard};
 use super::carried;
-use super::hosts::Destination;
+use super::hosts::{Destination, Host};
 use super::look::Seen;
 use super::rules::Permit;
 use super::trouble::Trouble;
@@ -170,11 +170,17 @@ fn read(
         .map_err(|failure| Refusal::UpstreamRefused(Box::new(failure)))
 }
 
-fn is_about_token(failure: &Failure, credential: &CredentialId) -> bool {
-    failure.code.is_some_and(|code| catalogue::blames_token(code, scope(credential)))
+/// Whether a call of ours was refused because of the token of this credential.
+pub(crate) fn is_about_token(failure: &Failure, credential: &CredentialId) -> bool {
+    let host = if carried::is_of_wecom(credential) { Host::WeCom } else { Host::Api };
+    failure.code.is_some_and(|code| carried::blames_it(Some(&credential.kind), host, code))
 }
 
 /// Whose codes they are.
 fn scope(credential: &CredentialId) -> Scope {
-    if credential.kind == kinds::COMPONENT_TOKEN { Scope::Platform } else { Scope::Api }
+    match &credential.kind {
+        kind if *kind == kinds::COMPONENT_TOKEN => Scope::Platform,
+        _ if carried::is_of_wecom(credential) => Scope::WeCom,
+        _ => Scope::Api,
+    }
 }

@@ -262,6 +262,7 @@ fn tickets(add: &mut impl FnMut(&str, &[&str], Value)) {
         &["url"],
         json!({
             "url": url, "jsApiList": names_if_any, "agent": {"type": "boolean", "default": false},
+            "agentid": {"type": ["integer", "null"], "minimum": 0},
         }),
     );
     add(

@@ -159,3 +159,22 @@ async fn a_page_is_signed_for_the_corp_or_for_the_application() {
         assert_eq!(reply.text("signature"), expected);
     }
 }
+
+#[tokio::test]
+async fn the_number_of_an_application_is_told_where_the_accounts_name_does_not_have_it() {
+    let house = house().await;
+    let of_suite = format!("{CORP}:tjsuite");
+    house.keeps(&of_suite);
+    let key = house.key_with(&[Right::Ticket], these(&[ONE, &of_suite]), |_| {}).await;
+    let asked = async |account: &str, number: &str| {
+        let body = format!(r#"{{"url": "https://a.cn/", "agent": true{number}}}"#);
+        house.call(&key, "POST", &format!("/v1/accounts/{account}/js-config"), &body).await
+    };
+    let reply = asked(&of_suite, r#", "agentid": 1000247"#).await;
+    assert_eq!((reply.text("corpid"), reply.text("agentid")), (CORP, "1000247"));
+    let reply = asked(&of_suite, "").await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains("give it as `agentid`"), "{reply:?}");
+    assert_eq!(asked(ONE, r#", "agentid": 1000002"#).await.text("agentid"), "1000002");
+    assert_eq!(asked(ONE, r#", "agentid": 1000003"#).await.status, 400);
+}
