@@ -380,10 +380,15 @@ impl Platforms {
     }
 
     fn tell(&self, account: &AccountId, change: AccountChange) {
-        let credential = CredentialId::access_token(account.clone());
-        let what = What::AccountChanged { change, key: OWNER.to_owned() };
-        self.engine.registry.tell(Some(credential), what);
+        tell(&self.engine, account, change);
     }
+}
+
+/// Tells that an account's owner has changed what is kept of it.
+pub(super) fn tell(engine: &Engine, account: &AccountId, change: AccountChange) {
+    let credential = CredentialId::access_token(account.clone());
+    let what = What::AccountChanged { change, key: OWNER.to_owned() };
+    engine.registry.tell(Some(credential), what);
 }
 
 fn taken(authorizer: &AccountId) -> Attempt {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lingpai_core::event::AccountChange;
 use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
     Account, AccountId, AccountKind, CredentialId, Directory, Issued, Keeper, Kind, Secret,
@@ -17,6 +18,7 @@ use lingpai_wechat::{CorpAuthorization, kinds, protocol};
 use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
+use super::platform::tell;
 use crate::keeping::{Engine, renewed};
 
 /// WeCom's words for a code that is of no use any more: it was exchanged before, or is none.
@@ -139,6 +141,9 @@ impl Suites {
         let account = renewed(stored.as_ref(), account, self.now());
         self.directory.put_account(&account).await?;
         self.engine.keep(&account);
+        let is_new = stored.is_none();
+        let change = if is_new { AccountChange::Created } else { AccountChange::Updated };
+        tell(&self.engine, &account.id, change);
         Ok(Ok(account.id))
     }
 
@@ -156,6 +161,7 @@ impl Suites {
             Ok(Err(failure)) if failure.code.is_some_and(|code| WITHDRAWN.contains(&code)) => {
                 self.directory.remove_account(account).await?;
                 self.engine.let_go(account);
+                tell(&self.engine, account, AccountChange::Removed);
                 tracing::info!(%account, "the corp has taken back its authorisation; the account is removed");
             }
             Ok(Ok(_)) => {

@@ -131,6 +131,11 @@ async fn a_pushed_ticket_and_a_corps_authorisation_bring_a_token_that_wecom_acce
         .unwrap();
     let path = format!("/v1/accounts/{}/token", corp());
     until("the account is still there", async || home.get(&path).await.unwrap().0 == 404).await;
+    let (_, told) = home.get("/v1/events/history?event=account-changed").await.unwrap();
+    assert!(
+        told.contains(r#""change":"created""#) && told.contains(r#""change":"removed""#),
+        "{told}"
+    );
     assert_eq!(suite_tokens(), 1);
     discreet(&home);
     node.end().await;
