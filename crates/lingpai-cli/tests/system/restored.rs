@@ -10,6 +10,7 @@ use crate::node::{Home, WeChat, appid};
 use crate::platforms::{self, deed, push, token, until};
 
 const LIST: &str = "/cgi-bin/component/api_get_authorizer_list";
+const INFO: &str = "/cgi-bin/component/api_get_authorizer_info";
 const REFRESH: &str = "/cgi-bin/component/api_authorizer_token";
 /// Three pages of the list.
 const MANY: usize = 420;
@@ -159,6 +160,10 @@ async fn of_nodes_on_one_redis_one_goes_through_the_list_and_none_refreshes_befo
     let (listed, refused_before) = (calls(&wechat, LIST), refused(&wechat));
     let slow = FaultKind::Latency { milliseconds: 200 };
     wechat.world.with(|world, now| world.fault(now, Fault::new(slow).on(LIST)).unwrap());
+    // Whether who is not listed is gone cannot be asked at first.
+    let busy = FaultKind::Errcode { errcode: -1, errmsg: None };
+    let busy = Fault::new(busy).on(INFO).times(2);
+    wechat.world.with(|world, now| world.fault(now, busy).unwrap());
     let nodes = (homes[0].start().await, homes[1].start().await);
     until_lifted(&[&homes[0], &homes[1]]).await;
     assert_eq!(calls(&wechat, LIST) - listed, 3, "one of them does it, once");
