@@ -1,5 +1,7 @@
 //! `cargo xtask package`: what is handed to people who do not build: a static binary in an archive, a Debian package, the
-//! list of what is in it (SBOM), and checksums. All of it is in `target/package/`.
+//! list of what is in it (SBOM), and checksums. All of it is in `target/package/`. What the package is worth is [`proof`]'s.
+
+mod proof;
 
 use std::fs;
 use std::io::Write;
@@ -42,7 +44,6 @@ const MACHINES: [Machine; 2] = [
 /// # Errors
 /// When a tool is missing, or a step fails.
 pub(crate) fn package() -> Outcome {
-    tools::ensure(tools::FOR_TESTS)?;
     tools::ensure(tools::FOR_PACKAGES)?;
     let _ = fs::remove_dir_all(FOLDER); // Perhaps there is none.
     make_folder(FOLDER)?;
@@ -111,7 +112,7 @@ impl Machine {
         self.lay_out(&binary, &tree)?;
         self.archive(&tree)?;
         self.debian(&tree)?;
-        self.prove(&tree)?;
+        proof::prove(self, &tree)?;
         fs::remove_dir_all(&tree)
             .map_err(|error| format!("cannot remove {}: {error}", tree.display()))
     }
@@ -214,33 +215,6 @@ impl Machine {
     fn package_file(&self) -> String {
         format!("{FOLDER}/lingpai_{VERSION}_{}.deb", self.debian)
     }
-
-    /// Sees that what was made is what was meant, as far as that can be seen here.
-    fn prove(&self, tree: &Path) -> Outcome {
-        let binary = tree.join("usr/bin/lingpai");
-        let libraries = command("ldd").arg(&binary).output();
-        let libraries = libraries.map_err(|error| format!("cannot start ldd: {error}"))?;
-        if self.is_this_one() && !is_static(&libraries.stdout, &libraries.stderr) {
-            return Err(format!("{} is not static", binary.display()));
-        }
-        let service = tree.join("usr/lib/systemd/system/lingpai.service");
-        if succeeds(command("systemd-analyze").arg("--version")) {
-            let mut exposure = command("systemd-analyze");
-            exposure.args(["security", "--offline=true", "--no-pager", "--threshold=20"]);
-            run(exposure.arg(service))?;
-        } else {
-            println!("==> systemd-analyze is not here: the unit was not judged");
-        }
-        run(command("dpkg-deb").arg("--contents").arg(self.package_file()))
-    }
-}
-
-/// What `ldd` says of a program without libraries goes here or there, by its kind.
-fn is_static(output: &[u8], error: &[u8]) -> bool {
-    [output, error].iter().any(|said| {
-        let said = String::from_utf8_lossy(said);
-        said.contains("statically linked") || said.contains("not a dynamic executable")
-    })
 }
 
 fn make_folder(path: impl AsRef<Path>) -> Outcome {
@@ -260,16 +234,4 @@ fn write(path: &Path, text: impl AsRef<[u8]>) -> Outcome {
     path.parent().map_or(Ok(()), make_folder)?;
     let written = fs::File::create(path).and_then(|mut file| file.write_all(text.as_ref()));
     written.map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_static_program_is_told_from_one_that_needs_libraries() {
-        assert!(is_static(b"\tstatically linked\n", b""));
-        assert!(is_static(b"", b"\tnot a dynamic executable\n"));
-        assert!(!is_static(b"\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6\n", b""));
-    }
 }

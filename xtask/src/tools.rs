@@ -10,7 +10,7 @@ use crate::process::{cargo, command, line, run, succeeds};
 
 /// What `cargo xtask test` needs.
 pub(crate) const FOR_TESTS: &[Tool] = &[
-    Tool::apt("cc --version", &["gcc", "libc6-dev"], "SQLite and ring are compiled from C"),
+    CC,
     Tool::krate("cargo nextest --version", "cargo-nextest@0.9.151", "it runs the tests"),
     Tool::apt(
         "redis-server --version",
@@ -32,6 +32,9 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     ),
 ];
 
+const CC: Tool =
+    Tool::apt("cc --version", &["gcc", "libc6-dev"], "SQLite and ring are compiled from C");
+
 /// What `cargo xtask site` needs.
 pub(crate) const FOR_SITE: &[Tool] = &[PYTHON];
 
@@ -48,10 +51,16 @@ pub(crate) const FOR_BENCHES: &[Tool] = &[
     Tool::apt("taskset --version", &["util-linux"], "each server is measured on a core of its own"),
 ];
 
-/// What `cargo xtask package` needs besides.
+/// What `cargo xtask package` needs.
 pub(crate) const FOR_PACKAGES: &[Tool] = &[
+    CC,
     Tool::apt("dpkg-deb --version", &["dpkg"], "it makes the Debian package"),
     Tool::krate("cargo cyclonedx --version", "cargo-cyclonedx@0.5.9", "it lists what is built in"),
+    // What the package is proven with, on a copy of this machine.
+    Tool::apt("unshare --version", &["util-linux"], "the copy is in namespaces of its own"),
+    Tool::apt("ip -Version", &["iproute2"], "the copy has a network of its own"),
+    Tool::apt("systemd-nspawn --version", &["systemd-container"], "it boots the copy"),
+    Tool::apt("curl --version", &["curl"], "the server that is installed there is asked with it"),
 ];
 
 /// What `cargo xtask check` needs.

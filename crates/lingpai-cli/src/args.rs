@@ -28,7 +28,7 @@ use lingpai_wechat::catalogue::Language;
 pub(crate) use self::adoption::{Snippet, Try};
 pub(crate) use self::api_security::WantedApiSecurity;
 pub(crate) use self::events::Events;
-pub(crate) use self::handover::{Adopt, Keep, Release};
+pub(crate) use self::handover::{Adopt, Keep, Release, SetMode};
 pub(crate) use self::key::{Key, KeyCreate};
 pub(crate) use self::look::{Doctor, Looking};
 pub(crate) use self::platform::{Authorize, Platform, PlatformImport};
@@ -424,7 +424,7 @@ impl Account {
             | Self::SetProxy { elsewhere, .. }
             | Self::Remove { elsewhere, .. } => elsewhere.asked(),
             Self::List { .. } | Self::Show { .. } => None,
-            Self::Keep(_) | Self::Adopt(_) | Self::Release(_) => None,
+            Self::SetMode(_) | Self::Keep(_) | Self::Adopt(_) | Self::Release(_) => None,
         }
     }
 }
@@ -505,6 +505,8 @@ pub(crate) enum Account {
         #[arg(long)]
         json: bool,
     },
+    /// Have a server fetch an account's tokens from the other of WeChat's two families, without an outage
+    SetMode(SetMode),
     /// Say whether a server fetches for an account: all of it, nothing yet, or nothing any more
     Keep(Keep),
     /// Have a server take over a live token that somebody else has fetched, without a fetch

@@ -137,6 +137,9 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(key::run(command, config))
         }
+        Command::Account(args::Account::SetMode(options)) => {
+            block_on(handover::set_mode(options, &environment))
+        }
         Command::Account(args::Account::Keep(options)) => {
             block_on(handover::keep(options, &environment))
         }

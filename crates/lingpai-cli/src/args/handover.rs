@@ -1,13 +1,26 @@
-//! What can be typed to take an account over from whoever fetches for it today, and to hand it back.
+//! What can be typed to take an account over from whoever fetches for it today, to move it to the other family of tokens, and to
+//! hand it back.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use lingpai_core::{AccountId, Keeping};
+use lingpai_core::{AccountId, Keeping, Mode};
 use lingpai_store::RedisAddress;
 
 use super::Asked;
 use crate::config;
+
+#[derive(Debug, Args)]
+pub(crate) struct SetMode {
+    /// The appid
+    pub(crate) account: AccountId,
+    /// stable: from /cgi-bin/stable_token, which repeats its token. classic: from /cgi-bin/token, where each fetch replaces
+    /// the one before
+    #[arg(value_name = "stable|classic", value_parser = config::account::parse_mode)]
+    pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Keep {

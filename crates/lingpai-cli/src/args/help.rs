@@ -116,6 +116,7 @@ fn of_command(path: &str) -> Option<&'static str> {
         "pushes retry" => "立即重新转发一条",
         "pushes remove" => "丢弃一条，业务方将收不到它",
         "account set-proxy" => "为存储中的账号设置访问微信的代理，或取消",
+        "account set-mode" => "改从微信的另一类接口获取账号的凭据，业务不中断",
         "account keep" => "设定服务是否为账号获取凭据：维护、仅观察或暂停",
         "account adopt" => "让服务接管别处获取的、仍然有效的凭据，不向微信获取",
         "account release" => "交还账号：暂停维护，并打印凭据及其剩余有效期",
@@ -336,6 +337,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("account add" | "try", "password_file") => {
             "存放代理密码的文件 [默认：URL 中有用户名时提示输入]"
+        }
+        ("account set-mode", "mode") => {
+            "stable：从 /cgi-bin/stable_token 获取，重复获取得到同一个凭据；classic：从 /cgi-bin/token 获取，每次获取都会更换凭据"
         }
         ("account keep", "keeping") => {
             "managed：获取并刷新凭据；observe：只提供交给它的凭据；paused：现有凭据用到到期为止"

@@ -130,7 +130,10 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             Ok(())
         }
         // A server does these.
-        args::Account::Keep(_) | args::Account::Adopt(_) | args::Account::Release(_) => Ok(()),
+        args::Account::SetMode(_)
+        | args::Account::Keep(_)
+        | args::Account::Adopt(_)
+        | args::Account::Release(_) => Ok(()),
         args::Account::List { json } => {
             let standings = standings(store, now).await?;
             if json {

@@ -366,7 +366,7 @@ fn bash_completes_commands_and_their_options() {
         .unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap().trim(),
-        "set-secret set-push set-api-security set-proxy"
+        "set-secret set-push set-api-security set-proxy set-mode"
     );
 }
 

@@ -21,6 +21,12 @@ async fn a_token_that_is_given_is_served_from_then_on_and_costs_no_fetch() {
     let token = house.dropin(&house.key).await;
     assert_eq!(token.json["access_token"], "G1VEN");
     assert_eq!(house.upstream.calls(), 0);
+    let trail = house.call(&admin, "GET", "/v1/audit?action=token-adopted", "").await;
+    let found = trail.json["records"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{}", trail.body);
+    assert_eq!(found[0]["account"], KEPT);
+    assert!(admin.starts_with(found[0]["who"]["key"].as_str().unwrap()), "{}", trail.body);
+    assert!(!trail.body.contains("G1VEN"));
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ pub(crate) async fn run(
             ));
         }
         Account::List { .. } | Account::Show { .. } => {}
-        Account::Keep(_) | Account::Adopt(_) | Account::Release(_) => {}
+        Account::SetMode(_) | Account::Keep(_) | Account::Adopt(_) | Account::Release(_) => {}
     }
     Ok(())
 }

@@ -1,17 +1,65 @@
-//! `lingpai account keep`, `adopt` and `release`: an account is taken over without a fetch, and handed back with its token.
+//! `lingpai account set-mode`, `keep`, `adopt` and `release`: an account moves to the other family of tokens, is taken over
+//! without a fetch, and is handed back with its token.
 
-use lingpai_core::Secret;
+use lingpai_core::{AccountKind, Mode, Secret};
 use lingpai_store::{Deposit, RedisAddress};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::typed::Asking;
-use crate::args::{Adopt, Keep, Release};
+use crate::args::{Adopt, Keep, Release, SetMode};
 use crate::client::Client;
 use crate::config::Environment;
+use crate::config::account::{kind_name, mode_name};
 use crate::config::secret::bare;
 use crate::error::Error;
 use crate::language::{either, say};
 use crate::output;
+
+/// Changes the family that the next token is of. Those that clients hold are of the other one, which lives on by itself.
+pub(crate) async fn set_mode(options: SetMode, environment: Environment<'_>) -> Result<(), Error> {
+    let client = Client::of(&options.asked, environment)?;
+    let (account, mode) = (&options.account, options.mode);
+    let wanted = json!({"mode": mode_name(mode)});
+    let changed = client.patch(&format!("/v1/accounts/{account}"), &wanted).await?;
+    // A server that is newer may have a kind that is not known here.
+    if let Ok(kind) = AccountKind::deserialize(&changed["kind"])
+        && !has_two_families(kind)
+    {
+        let kind = kind_name(kind);
+        output::tell(&say!(
+            "Nothing changes: the tokens of an account of the kind {kind} come from one place only, whatever its mode.",
+            "没有任何变化：{kind} 类账号的凭据只有一种获取方式，与模式无关。"
+        ));
+        return Ok(());
+    }
+    output::tell(&match mode {
+        Mode::Stable => say!(
+            "The account {account} is in stable mode. Its present token stays good to its end; the next one comes from \
+             /cgi-bin/stable_token. Others may fetch there too, as long as nobody uses force_refresh.",
+            "账号 {account} 已改为稳定版(stable)模式。现有凭据到期之前一直有效；下一个来自 /cgi-bin/stable_token。其他程序可以同时从那里\
+             获取，但都不能使用 force_refresh。"
+        ),
+        Mode::Classic => say!(
+            "The account {account} is in classic mode. Its present token stays good to its end; the next one comes from \
+             /cgi-bin/token, where each fetch replaces the one before: nobody else may fetch there. Whoever fetches from \
+             /cgi-bin/stable_token may go on.",
+            "账号 {account} 已改为普通(classic)模式。现有凭据到期之前一直有效；下一个来自 /cgi-bin/token，在那里每次获取都会更换凭据：\
+             不能再有其他程序从那里获取。从 /cgi-bin/stable_token 获取的程序可以继续运行。"
+        ),
+    });
+    output::tell(&say!(
+        "To have that one before the next renewal is due: lingpai rotate {account}",
+        "不等下次刷新、提前更换：lingpai rotate {account}"
+    ));
+    Ok(())
+}
+
+/// Whether there are two families of tokens for accounts of this kind. What acts for others, or for which another acts, and WeCom
+/// have one.
+fn has_two_families(kind: AccountKind) -> bool {
+    matches!(kind, AccountKind::OfficialAccount | AccountKind::MiniProgram | AccountKind::MiniGame)
+}
 
 /// Changes whether anything is fetched.
 pub(crate) async fn keep(options: Keep, environment: Environment<'_>) -> Result<(), Error> {
