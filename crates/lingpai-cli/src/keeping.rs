@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::outbox::MOST_PARCELS;
 use lingpai_core::{
     Account, AccountId, AccountKind, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store,
     StoreError, SystemClock, Timestamp,
@@ -245,6 +244,8 @@ impl Keeping {
             if !self.looked_at.contains(&account.id) {
                 if self.is_marked(&account.id).await? {
                     self.engine.held.hold(&account.id);
+                    // Its record may have been damaged until now, and its authorizers kept: they are kept anew, behind the mark.
+                    self.reaches_anew |= !self.kept.is_empty();
                 }
                 self.looked_at.insert(account.id.clone());
             }
@@ -254,8 +255,7 @@ impl Keeping {
 
     /// Whether the store was restored, and WeChat's list of this platform's authorizers was not gone through since.
     pub(crate) async fn is_marked(&self, platform: &AccountId) -> Result<bool, StoreError> {
-        let parcels = self.store.outbox().parcels(platform, MOST_PARCELS).await?;
-        Ok(parcels.iter().any(held::is_mark))
+        Ok(!held::marks(&*self.store.outbox(), platform).await?.is_empty())
     }
 
     /// Reaches WeChat in another way from the next [`Keeping::sync`] on.
@@ -385,6 +385,21 @@ mod tests {
         keeping.merge(&config).await.unwrap();
         keeping.sync().await.unwrap();
         assert_eq!(keeping.kept, before, "what has not changed is left alone");
+    }
+
+    #[tokio::test]
+    async fn a_marked_platform_that_is_seen_late_is_held_and_whoever_goes_through_lists_is_told() {
+        let (mut keeping, _) = keeping().await;
+        keeping.sync().await.unwrap();
+        let platform =
+            Account { kind: AccountKind::Platform, ..account("wxp", "its record was damaged") };
+        keeping.store.directory().put_account(&platform).await.unwrap();
+        let mark = held::mark(&platform.id, Timestamp::default());
+        keeping.store.outbox().put_parcel(&mark).await.unwrap();
+        keeping.sync().await.unwrap();
+        assert_eq!(keeping.engine.held.platforms(), [platform.id]);
+        let told = keeping.engine.held.more();
+        tokio::time::timeout(Duration::from_secs(1), told).await.unwrap();
     }
 
     #[test]

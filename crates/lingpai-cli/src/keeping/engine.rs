@@ -3,11 +3,13 @@
 //! It is shared with whoever learns of accounts by other ways than the store: a push says that somebody has authorised a
 //! platform, and is acknowledged only when that is kept.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lingpai_core::{Account, AccountId, CredentialId, Keeper, Policy, Registry};
 use lingpai_wechat::{WeChat, kinds};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::held::Held;
 
@@ -19,12 +21,25 @@ pub(crate) struct Engine {
     forces: AtomicBool,
     /// The platforms whose authorizers are not refreshed yet.
     pub(crate) held: Held,
+    /// The accounts that somebody is changing.
+    turns: Mutex<HashMap<AccountId, Arc<Turn<()>>>>,
 }
 
 impl Engine {
     pub(super) fn new(registry: Arc<Registry>, wechat: WeChat) -> Self {
         let (wechat, forces, held) = (Mutex::new(wechat), AtomicBool::new(true), Held::default());
-        Self { registry, wechat, forces, held }
+        Self { registry, wechat, forces, held, turns: Mutex::default() }
+    }
+
+    /// Whoever reads an account and writes it back whole has this meanwhile, so that no change that this process makes in between
+    /// is lost.
+    pub(crate) async fn turn(&self, account: &AccountId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(account.clone()).or_default())
+        };
+        turn.lock_owned().await
     }
 
     /// WeChat, by the way that is in force.

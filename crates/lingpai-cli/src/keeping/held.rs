@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lingpai_core::outbox::{Delivery, Parcel};
-use lingpai_core::{AccountId, Class, Failure, Parent, Secret, Timestamp};
-use tokio::sync::watch;
+use lingpai_core::outbox::{Delivery, MOST_PARCELS, Outbox, Parcel};
+use lingpai_core::{AccountId, Class, Failure, Parent, Secret, StoreError, Timestamp};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 /// What a mark is called, and what the name of what stands beside it begins with.
@@ -44,14 +44,41 @@ pub(crate) fn is_mark(parcel: &Parcel) -> bool {
     parcel.id.starts_with(MARK)
 }
 
+/// The mark of a platform, and what stands beside it.
+pub(crate) async fn marks(
+    outbox: &dyn Outbox,
+    platform: &AccountId,
+) -> Result<Vec<Parcel>, StoreError> {
+    let mut parcels = outbox.parcels(platform, MOST_PARCELS).await?;
+    parcels.retain(is_mark);
+    Ok(parcels)
+}
+
+/// Removes the mark of a platform, and what stands beside it.
+pub(crate) async fn unmark(outbox: &dyn Outbox, platform: &AccountId) -> Result<(), StoreError> {
+    for mark in marks(outbox, platform).await? {
+        outbox.remove_parcel(platform, &mark.id).await?;
+    }
+    Ok(())
+}
+
 /// The platforms that are marked, as far as this process knows.
 #[derive(Default)]
-pub(crate) struct Held(Mutex<HashMap<AccountId, watch::Sender<()>>>);
+pub(crate) struct Held {
+    platforms: Mutex<HashMap<AccountId, watch::Sender<()>>>,
+    more: Notify,
+}
 
 impl Held {
     /// Holds a platform's authorizers from now on.
     pub(crate) fn hold(&self, platform: &AccountId) {
         self.all().entry(platform.clone()).or_insert_with(|| watch::channel(()).0);
+        self.more.notify_one();
+    }
+
+    /// Waits until one more is held than when this was waited for the last time. One waits for it, and may be told too often.
+    pub(crate) async fn more(&self) {
+        self.more.notified().await;
     }
 
     /// All that are held.
@@ -73,7 +100,7 @@ impl Held {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<AccountId, watch::Sender<()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.platforms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Authorisations that begin at the server: WeChat's page for them, and the codes that browsers bring back.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use lingpai_server::authorize::{
     Admission, Authority, Authorizer, Completion, Newcomer, NotInvited, Recovered,
 };
 use lingpai_wechat::{Invitation, kinds};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::codes::{ONCE, Outcome, outcome_within};
@@ -85,12 +87,22 @@ impl Authority for Taker {
     }
 
     async fn learn(&self, account: &AccountId) {
-        let stored = self.directory.account(account).await.ok().flatten();
-        let unknown = stored.filter(|account| account.kind == AccountKind::Authorizer);
-        let Some(platform) = unknown.and_then(|account| account.platform) else { return };
-        if let Ok(Some(platform)) = self.platform(&platform).await {
-            self.codes.platforms.learn(&platform, account).await;
-        }
+        let mut learnt = {
+            let mut learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+            learning.retain(|_, learnt| learnt.has_changed().is_ok());
+            let begin = || {
+                let (under_way, learnt) = watch::channel(());
+                let (taker, account) = (self.clone(), account.clone());
+                tokio::spawn(async move {
+                    taker.ask(&account).await;
+                    drop(under_way);
+                });
+                learnt
+            };
+            learning.entry(account.clone()).or_insert_with(begin).clone()
+        };
+        // Nothing is ever said there: it ends.
+        let _ = learnt.changed().await;
     }
 
     async fn recover(&self, platform: &AccountId, offset: u64) -> Result<Recovered, NotInvited> {
@@ -130,6 +142,16 @@ impl Authority for Taker {
 }
 
 impl Taker {
+    /// Asks WeChat of what sort an account is that has authorised a platform, if that is not known.
+    async fn ask(&self, account: &AccountId) {
+        let stored = self.directory.account(account).await.ok().flatten();
+        let unknown = stored.filter(|account| account.kind == AccountKind::Authorizer);
+        let Some(platform) = unknown.and_then(|account| account.platform) else { return };
+        if let Ok(Some(platform)) = self.platform(&platform).await {
+            self.codes.platforms.learn(&platform, account).await;
+        }
+    }
+
     /// The account of this name, if it is a third-party platform.
     async fn platform(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
         let account = self.directory.account(account).await?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lingpai_core::{Account, AccountId, StoreError};
-use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
+use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered, Sort};
 use tokio::task::JoinSet;
 
 use super::Codes;
@@ -70,7 +70,7 @@ pub(super) async fn recover(
     let newcomers = page.found.into_iter().map(|it| Newcomer {
         account: it.authorizer,
         refresh_token: it.refresh_token,
-        is_mini_program: false,
+        sort: Sort::default(),
     });
     let keeping = is_kept.then_some(engine);
     let admissions = admit(codes, platform, newcomers.collect(), true, keeping).await;

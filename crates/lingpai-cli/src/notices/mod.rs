@@ -10,8 +10,9 @@ mod reconcile;
 mod release;
 mod suite;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use lingpai_core::{Account, AccountId, AccountKind, Directory, Secret, StoreErro
 use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
 use lingpai_server::push::{Notices, Taken};
 use lingpai_wechat::push::Notice;
+use tokio::sync::watch;
 
 use self::codes::{Codes, outcome_within};
 use self::reconcile::Reconciler;
@@ -35,6 +37,8 @@ pub(crate) struct Taker {
     directory: Arc<dyn Directory>,
     outbox: Arc<dyn Outbox>,
     codes: Arc<Codes>,
+    /// The accounts of which WeChat is being asked of what sort they are: once, however many want to know.
+    learning: Arc<Mutex<HashMap<AccountId, watch::Receiver<()>>>>,
 }
 
 impl Taker {
@@ -42,7 +46,7 @@ impl Taker {
         let (engine, directory) = (Arc::clone(&keeping.engine), keeping.store.directory());
         let outbox = keeping.store.outbox();
         let codes = Codes::new(Arc::clone(&engine), Arc::clone(&directory), Arc::clone(&outbox));
-        Self { engine, directory, outbox, codes }
+        Self { engine, directory, outbox, codes, learning: Arc::default() }
     }
 
     /// Takes some over into the store for a command: a server that runs on it notices them.
@@ -73,13 +77,16 @@ impl Taker {
     /// Goes on with what was acknowledged, by this process or one before, and not come to an end with, and with what a restored
     /// store leaves to be done; never ends.
     pub(crate) async fn go_on(&self) -> Infallible {
-        let reconciler = Reconciler {
+        tokio::join!(self.codes.go_on(), self.reconciler().run()).0
+    }
+
+    fn reconciler(&self) -> Reconciler {
+        Reconciler {
             codes: Arc::clone(&self.codes),
             engine: Arc::clone(&self.engine),
             directory: Arc::clone(&self.directory),
             outbox: Arc::clone(&self.outbox),
-        };
-        tokio::join!(self.codes.go_on(), reconciler.run()).0
+        }
     }
 }
 

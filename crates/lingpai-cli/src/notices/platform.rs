@@ -12,13 +12,14 @@ use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
     Parent, Secret, StoreError,
 };
-use lingpai_server::authorize::{Admission, Authorizer, Newcomer};
+use lingpai_server::authorize::{Admission, Authorizer, Newcomer, Sort};
 use lingpai_server::push::Taken;
 use lingpai_wechat::push::Notice;
 use lingpai_wechat::{Authorized, kinds, protocol};
 use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
+use super::reconcile::down;
 use crate::keeping::{Engine, renewed};
 
 /// WeChat's words for a code that is of no use any more.
@@ -133,7 +134,7 @@ impl Platforms {
         if is_its && let Some(keeper) = self.engine.registry.get(&credential) {
             keeper.give(issued.clone()).await.map_err(|error| unavailable(error.to_string()))?;
         }
-        let account = self.put(platform, authorizer, refresh, false).await?;
+        let account = self.put(platform, authorizer, refresh, Sort::default()).await?;
         if let Some(account) = &account {
             self.engine.keep(account);
         }
@@ -148,22 +149,32 @@ impl Platforms {
         if !matches!(timeout(TRIAL, asked).await, Ok(Ok(true))) {
             return;
         }
-        let stored = self.directory.account(authorizer).await.ok().flatten();
-        let is_unknown =
-            |it: &Account| of(it, platform) && it.kind != AccountKind::AuthorizerMiniProgram;
-        let Some(before) = stored.filter(is_unknown) else { return };
-        let account = Account { kind: AccountKind::AuthorizerMiniProgram, ..before.clone() };
-        let now = self.engine.registry.clock().now().wall;
-        let account = renewed(Some(&before), account, now);
-        match self.directory.put_account(&account).await {
-            Ok(()) => {
-                self.engine.keep(&account);
-                self.tell(authorizer, AccountChange::Updated);
-            }
+        match self.classify(platform, authorizer).await {
+            Ok(account) => drop(account.map(|account| self.engine.keep(&account))),
             Err(error) => {
                 tracing::debug!(account = %authorizer, %error, "that it is a Mini Program could not be stored");
             }
         }
+    }
+
+    /// Puts into the store that an account is a Mini Program which has authorised this platform. None if that is known, or it has
+    /// not authorised it.
+    async fn classify(
+        &self,
+        platform: &Account,
+        authorizer: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        let _turn = self.engine.turn(authorizer).await;
+        let stored = self.directory.account(authorizer).await?;
+        let Some(before) = stored.filter(|it| of(it, platform) && !is_mini_program(it)) else {
+            return Ok(None);
+        };
+        let account = Account { kind: AccountKind::AuthorizerMiniProgram, ..before.clone() };
+        let now = self.engine.registry.clock().now().wall;
+        let account = renewed(Some(&before), account, now);
+        self.directory.put_account(&account).await?;
+        self.tell(authorizer, AccountChange::Updated);
+        Ok(Some(account))
     }
 
     /// Somebody has traded this code before: this program, whose answer was lost, or another; or it is none. What it brought is
@@ -222,7 +233,8 @@ impl Platforms {
                 if !is_wanted {
                     continue;
                 }
-                let put = self.put(platform, &found.authorizer, found.refresh_token, false).await?;
+                let (authorizer, refresh) = (&found.authorizer, found.refresh_token);
+                let put = self.put(platform, authorizer, refresh, Sort::default()).await?;
                 if let Some(account) = &put {
                     self.engine.keep(account);
                 }
@@ -245,7 +257,7 @@ impl Platforms {
         newcomer: &Newcomer,
         replace: bool,
     ) -> Result<(Admission, Option<Account>), StoreError> {
-        let Newcomer { account: authorizer, refresh_token: refresh, is_mini_program } = newcomer;
+        let Newcomer { account: authorizer, refresh_token: refresh, sort } = newcomer;
         let admission = match self.directory.account(authorizer).await? {
             None => Admission::Added,
             Some(other) if !of(&other, platform) => return Ok((Admission::Taken, None)),
@@ -253,16 +265,19 @@ impl Platforms {
                 let credential = CredentialId::access_token(authorizer.clone());
                 let record = self.engine.registry.store().read(&credential).await?;
                 let last = record.and_then(|record| record.token).and_then(|it| it.companion);
-                if known.secret == *refresh || last.as_ref() == Some(refresh) {
-                    return Ok((Admission::Unchanged, None));
-                }
-                if !replace {
-                    return Ok((Admission::Kept, None));
+                let is_same = known.secret == *refresh || last.as_ref() == Some(refresh);
+                if is_same || !replace {
+                    if *sort == Sort::MiniProgram && !is_mini_program(&known) {
+                        let account = self.classify(platform, authorizer).await?;
+                        return Ok((Admission::Classified, account));
+                    }
+                    let admission = if is_same { Admission::Unchanged } else { Admission::Kept };
+                    return Ok((admission, None));
                 }
                 Admission::Replaced
             }
         };
-        let account = self.put(platform, authorizer, refresh.clone(), *is_mini_program).await?;
+        let account = self.put(platform, authorizer, refresh.clone(), *sort).await?;
         Ok((if account.is_some() { admission } else { Admission::Taken }, account))
     }
 
@@ -290,8 +305,9 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
         refresh: Secret,
-        is_mini_program: bool,
+        sort: Sort,
     ) -> Result<Option<Account>, StoreError> {
+        let _turn = self.engine.turn(authorizer).await;
         let stored = self.directory.account(authorizer).await?;
         if let Some(other) = stored.as_ref().filter(|it| !of(it, platform)) {
             let (account, kind) = (&other.id, other.kind);
@@ -300,7 +316,7 @@ impl Platforms {
         }
         let now = self.engine.registry.clock().now().wall;
         let kind = match &stored {
-            _ if is_mini_program => AccountKind::AuthorizerMiniProgram,
+            _ if sort == Sort::MiniProgram => AccountKind::AuthorizerMiniProgram,
             Some(before) => before.kind,
             None => AccountKind::Authorizer,
         };
@@ -351,27 +367,33 @@ impl Platforms {
     /// Stops keeping an account if WeChat says that it has not authorised the platform any more. False if WeChat does not say so.
     ///
     /// # Errors
-    /// The store cannot do it.
+    /// The store cannot do it, or WeChat could not be asked: it is to be tried again.
     pub(super) async fn let_go_if_ended(
         &self,
         platform: &Account,
         authorizer: &AccountId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, Failure> {
         let wechat = self.engine.wechat();
         match wechat.stands(platform, self.token(platform), authorizer).await {
             Err(failure) if failure.code == Some(NOT_AUTHORIZED) => {
-                self.remove(platform, authorizer).await?;
+                self.remove(platform, authorizer).await.map_err(down)?;
                 Ok(true)
             }
             Ok(()) => Ok(false),
-            Err(failure) => {
-                tracing::warn!(account = %authorizer, %failure, "WeChat does not list it, and whether its authorisation stands could not be asked");
+            // An answer that would be the same the next time must not hold all the others back.
+            Err(failure)
+                if failure.code.is_some()
+                    && matches!(failure.class, Class::NeedsPerson | Class::Quota) =>
+            {
+                tracing::warn!(account = %authorizer, %failure, "WeChat does not list it, and does not say whether its authorisation stands: it is kept");
                 Ok(false)
             }
+            Err(failure) => Err(failure),
         }
     }
 
     async fn remove(&self, platform: &Account, authorizer: &AccountId) -> Result<(), StoreError> {
+        let _turn = self.engine.turn(authorizer).await;
         self.directory.remove_account(authorizer).await?;
         self.engine.let_go(authorizer);
         tracing::warn!(account = %authorizer, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
@@ -395,6 +417,10 @@ fn taken(authorizer: &AccountId) -> Attempt {
 
 fn of(account: &Account, platform: &Account) -> bool {
     account.kind.is_authorizer() && account.platform.as_ref() == Some(&platform.id)
+}
+
+fn is_mini_program(account: &Account) -> bool {
+    account.kind == AccountKind::AuthorizerMiniProgram
 }
 
 fn unavailable(what: impl Into<String>) -> StoreError {

@@ -5,11 +5,12 @@
 //! it after a crash. In the end those are let go that WeChat neither lists nor calls authorised, and the mark is lifted.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::event::What;
-use lingpai_core::outbox::{MOST_PARCELS, Outbox, Parcel, Put};
+use lingpai_core::outbox::{Outbox, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, StoreErrorKind};
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Generation, Kind,
@@ -61,14 +62,18 @@ enum Stage {
 }
 
 impl Reconciler {
-    /// Goes through the lists of all platforms that are marked, until none is.
-    pub(super) async fn run(self) {
-        let mut all = JoinSet::new();
-        for platform in self.engine.held.platforms() {
-            let reconciler = self.clone();
-            all.spawn(async move { reconciler.insist(&platform).await });
+    /// Goes through the lists of all platforms that are marked, and of those whose mark is seen later; never ends.
+    pub(super) async fn run(self) -> Infallible {
+        let (mut begun, mut all) = (HashSet::new(), JoinSet::new());
+        loop {
+            for platform in self.engine.held.platforms() {
+                if begun.insert(platform.clone()) {
+                    let reconciler = self.clone();
+                    all.spawn(async move { reconciler.insist(&platform).await });
+                }
+            }
+            self.engine.held.more().await;
         }
-        while all.join_next().await.is_some() {}
     }
 
     async fn insist(&self, platform: &AccountId) {
@@ -87,7 +92,7 @@ impl Reconciler {
     }
 
     async fn attempt(&self, id: &AccountId) -> Result<Stage, Failure> {
-        let marks = self.marks(id).await?;
+        let marks = held::marks(&*self.outbox, id).await.map_err(down)?;
         let platform = self.directory.account(id).await.map_err(down)?;
         let platform = platform.filter(|account| account.kind == AccountKind::Platform);
         let (Some(platform), false) = (platform, marks.is_empty()) else {
@@ -110,10 +115,10 @@ impl Reconciler {
         }
         let listed: HashSet<_> =
             pages.iter().flat_map(|page| page.listed.iter().cloned()).collect();
-        let removed = self.let_go(&platform, &listed).await?;
-        for mark in self.marks(id).await? {
-            self.outbox.remove_parcel(id, &mark.id).await.map_err(down)?;
-        }
+        let Some(removed) = self.let_go(&platform, &listed).await? else {
+            return Ok(Stage::Elsewhere);
+        };
+        held::unmark(&*self.outbox, id).await.map_err(down)?;
         let count = |of: fn(&Learnt) -> u64| pages.iter().map(of).sum();
         self.engine.registry.tell(
             Some(CredentialId::new(lingpai_wechat::kinds::COMPONENT_TOKEN, id.clone())),
@@ -155,27 +160,27 @@ impl Reconciler {
         Ok(learnt)
     }
 
-    /// Lets those go that are not on the list, if WeChat says so once more: how many. An authorisation that has just come is on no
-    /// page.
+    /// Lets those go that are not on the list, if WeChat says so once more: how many; none if another node is at it by now. An
+    /// authorisation that has just come is on no page.
     async fn let_go(
         &self,
         platform: &Account,
         listed: &HashSet<AccountId>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Option<u64>, Failure> {
         let mut removed = 0;
         for account in self.authorizers(&platform.id).await? {
             if listed.contains(&account.id) {
                 continue;
             }
-            if self.codes.platforms.let_go_if_ended(platform, &account.id).await.map_err(down)? {
-                removed += 1;
-            }
             if !self.is_ours(&platform.id).await? {
-                break;
+                return Ok(None);
+            }
+            if self.codes.platforms.let_go_if_ended(platform, &account.id).await? {
+                removed += 1;
             }
             sleep(CIVIL).await;
         }
-        Ok(removed)
+        Ok(self.is_ours(&platform.id).await?.then_some(removed))
     }
 
     /// All authorizers are as the store has them now, and are refreshed again.
@@ -190,12 +195,6 @@ impl Reconciler {
             account.kind.is_authorizer() && account.platform.as_ref() == Some(platform)
         });
         Ok(accounts)
-    }
-
-    async fn marks(&self, platform: &AccountId) -> Result<Vec<Parcel>, Failure> {
-        let mut parcels = self.outbox.parcels(platform, MOST_PARCELS).await.map_err(down)?;
-        parcels.retain(held::is_mark);
-        Ok(parcels)
     }
 
     /// Takes the lease, or keeps it.
@@ -228,11 +227,73 @@ fn learnt(parcel: &Parcel) -> Option<Learnt> {
     serde_json::from_str(parcel.content.expose()).ok()
 }
 
-fn down(error: StoreError) -> Failure {
+pub(super) fn down(error: StoreError) -> Failure {
     let StoreError { kind, message, .. } = error;
     let class = match kind {
         StoreErrorKind::Unavailable => Class::Transient,
         _ => Class::NeedsPerson,
     };
     Failure::new(class, format!("the store: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use lingpai_core::NodeId;
+    use lingpai_wechat::wire;
+
+    use super::*;
+    use crate::config::StoreAt;
+    use crate::keeping::Keeping;
+    use crate::notices::Taker;
+
+    /// A platform with an authorizer that WeChat does not list. WeChat cannot be reached.
+    async fn stand() -> (Keeping, Account) {
+        let upstream = wire::Settings {
+            hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
+            ..wire::Settings::default()
+        };
+        let keeping = Keeping::open(&StoreAt::Memory, upstream).await.unwrap();
+        let account = |id: &str, kind| Account {
+            kind,
+            ..Account::new(id.parse().unwrap(), "secret".into(), Timestamp::default())
+        };
+        let platform = account("wxp", AccountKind::Platform);
+        let authorizer = Account {
+            platform: Some(platform.id.clone()),
+            ..account("wx1", AccountKind::Authorizer)
+        };
+        for account in [&platform, &authorizer] {
+            keeping.store.directory().put_account(account).await.unwrap();
+        }
+        (keeping, platform)
+    }
+
+    #[tokio::test]
+    async fn a_question_that_cannot_be_asked_is_asked_again_before_anything_is_lifted() {
+        let (keeping, platform) = stand().await;
+        let reconciler = Taker::new(&keeping).reconciler();
+        let asked = reconciler.let_go(&platform, &HashSet::new()).await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_node_whose_lease_another_has_comes_to_no_end() {
+        let (keeping, platform) = stand().await;
+        let reconciler = Taker::new(&keeping).reconciler();
+        let at = reconciler.now();
+        let claim = Claim {
+            known: Generation(0),
+            credential: CredentialId::new(LIST, platform.id.clone()),
+            node: NodeId::new("another"),
+            settles: None,
+            way: None,
+            at,
+            deadline: at + LEASE,
+            lease: LEASE,
+        };
+        keeping.registry.store().begin(claim).await.unwrap();
+        for listed in [HashSet::new(), HashSet::from(["wx1".parse().unwrap()])] {
+            assert_eq!(reconciler.let_go(&platform, &listed).await.unwrap(), None);
+        }
+    }
 }

@@ -120,6 +120,7 @@ impl Suites {
             let why = format!("WeCom calls a corp `{corpid}`, which is no name for an account");
             return Ok(Err(why));
         };
+        let _turn = self.engine.turn(&id).await;
         let stored = self.directory.account(&id).await?;
         let account = match stored.clone() {
             Some(stored) => stored,

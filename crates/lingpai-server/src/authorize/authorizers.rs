@@ -12,7 +12,7 @@ use lingpai_core::{AccountId, CredentialId, Secret, Timestamp};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, Authority, Authorizer, Newcomer, NotInvited};
+use super::{Admission, Authority, Authorizer, Newcomer, NotInvited, Sort};
 use crate::accounts::State;
 use crate::answer::{self, Body};
 use crate::language::Bilingual;
@@ -43,15 +43,6 @@ struct Row {
     refresh_token: Secret,
     #[serde(default)]
     kind: Sort,
-}
-
-/// Of what sort an account is, where that is known.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Sort {
-    #[default]
-    OfficialAccount,
-    MiniProgram,
 }
 
 #[derive(Default, Deserialize)]
@@ -153,11 +144,8 @@ async fn admit(
     if wanted.authorizers.len() > MOST {
         return Err(Refusal::BodyWrong(TOO_MANY));
     }
-    let newcomer = |Row { account, refresh_token, kind }| Newcomer {
-        account,
-        refresh_token,
-        is_mini_program: kind == Sort::MiniProgram,
-    };
+    let newcomer =
+        |Row { account, refresh_token, kind }| Newcomer { account, refresh_token, sort: kind };
     let newcomers: Vec<_> = wanted.authorizers.into_iter().map(newcomer).collect();
     if newcomers.iter().any(|it| !super::is_refresh_token(&it.refresh_token)) {
         return Err(Refusal::BodyWrong(NO_TOKEN));

@@ -23,6 +23,7 @@ use http::{Response, Uri};
 use hyper::body::Incoming;
 use lingpai_core::{AccountId, Failure, Secret, StoreError, Timestamp};
 use lingpai_wechat::Invitation;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::authorizers::MOST;
 use self::errand::Signer;
@@ -148,8 +149,19 @@ pub struct Newcomer {
     pub account: AccountId,
     /// With what its token is fetched.
     pub refresh_token: Secret,
-    /// Whether it is known to be a Mini Program.
-    pub is_mini_program: bool,
+    /// Of what sort it is.
+    pub sort: Sort,
+}
+
+/// Of what sort an account is that has authorised a platform, as far as whoever brings it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// An Official Account (公众号), or not known.
+    #[default]
+    OfficialAccount,
+    /// A Mini Program (小程序) or a Mini Game.
+    MiniProgram,
 }
 
 /// What came of an attempt to keep somebody who has authorised a platform.
@@ -159,6 +171,8 @@ pub enum Admission {
     Added,
     /// It was there with this refresh token.
     Unchanged,
+    /// It was there, and its refresh token stays; that it is a Mini Program is new.
+    Classified,
     /// It was there with another refresh token, and this one took its place: it is used as soon as that is refused.
     Replaced,
     /// It was there with another refresh token, which stays.
@@ -169,14 +183,15 @@ pub enum Admission {
 
 impl Admission {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Added, Self::Unchanged, Self::Replaced, Self::Kept, Self::Taken];
+    pub const ALL: [Self; 6] =
+        [Self::Added, Self::Unchanged, Self::Classified, Self::Replaced, Self::Kept, Self::Taken];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
             Self::Unchanged => "unchanged",
+            Self::Classified => "classified",
             Self::Replaced => "replaced",
             Self::Kept => "kept",
             Self::Taken => "taken",

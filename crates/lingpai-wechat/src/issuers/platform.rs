@@ -300,7 +300,7 @@ impl WeChat {
         Ok(info.get("MiniProgramInfo").is_some_and(Value::is_object))
     }
 
-    /// Up to 500 of those who have authorised a platform, from this place in WeChat's list on.
+    /// A page of those who have authorised a platform, from this place in WeChat's list on.
     ///
     /// # Errors
     /// A [`Failure`].

@@ -38,6 +38,7 @@ enum Hands {
 struct Tally {
     added: usize,
     unchanged: usize,
+    classified: usize,
     replaced: usize,
     kept: Vec<String>,
     taken: Vec<String>,
@@ -224,10 +225,7 @@ impl Hands {
     ) -> Result<Vec<String>, Error> {
         match self {
             Self::Server(client) => {
-                let kind = |row: &Row| {
-                    if row.is_mini_program { "mini-program" } else { "official-account" }
-                };
-                let row = |row: &Row| json!({"account": row.account, "refresh_token": row.refresh_token.expose(), "kind": kind(row)});
+                let row = |row: &Row| json!({"account": row.account, "refresh_token": row.refresh_token.expose(), "kind": row.sort});
                 let rows: Vec<_> = part.iter().map(row).collect();
                 let order = json!({"authorizers": rows, "replace": replace});
                 let path = format!("/v1/accounts/{}/authorizers", platform.id);
@@ -240,7 +238,7 @@ impl Hands {
                 let newcomers = part.iter().map(|row| Newcomer {
                     account: row.account.clone(),
                     refresh_token: row.refresh_token.clone(),
-                    is_mini_program: row.is_mini_program,
+                    sort: row.sort,
                 });
                 let admissions = taker.admit_here(platform, newcomers.collect(), replace).await?;
                 Ok(admissions.into_iter().map(|(_, it)| it.as_str().to_owned()).collect())
@@ -306,6 +304,7 @@ impl Tally {
         match outcome {
             "added" => self.added += 1,
             "unchanged" => self.unchanged += 1,
+            "classified" => self.classified += 1,
             "replaced" => self.replaced += 1,
             "kept" => self.kept.push(whose),
             _ => self.taken.push(whose),
@@ -313,7 +312,8 @@ impl Tally {
     }
 
     fn done(&self) -> usize {
-        self.added + self.unchanged + self.replaced + self.kept.len() + self.taken.len()
+        let Self { added, unchanged, classified, replaced, kept, taken } = self;
+        added + unchanged + classified + replaced + kept.len() + taken.len()
     }
 
     fn tell(&self, replace: bool) {
@@ -332,7 +332,13 @@ impl Tally {
                 ));
             }
         }
-        let Self { added, unchanged, replaced, .. } = self;
+        let Self { added, unchanged, classified, replaced, .. } = self;
+        if *classified > 0 {
+            output::tell(&say!(
+                "{classified} are known as Mini Programs from now on; their refresh tokens stay",
+                "{classified} 个从此记为小程序；它们的 refresh_token 保持不变"
+            ));
+        }
         let kept = self.kept.len();
         output::tell(&say!(
             "{added} added, {unchanged} unchanged, {replaced} with another refresh token, {kept} left as they were",

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use lingpai_core::{AccountId, Secret};
-use lingpai_server::authorize::is_refresh_token;
+use lingpai_server::authorize::{Sort, is_refresh_token};
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
 use serde_json::Value;
 
 use crate::language::{either, say};
@@ -16,8 +18,6 @@ const TOKEN: [&str; 4] =
 
 /// The column that says of what sort an account is, which may be missing.
 const KIND: [&str; 1] = ["kind"];
-const MINI_PROGRAM: &str = "mini-program";
-const SORTS: [&str; 3] = ["", "official-account", MINI_PROGRAM];
 
 /// One row that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) struct Row {
     pub(super) line: usize,
     pub(super) account: AccountId,
     pub(super) refresh_token: Secret,
-    pub(super) is_mini_program: bool,
+    pub(super) sort: Sort,
 }
 
 /// A row that cannot: where, why, and what to do.
@@ -96,13 +96,17 @@ fn row(Cells { line, account, token, kind }: Cells) -> Result<Row, String> {
         )
     })?;
     let kind = kind.as_deref().map(str::trim).unwrap_or_default();
-    if !SORTS.contains(&kind) {
-        return Err(say!(
+    let sort = match kind {
+        "" => Ok(Sort::default()),
+        kind => Sort::deserialize(StrDeserializer::<serde_json::Error>::new(kind)),
+    };
+    let sort = sort.map_err(|_| {
+        say!(
             "`{kind}` is no kind: write `official-account` or `mini-program`, or nothing where it is not known",
             "`{kind}` 不是类型：请写 `official-account`（公众号）或 `mini-program`（小程序），不清楚则留空"
-        ));
-    }
-    Ok(Row { line, account, refresh_token, is_mini_program: kind == MINI_PROGRAM })
+        )
+    })?;
+    Ok(Row { line, account, refresh_token, sort })
 }
 
 fn of_json(text: &str) -> Result<Vec<Cells>, String> {
@@ -231,11 +235,12 @@ mod tests {
     fn a_mini_program_is_known_by_a_column_of_its_own() {
         let csv = "account,kind,refresh_token\nwx1,mini-program,a\nwx2,official-account,b\nwx3,,c\nwx4,shop,d";
         let (rows, bad) = read(csv).unwrap();
-        let sorts: Vec<_> = rows.iter().map(|row| row.is_mini_program).collect();
+        let sorts: Vec<_> = rows.iter().map(|row| row.sort == Sort::MiniProgram).collect();
         assert_eq!(sorts, [true, false, false]);
         assert!(bad.len() == 1 && bad[0].line == 5 && bad[0].why.contains("`shop`"), "{bad:?}");
         let json = r#"[{"account":"wx1","refresh_token":"a","kind":"mini-program"},{"account":"wx2","refresh_token":"b"}]"#;
-        let sorts: Vec<_> = read(json).unwrap().0.iter().map(|row| row.is_mini_program).collect();
+        let sorts: Vec<_> =
+            read(json).unwrap().0.iter().map(|row| row.sort == Sort::MiniProgram).collect();
         assert_eq!(sorts, [true, false]);
     }
 

@@ -98,6 +98,8 @@ async fn put_back(
     let of = |kind| accounts.iter().filter(move |account| account.kind == kind);
     let mut platforms = Vec::new();
     for platform in of(AccountKind::Platform) {
+        // The backup may have been made while the list was gone through: what was learnt then is too old.
+        held::unmark(&**store, &platform.id).await?;
         // Where so many pushes wait that there is no room for a mark, a person has to see to it.
         let is_marked = store.put_parcel(&held::mark(&platform.id, at)).await? != Put::Full;
         platforms.push((platform.id.to_string(), is_marked));
@@ -210,4 +212,37 @@ fn nothing_kept() -> Error {
         "the store is `memory:`, which keeps nothing. There is nothing to do",
         "存储是 `memory:`，不保存任何内容，没有可备份或恢复的",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use lingpai_core::{Account, Timestamp};
+    use lingpai_store::KeySource;
+
+    use super::*;
+    use crate::config::Source;
+
+    #[tokio::test]
+    async fn what_a_list_had_when_the_backup_was_made_is_not_taken_for_what_it_has_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, file] = ["lingpai.db", "backup.db"].map(|name| directory.path().join(name));
+        let mut config = Source::new(None, None).load(&|_| None).unwrap();
+        let (key, journals) = (KeySource::Beside, Default::default());
+        config.store = StoreAt::Sqlite { path: path.clone(), key: key.clone(), journals };
+        let store = SqliteStore::open(SqliteOptions::new(&path, key.clone())).await.unwrap();
+        let (id, then) = ("wxp".parse().unwrap(), Timestamp::default());
+        let platform = Account::new(id, "secret".into(), then);
+        let platform = Account { kind: AccountKind::Platform, ..platform };
+        store.put_account(&platform).await.unwrap();
+        store.put_parcel(&held::mark(&platform.id, then)).await.unwrap();
+        store.put_parcel(&held::page(&platform.id, 0, "{}".into(), then)).await.unwrap();
+        store.close().await;
+        backup(&file, &config).await.unwrap();
+        restore(&file, &config).await.unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(&path, key)).await.unwrap();
+        let marks = held::marks(&store, &platform.id).await.unwrap();
+        let [mark] = &*marks else { panic!("{marks:?}") };
+        assert_eq!(*mark, held::mark(&platform.id, mark.received_at));
+        assert_ne!(mark.received_at, then);
+    }
 }
