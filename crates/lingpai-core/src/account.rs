@@ -117,6 +117,11 @@ impl AccountKind {
         )
     }
 
+    /// Whether it is WeCom's (企业微信), which has hosts, codes and tokens of its own: WeChat's are shown none of them.
+    pub fn is_of_wecom(self) -> bool {
+        matches!(self, Self::WeCom | Self::WeComSuite | Self::WeComProvider | Self::WeComAuthorized)
+    }
+
     /// Whether an account of this kind has authorised a third-party platform.
     pub fn is_authorizer(self) -> bool {
         matches!(self, Self::Authorizer | Self::AuthorizerMiniProgram)

@@ -182,7 +182,8 @@ pub enum What {
         /// Whence the call came.
         address: IpAddr,
     },
-    /// A client sends the account's real secret where its API key belongs. Told once a day for each client.
+    /// A client sends the account's real secret where its API key belongs. Told once a day for each client by each node that
+    /// it comes to.
     SecretShown {
         /// The id of its key, if it shows one beside.
         key: Option<String>,

@@ -54,7 +54,13 @@ pub enum Put {
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
     /// Keeps a parcel behind all others of its account, unless there is one of its id.
-    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError>;
+    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+        self.put_parcel_within(parcel, MOST_PARCELS).await
+    }
+
+    /// The same, but [`Put::Full`] already where the account has `most`: what comes in numbers leaves room for what must not be
+    /// lost.
+    async fn put_parcel_within(&self, parcel: &Parcel, most: usize) -> Result<Put, StoreError>;
 
     /// Of each account the first parcel that is not dead, if it is due: those behind it wait. Each is put off until `until`
     /// in the same step, so that nobody else takes it meanwhile. At most some hundred at once.

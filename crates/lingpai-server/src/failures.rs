@@ -27,6 +27,7 @@ const SAID: &[(&str, &str)] = &[
     ("WeChat has no call that tries a ticket", "微信没有可以验证 ticket 的接口"),
     ("what it depends on was not to be had in time", "它所依赖的凭据没能及时取得"),
     ("upstream gave a token that lives for less than a second", "微信给出的凭据有效期不足一秒"),
+    ("no answer in time", "没有及时应答"),
     ("no answer from upstream within {} s", "微信在 {} 秒内没有应答"),
     ("no answer from upstream to a trial of the token", "验证凭据时微信没有应答"),
     ("the token was just replaced", "凭据刚刚被换掉"),

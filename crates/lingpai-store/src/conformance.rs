@@ -129,6 +129,7 @@ macro_rules! conformance_tests {
             a_dead_parcel_lets_those_behind_it_pass_and_can_come_back,
             of_the_dead_the_oldest_make_room,
             a_full_outbox_takes_no_more,
+            an_outbox_takes_no_more_than_was_said,
             a_removed_account_takes_its_parcels_along,
         }
     };

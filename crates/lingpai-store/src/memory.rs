@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lingpai_core::client::ApiKey;
 use lingpai_core::journal::{Line, Page, Position, Series, Told};
-use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
+use lingpai_core::outbox::{Delivery, MOST_DEAD, Parcel, Put};
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Entry, Lease, Ledger, Record};
 use lingpai_core::{
     Account, AccountId, CredentialId, Day, Directory, Failure, Fence, Outbox, Store, StoreError,
@@ -200,13 +200,13 @@ impl Directory for MemoryStore {
 
 #[async_trait]
 impl Outbox for MemoryStore {
-    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+    async fn put_parcel_within(&self, parcel: &Parcel, most: usize) -> Result<Put, StoreError> {
         let mut contents = self.contents();
         let parcels = contents.outbox.entry(parcel.account.clone()).or_default();
         if parcels.iter().any(|kept| kept.id == parcel.id) {
             return Ok(Put::Known);
         }
-        if parcels.len() >= MOST_PARCELS {
+        if parcels.len() >= most {
             return Ok(Put::Full);
         }
         parcels.push(parcel.clone());

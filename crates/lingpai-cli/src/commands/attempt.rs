@@ -150,7 +150,7 @@ async fn well(
     token: &Issued,
     until: Instant,
 ) -> Result<(), Error> {
-    let is_wecom = account.kind == AccountKind::WeCom;
+    let is_wecom = account.kind.is_of_wecom();
     let (seen, quota) = if is_wecom {
         (None, None)
     } else {

@@ -18,7 +18,7 @@ use crate::language::{self, either, say, within};
 use crate::output::{self, Tone};
 use crate::ward::Program;
 
-/// How long a server may take for all accounts of a key.
+/// How long a server may take for all accounts of a key: for its house and fifty accounts WeChat is waited for ten seconds each.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Has a server do it.

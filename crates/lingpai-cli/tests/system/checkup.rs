@@ -12,11 +12,11 @@ use lingpai_core::{
 };
 use lingpai_sandbox::{
     AppKind, AppSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_APPID, DEMO_COMPONENT,
-    DEMO_COMPONENT_SECRET, DEMO_CORPID, DEMO_SECRET, Fault, FaultKind, Quotas,
+    DEMO_COMPONENT_SECRET, DEMO_CORPID, DEMO_SECRET, Fault, FaultKind, Quotas, When,
 };
-use lingpai_server::doctor::{Finding, House};
+use lingpai_server::doctor::{Finding, House, Verdict};
 use lingpai_wechat::catalogue::Language;
-use lingpai_wechat::{WeChat as Issuers, kinds, wire};
+use lingpai_wechat::{WeChat as Issuers, kinds, protocol, wire};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -317,8 +317,8 @@ async fn who_reads_in_a_loop_and_who_has_not_read_since_is_told_by_name() {
     let findings = clinic.examines().await;
     for (english, chinese) in [
         (
-            "lp_loop read the token 4000 times within the minute from 2026-01-01T03:00:00Z on, from 10.0.0.7.",
-            "lp_loop 从 10.0.0.7 在 2026-01-01T03:00:00Z 起的一分钟内读取凭据 4000 次。",
+            "lp_loop read the token 4000 times within the minute from 2026-01-01T03:00:00Z on.",
+            "lp_loop 在 2026-01-01T03:00:00Z 起的一分钟内读取凭据 4000 次。",
         ),
         (
             "lp_php asked for the token 70 times within a minute.",
@@ -374,6 +374,16 @@ async fn no_kind_of_account_is_given_a_token_by_being_looked_at() {
         Account { kind: AccountKind::WeCom, ..account(&agent, DEMO_AGENT_SECRET, Mode::Classic) };
     let keeper = keep(&clinic.wechat, &clinic.store, &clinic.registry, &agent).await;
     let token = keeper.fresh().await.unwrap().value.expose().to_owned();
+    // Developed on behalf of a corp (代开发), its permanent code is a secret like the agent's.
+    let corp = account(&format!("{DEMO_CORPID}:dk0001"), DEMO_AGENT_SECRET, Mode::Stable);
+    let corp = Account { kind: AccountKind::WeComAuthorized, ..corp };
+    let of_corp = keep(&clinic.wechat, &clinic.store, &clinic.registry, &corp).await;
+    of_corp.fresh().await.unwrap();
+    let asked = |host: &str| {
+        let path = format!("{host}{}", protocol::CALLBACK_IP_PATH);
+        clinic.does(|world, _| world.counters().calls_of(&path))
+    };
+    let (of_wechat, of_wecom) = (asked(""), asked("/qyapi"));
     let minted = || {
         clinic.does(|world, _| {
             let apps = world.counters().apps.values();
@@ -386,8 +396,32 @@ async fn no_kind_of_account_is_given_a_token_by_being_looked_at() {
     assert_eq!(keeper.fresh().await.unwrap().value.expose(), token);
     let told: u64 = findings.iter().map(|finding| u64::from(finding.calls)).sum();
     assert_eq!(told, clinic.does(|world, _| world.counters().calls) - calls, "{findings:#?}");
-    // Five of the account, and two of the agent: its secret and its token.
-    assert_eq!(told, 7, "{findings:#?}");
+    // Five of the account, two of the agent: its secret and its token; and one of the corp's: its token.
+    assert_eq!(told, 8, "{findings:#?}");
+    // Each was shown to whom it is of.
+    assert_eq!((asked(""), asked("/qyapi")), (of_wechat + 1, of_wecom + 2));
+    let of_corp = findings.iter().filter(|it| it.account.as_ref() == Some(&corp.id));
+    let of_corp: Vec<_> = of_corp.cloned().collect();
+    says(&of_corp, ("token", ""), "passed", ["WeChat accepts it", ""], ["微信接受它", ""]);
+    assert!(of_corp.iter().all(|it| it.verdict <= Verdict::Passed), "{of_corp:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wechat_that_does_not_answer_is_waited_for_once_for_each_account() {
+    let clinic = Clinic::open(Mode::Classic).await;
+    clinic.token().await;
+    let hang = Fault::new(FaultKind::Hang { when: When::Before });
+    let hang = hang.on(protocol::QUOTA_PATH);
+    clinic.does(|world, now| world.fault(now, hang).unwrap());
+    let hang = Fault::new(FaultKind::Hang { when: When::Before });
+    let hang = hang.on(protocol::STABLE_TOKEN_PATH);
+    clinic.does(|world, now| world.fault(now, hang).unwrap());
+    let began = tokio::time::Instant::now();
+    let findings = clinic.examines().await;
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(9) && took < Duration::from_secs(11), "{took:?}");
+    let of_account = ["token", "quota", "secret", "address", "rotations", "clients"];
+    assert_eq!(findings.iter().map(|it| it.check.as_str()).collect::<Vec<_>>(), of_account);
 }
 
 #[tokio::test(start_paused = true)]

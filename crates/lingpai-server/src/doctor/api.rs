@@ -37,7 +37,7 @@ struct Wanted {
     spend_scarce: bool,
 }
 
-/// The last examination that was made on this node.
+/// The last examination that was made on this node: of an account, or of the house and all accounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Last {
     at: Timestamp,
@@ -59,6 +59,7 @@ pub(crate) async fn answer(
     }
     let caller = caller("POST", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::TokenRotate).await?;
+    let is_admin = serving.admit_somewhere(caller, Right::Admin).await.is_ok();
     let body = serving.body(body).await?;
     let is_empty = body.trim_ascii().is_empty();
     let wanted: Wanted = if is_empty { Wanted::default() } else { object::read(&body)? };
@@ -72,8 +73,14 @@ pub(crate) async fn answer(
     let accepts = head.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
     let (tell, mut steps) = mpsc::channel(BEHIND);
+    let serving = Arc::clone(serving);
     // In a task of its own; it ends when nobody listens any more.
-    tokio::spawn(examine(Arc::clone(serving), wanted, allowed, tell));
+    tokio::spawn(async move {
+        tokio::select! {
+            () = examine(&serving, wanted, allowed, is_admin, &tell) => {}
+            () = tell.closed() => {}
+        }
+    });
     if !streams {
         let (mut plan, mut all) = (Plan::default(), Vec::new());
         while let Some(step) = steps.recv().await {
@@ -101,6 +108,7 @@ pub(crate) async fn answer(
 async fn last(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
+    let is_admin = serving.admit_somewhere(caller, Right::Admin).await.is_ok();
     let language = language::wanted(&head.headers);
     let last = serving.examined.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let may_see = |account: &Option<AccountId>| match (&allowed, account) {
@@ -111,6 +119,9 @@ async fn last(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<Response<
     let shown = last.and_then(|Last { at, account, mut findings }| {
         let is_whole = account.is_none();
         findings.retain(|finding| may_see(&finding.account));
+        if !is_admin {
+            findings.iter_mut().for_each(|finding| finding.whence = None);
+        }
         let mut shown = whole(&findings, language);
         shown["at"] = at.to_string().into();
         if let Some(account) = &account {
@@ -130,7 +141,12 @@ fn whole(findings: &[Finding], language: Language) -> Value {
 
 async fn stream(mut steps: mpsc::Receiver<Step>, pieces: mpsc::Sender<Bytes>, language: Language) {
     let mut all = Vec::new();
-    while let Some(step) = steps.recv().await {
+    loop {
+        let step = tokio::select! {
+            step = steps.recv() => step,
+            () = pieces.closed() => return,
+        };
+        let Some(step) = step else { break };
         let (name, data) = step.message(language);
         if let Step::Found(finding) = step {
             all.push(*finding);
@@ -143,10 +159,11 @@ async fn stream(mut steps: mpsc::Receiver<Step>, pieces: mpsc::Sender<Bytes>, la
 }
 
 async fn examine(
-    serving: Arc<Serving>,
+    serving: &Serving,
     wanted: Wanted,
     allowed: Accounts,
-    tell: mpsc::Sender<Step>,
+    is_admin: bool,
+    tell: &mpsc::Sender<Step>,
 ) {
     let _one_at_a_time = serving.examining.lock().await;
     let (Some(ward), Some(wechat)) =
@@ -155,8 +172,8 @@ async fn examine(
         return;
     };
     let Wanted { account, spend_scarce } = wanted;
-    let whole_house = matches!(allowed, Accounts::All) && account.is_none();
-    let house = if whole_house { Some(ward.look().await) } else { None };
+    let is_for_all = matches!(allowed, Accounts::All);
+    let house = if is_for_all && account.is_none() { Some(ward.look().await) } else { None };
     let registry = &serving.registry;
     let examination = Examination {
         house: house.as_ref(),
@@ -172,9 +189,12 @@ async fn examine(
     let (told, mut steps) = mpsc::channel(1);
     let mut findings = Vec::new();
     let passing_on = async {
-        while let Some(step) = steps.recv().await {
-            if let Step::Found(finding) = &step {
+        while let Some(mut step) = steps.recv().await {
+            if let Step::Found(finding) = &mut step {
                 findings.push(Finding::clone(finding));
+                if !is_admin {
+                    finding.whence = None;
+                }
             }
             if tell.send(step).await.is_err() {
                 return false;
@@ -182,11 +202,9 @@ async fn examine(
         }
         true
     };
-    let is_whole = tokio::select! {
-        ((), is_whole) = async { tokio::join!(examination.run(told), passing_on) } => is_whole,
-        () = tell.closed() => false,
-    };
-    if is_whole {
+    let ((), is_told) = tokio::join!(examination.run(told), passing_on);
+    // One of some accounts would stand in the place of one of all, and be taken for that.
+    if is_told && (is_for_all || account.is_some()) {
         let last = Last { at: registry.clock().now().wall, account, findings };
         *serving.examined.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }

@@ -91,17 +91,24 @@ impl Patient<'_> {
                 seen.push((None, text, Some(words::READ_LESS)));
             }
         }
+        let mut whence: Vec<Bilingual> = Vec::new();
         for (key, Reader { most: (reads, at, address), .. }) in &readers {
             if *reads >= OFTEN {
+                let client = name(key);
                 let text = both!(
-                    "{client} read the token {reads} times within the minute from {at} on, from {address}.",
-                    "{client} 从 {address} 在 {at} 起的一分钟内读取凭据 {reads} 次。",
-                    client = name(key),
+                    "{client} read the token {reads} times within the minute from {at} on.",
+                    "{client} 在 {at} 起的一分钟内读取凭据 {reads} 次。",
+                    client = client,
                     reads = reads,
-                    at = at,
-                    address = address
+                    at = at
                 );
                 seen.push((None, text, Some(words::READ_LESS)));
+                whence.push(both!(
+                    " {client} calls from {address}.",
+                    "{client} 来自 {address}。",
+                    client = client,
+                    address = address
+                ));
             }
         }
         let Some((cause, _, remedy)) = seen.first().cloned() else {
@@ -114,13 +121,11 @@ impl Patient<'_> {
             let text = Bilingual::made(fine.0.to_owned() + behind.0, fine.1.to_owned() + behind.1);
             return Finding::new(Check::Clients, Verdict::Passed, text);
         };
-        let (en, zh): (Vec<_>, Vec<_>) = seen
-            .iter()
-            .map(|(_, text, _)| text.texts())
-            .map(|(en, zh)| (en.to_owned(), zh.to_owned()))
-            .unzip();
+        let (en, zh): (Vec<_>, Vec<_>) = seen.iter().map(|(_, text, _)| text.texts()).unzip();
         let text = Bilingual::made(en.join(" "), zh.join(""));
-        Finding { cause, remedy, ..Finding::new(Check::Clients, Verdict::Warned, text) }
+        let (en, zh): (String, String) = whence.iter().map(Bilingual::texts).unzip();
+        let whence = (!whence.is_empty()).then(|| Bilingual::made(en, zh));
+        Finding { cause, remedy, whence, ..Finding::new(Check::Clients, Verdict::Warned, text) }
     }
 
     /// Who has not read the token since it was replaced: if they go on to call WeChat, then with an old one.

@@ -18,7 +18,7 @@ mod words;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lingpai_core::{Account, AccountId, AccountKind, Clock, Directory, Failure, Store, Timestamp};
+use lingpai_core::{Account, AccountId, Clock, Directory, Failure, Store, Timestamp};
 use lingpai_wechat::{WeChat, wire};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -151,6 +151,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was seen.
     pub evidence: Bilingual,
+    /// Whence clients call. It is told by the audit trail, so it is for those only who may read that.
+    pub whence: Option<Bilingual>,
     /// What a person can do.
     pub remedy: Option<Bilingual>,
     /// The cause, where it is one that a refused token can have.
@@ -163,8 +165,8 @@ pub struct Finding {
 
 impl Finding {
     fn new(check: Check, verdict: Verdict, evidence: Bilingual) -> Self {
-        let (account, subject, remedy, cause, errcode, calls) = Default::default();
-        Self { check, account, subject, verdict, evidence, remedy, cause, errcode, calls }
+        let (account, subject, whence, remedy, cause, errcode, calls) = Default::default();
+        Self { check, account, subject, verdict, evidence, whence, remedy, cause, errcode, calls }
     }
 
     /// The configuration alone: what else there is to look at stands in it.
@@ -196,11 +198,12 @@ impl Finding {
 
     /// As the native API and `--json` show it.
     pub fn to_json(&self, language: Language) -> Value {
+        let whence = self.whence.as_ref().map_or("", |whence| whence.text(language));
         let mut shown = json!({
             "check": self.check.as_str(),
             "title": words::title(self.check).text(language),
             "verdict": self.verdict.as_str(),
-            "evidence": self.evidence.text(language),
+            "evidence": self.evidence.text(language).to_owned() + whence,
             "calls": self.calls,
         });
         let mut add = |name: &str, value: Option<Value>| {
@@ -276,8 +279,8 @@ impl<'a> Examination<'a> {
         Self { spends_scarce, ..self }
     }
 
-    /// Looks at everything, and tells what it may cost, what it is looking at, and each finding when it is there. Takes up to ten
-    /// seconds for the house and about as long for each account; dropping the future harms nothing.
+    /// Looks at everything, and tells what it may cost, what it is looking at, and each finding when it is there. WeChat is
+    /// waited for ten seconds for the house, and as long for each account; dropping the future harms nothing.
     pub async fn run(&self, tell: mpsc::Sender<Step>) {
         let accounts = self.directory.accounts().await;
         let accounts = accounts.map(|all| {
@@ -293,8 +296,7 @@ impl<'a> Examination<'a> {
         drop(tell.send(Step::Plan(Plan::of(looked_at))).await);
         let teller = Teller { to: &tell, account: None };
         if let Some(house) = self.house {
-            let with_wecom =
-                accounts.iter().flatten().any(|account| account.kind == AccountKind::WeCom);
+            let with_wecom = accounts.iter().flatten().any(|account| account.kind.is_of_wecom());
             house::examine(self, house, with_wecom, &teller).await;
         }
         if wanted.len() > MOST {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use lingpai_core::event::{Event, What};
 use lingpai_core::store::{Entry, Record};
 use lingpai_core::{
-    Account, AccountKind, CredentialId, Failure, Kind, Mode, Secret, Timestamp, Verdict as Trial,
+    Account, CredentialId, Failure, Kind, Mode, Secret, Timestamp, Verdict as Trial,
 };
 use lingpai_wechat::{Quota, catalogue, protocol};
 use tokio::sync::mpsc::Sender;
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use super::step::{Teller, has_secret};
 use super::words::{self, both};
@@ -17,8 +18,8 @@ use super::{Check, Examination, Finding, Step, Verdict};
 use crate::diagnosis::{self, Cause, Facts, Kept, Looks, Question, diagnose, short, span};
 use crate::language::{Bilingual, Language};
 
-/// How long WeChat may take to say one thing.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long WeChat may take to say all that is asked of it about one account.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What happened before is not looked at.
 pub(super) const LATELY: Duration = Duration::from_hours(24);
 /// So many events of an account are.
@@ -37,6 +38,8 @@ pub(super) struct Patient<'a> {
     record: Option<Record>,
     pub(super) events: Vec<Event>,
     pub(super) now: Timestamp,
+    /// WeChat is waited for until then.
+    until: Instant,
 }
 
 pub(super) async fn examine(examination: &Examination<'_>, account: &Account, tell: &Sender<Step>) {
@@ -53,7 +56,8 @@ pub(super) async fn examine(examination: &Examination<'_>, account: &Account, te
         }
     };
     let now = examination.clock.now().wall;
-    let patient = Patient { examination, account, record, events, now };
+    let until = Instant::now() + PATIENCE;
+    let patient = Patient { examination, account, record, events, now, until };
     tell.looks_at(Check::Token).await;
     let token = patient.token().await;
     let is_good = token.verdict == Verdict::Passed;
@@ -90,6 +94,11 @@ impl Left {
 }
 
 impl Patient<'_> {
+    /// What WeChat says, if it says it before its time for this account is over.
+    async fn in_time<T>(&self, asked: impl Future<Output = T>) -> Result<T, Elapsed> {
+        timeout_at(self.until, asked).await
+    }
+
     /// Asks with the secret: what it is worth, and what that says of the address. None there: nothing.
     async fn secret(&self, quota: Left) -> (Finding, Option<Finding>) {
         let check = |verdict, text| Finding::new(Check::Secret, verdict, text);
@@ -97,7 +106,7 @@ impl Patient<'_> {
             return (check(Verdict::Skipped, words::NOT_SUCH), None);
         }
         let left = self.token_left();
-        let mints = self.account.mode == Mode::Stable && self.account.kind != AccountKind::WeCom;
+        let mints = self.account.mode == Mode::Stable && !self.account.kind.is_of_wecom();
         if mints && left.is_some_and(|left| left < LAST_MINUTES) {
             return (check(Verdict::Skipped, words::NOT_NOW), None);
         }
@@ -108,7 +117,7 @@ impl Patient<'_> {
         }
         self.count().await;
         let wechat = self.examination.wechat;
-        let trial = timeout(PATIENCE, wechat.try_secret(self.account)).await;
+        let trial = self.in_time(wechat.try_secret(self.account)).await;
         let failure = match trial {
             Ok(Trial::Accepted) => {
                 return (check(Verdict::Passed, words::SECRET_RIGHT).costing(1), None);
@@ -159,10 +168,10 @@ impl Patient<'_> {
             return self.diagnosed(Check::Token, &question, None);
         }
         self.count().await;
-        let is_wecom = self.account.kind == AccountKind::WeCom;
+        let is_wecom = self.account.kind.is_of_wecom();
         let proxy = self.account.proxy.as_ref();
         let tried = self.examination.wechat.try_value(is_wecom, proxy, &token.value);
-        match timeout(PATIENCE, tried).await {
+        match self.in_time(tried).await {
             Ok(Trial::Accepted) => {
                 let left = span(token.expires_at.since(self.now));
                 let (en, zh) = left.texts();
@@ -207,11 +216,11 @@ impl Patient<'_> {
         let Some(token) = token.filter(|_| has_token) else {
             return check(Verdict::Skipped, words::NO_TOKEN_TO_ASK);
         };
-        if self.account.kind == AccountKind::WeCom {
+        if self.account.kind.is_of_wecom() {
             return check(Verdict::Passed, words::UNSEEN);
         }
         let seen = self.examination.wechat.seen_from(self.account, &token.value);
-        match timeout(PATIENCE, seen).await {
+        match self.in_time(seen).await {
             Ok(Ok(address)) => {
                 let text = both!(
                     "WeChat sees calls come from {address}, and lets them in.",
@@ -230,7 +239,7 @@ impl Patient<'_> {
     /// What is left of the day's calls for a token, as WeChat counts; and of those that a look at the AppSecret takes.
     async fn quota(&self, has_token: bool) -> (Finding, Left) {
         let check = |verdict, text| Finding::new(Check::Quota, verdict, text);
-        if self.account.kind == AccountKind::WeCom {
+        if self.account.kind.is_of_wecom() {
             return (check(Verdict::Skipped, words::NO_QUOTA_CALL), Left::Unknown);
         }
         if let Some(failure) =
@@ -261,7 +270,7 @@ impl Patient<'_> {
 
     async fn left_of(&self, path: &str, token: &Secret) -> Result<Quota, Failure> {
         let asked = self.examination.wechat.quota(self.account, token, path);
-        timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(no_answer()))
+        self.in_time(asked).await.unwrap_or_else(|_| Err(no_answer()))
     }
 
     fn of_quota(&self, path: &str, told: &Result<Quota, Failure>) -> Finding {
@@ -393,8 +402,7 @@ impl Patient<'_> {
 }
 
 fn no_answer() -> Failure {
-    let seconds = PATIENCE.as_secs();
-    Failure::new(lingpai_core::Class::Transient, format!("no answer within {seconds} s"))
+    Failure::new(lingpai_core::Class::Transient, "no answer in time")
 }
 
 fn failed_for(failure: &Failure) -> Bilingual {

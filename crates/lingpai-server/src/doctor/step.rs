@@ -34,11 +34,11 @@ impl Plan {
     pub(super) fn of(accounts: &[&Account]) -> Self {
         let each = accounts.iter().map(|account| {
             let has_secret = has_secret(account);
-            let calls = match (account.kind, account.mode) {
+            let calls = match account.mode {
                 // The token alone: WeCom tells neither quotas nor addresses.
-                (AccountKind::WeCom, _) => 1,
+                _ if account.kind.is_of_wecom() => 1,
                 // The token, what is left of two quotas, and two calls that tell the address.
-                (_, Mode::Classic) if has_secret => 5,
+                Mode::Classic if has_secret => 5,
                 _ => 4,
             };
             (calls + u32::from(has_secret), u32::from(has_secret))

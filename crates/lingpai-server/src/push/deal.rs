@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lingpai_core::AccountId;
-use lingpai_core::outbox::{Delivery, Parcel, Put};
+use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel, Put};
 use lingpai_core::push::{Relay, RelayForm};
 use lingpai_wechat::push::{Format, Message, Notice};
 use tokio::time::{Instant, timeout_at};
@@ -20,6 +20,9 @@ use super::relay::NotTaken;
 /// What WeChat takes for: no answer, and do not send it again.
 const SUCCESS: &[u8] = b"success";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+/// A message for an account that is not known here is kept with its platform while fewer than these wait there: beyond them
+/// there is always room for the codes and links of authorisations, which wait there too.
+const MOST_WITH_STRANGERS: usize = MOST_PARCELS / 2;
 
 /// A push that was believed and has not come before.
 pub(super) struct Received {
@@ -114,7 +117,7 @@ impl Pushes {
 
     /// Keeps a push that the business did not take.
     async fn keep(&self, push: &Received, letter: &Letter, why: &NotTaken) -> Outcome {
-        let (account, id) = self.queue(push).await;
+        let (account, id, most) = self.queue(push).await;
         let now = self.clock.now().wall;
         let parcel = Parcel {
             account: account.clone(),
@@ -127,7 +130,7 @@ impl Pushes {
                 failure: Some(why.why.clone()),
             },
         };
-        match self.outbox.put_parcel(&parcel).await {
+        match self.outbox.put_parcel_within(&parcel, most).await {
             Ok(Put::Kept | Put::Known) => {
                 let why = &why.why;
                 tracing::warn!(%account, push = parcel.id, why, "the business did not take a push; it is kept and tried again");
@@ -145,14 +148,16 @@ impl Pushes {
         }
     }
 
-    /// Where it waits, and by which id: an authorizer's with that account, whose order it keeps, or with the platform if no
-    /// such account is known here.
-    async fn queue<'a>(&self, push: &'a Received) -> (&'a AccountId, String) {
+    /// Where it waits, by which id, and among how many at most: an authorizer's with that account, whose order it keeps, or
+    /// with the platform if no such account is known here.
+    async fn queue<'a>(&self, push: &'a Received) -> (&'a AccountId, String, usize) {
         let (platform, id) = (&push.endpoint.account, push.message.identity());
         match &push.authorizer {
-            None => (platform, id),
-            Some(account) if self.endpoints.is_of(account, platform).await => (account, id),
-            Some(account) => (platform, format!("{id}{account}")),
+            None => (platform, id, MOST_PARCELS),
+            Some(account) if self.endpoints.is_of(account, platform).await => {
+                (account, id, MOST_PARCELS)
+            }
+            Some(account) => (platform, format!("{id}{account}"), MOST_WITH_STRANGERS),
         }
     }
 

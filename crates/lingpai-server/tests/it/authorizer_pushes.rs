@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel};
 use lingpai_core::push::{PushMode, PushSettings, Relay, RelayForm};
 use lingpai_core::{Account, AccountId, AccountKind, Clock, Directory, Outbox, Secret};
 use lingpai_wechat::push::{AesKey, PushCrypt};
@@ -202,6 +203,33 @@ async fn what_the_business_does_not_take_waits_in_the_order_of_each_authorizer()
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_for_accounts_that_are_not_known_leave_the_platform_room() {
+    let business =
+        StandIn::open(|_| Plan::raw("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")).await;
+    let house = platform(apart(&business, RelayForm::Plain)).await;
+    let now = house.clock.now().wall;
+    for number in 1..MOST_PARCELS / 2 {
+        let due_at = Some(now + Duration::from_hours(24));
+        let parcel = Parcel {
+            account: KEPT.parse().unwrap(),
+            id: format!("p{number}"),
+            content: Secret::from("x"),
+            received_at: now,
+            delivery: Delivery { due_at, ..Delivery::default() },
+        };
+        house.outbox.put_parcel(&parcel).await.unwrap();
+    }
+    let taken = async |path: &str, number| {
+        push_to(&house, path, &encrypted(&house, &message(number))).await.body == "success"
+    };
+    let (of_stranger, of_known) = (format!("{KEPT}/{STRANGE}"), format!("{KEPT}/{KNOWN}"));
+    assert!(taken(&of_stranger, 1).await);
+    assert!(!taken(&of_stranger, 2).await, "half of the platform's room is taken");
+    assert!(taken(KEPT, 3).await, "the platform's own");
+    assert!(taken(&of_known, 4).await, "it has room of its own");
 }
 
 #[tokio::test]

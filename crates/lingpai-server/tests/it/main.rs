@@ -14,6 +14,7 @@ mod certificates;
 mod connections;
 mod console;
 mod docs;
+mod doctor;
 mod dropin;
 mod early;
 mod gateway;

@@ -132,6 +132,16 @@ pub async fn a_full_outbox_takes_no_more<S: Subject>(store: Arc<S>) {
     put(&*store, "wx2", &["more"]).await;
 }
 
+pub async fn an_outbox_takes_no_more_than_was_said<S: Subject>(store: Arc<S>) {
+    put(&*store, "wx1", &["a", "b"]).await;
+    store.set_delivery(&account("wx1"), "b", &dead()).await.unwrap();
+    let within = async |id, most| store.put_parcel_within(&parcel("wx1", id), most).await.unwrap();
+    assert_eq!(within("more", 2).await, Put::Full, "a dead one counts");
+    assert_eq!(within("a", 2).await, Put::Known);
+    assert_eq!(within("more", 3).await, Put::Kept);
+    put(&*store, "wx1", &["one more"]).await;
+}
+
 pub async fn a_removed_account_takes_its_parcels_along<S: Subject>(store: Arc<S>) {
     put(&*store, "wx1", &["a"]).await;
     put(&*store, "wx11", &["b"]).await;

@@ -438,8 +438,8 @@ impl Directory for RedisStore {
 
 #[async_trait]
 impl Outbox for RedisStore {
-    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
-        outbox::put(self, parcel).await
+    async fn put_parcel_within(&self, parcel: &Parcel, most: usize) -> Result<Put, StoreError> {
+        outbox::put(self, parcel, most).await
     }
 
     async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {

@@ -1,7 +1,7 @@
 //! Parcels in Redis: those of an account in one hash, and two sorted sets that say in which order they wait or are dead.
 //! A set of all accounts with waiting ones says where to look. Replicas confirm a new parcel as they confirm an account.
 
-use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
+use lingpai_core::outbox::{Delivery, MOST_DEAD, Parcel, Put};
 use lingpai_core::{AccountId, StoreError, StoreErrorKind, Timestamp};
 use redis::cmd;
 use serde_json::{Value, json};
@@ -13,7 +13,11 @@ use crate::seal::Place;
 
 const FIELDS: [&str; 4] = ["content", "received_at", "delivery", "due_at"];
 
-pub(super) async fn put(store: &RedisStore, parcel: &Parcel) -> Result<Put, StoreError> {
+pub(super) async fn put(
+    store: &RedisStore,
+    parcel: &Parcel,
+    most: usize,
+) -> Result<Put, StoreError> {
     let Parcel { account, id, content, received_at, delivery } = parcel;
     let record = format!("{account}/{id}");
     let ring = &store.whole.foundation().ring;
@@ -23,7 +27,7 @@ pub(super) async fn put(store: &RedisStore, parcel: &Parcel) -> Result<Put, Stor
         .arg(received_at.as_millis())
         .arg(written(delivery))
         .arg(due(delivery))
-        .arg(MOST_PARCELS);
+        .arg(most);
     // Before it, so that replicas that have the parcel have this too; and after it, since the account may have been taken off the
     // list in between.
     list(store, account).await?;

@@ -342,9 +342,9 @@ impl Directory for SqliteStore {
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn put_parcel(&self, parcel: &Parcel) -> Result<Put, StoreError> {
+    async fn put_parcel_within(&self, parcel: &Parcel, most: usize) -> Result<Put, StoreError> {
         let parcel = parcel.clone();
-        self.writer.ask(move |database| outbox::put(database, &parcel)).await
+        self.writer.ask(move |database| outbox::put(database, &parcel, most)).await
     }
 
     async fn take_due(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Parcel>, StoreError> {

@@ -1,6 +1,6 @@
 //! Parcels in the file. Their order is that of their rows.
 
-use lingpai_core::outbox::{Delivery, MOST_DEAD, MOST_PARCELS, Parcel, Put};
+use lingpai_core::outbox::{Delivery, MOST_DEAD, Parcel, Put};
 use lingpai_core::{AccountId, Timestamp};
 use rusqlite::{Params, Row};
 
@@ -16,7 +16,7 @@ const COLUMNS: &str = "account, id, content, received_at, attempts, due_at, fail
 /// The first of each account that is not dead.
 const FIRST: &str = "SELECT MIN(seq) FROM outbox WHERE due_at IS NOT NULL GROUP BY account";
 
-pub(super) fn put(database: &Database, parcel: &Parcel) -> Result<Put, Trouble> {
+pub(super) fn put(database: &Database, parcel: &Parcel, most: usize) -> Result<Put, Trouble> {
     let (account, id) = (parcel.account.as_str(), parcel.id.as_str());
     let mut known = database
         .connection
@@ -26,7 +26,7 @@ pub(super) fn put(database: &Database, parcel: &Parcel) -> Result<Put, Trouble> 
     }
     let mut count =
         database.connection.prepare_cached("SELECT COUNT(*) FROM outbox WHERE account = ?1")?;
-    if count.query_row([account], |row| row.get::<_, i64>(0))? >= MOST_PARCELS as i64 {
+    if count.query_row([account], |row| row.get::<_, i64>(0))? >= most as i64 {
         return Ok(Put::Full);
     }
     let record = record_of(account, id);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::Response;
-use lingpai_core::{Account, AccountKind, Failure, Proxy, Secret, Verdict};
+use lingpai_core::{Account, Failure, Proxy, Secret, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::{WeChat, percent_encoded, try_value, unanswered};
@@ -122,11 +122,11 @@ impl WeChat {
     }
 
     fn upstream_of(&self, account: &Account) -> std::sync::Arc<Upstream> {
-        let party = if account.kind == AccountKind::WeCom { &self.wecom } else { &self.api };
+        let party = if account.kind.is_of_wecom() { &self.wecom } else { &self.api };
         party.through(account.proxy.as_ref())
     }
 }
 
 fn scope(account: &Account) -> catalogue::Scope {
-    if account.kind == AccountKind::WeCom { Scope::WeCom } else { Scope::Api }
+    if account.kind.is_of_wecom() { Scope::WeCom } else { Scope::Api }
 }

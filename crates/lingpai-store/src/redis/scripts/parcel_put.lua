@@ -1,4 +1,4 @@
--- Keeps a parcel behind all others of its account: Outbox::put_parcel.
+-- Keeps a parcel behind all others of its account: Outbox::put_parcel_within.
 local parcels, waiting, dead = KEYS[1], KEYS[2], KEYS[3]
 local id, content, received_at, delivery, due_at, most =
   ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
