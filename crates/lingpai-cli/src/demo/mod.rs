@@ -72,6 +72,8 @@ async fn keep(
     let key = folder.key(&*keeping.store.directory(), keeping.clock().now().wall).await?;
     let server = server::Server::new(Arc::clone(&keeping.registry), keeping.store.directory());
     let gateway = gateway::Settings { upstream: wechat, ..gateway::Settings::default() };
+    let engine = Arc::clone(&keeping.engine);
+    let server = server.asking(Arc::new(move || engine.wechat()));
     let server = server.with_gateway(gateway).with_console(console::Settings::default());
     let (server, changes) = server.taking_changes();
     let bound = server.bind(options.listen.unwrap_or(DEFAULT_LISTEN)).await?;

@@ -175,3 +175,17 @@ fn a_second_demo_in_the_same_folder_is_refused() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("another demo runs with the folder lingpai-demo"), "{}", said.err);
 }
+
+#[test]
+fn the_doctor_looks_at_the_demos_account_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut demo, server, _) = demo(folder.path(), &[]);
+    demo.wait_for("served: a client got generation 1");
+    let key = fs::read_to_string(folder.path().join("lingpai-demo/demo.key")).unwrap();
+    let answer = http("POST", &format!("{server}/v1/doctor"), key.trim(), "{}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["plan"]["accounts"], 1);
+    assert_eq!(answer["failed"], 0, "{answer}");
+    assert!(answer["passed"].as_u64().unwrap() >= 2, "{answer}");
+    demo.kill();
+}

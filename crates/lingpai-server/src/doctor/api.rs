@@ -166,14 +166,13 @@ async fn examine(
     tell: &mpsc::Sender<Step>,
 ) {
     let _one_at_a_time = serving.examining.lock().await;
-    let (Some(ward), Some(wechat)) =
-        (&serving.ward, serving.wechat.as_ref().map(|wechat| wechat()))
-    else {
-        return;
-    };
+    let Some(wechat) = serving.wechat.as_ref().map(|wechat| wechat()) else { return };
     let Wanted { account, spend_scarce } = wanted;
     let is_for_all = matches!(allowed, Accounts::All);
-    let house = if is_for_all && account.is_none() { Some(ward.look().await) } else { None };
+    let house = match &serving.ward {
+        Some(ward) if is_for_all && account.is_none() => Some(ward.look().await),
+        _ => None,
+    };
     let registry = &serving.registry;
     let examination = Examination {
         house: house.as_ref(),
