@@ -66,10 +66,14 @@ pub(crate) async fn behind(serving: &Serving, token: &str) -> Result<KeyHash, Re
 
 /// The answer to one of them. An SDK stores what stands there as a refresh token, and shows it the next time.
 pub(crate) fn authorizer_answer(token: &Secret, expires_in: u64, shown: &Secret) -> Value {
-    let is_key = !virtual_token::is_virtual(shown.expose());
-    let refresh_token = if is_key { shown.expose() } else { KEPT_HERE };
     json!({
         "authorizer_access_token": token.expose(), "expires_in": expires_in,
-        "authorizer_refresh_token": refresh_token,
+        "authorizer_refresh_token": stand_in(shown, KEPT_HERE),
     })
+}
+
+/// What is answered in the place of something that opens an account: the key that was shown, or, after a virtual token, the word that
+/// it is kept here.
+pub(crate) fn stand_in<'a>(shown: &'a Secret, kept_here: &'static str) -> &'a str {
+    if virtual_token::is_virtual(shown.expose()) { kept_here } else { shown.expose() }
 }

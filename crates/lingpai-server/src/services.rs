@@ -23,12 +23,9 @@ use crate::serving::{Caller, Serving};
 /// What stands in answers where WeCom has a permanent code, if no key was shown. It opens nothing, and is the same for all.
 const KEPT_HERE: &str = "permanent-code-kept-by-lingpai";
 
-/// What names the account in the call of a provider.
-const CORPID: &str = "corpid";
-
 /// What is answered for a permanent code to a client that has shown this for a key.
 pub(crate) fn stand_in(shown: &Secret) -> &str {
-    if virtual_token::is_virtual(shown.expose()) { KEPT_HERE } else { shown.expose() }
+    platforms::stand_in(shown, KEPT_HERE)
 }
 
 /// Reads a call that is declared with its kind of token. What else it carries is of no account.
@@ -42,9 +39,11 @@ pub(crate) async fn declared(
     let fields = Fields::read(serving, &head.method, body).await?;
     let named = fields.text(Parameter::Declared(&asked.account))?;
     let key = fields.text(Parameter::Declared(&asked.secret))?;
-    // Only a provider's call names a corp; for the others nothing is looked through.
-    let is_of_corp = asked.account.name == CORPID;
-    let account = if is_of_corp { account_of(serving, &declared.kind, named) } else { named };
+    // A stranger may ask for anything, so all keepers are looked through only where that is needed.
+    let account = match asked.names_corp {
+        true => account_of(serving, &declared.kind, named),
+        false => named,
+    };
     Ok(TokenCall { appid: account.into(), key: Secret::from(key), forced: false })
 }
 

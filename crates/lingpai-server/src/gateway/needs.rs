@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use lingpai_core::AccountId;
 use lingpai_core::client::Right;
-use lingpai_wechat::{Ticket, kinds};
+use lingpai_wechat::{Ticket, kinds, protocol};
 
 use super::hosts::{Destination, Host};
-use super::trades::Trade;
+use super::trades::{self, Trade};
 use crate::refusal::Refusal;
 
 /// What a path needs.
@@ -34,9 +34,9 @@ impl Needs {
             // Answered from what their codes were traded for.
             path if Trade::at(host, path).is_some() => Self::Gateway,
             // A permanent code is given to nobody, and the tokens are answered from what is kept.
-            "/cgi-bin/service/get_corp_token"
-            | "/cgi-bin/service/get_permanent_code"
-            | "/cgi-bin/service/v2/get_permanent_code" => Self::Nobody,
+            "/cgi-bin/service/get_corp_token" | trades::OLDER | protocol::PERMANENT_CODE_PATH => {
+                Self::Nobody
+            }
             path if kinds::ASKED_AT.contains(&path) || NEVER_OF_PLATFORM.contains(&path) => {
                 Self::Nobody
             }

@@ -29,7 +29,7 @@ use crate::services;
 use crate::serving::{Caller, Serving};
 
 /// The older of WeCom's two calls, which brings a token besides.
-const OLDER: &str = "/cgi-bin/service/get_permanent_code";
+pub(super) const OLDER: &str = "/cgi-bin/service/get_permanent_code";
 /// WeCom's call for what a corp has authorised.
 const AUTH_INFO_PATH: &str = "/qyapi/cgi-bin/service/get_auth_info";
 

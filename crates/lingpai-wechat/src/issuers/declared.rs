@@ -52,6 +52,8 @@ pub struct Asked {
     pub path: &'static str,
     /// What names the account: its whole name, or the corp's.
     pub account: Field,
+    /// Whether that is the corp alone, which may have several accounts.
+    pub names_corp: bool,
     /// The secret.
     pub secret: Field,
     /// What WeChat says of an account that it does not know, and no SDK takes for a reason to ask again.

@@ -56,6 +56,7 @@ pub(crate) static TOKEN: Declared = Declared {
     asked: Some(Asked {
         path: protocol::COMPONENT_TOKEN_PATH,
         account: Field { name: "component_appid", missing: (41018, "missing component_appid") },
+        names_corp: false,
         secret: Field {
             name: "component_appsecret",
             missing: (41004, "component_appsecret missing"),

@@ -40,6 +40,7 @@ pub(crate) static DECLARED: Declared = Declared {
     asked: Some(Asked {
         path: PATH,
         account: Field { name: "corpid", missing: (41002, "corpid missing") },
+        names_corp: true,
         secret: Field { name: "provider_secret", missing: (41004, "provider_secret missing") },
         unknown: (40013, "invalid corpid"),
     }),

@@ -59,6 +59,7 @@ pub(crate) static TOKEN: Declared = Declared {
     asked: Some(Asked {
         path: protocol::SUITE_TOKEN_PATH,
         account: Field { name: "suite_id", missing: (41022, "suite_id missing") },
+        names_corp: false,
         secret: Field { name: "suite_secret", missing: (41024, "suite_secret missing") },
         unknown: (40083, "invalid suite_id"),
     }),

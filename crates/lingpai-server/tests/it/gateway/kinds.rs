@@ -72,9 +72,7 @@ async fn a_call_for_a_token_with_a_secret_is_answered_here_and_never_forwarded()
         let key = it.house.key_with(&[declared.right.unwrap()], Accounts::All, |_| {}).await;
         let corp = account.split(':').next().unwrap();
         let mut said = vec![];
-        // Only a provider's call names a corp.
-        let names =
-            if asked.account.name == "corpid" { vec![account, corp] } else { vec![account] };
+        let names = if asked.names_corp { vec![account, corp] } else { vec![account] };
         for named in names {
             let body = json!({asked.account.name: named, asked.secret.name: key});
             said.push(it.house.ask("POST", asked.path, &[], &body.to_string()).await);
