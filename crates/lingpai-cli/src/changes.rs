@@ -189,19 +189,9 @@ fn trial(
 #[cfg(test)]
 mod tests {
     use lingpai_core::{CredentialId, Timestamp};
-    use lingpai_wechat::wire;
 
     use super::*;
-    use crate::config::{Source, StoreAt};
-
-    /// A store in memory, and a WeChat that nobody reaches.
-    async fn keeping() -> Keeping {
-        let upstream = wire::Settings {
-            hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
-            ..wire::Settings::default()
-        };
-        Keeping::open(&StoreAt::Memory, upstream).await.unwrap()
-    }
+    use crate::config::Source;
 
     fn id() -> AccountId {
         "wx1".parse().unwrap()
@@ -226,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_is_stored_and_in_force_when_it_is_answered() {
-        let mut keeping = keeping().await;
+        let mut keeping = Keeping::out_of_reach().await;
         let credential = CredentialId::access_token(id());
         let created = make(creation(), &mut keeping, None).await.unwrap().account.unwrap();
         assert!(created.created_at > Timestamp::default());
@@ -253,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fetch_must_not_be_cut_off_by_its_deadline_before_the_call_is_by_its_own() {
-        let mut keeping = keeping().await;
+        let mut keeping = Keeping::out_of_reach().await;
         let config = Source::new(None, None).load(&|_| None).unwrap();
         let mut account = Account::new(id(), Secret::from("a"), Timestamp::default());
         account.policy.fetch_deadline = config.upstream.deadlines.call;

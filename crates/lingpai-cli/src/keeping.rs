@@ -341,13 +341,20 @@ mod tests {
     use super::*;
     use crate::config::Source;
 
+    impl Keeping {
+        /// A store in memory, and a WeChat that nobody reaches.
+        pub(crate) async fn out_of_reach() -> Self {
+            let upstream = wire::Settings {
+                hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
+                ..wire::Settings::default()
+            };
+            Self::open(&StoreAt::Memory, upstream).await.unwrap()
+        }
+    }
+
     async fn keeping() -> (Keeping, Config) {
-        let upstream = wire::Settings {
-            hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
-            ..wire::Settings::default()
-        };
         let config = Source::new(None, None).load(&|_| None).unwrap();
-        (Keeping::open(&StoreAt::Memory, upstream).await.unwrap(), config)
+        (Keeping::out_of_reach().await, config)
     }
 
     fn account(id: &str, secret: &str) -> Account {

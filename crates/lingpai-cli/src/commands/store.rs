@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lingpai_core::audit::{Action, Deed};
+use lingpai_core::{NodeId, Store};
 use lingpai_store::{
     KeySource, MasterKey, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore,
 };
@@ -61,13 +62,7 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
             let options = RedisOptions::new(address.clone(), key.clone());
             let store = RedisStore::open(RedisOptions { part: Part::Tool, ..options }).await?;
             store.rekey(&new).await?;
-            noted::deed(
-                &store,
-                store.node().clone(),
-                "store rekey",
-                Deed::new(Action::StoreRekeyed),
-            )
-            .await;
+            note_rekeyed(&store, store.node()).await;
             output::tell(&say!(
                 "The store has the new master key. Nodes that run go on; none starts with the former key, so give all of them \
                  the new one. {now} Keep a copy of it.",
@@ -79,13 +74,7 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
             let sealed = store.rekey(&new).await?;
             let key = KeySource::Given { key: new, from: String::new() };
             let store = SqliteStore::open(SqliteOptions::new(path, key)).await?;
-            noted::deed(
-                &store,
-                store.node().clone(),
-                "store rekey",
-                Deed::new(Action::StoreRekeyed),
-            )
-            .await;
+            note_rekeyed(&store, store.node()).await;
             store.close().await;
             output::tell(&say!(
                 "{sealed} secrets and tokens are sealed with the new key. {now} Keep a copy of it.",
@@ -95,6 +84,10 @@ pub(crate) async fn rekey(new_key_file: Option<PathBuf>, config: Config) -> Resu
         StoreAt::Memory => {}
     }
     Ok(())
+}
+
+async fn note_rekeyed(store: &dyn Store, node: &NodeId) {
+    noted::deed(store, node.clone(), "store rekey", Deed::new(Action::StoreRekeyed)).await;
 }
 
 fn refuse_missing(path: &Path, advice: &str) -> Result<(), Error> {

@@ -239,20 +239,14 @@ pub(super) fn down(error: StoreError) -> Failure {
 #[cfg(test)]
 mod tests {
     use lingpai_core::NodeId;
-    use lingpai_wechat::wire;
 
     use super::*;
-    use crate::config::StoreAt;
     use crate::keeping::Keeping;
     use crate::notices::Taker;
 
     /// A platform with an authorizer that WeChat does not list. WeChat cannot be reached.
     async fn stand() -> (Keeping, Account) {
-        let upstream = wire::Settings {
-            hosts: vec!["http://127.0.0.1:9".parse().unwrap()],
-            ..wire::Settings::default()
-        };
-        let keeping = Keeping::open(&StoreAt::Memory, upstream).await.unwrap();
+        let keeping = Keeping::out_of_reach().await;
         let account = |id: &str, kind| Account {
             kind,
             ..Account::new(id.parse().unwrap(), "secret".into(), Timestamp::default())
