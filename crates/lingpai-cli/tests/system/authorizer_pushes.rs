@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::node::{Home, WeChat, appid};
 use crate::platforms::{authorize, home_with, push, token, until};
-use crate::pushes::{Business, REPLY, message, ordered};
+use crate::pushes::{Business, FAULTS, REPLY, message, ordered};
 
 /// Has WeChat push what an authorizer of the platform was sent.
 async fn pushed(wechat: &WeChat, home: &Home, authorizer: &str, more: Value) -> Vec<Value> {
@@ -41,16 +41,7 @@ async fn no_message_of_an_authorizer_is_lost_or_told_of_another() {
 
     let echo = pushed(&wechat, &home, "$APPID$", json!({"echostr": "4711"})).await;
     assert_eq!(echo[0]["body"], "4711");
-    for fault in [
-        "late",
-        "corrupt",
-        "truncate",
-        "wrong-token",
-        "wrong-key",
-        "wrong-receiver",
-        "wrong-padding",
-        "bomb",
-    ] {
+    for fault in FAULTS {
         let wrong = json!({"fault": fault, "message": message(1)});
         let tries = pushed(&wechat, &home, &appid(0), wrong).await;
         assert!(tries.iter().all(|it| it["status"] == 403), "{fault}");

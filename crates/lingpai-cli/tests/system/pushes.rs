@@ -15,6 +15,17 @@ use crate::node::{Home, PATIENCE, WeChat, answer, appid};
 
 const TOKEN: &str = "pushtoken0of0test";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+/// What makes a push none of WeChat's.
+pub(crate) const FAULTS: &[&str] = &[
+    "late",
+    "corrupt",
+    "truncate",
+    "wrong-token",
+    "wrong-key",
+    "wrong-receiver",
+    "wrong-padding",
+    "bomb",
+];
 pub(crate) const REPLY: &str = "<xml><Content><![CDATA[reply]]></Content></xml>";
 
 /// The business service, which may be away.
@@ -117,16 +128,7 @@ async fn no_push_is_lost_when_the_business_is_away_and_the_server_is_killed() {
     home.token(0).await.unwrap();
     let echo = pushed(&wechat, &home, json!({"echostr": "4711"})).await;
     assert_eq!(echo[0]["body"], "4711");
-    for fault in [
-        "late",
-        "corrupt",
-        "truncate",
-        "wrong-token",
-        "wrong-key",
-        "wrong-receiver",
-        "wrong-padding",
-        "bomb",
-    ] {
+    for fault in FAULTS {
         let tries = pushed(&wechat, &home, json!({"fault": fault, "message": message(1)})).await;
         assert!(
             tries.iter().all(|it| it["status"] == 403 && it["body"] == tries[0]["body"]),

@@ -1,7 +1,6 @@
 //! Messages of those who have authorised a third-party platform: received at its URL with `$APPID$`, and passed on as others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lingpai_core::outbox::{Delivery, MOST_PARCELS, Parcel};
@@ -12,8 +11,8 @@ use lingpai_wechat::push::{AesKey, PushCrypt};
 use crate::gateway::stand_in::{Plan, StandIn};
 use crate::house::{House, KEPT, PATIENCE, Reply};
 use crate::push::{
-    HELLO, KEY, REPLY, TOKEN, Wire, answered, assert_refused, encrypted, encrypted_by, id, plain,
-    push_to, says, settings,
+    HELLO, KEY, REPLY, TOKEN, Wire, answered, assert_refused, business_that_is_away, encrypted,
+    encrypted_by, id, plain, push_to, says, settings,
 };
 
 /// One that has authorised [`KEPT`], and one of whom nobody here has heard.
@@ -167,13 +166,7 @@ async fn the_check_of_the_url_is_answered_whoever_stands_for_the_appid() {
 
 #[tokio::test]
 async fn what_the_business_does_not_take_waits_in_the_order_of_each_authorizer() {
-    let is_away = Arc::new(AtomicBool::new(true));
-    let away = Arc::clone(&is_away);
-    let business = StandIn::open(move |_| match away.load(Ordering::SeqCst) {
-        true => Plan::raw("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
-        false => Plan::with("", b"too late"),
-    })
-    .await;
+    let (business, is_away) = business_that_is_away().await;
     let house = platform(apart(&business, RelayForm::Plain)).await;
     for number in [1, 2] {
         for authorizer in [KNOWN, STRANGE] {

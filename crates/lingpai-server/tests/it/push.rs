@@ -322,8 +322,8 @@ async fn a_push_that_is_repeated_while_it_is_under_way_shares_its_outcome() {
     assert!(kept[0].1.failure.as_deref().unwrap().contains("in time"), "{kept:?}");
 }
 
-#[tokio::test]
-async fn what_the_business_does_not_take_is_kept_and_delivered_in_order() {
+/// A business that takes nothing for as long as it is away, and how to call it back.
+pub(crate) async fn business_that_is_away() -> (StandIn, Arc<AtomicBool>) {
     let is_away = Arc::new(AtomicBool::new(true));
     let away = Arc::clone(&is_away);
     let business = StandIn::open(move |_| match away.load(Ordering::SeqCst) {
@@ -331,6 +331,12 @@ async fn what_the_business_does_not_take_is_kept_and_delivered_in_order() {
         false => Plan::with("", b"too late"),
     })
     .await;
+    (business, is_away)
+}
+
+#[tokio::test]
+async fn what_the_business_does_not_take_is_kept_and_delivered_in_order() {
+    let (business, is_away) = business_that_is_away().await;
     let house = receiving(settings(PushMode::Safe, Some((&business, RelayForm::Plain)))).await;
     let messages: Vec<_> = (1..=3).map(|n| HELLO.replace("77", &n.to_string())).collect();
     for message in &messages {
