@@ -39,6 +39,12 @@ impl Former {
         let attempt = u32::from_le_bytes(crate::keys::random()?);
         let prefix = layout.prefix();
         let own = format!("{prefix}schema-{version}-{attempt:08x}:");
+        // Of very many accounts it takes a while.
+        tracing::info!(
+            prefix = own,
+            "the store {} is copied before its layout is changed",
+            link.name()
+        );
         let prefixes = (prefix.to_owned(), own);
         let mut former = Self { link: Arc::clone(link), prefixes, names: Vec::new() };
         match former.fill(layout).await {
@@ -144,4 +150,15 @@ fn escaped(prefix: &str) -> String {
         pattern.push(letter);
     }
     pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_fits_nothing_but_itself() {
+        assert_eq!(escaped("lingpai:"), "lingpai:");
+        assert_eq!(escaped(r"a*b?[c]\:"), r"a\*b\?\[c\]\\:");
+    }
 }
