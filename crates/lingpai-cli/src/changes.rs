@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
-use crate::keeping::{Keeping, renewed};
+use crate::keeping::Keeping;
 use crate::language::within;
 
 /// How long WeChat may take to say whether a secret is right.
@@ -115,16 +115,17 @@ async fn make(
         return remove(keeping, &id).await;
     }
     let is_about_secret = matches!(change, Change::ReplaceSecret(..));
-    let stored = keeping.store.directory().account(&id).await?;
-    let Some(account) = change.apply(stored.clone())? else { return remove(keeping, &id).await };
-    if let Some(config) = config
-        && !is_about_secret
-    {
-        check(&account, config)?;
-    }
-    let account = renewed(stored.as_ref(), account, keeping.clock().now().wall);
-    keeping.put(&account).await?;
-    Ok(Changed { account: Some(account), untried })
+    let now = keeping.clock().now().wall;
+    let changed = keeping.change(&id, |stored| {
+        let Some(account) = change.apply(stored)? else { return Ok(None) };
+        if let Some(config) = config
+            && !is_about_secret
+        {
+            check(&account, config)?;
+        }
+        Ok::<_, Unchanged>(Some(account.renewed(stored, now)))
+    });
+    Ok(Changed { account: changed.await?, untried })
 }
 
 /// What the configuration says of an account wins over the store.

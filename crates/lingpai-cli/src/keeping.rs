@@ -7,11 +7,10 @@ pub(crate) mod held;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lingpai_core::{
     Account, AccountId, AccountKind, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store,
-    StoreError, SystemClock, Timestamp,
+    StoreError, StoreErrorKind, SystemClock, Timestamp, change_account,
 };
 use lingpai_server::console::SessionKey;
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
@@ -187,9 +186,19 @@ impl Keeping {
         let directory = self.store.directory();
         let now = self.clock.now().wall;
         for configured in &config.accounts {
+            let due = |stored: Option<&Account>| {
+                let differs = stored.is_none_or(|stored| !is_as_configured(stored, configured));
+                differs.then(|| configured.clone().renewed(stored, now))
+            };
             let stored = stored.get(&configured.id).copied();
-            if stored.is_none_or(|stored| !is_as_configured(stored, configured)) {
-                directory.put_account(&renewed(stored, configured.clone(), now)).await?;
+            let Some(account) = due(stored) else { continue };
+            // One that cannot be read is not among those stored, and is replaced.
+            match directory.put_account(&account, stored).await {
+                Err(error) if error.kind == StoreErrorKind::Changed => {
+                    let change = |stored: Option<&Account>| Ok::<_, StoreError>(due(stored));
+                    change_account(&*directory, &configured.id, change).await?;
+                }
+                outcome => outcome?,
             }
         }
         Ok(())
@@ -270,12 +279,18 @@ impl Keeping {
         self.reaches_anew |= self.engine.force(forces);
     }
 
-    /// Puts an account into the store, and keeps it so from now on.
-    pub(crate) async fn put(&mut self, account: &Account) -> Result<(), StoreError> {
-        self.store.directory().put_account(account).await?;
-        self.keep(account);
-        self.kept.insert(account.id.clone(), account.updated_at);
-        Ok(())
+    /// Changes an account in the store, or adds it, as [`change_account`] does, and keeps it so from now on.
+    pub(crate) async fn change<E: From<StoreError>>(
+        &mut self,
+        id: &AccountId,
+        change: impl FnMut(Option<&Account>) -> Result<Option<Account>, E>,
+    ) -> Result<Option<Account>, E> {
+        let changed = change_account(&*self.store.directory(), id, change).await?;
+        if let Some(account) = &changed {
+            self.keep(account);
+            self.kept.insert(account.id.clone(), account.updated_at);
+        }
+        Ok(changed)
     }
 
     /// Removes an account and its tokens from the store, and keeps it no longer. False if it was not there.
@@ -309,14 +324,6 @@ fn is_as_configured(stored: &Account, configured: &Account) -> bool {
     *stored == Account { created_at, updated_at, ..configured.clone() }
 }
 
-/// An account as it is to be stored in place of another, at a time that differs from the other's even if the clock was set
-/// back: that is how a running server tells them apart.
-pub(crate) fn renewed(stored: Option<&Account>, account: Account, now: Timestamp) -> Account {
-    let created_at = stored.map_or(now, |stored| stored.created_at);
-    let earliest = stored.map(|stored| stored.updated_at + Duration::from_millis(1));
-    Account { created_at, updated_at: earliest.unwrap_or(now).max(now), ..account }
-}
-
 /// Says in the log what has become of some accounts.
 fn tell(what: &str, accounts: &[&AccountId]) {
     if !accounts.is_empty() {
@@ -336,6 +343,8 @@ pub(crate) fn some_of(accounts: &[&AccountId]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use lingpai_core::Secret;
 
     use super::*;
@@ -373,7 +382,7 @@ mod tests {
     async fn the_engine_keeps_what_the_store_holds_and_the_store_what_the_configuration_says() {
         let (mut keeping, mut config) = keeping().await;
         let directory = keeping.store.directory();
-        directory.put_account(&account("wx1", "by hand")).await.unwrap();
+        directory.put_account(&account("wx1", "by hand"), None).await.unwrap();
         config.accounts = vec![account("wx2", "a")];
         keeping.merge(&config).await.unwrap();
         keeping.sync().await.unwrap();
@@ -400,20 +409,12 @@ mod tests {
         keeping.sync().await.unwrap();
         let platform =
             Account { kind: AccountKind::Platform, ..account("wxp", "its record was damaged") };
-        keeping.store.directory().put_account(&platform).await.unwrap();
+        keeping.store.directory().put_account(&platform, None).await.unwrap();
         let mark = held::mark(&platform.id, Timestamp::default());
         keeping.store.outbox().put_parcel(&mark).await.unwrap();
         keeping.sync().await.unwrap();
         assert_eq!(keeping.engine.held.platforms(), [platform.id]);
         let told = keeping.engine.held.more();
         tokio::time::timeout(Duration::from_secs(1), told).await.unwrap();
-    }
-
-    #[test]
-    fn a_changed_account_has_another_time_even_if_the_clock_was_set_back() {
-        let stored = Account { updated_at: Timestamp::from_millis(1000), ..account("wx1", "a") };
-        let changed = renewed(Some(&stored), account("wx1", "b"), Timestamp::from_millis(5));
-        assert_eq!(changed.updated_at, Timestamp::from_millis(1001));
-        assert_eq!(changed.created_at, stored.created_at);
     }
 }

@@ -105,8 +105,12 @@ mod tests {
             self.inner.account(account).await
         }
 
-        async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-            self.inner.put_account(account).await
+        async fn put_account(
+            &self,
+            account: &Account,
+            before: Option<&Account>,
+        ) -> Result<(), StoreError> {
+            self.inner.put_account(account, before).await
         }
 
         async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {

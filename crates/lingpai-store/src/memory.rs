@@ -170,8 +170,14 @@ impl Directory for MemoryStore {
         Ok(self.contents().accounts.get(account).cloned())
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-        self.contents().accounts.insert(account.id.clone(), account.clone());
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
+        let accounts = &mut self.contents().accounts;
+        rules::may_replace(accounts.get(&account.id), before, account)?;
+        accounts.insert(account.id.clone(), account.clone());
         Ok(())
     }
 

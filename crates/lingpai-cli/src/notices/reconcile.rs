@@ -257,7 +257,7 @@ mod tests {
             ..account("wx1", AccountKind::Authorizer)
         };
         for account in [&platform, &authorizer] {
-            keeping.store.directory().put_account(account).await.unwrap();
+            keeping.store.directory().put_account(account, None).await.unwrap();
         }
         (keeping, platform)
     }

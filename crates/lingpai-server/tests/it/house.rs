@@ -434,9 +434,13 @@ impl Directory for ShakyDirectory {
         self.inner.account(account).await
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.put_account(account).await
+        self.inner.put_account(account, before).await
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {

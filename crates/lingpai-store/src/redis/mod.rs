@@ -411,8 +411,12 @@ impl Directory for RedisStore {
         Ok(found.into_iter().next())
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-        directory::put_account(self, account).await
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
+        directory::put_account(self, account, before).await
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
