@@ -2,7 +2,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
@@ -108,8 +107,6 @@ async fn make(
 ) -> Result<Changed, Unchanged> {
     let id = change.account().clone();
     configured(&id, config)?;
-    let engine = Arc::clone(&keeping.engine);
-    let _turn = engine.turn(&id).await;
     if let Change::Remove(_) = change {
         // Without a look at it: one that cannot be read can be removed all the same.
         return remove(keeping, &id).await;

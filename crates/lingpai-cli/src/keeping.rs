@@ -112,12 +112,12 @@ impl OpenStore {
         Ok((accounts, damage.into_iter().map(|damage| damage.record).collect()))
     }
 
-    /// What differs after any change of an account, where that is cheap to say.
-    async fn revision(&self) -> Result<Option<i64>, StoreError> {
+    /// What differs after any change of an account.
+    async fn revision(&self) -> Result<i64, StoreError> {
         match self {
-            Self::Memory(_) => Ok(None),
-            Self::Sqlite(store) => store.accounts_revision().await.map(Some),
-            Self::Redis(store) => store.accounts_revision().await.map(Some),
+            Self::Memory(store) => Ok(store.accounts_revision()),
+            Self::Sqlite(store) => store.accounts_revision().await,
+            Self::Redis(store) => store.accounts_revision().await,
         }
     }
 
@@ -152,6 +152,8 @@ pub(crate) struct Keeping {
     revision: Option<i64>,
     /// The accounts kept by [`Keeping::sync`], and when each was changed.
     kept: HashMap<AccountId, Timestamp>,
+    /// The accounts that others have brought to the engine, to be looked at by the next [`Keeping::sync`].
+    brought: HashSet<AccountId>,
     /// The platforms of which it is known whether they are marked.
     looked_at: HashSet<AccountId>,
 }
@@ -165,9 +167,18 @@ impl Keeping {
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
         let registry = Arc::new(registry);
         let engine = Arc::new(Engine::new(Arc::clone(&registry), wechat));
-        let (reaches_anew, revision, kept) = (false, None, HashMap::new());
-        let looked_at = HashSet::new();
-        Ok(Self { store, registry, clock, engine, reaches_anew, revision, kept, looked_at })
+        let (kept, brought, looked_at) = Default::default();
+        Ok(Self {
+            store,
+            registry,
+            clock,
+            engine,
+            reaches_anew: false,
+            revision: None,
+            kept,
+            brought,
+            looked_at,
+        })
     }
 
     /// The clock that everything here runs on.
@@ -208,20 +219,23 @@ impl Keeping {
     /// left alone. Reads nothing if nothing can have changed.
     pub(crate) async fn sync(&mut self) -> Result<(), StoreError> {
         // First, so that what is changed during the reading is seen the next time.
+        self.brought.extend(self.engine.take_brought());
         let revision = self.store.revision().await?;
-        if revision.is_some() && revision == self.revision && !self.reaches_anew {
+        if self.revision == Some(revision) && !self.reaches_anew && self.brought.is_empty() {
             return Ok(());
         }
         let (accounts, damaged) = self.store.accounts_and_damaged().await?;
         self.hold_restored(&accounts).await?;
         let (mut added, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         let mut before = std::mem::take(&mut self.kept);
+        let mut brought = std::mem::take(&mut self.brought);
         for account in &accounts {
             let known = before.remove(&account.id);
+            let is_brought = brought.remove(&account.id);
             match known {
                 None => added.push(&account.id),
                 Some(at) if at != account.updated_at => changed.push(&account.id),
-                Some(_) if self.reaches_anew => {}
+                Some(_) if self.reaches_anew || is_brought => {}
                 Some(at) => {
                     self.kept.insert(account.id.clone(), at);
                     continue;
@@ -238,8 +252,11 @@ impl Keeping {
                 removed.push(id);
             }
         }
+        // Those that were removed before they were kept.
+        brought.retain(|id| !damaged.contains(id.as_str()));
+        brought.iter().for_each(|id| self.engine.let_go(id));
         self.reaches_anew = false;
-        if self.revision.replace(revision.unwrap_or(0)).is_some() {
+        if self.revision.replace(revision).is_some() {
             tell("kept from now on", &added);
             tell("kept as it is now", &changed);
             tell("no longer kept", &removed.iter().collect::<Vec<_>>());
@@ -308,7 +325,7 @@ impl Keeping {
 
     /// Keeps an account from now on: the keeper of what its calls carry.
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
-        self.engine.keep(account)
+        self.engine.manage(account)
     }
 
     /// Ends in order: rotations under way and everything that is to be stored.
@@ -345,7 +362,7 @@ pub(crate) fn some_of(accounts: &[&AccountId]) -> String {
 mod tests {
     use std::time::Duration;
 
-    use lingpai_core::Secret;
+    use lingpai_core::{CredentialId, Policy, Secret, policy};
 
     use super::*;
     use crate::config::Source;
@@ -401,6 +418,31 @@ mod tests {
         keeping.merge(&config).await.unwrap();
         keeping.sync().await.unwrap();
         assert_eq!(keeping.kept, before, "what has not changed is left alone");
+    }
+
+    #[tokio::test]
+    async fn what_others_bring_to_the_engine_is_kept_as_the_store_has_it_in_the_end() {
+        let (mut keeping, _) = keeping().await;
+        let directory = keeping.store.directory();
+        let [old, new] = ["old", "new"].map(|secret| account("wx1", secret));
+        let now = keeping.clock().now().wall;
+        let policy = Policy { keeping: policy::Keeping::Paused, ..Policy::default() };
+        let new = Account { policy, ..new }.renewed(Some(&old), now);
+        directory.put_account(&old, None).await.unwrap();
+        directory.put_account(&new, Some(&old)).await.unwrap();
+        keeping.sync().await.unwrap();
+        // Whoever had put the old one comes late with it; the other has been removed meanwhile.
+        keeping.engine.keep(&old);
+        keeping.engine.keep(&account("wx2", "removed"));
+        let is_paused = |keeping: &Keeping| {
+            let credential = CredentialId::access_token("wx1".parse().unwrap());
+            let keeper = keeping.registry.get(&credential).unwrap();
+            keeper.status().keeping == policy::Keeping::Paused
+        };
+        assert!(!is_paused(&keeping));
+        keeping.sync().await.unwrap();
+        assert!(is_paused(&keeping));
+        assert_eq!(kept(&keeping), ["wx1"]);
     }
 
     #[tokio::test]

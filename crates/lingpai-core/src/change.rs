@@ -87,6 +87,10 @@ mod tests {
             Ok(false)
         }
 
+        async fn remove_as_read(&self, _: &Account) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
         async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
             Ok(Vec::new())
         }

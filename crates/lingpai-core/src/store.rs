@@ -246,8 +246,15 @@ pub trait Directory: Send + Sync + 'static {
         before: Option<&Account>,
     ) -> Result<(), StoreError>;
 
-    /// Removes an account and its credentials. False if there was none.
+    /// Removes an account and its credentials, whatever it is like. False if there was none.
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
+
+    /// Removes an account and its credentials if it is still as it was read: what was found out about that one need not hold for
+    /// what another process has made of it meanwhile. False if there is none any more.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Changed`] if something else stands there by now; nothing was changed then.
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError>;
 
     /// Every API key that can be used, revoked ones too.
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;

@@ -117,6 +117,10 @@ mod tests {
             self.inner.remove_account(account).await
         }
 
+        async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+            self.inner.remove_as_read(account).await
+        }
+
         async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
             self.inner.keys().await
         }

@@ -107,6 +107,7 @@ macro_rules! conformance_tests {
             // changes.rs
             an_account_is_put_only_in_the_place_of_what_was_read,
             a_removed_account_is_not_brought_back_by_a_change,
+            an_account_is_removed_as_it_was_read_and_not_as_another_has_changed_it,
             of_those_who_add_an_account_at_once_one_does,
             of_changes_that_are_made_at_once_none_is_lost,
             // people.rs

@@ -193,6 +193,14 @@ pub(crate) fn may_replace(
     Err(changed(&account.id))
 }
 
+/// Whether the account that is stored here may be removed by whoever has read `read` there.
+///
+/// # Errors
+/// [`StoreErrorKind::Changed`] if something else is stored than was read.
+pub(crate) fn may_remove(stored: &Account, read: &Account) -> Result<(), StoreError> {
+    may_replace(Some(stored), Some(read), read)
+}
+
 /// The error for whoever comes too late to change an account.
 pub(crate) fn changed(account: &AccountId) -> StoreError {
     let message = format!(

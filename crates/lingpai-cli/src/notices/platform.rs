@@ -318,7 +318,6 @@ impl Platforms {
         authorizer: &AccountId,
         becomes: impl FnMut(Option<&Account>) -> Option<Account>,
     ) -> Result<Option<Account>, StoreError> {
-        let _turn = self.engine.turn(authorizer).await;
         change(&self.engine, &*self.directory, authorizer, becomes).await
     }
 
@@ -329,10 +328,7 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
     ) -> Result<(), StoreError> {
-        let stored = self.directory.account(authorizer).await?;
-        if !stored.is_some_and(|account| of(&account, platform)) {
-            return Ok(());
-        }
+        let Some(account) = self.its(platform, authorizer).await? else { return Ok(()) };
         let wechat = self.engine.wechat();
         let asked = wechat.stands(platform, self.token(platform), authorizer);
         match timeout(TRIAL, asked).await {
@@ -346,7 +342,16 @@ impl Platforms {
                 tracing::debug!(account = %authorizer, "whether its authorisation stands could not be asked");
             }
         }
-        self.remove(platform, authorizer).await
+        self.remove(platform, &account).await
+    }
+
+    /// The account of somebody who has authorised this platform, if it is here.
+    async fn its(
+        &self,
+        platform: &Account,
+        authorizer: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        Ok(self.directory.account(authorizer).await?.filter(|account| of(account, platform)))
     }
 
     /// Stops keeping an account if WeChat says that it has not authorised the platform any more. False if WeChat does not say so.
@@ -358,10 +363,12 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
     ) -> Result<bool, Failure> {
+        let account = self.its(platform, authorizer).await.map_err(down)?;
+        let Some(account) = account else { return Ok(false) };
         let wechat = self.engine.wechat();
         match wechat.stands(platform, self.token(platform), authorizer).await {
             Err(failure) if failure.code == Some(NOT_AUTHORIZED) => {
-                self.remove(platform, authorizer).await.map_err(down)?;
+                self.remove(platform, &account).await.map_err(down)?;
                 Ok(true)
             }
             Ok(()) => Ok(false),
@@ -377,17 +384,16 @@ impl Platforms {
         }
     }
 
-    async fn remove(&self, platform: &Account, authorizer: &AccountId) -> Result<(), StoreError> {
-        let _turn = self.engine.turn(authorizer).await;
-        self.directory.remove_account(authorizer).await?;
-        self.engine.let_go(authorizer);
-        tracing::warn!(account = %authorizer, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
-        self.tell(authorizer, AccountChange::Removed);
+    /// As it was when WeChat was asked: if it has authorised the platform anew meanwhile, that is an error, and it is asked again.
+    async fn remove(&self, platform: &Account, account: &Account) -> Result<(), StoreError> {
+        let was_there = self.directory.remove_as_read(account).await?;
+        let account = &account.id;
+        self.engine.let_go(account);
+        if was_there {
+            tracing::warn!(%account, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
+            tell(&self.engine, account, AccountChange::Removed);
+        }
         Ok(())
-    }
-
-    fn tell(&self, account: &AccountId, change: AccountChange) {
-        tell(&self.engine, account, change);
     }
 }
 

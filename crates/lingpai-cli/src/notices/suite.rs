@@ -122,7 +122,6 @@ impl Suites {
             let why = format!("WeCom calls a corp `{corpid}`, which is no name for an account");
             return Ok(Err(why));
         };
-        let _turn = self.engine.turn(&id).await;
         let (model, now) = (self.directory.account(suite).await?, self.now());
         let model = model.as_ref();
         let authorized = |stored: Option<&Account>| {
@@ -150,13 +149,13 @@ impl Suites {
         let Ok(id) = format!("{corp}:{}", suite.id).parse::<AccountId>() else { return Ok(()) };
         let stored = self.directory.account(&id).await?;
         let is_ours = |account: &Account| account.platform.as_ref() == Some(&suite.id);
-        let Some(account) = stored.filter(is_ours) else { return Ok(()) };
+        let Some(stored) = stored.filter(is_ours) else { return Ok(()) };
         let parent = |credential: &CredentialId| self.engine.registry.parent(credential);
-        let (_, issuer) = self.engine.wechat().root(&account, &parent);
-        let account = &account.id;
+        let (_, issuer) = self.engine.wechat().root(&stored, &parent);
+        let account = &stored.id;
         match timeout(TRIAL, issuer.issue(Way::Primary, None)).await {
             Ok(Err(failure)) if failure.code.is_some_and(|code| WITHDRAWN.contains(&code)) => {
-                self.directory.remove_account(account).await?;
+                self.directory.remove_as_read(&stored).await?;
                 self.engine.let_go(account);
                 tell(&self.engine, account, AccountChange::Removed);
                 tracing::info!(%account, "the corp has taken back its authorisation; the account is removed");

@@ -447,6 +447,10 @@ impl Directory for ShakyDirectory {
         self.inner.remove_account(account).await
     }
 
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        self.inner.remove_as_read(account).await
+    }
+
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         self.check()?;
         self.inner.keys().await

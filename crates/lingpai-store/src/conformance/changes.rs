@@ -29,7 +29,7 @@ pub async fn an_account_is_put_only_in_the_place_of_what_was_read<S: Subject>(st
     refused(&*store, &second, None).await;
     refused(&*store, &second, Some(&third)).await;
     store.put_account(&second, Some(&first)).await.unwrap();
-    assert_eq!(store.accounts().await.unwrap(), [second.clone()]);
+    assert_eq!(store.account(&second.id).await.unwrap().as_ref(), Some(&second));
     // Who had read what was there before comes too late, also where the times are the same.
     refused(&*store, &third, Some(&first)).await;
     refused(&*store, &third, Some(&with("another", 1))).await;
@@ -46,6 +46,24 @@ pub async fn a_removed_account_is_not_brought_back_by_a_change<S: Subject>(store
     refused(&*store, &second, Some(&first)).await;
     store.put_account(&second, None).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [second]);
+}
+
+pub async fn an_account_is_removed_as_it_was_read_and_not_as_another_has_changed_it<S: Subject>(
+    store: Arc<S>,
+) {
+    let [first, second] = [with("a", 0), with("b", 1)];
+    assert!(!store.remove_as_read(&first).await.unwrap());
+    store.put_account(&first, None).await.unwrap();
+    store.put_account(&second, Some(&first)).await.unwrap();
+    rotate(&*store, 1).await;
+    let error = store.remove_as_read(&first).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Changed, "{error}");
+    assert_eq!(store.account(&second.id).await.unwrap().as_ref(), Some(&second));
+    assert!(store.read(&credential()).await.unwrap().is_some());
+    assert!(store.remove_as_read(&second).await.unwrap());
+    assert_eq!(store.accounts().await.unwrap(), []);
+    assert_eq!(store.read(&credential()).await.unwrap(), None);
+    assert!(!store.remove_as_read(&second).await.unwrap());
 }
 
 pub async fn of_those_who_add_an_account_at_once_one_does<S: Subject>(store: Arc<S>) {

@@ -54,7 +54,7 @@ pub(super) async fn accounts_of(
     ids: Vec<AccountId>,
 ) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
     let (mut whole, mut damaged) = (Vec::new(), Vec::new());
-    let each = |_: &Fields<'_>, read| match read {
+    let each = |_: &Fields<'_>, read: Result<Option<Account>, Damage>| match read {
         Ok(account) => whole.extend(account),
         Err(damage) => damaged.push(damage),
     };
@@ -113,17 +113,9 @@ pub(super) async fn put_account(
     list.arg(store.layout.accounts()).arg(id.as_str());
     let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
     for _ in 0..16 {
-        let (mut found, mut stored) = (Vec::new(), None);
-        let note = |fields: &Fields<'_>, read: Result<_, _>| {
-            // One that cannot be read counts as none.
-            (found, stored) = (fields.pairs(), read.ok().flatten());
-        };
-        read(store, slice::from_ref(id), note).await?;
+        let (stored, read) = read_one(store, id).await?;
         rules::may_replace(stored.as_ref(), before, account)?;
-        let mut call = script::swap([store.layout.account(id)]).arg(found.len() * 2);
-        for (name, value) in &found {
-            call = call.arg(name).arg(value.as_slice());
-        }
+        let call = as_read(script::swap([store.layout.account(id)]), &read);
         let outcome = store.link.call_confirmed::<i64>(&written(store, account, call)?).await;
         // Something was written since it was read, perhaps by this call, whose answer was lost. The rule has the last word.
         if !matches!(outcome, Ok(0)) {
@@ -131,6 +123,25 @@ pub(super) async fn put_account(
         }
     }
     Err(rules::changed(id))
+}
+
+/// One account, and its fields as they are, for a script that compares them. One that cannot be read counts as none.
+async fn read_one(
+    store: &RedisStore,
+    id: &AccountId,
+) -> Result<(Option<Account>, Vec<(String, Vec<u8>)>), StoreError> {
+    let mut found = (None, Vec::new());
+    let note = |fields: &Fields<'_>, read: Result<Option<Account>, Damage>| {
+        found = (read.ok().flatten(), fields.pairs());
+    };
+    read(store, slice::from_ref(id), note).await?;
+    Ok(found)
+}
+
+/// A script's call, with what was read as its first arguments.
+fn as_read(call: Call, read: &[(String, Vec<u8>)]) -> Call {
+    let call = call.arg(read.len() * 2);
+    read.iter().fold(call, |call, (name, value)| call.arg(name).arg(value.as_slice()))
 }
 
 /// A script's call, with the fields of an account as its last arguments.
@@ -167,13 +178,15 @@ fn written(store: &RedisStore, account: &Account, mut call: Call) -> Result<Call
     Ok(call)
 }
 
+/// Removes an account; only as it was read, by whoever has read it.
 pub(super) async fn remove_account(
     store: &RedisStore,
     account: &AccountId,
+    read: Option<&Account>,
 ) -> Result<bool, StoreError> {
     let layout = &store.layout;
     let set = layout.kinds(account);
-    // Begins in this moment may add a kind; not for ever.
+    // Begins in this moment may add a kind, and others change the account; not for ever.
     for _ in 0..16 {
         let mut members = cmd("SMEMBERS");
         members.arg(&set);
@@ -181,6 +194,15 @@ pub(super) async fn remove_account(
         let [parcels, waiting, dead] = layout.outbox(account);
         let keys = [layout.account(account), set.clone(), parcels, waiting, dead];
         let mut call = script::remove(keys);
+        call = match read {
+            None => call.arg(-1),
+            Some(read) => {
+                let (stored, fields) = read_one(store, account).await?;
+                let Some(stored) = stored else { return Ok(false) };
+                rules::may_remove(&stored, read)?;
+                as_read(call, &fields)
+            }
+        };
         for kind in kinds {
             call = call.key(layout.credential_of(account, &kind)).arg(kind);
         }

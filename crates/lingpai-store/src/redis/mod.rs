@@ -420,7 +420,11 @@ impl Directory for RedisStore {
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
-        directory::remove_account(self, account).await
+        directory::remove_account(self, account, None).await
+    }
+
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        directory::remove_account(self, &account.id, Some(account)).await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

@@ -133,6 +133,14 @@ pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result
     Ok(delete.execute([account.as_str()])? > 0)
 }
 
+/// Removes an account if it is what was read.
+pub(super) fn remove_as_read(database: &Database, read: &Account) -> Result<bool, Trouble> {
+    let (stored, _) = accounts_of_name(database, &read.id)?;
+    let Some(stored) = stored.first() else { return Ok(false) };
+    rules::may_remove(stored, read)?;
+    remove_account(database, &read.id)
+}
+
 /// Takes note that accounts were changed, for processes that look whether they were.
 pub(super) fn accounts_changed(database: &Database) -> Result<(), Trouble> {
     let mut count = database.connection.prepare_cached(

@@ -326,6 +326,16 @@ impl Directory for SqliteStore {
         self.writer.ask(remove).await
     }
 
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        let account = account.clone();
+        let remove = move |database: &Database| {
+            let was_there = directory::remove_as_read(database, &account)?;
+            directory::accounts_changed(database)?;
+            Ok(was_there)
+        };
+        self.writer.ask(remove).await
+    }
+
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         self.reader.ask(directory::keys).await
     }
