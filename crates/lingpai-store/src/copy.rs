@@ -13,7 +13,9 @@ use lingpai_core::client::ApiKey;
 use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::outbox::{Parcel, Put};
 use lingpai_core::store::Ledger;
-use lingpai_core::{Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp, change_account,
+};
 use tokio::task::JoinSet;
 
 use crate::archive::{Archive, Kept};
@@ -127,7 +129,13 @@ pub async fn copy(
     copied.accounts = Written { there: accounts, written: steps.accounts.len() };
     each(to, Section::Accounts, steps.accounts, tell, |store, step| async move {
         match step {
-            AccountStep::Put(account) => store.put_account(&account).await,
+            AccountStep::Put(account) => {
+                // Decided again, should another process have changed it since.
+                let wins = |stands: Option<&Account>| {
+                    Ok(settle::account(&account, stands, None).then(|| Account::clone(&account)))
+                };
+                change_account::<StoreError>(&*store, &account.id, wins).await.map(drop)
+            }
             AccountStep::Bury(id, at) => store.bury(&id, at).await,
         }
     })

@@ -258,7 +258,7 @@ mod tests {
         let (id, then) = ("wxp".parse().unwrap(), Timestamp::default());
         let platform = Account::new(id, "secret".into(), then);
         let platform = Account { kind: AccountKind::Platform, ..platform };
-        store.put_account(&platform).await.unwrap();
+        store.put_account(&platform, None).await.unwrap();
         store.put_parcel(&held::mark(&platform.id, then)).await.unwrap();
         store.put_parcel(&held::page(&platform.id, 0, "{}".into(), then)).await.unwrap();
         store.close().await;
