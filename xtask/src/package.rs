@@ -61,6 +61,10 @@ pub(crate) fn package() -> Outcome {
     run(command("ls").args(["-l", "--human-readable", FOLDER]))
 }
 
+/// Without libraries; and random bytes from the system call, which needs no `/dev`: a static program cannot look whether its
+/// library knows it. The image is built with the same.
+const STATIC: &str = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
+
 /// What is built into the binary, in CycloneDX.
 fn list_contents() -> Outcome {
     run(&mut cargo(&[
@@ -130,7 +134,7 @@ impl Machine {
             self.target,
         ];
         let mut build = cargo(&arguments);
-        build.env("RUSTFLAGS", "-C target-feature=+crt-static");
+        build.env("RUSTFLAGS", STATIC);
         if !self.is_this_one() {
             let shouted = self.target.to_uppercase().replace('-', "_");
             build.env(format!("CARGO_TARGET_{shouted}_LINKER"), self.compiler);

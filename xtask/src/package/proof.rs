@@ -25,11 +25,23 @@ pub(super) fn prove(machine: &Machine, tree: &Path) -> Outcome {
     if machine.is_this_one() {
         let binary = tree.join("usr/bin/lingpai");
         prove_static(&binary)?;
-        prove_use(machine, tree, &binary)?;
+        prove_use(machine, tree, &binary)
     } else {
-        println!("==> a package for {} cannot be run here: it was not", machine.name);
+        prove_foreign(machine, tree)
     }
-    Ok(())
+}
+
+/// What an emulator can show of a program for another kind of machine, where there is one.
+fn prove_foreign(machine: &Machine, tree: &Path) -> Outcome {
+    let emulator = format!("qemu-{}-static", machine.name);
+    if !succeeds(command(&emulator).arg("--version")) {
+        println!("==> without {emulator}: the program for {} was not run", machine.name);
+        return Ok(());
+    }
+    let program = tree.join("usr/bin/lingpai").to_string_lossy().into_owned();
+    run(&mut within(A_MINUTE, &[&emulator, &program, "--version"]))?;
+    let mut check = within(A_MINUTE, &[&emulator, &program, "config", "check", "--config"]);
+    run(check.arg(tree.join("etc/lingpai/lingpai.toml")))
 }
 
 fn prove_static(binary: &Path) -> Outcome {

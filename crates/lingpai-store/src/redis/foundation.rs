@@ -3,6 +3,7 @@
 //! An epoch begins when a node notices that the store has lost something. `watch` notices; who mends is here too.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::{StoreError, StoreErrorKind, Timestamp};
@@ -10,6 +11,7 @@ use redis::{Cmd, cmd};
 use tokio::time::{Instant, sleep};
 
 use super::fields::Fields;
+use super::former::Former;
 use super::layout::Layout;
 use super::link::{Link, Repeat};
 use super::ring::{Ring, SEALS};
@@ -22,6 +24,9 @@ const SCHEMA: u32 = 2;
 
 /// The first layout, in which the master key itself sealed the values.
 const FIRST: u32 = 1;
+
+/// The field that names the prefix under which the store is kept as it was before its layout was changed.
+const FORMER: &str = "former";
 
 /// Where the first layout kept a known text, to tell whether a key fits.
 const KEY_CHECK: Place<'static> = Place { table: "meta", record: "key_check", column: "value" };
@@ -86,9 +91,10 @@ impl Foundation {
     }
 }
 
-/// Finds the master key and sees whether it fits. Founds the store if there is none and `founds` is true.
+/// Finds the master key and sees whether it fits. If `founds` is true, founds the store if there is none, and brings one of the
+/// first layout to the present one.
 pub(super) async fn find(
-    link: &Link,
+    link: &Arc<Link>,
     layout: &Layout,
     source: &KeySource,
     founds: bool,
@@ -133,7 +139,7 @@ pub(super) async fn find(
         if !founds {
             return Ok(Found::First);
         }
-        meta = migrate(link, &key, &master).await?;
+        meta = migrate(link, layout, &key, &master).await?;
     }
     let why = match Foundation::read(&master, None, &meta)? {
         Ok(foundation) => return Ok(Found::Whole(Box::new(foundation))),
@@ -257,16 +263,49 @@ async fn found<'a>(
     Ok(Fields::flat(key, link.call_confirmed(&call).await?))
 }
 
+/// Brings a store of the first layout to this one, and keeps it as it was.
 async fn migrate<'a>(
-    link: &Link,
+    link: &Arc<Link>,
+    layout: &Layout,
     key: &'a str,
     master: &MasterKey,
 ) -> Result<Fields<'a>, StoreError> {
-    let mut call = script::migrate([key.to_owned()]);
+    if listeners(link, layout).await? > 0 {
+        let meta = read(link, key).await?;
+        // Another node of this version may have been first, and listens already.
+        return if meta.parsed("schema")? == Some(FIRST) { Err(in_use(link)) } else { Ok(meta) };
+    }
+    let former = Former::keep(link, layout, FIRST).await?;
+    let mut call = script::migrate([key.to_owned()]).arg(FORMER).arg(former.prefix());
     for (name, value) in beginning(&Ring::found(master, Some(master))?)? {
         call = call.arg(name).arg(value);
     }
-    Ok(Fields::flat(key, link.call_confirmed(&call).await?))
+    let meta = Fields::flat(key, link.call_confirmed(&call).await?);
+    if meta.text(FORMER)? == Some(former.prefix()) {
+        tracing::info!(
+            prefix = former.prefix(),
+            "the store {} was brought to the layout of this version; as it was it is kept under this prefix, for a way back",
+            link.name()
+        );
+    } else {
+        former.discard().await;
+    }
+    Ok(meta)
+}
+
+fn in_use(link: &Link) -> StoreError {
+    let name = link.name();
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        format!(
+            "the store {name} was written by an earlier Lingpai, and nodes of that version use it. They would not understand what \
+             this version stores: stop all of them, then start this one. Nothing was changed"
+        ),
+    )
+    .in_chinese(format!(
+        "存储 {name} 由较早版本的 Lingpai 写入，且该版本的节点正在使用它。它们不认识新版本保存的内容：请先停止所有旧版本节点，再启动本节点。\
+         没有任何改动"
+    ))
 }
 
 fn beginning(ring: &Ring) -> Result<Vec<(String, Vec<u8>)>, StoreError> {

@@ -12,6 +12,7 @@ mod credentials;
 mod deposit;
 mod directory;
 mod fields;
+mod former;
 mod foundation;
 mod keepsake;
 mod layout;
@@ -195,18 +196,18 @@ impl RedisStore {
     /// # Errors
     /// As of [`RedisStore::open`].
     pub async fn check(options: &RedisOptions) -> Result<Vec<Wanting>, StoreError> {
-        let link = Link::new(&options.address)?;
+        let link = Arc::new(Link::new(&options.address)?);
         let layout = Layout::new(&options.address.prefix);
         let mut wanting = open::inspect(&link, &layout).await?;
         if let Found::First = foundation::find(&link, &layout, &options.key, false).await? {
             let name = link.name();
             wanting.push(Wanting {
                 english: format!(
-                    "the store {name} was written by an earlier Lingpai, and is brought to the present layout at the next start. \
-                     Stop all nodes of that version first: they do not understand it"
+                    "the store {name} was written by an earlier Lingpai, and is brought to the present layout at the next start; as \
+                     it is, it is kept beside it. Stop all nodes of that version first: they do not understand the new layout"
                 ),
                 chinese: format!(
-                    "存储 {name} 由较早版本的 Lingpai 写入，下次启动时会改为现在的结构。请先停止该版本的所有节点：它们不认识新的结构"
+                    "存储 {name} 由较早版本的 Lingpai 写入，下次启动时会改为现在的结构，原样会另外保留一份。请先停止该版本的所有节点：它们不认识新的结构"
                 ),
             });
         }

@@ -23,6 +23,11 @@ pub(super) fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
             format!("{} is there already. Choose another name; nothing was changed", to.display()),
         ));
     }
+    replace(from, to)
+}
+
+/// The same where a copy that is there already gives way.
+pub(super) fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
     let partial = beside(to, "partial");
     let copied = fill(from, &partial).and_then(|()| {
         fs::rename(&partial, to)

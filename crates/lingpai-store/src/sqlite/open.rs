@@ -94,10 +94,7 @@ struct Opened {
 
 fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Trouble> {
     let mut connection = connect(options, Use::Writing)?;
-    let version = refuse_foreign(&connection, &options.path)?;
-    if (1..schema::VERSION).contains(&version) {
-        keep_former(&options.path, version)?;
-    }
+    refuse_foreign(&connection, &options.path)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -124,6 +121,9 @@ fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Tro
     // Again, since another process may have been first.
     let version = refuse_foreign(&transaction, &options.path)?;
     if version < schema::VERSION {
+        if version > 0 {
+            keep_former(&options.path, version)?;
+        }
         schema::migrate(&transaction, version)?;
     }
     // By its real name, since others may have it open under another.
@@ -134,13 +134,11 @@ fn first_connection(options: &SqliteOptions) -> Result<(Connection, Opened), Tro
     Ok((connection, Opened { node, sealer, generated }))
 }
 
-/// Keeps the file as it was before it is brought up to date: an older program refuses the newer one.
+/// Keeps the file as it was before it is brought up to date: an older program refuses the newer one. Within the transaction that
+/// does so, hence it is from the moment before; one of an upgrade that was taken back since gives way.
 fn keep_former(path: &Path, version: i32) -> Result<(), StoreError> {
     let kept = backup::beside(path, &format!("schema-{version}"));
-    if kept.exists() {
-        return Ok(()); // Another process was first, or it was begun before.
-    }
-    backup::snapshot(path, &kept)?;
+    backup::replace(path, &kept)?;
     tracing::info!(
         file = %kept.display(),
         "the store is brought up to date for this version; the file as it was is kept, for a way back"

@@ -64,16 +64,18 @@ async fn a_newer_store_is_refused_with_what_to_do() {
     assert_says(&error, StoreErrorKind::Newer, &["schema is 99", "Run that version"]);
 }
 
+const TO_THE_FIRST_SCHEMA: &str = "
+    ALTER TABLE accounts DROP COLUMN proxy; ALTER TABLE accounts DROP COLUMN push;
+    ALTER TABLE accounts DROP COLUMN platform; ALTER TABLE accounts DROP COLUMN api_security;
+    ALTER TABLE credentials DROP COLUMN companion; DROP TABLE outbox; DROP TABLE audit; PRAGMA user_version = 1";
+
 #[tokio::test]
 async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_date() {
     let directory = directory();
     let before = Account { proxy: None, push: None, api_security: None, ..account("wx1") };
     open(&directory).await.unwrap().put_account(&before).await.unwrap();
     let other = Connection::open(path(&directory)).unwrap();
-    let back = "ALTER TABLE accounts DROP COLUMN proxy; ALTER TABLE accounts DROP COLUMN push;
-                ALTER TABLE accounts DROP COLUMN platform; ALTER TABLE accounts DROP COLUMN api_security; ALTER TABLE credentials DROP COLUMN companion;
-                DROP TABLE outbox; DROP TABLE audit; PRAGMA user_version = 1";
-    other.execute_batch(back).unwrap();
+    other.execute_batch(TO_THE_FIRST_SCHEMA).unwrap();
     drop(other);
     let store = open(&directory).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [before]);
@@ -83,6 +85,23 @@ async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_da
     assert_eq!(version, 1);
     store.put_account(&account("wx1")).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
+}
+
+#[tokio::test]
+async fn the_file_that_an_upgrade_keeps_is_from_the_moment_before_that_one() {
+    let directory = directory();
+    open(&directory).await.unwrap();
+    let kept = directory.path().join("lingpai.db.schema-1");
+    for upgrade in ["the_first", "the_second"] {
+        let other = Connection::open(path(&directory)).unwrap();
+        // What the former program, to which one went back, has stored before the second.
+        let step = format!("CREATE TABLE {upgrade} (x); {TO_THE_FIRST_SCHEMA}");
+        other.execute_batch(&step).unwrap();
+        drop(other);
+        open(&directory).await.unwrap();
+        let former = Connection::open(&kept).unwrap();
+        assert!(former.table_exists(None, upgrade).unwrap());
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@
 //! - `deposit`: a token in clear in somebody's Redis.
 //! - `newer`: what Redis 7.2 and later do besides.
 //! - `forgetting`: a Redis that comes back empty, or as it was before.
-//! - `rekeying`: another master key while nodes run; stores of the first layout.
+//! - `rekeying`: another master key while nodes run.
+//! - `upgrading`: a store of the first layout, and the copy of it that is kept.
 //! - `nodes`: how nodes hear of each other; Sentinel and Cluster.
 //! - `sharing`: three nodes share the work.
 
@@ -22,6 +23,7 @@ mod opening;
 mod rekeying;
 mod sealing;
 mod sharing;
+mod upgrading;
 mod valkey;
 
 use std::time::Duration;
@@ -29,13 +31,22 @@ use std::time::Duration;
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease};
 use lingpai_core::{NodeId, Store, StoreError};
 use lingpai_store::conformance::RedisServer;
-use lingpai_store::{RedisOptions, RedisStore};
+use lingpai_store::{MasterKey, RedisOptions, RedisStore};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use crate::support::{claim, redis_options as options, token};
+use crate::support::{claim, key, redis_options as options, token};
 
 async fn open(server: &RedisServer) -> RedisStore {
     RedisStore::open(options(server)).await.unwrap()
+}
+
+async fn open_with(server: &RedisServer, byte: u8) -> Result<RedisStore, StoreError> {
+    RedisStore::open(RedisOptions { key: key(byte), ..options(server) }).await
+}
+
+/// The master key that is [`key`] of this byte.
+fn master(byte: u8) -> MasterKey {
+    MasterKey::parse(&format!("{byte:02x}").repeat(32)).unwrap()
 }
 
 async fn open_at(url: &str) -> Result<RedisStore, StoreError> {
@@ -44,7 +55,7 @@ async fn open_at(url: &str) -> Result<RedisStore, StoreError> {
 }
 
 fn some_options() -> RedisOptions {
-    RedisOptions::new("redis://127.0.0.1:1".parse().unwrap(), crate::support::key(1))
+    RedisOptions::new("redis://127.0.0.1:1".parse().unwrap(), key(1))
 }
 
 /// A claim that knows nothing, of a node of this name.

@@ -1,21 +1,14 @@
-//! Another master key while nodes run; stores of the first layout.
+//! Another master key while nodes run.
 
-use lingpai_core::{Directory, Generation, Outbox, StoreErrorKind};
-use lingpai_store::{KeySource, MasterKey};
+use lingpai_core::{Directory, Outbox, StoreErrorKind};
+use lingpai_store::KeySource;
 
+use super::upgrading::of_the_first_layout;
 use super::*;
-use crate::support::{account, credential, key, parcel};
-
-fn master(byte: u8) -> MasterKey {
-    MasterKey::parse(&format!("{byte:02x}").repeat(32)).unwrap()
-}
-
-async fn open_with(server: &RedisServer, byte: u8) -> Result<RedisStore, StoreError> {
-    RedisStore::open(RedisOptions { key: key(byte), ..options(server) }).await
-}
+use crate::support::{account, credential, parcel};
 
 /// Whether both understand what the other stores.
-async fn assert_understood(one: &RedisStore, two: &RedisStore, generation: u64) {
+pub(super) async fn assert_understood(one: &RedisStore, two: &RedisStore, generation: u64) {
     for (writer, reader, generation) in [(one, two, generation), (two, one, generation + 1)] {
         rotate(writer, "wx1", generation).await.unwrap();
         let record = reader.read(&credential("wx1")).await.unwrap().unwrap();
@@ -119,33 +112,6 @@ async fn a_key_that_came_from_a_file_is_replaced_in_the_file() {
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
     assert!(!waiting.exists());
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), "02".repeat(32));
-}
-
-/// A store as earlier versions left it: sealed with the master key itself.
-async fn of_the_first_layout(server: &RedisServer) {
-    let fill = async |store: &RedisStore| {
-        store.put_account(&account("wx1")).await?;
-        store.put_parcel(&parcel("wx1")).await?;
-        rotate(store, "wx1", 7).await
-    };
-    RedisStore::of_first_layout(options(server), &master(1), fill).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_store_of_the_first_layout_opens_and_is_brought_to_the_present_one() {
-    let server = RedisServer::start();
-    of_the_first_layout(&server).await;
-    let wanting = RedisStore::check(&options(&server)).await.unwrap();
-    assert!(wanting[0].english.contains("Stop all nodes of that version first"), "{wanting:?}");
-    assert_eq!(server.cli(&["HGET", "lingpai:meta", "schema"]), "1");
-    assert_eq!(open_with(&server, 2).await.unwrap_err().kind, StoreErrorKind::Sealed);
-    let (one, two) = tokio::join!(open_with(&server, 1), open_with(&server, 1));
-    let (one, two) = (one.unwrap(), two.unwrap());
-    assert_eq!(server.cli(&["HGET", "lingpai:meta", "schema"]), "2");
-    assert_eq!(one.accounts().await.unwrap(), [account("wx1")]);
-    let record = two.read(&credential("wx1")).await.unwrap().unwrap();
-    assert_eq!((record.generation, record.token), (Generation(7), Some(token("wx1", 7))));
-    assert_understood(&one, &two, 8).await;
 }
 
 #[tokio::test]

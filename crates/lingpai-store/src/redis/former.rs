@@ -1,0 +1,164 @@
+//! A store as it was before its layout is changed: all its keys once more, in the same Redis, under a prefix of their own. The
+//! former program runs on them as they stand.
+//!
+//! Each attempt copies under a prefix that nobody else uses, so that of several nodes that start at once none writes into
+//! another's copy. The one that changes the layout writes down in `meta` which copy is from the moment before; the others take
+//! theirs away again. `meta` is copied last, and without it a copy is no store.
+
+use std::sync::Arc;
+
+use lingpai_core::StoreError;
+use redis::{Cmd, cmd, from_redis_value};
+
+use super::PAGE;
+use super::layout::Layout;
+use super::link::Link;
+
+/// What `PTTL` answers of a key that has no end, and, below it, of one that is gone.
+const ENDLESS: i64 = -1;
+
+/// A copy, which one attempt to change the layout has made.
+pub(super) struct Former {
+    link: Arc<Link>,
+    /// What the keys of the store begin with, and those of the copy.
+    prefixes: (String, String),
+    /// The keys of the copy.
+    names: Vec<String>,
+}
+
+impl Former {
+    /// Copies a store of this layout. Nothing of an attempt that fails is left behind.
+    ///
+    /// # Errors
+    /// There is no room, or it is not allowed: the store is as it was.
+    pub(super) async fn keep(
+        link: &Arc<Link>,
+        layout: &Layout,
+        version: u32,
+    ) -> Result<Self, StoreError> {
+        let attempt = u32::from_le_bytes(crate::keys::random()?);
+        let prefix = layout.prefix();
+        let own = format!("{prefix}schema-{version}-{attempt:08x}:");
+        // Of very many accounts it takes a while.
+        tracing::info!(
+            prefix = own,
+            "the store {} is copied before its layout is changed",
+            link.name()
+        );
+        let prefixes = (prefix.to_owned(), own);
+        let mut former = Self { link: Arc::clone(link), prefixes, names: Vec::new() };
+        match former.fill(layout).await {
+            Ok(()) => Ok(former),
+            Err(error) => {
+                let explained = StoreError::new(
+                    error.kind,
+                    format!(
+                        "the store {} has to be brought to the present layout, and a copy of it as it is could not be made before: \
+                         {error}. Nothing was changed: mend that and start again, or run the former version",
+                        link.name()
+                    ),
+                )
+                .in_chinese(format!(
+                    "存储 {} 需要改为现在的结构，而改动之前未能保留一份原样的副本：{}。没有任何改动：请排除原因后重新启动，或运行旧版本",
+                    link.name(),
+                    error.chinese().map_or_else(|| error.to_string(), str::to_owned)
+                ));
+                former.discard().await;
+                Err(explained.caused_by(error))
+            }
+        }
+    }
+
+    /// What the keys of the copy begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefixes.1
+    }
+
+    /// Takes the copy away again. What cannot be removed now harms nobody.
+    pub(super) async fn discard(self) {
+        let removals = self.names.iter().map(Cmd::unlink).collect();
+        if let Err(error) = self.link.run_all::<i64>(removals).await {
+            tracing::warn!(
+                %error,
+                prefix = self.prefix(),
+                "a copy of the store that is of no use could not be removed"
+            );
+        }
+    }
+
+    async fn fill(&mut self, layout: &Layout) -> Result<(), StoreError> {
+        // Those of accounts only, all of which are hash-tagged: another store may have a prefix that begins with this one.
+        let pattern = format!("{}{{*", escaped(layout.prefix()));
+        let servers = self.link.ask_servers(&cmd("PING")).await?;
+        for (server, _) in servers {
+            let mut cursor = "0".to_owned();
+            loop {
+                let mut scan = cmd("SCAN");
+                scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(PAGE);
+                let answer = self.link.ask_server(server.as_deref(), &scan).await?;
+                let page = from_redis_value(answer).map_err(redis::RedisError::from);
+                let (next, names): (String, Vec<String>) = self.link.explained(page)?;
+                self.copy(&names).await?;
+                if next == "0" {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        let (mut last, mut others) = (Vec::new(), Vec::new());
+        for (name, _) in layout.types() {
+            if name == layout.meta() { &mut last } else { &mut others }.push(name);
+        }
+        self.copy(&others).await?;
+        self.copy(&last).await
+    }
+
+    async fn copy(&mut self, names: &[String]) -> Result<(), StoreError> {
+        let dumps = names.iter().map(|name| one("DUMP", name)).collect();
+        let values: Vec<Option<Vec<u8>>> = self.link.run_all(dumps).await?;
+        let lives: Vec<i64> = self.link.run_all(names.iter().map(Cmd::pttl).collect()).await?;
+        let mut restores = Vec::with_capacity(names.len());
+        for ((name, value), life) in names.iter().zip(values).zip(lives) {
+            // It may have ended in between.
+            let (Some(value), true) = (value, life >= ENDLESS) else { continue };
+            let (prefix, own) = &self.prefixes;
+            let copy = format!("{own}{}", name.strip_prefix(prefix).unwrap_or(name));
+            let mut restore = one("RESTORE", &copy);
+            // 0 is without an end. It may be repeated, and finds itself then.
+            let life = if life == ENDLESS { 0 } else { life.max(1) };
+            restore.arg(life).arg(value).arg("REPLACE");
+            restores.push(restore);
+            self.names.push(copy);
+        }
+        self.link.run_all::<String>(restores).await.map(drop)
+    }
+}
+
+fn one(command: &str, key: &str) -> Cmd {
+    let mut one = cmd(command);
+    one.arg(key);
+    one
+}
+
+/// As a pattern that fits nothing but this.
+fn escaped(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len());
+    for letter in prefix.chars() {
+        if ['*', '?', '[', ']', '\\'].contains(&letter) {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_fits_nothing_but_itself() {
+        assert_eq!(escaped("lingpai:"), "lingpai:");
+        assert_eq!(escaped(r"a*b?[c]\:"), r"a\*b\?\[c\]\\:");
+    }
+}
