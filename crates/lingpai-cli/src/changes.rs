@@ -2,7 +2,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
-use crate::keeping::{Keeping, renewed};
+use crate::keeping::Keeping;
 use crate::language::within;
 
 /// How long WeChat may take to say whether a secret is right.
@@ -108,23 +107,22 @@ async fn make(
 ) -> Result<Changed, Unchanged> {
     let id = change.account().clone();
     configured(&id, config)?;
-    let engine = Arc::clone(&keeping.engine);
-    let _turn = engine.turn(&id).await;
     if let Change::Remove(_) = change {
         // Without a look at it: one that cannot be read can be removed all the same.
         return remove(keeping, &id).await;
     }
     let is_about_secret = matches!(change, Change::ReplaceSecret(..));
-    let stored = keeping.store.directory().account(&id).await?;
-    let Some(account) = change.apply(stored.clone())? else { return remove(keeping, &id).await };
-    if let Some(config) = config
-        && !is_about_secret
-    {
-        check(&account, config)?;
-    }
-    let account = renewed(stored.as_ref(), account, keeping.clock().now().wall);
-    keeping.put(&account).await?;
-    Ok(Changed { account: Some(account), untried })
+    let now = keeping.clock().now().wall;
+    let changed = keeping.change(&id, |stored| {
+        let Some(account) = change.apply(stored)? else { return Ok(None) };
+        if let Some(config) = config
+            && !is_about_secret
+        {
+            check(&account, config)?;
+        }
+        Ok::<_, Unchanged>(Some(account.renewed(stored, now)))
+    });
+    Ok(Changed { account: changed.await?, untried })
 }
 
 /// What the configuration says of an account wins over the store.

@@ -7,11 +7,10 @@ pub(crate) mod held;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lingpai_core::{
     Account, AccountId, AccountKind, Clock, Directory, Keeper, NodeId, Outbox, Registry, Store,
-    StoreError, SystemClock, Timestamp,
+    StoreError, StoreErrorKind, SystemClock, Timestamp, change_account,
 };
 use lingpai_server::console::SessionKey;
 use lingpai_store::{Damage, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore};
@@ -113,12 +112,12 @@ impl OpenStore {
         Ok((accounts, damage.into_iter().map(|damage| damage.record).collect()))
     }
 
-    /// What differs after any change of an account, where that is cheap to say.
-    async fn revision(&self) -> Result<Option<i64>, StoreError> {
+    /// What differs after any change of an account.
+    async fn revision(&self) -> Result<i64, StoreError> {
         match self {
-            Self::Memory(_) => Ok(None),
-            Self::Sqlite(store) => store.accounts_revision().await.map(Some),
-            Self::Redis(store) => store.accounts_revision().await.map(Some),
+            Self::Memory(store) => Ok(store.accounts_revision()),
+            Self::Sqlite(store) => store.accounts_revision().await,
+            Self::Redis(store) => store.accounts_revision().await,
         }
     }
 
@@ -153,6 +152,8 @@ pub(crate) struct Keeping {
     revision: Option<i64>,
     /// The accounts kept by [`Keeping::sync`], and when each was changed.
     kept: HashMap<AccountId, Timestamp>,
+    /// The accounts that others have brought to the engine, to be looked at by the next [`Keeping::sync`].
+    brought: HashSet<AccountId>,
     /// The platforms of which it is known whether they are marked.
     looked_at: HashSet<AccountId>,
 }
@@ -166,9 +167,18 @@ impl Keeping {
         let registry = Registry::open(store.store(), Arc::clone(&clock), store.node()).await?;
         let registry = Arc::new(registry);
         let engine = Arc::new(Engine::new(Arc::clone(&registry), wechat));
-        let (reaches_anew, revision, kept) = (false, None, HashMap::new());
-        let looked_at = HashSet::new();
-        Ok(Self { store, registry, clock, engine, reaches_anew, revision, kept, looked_at })
+        let (kept, brought, looked_at) = Default::default();
+        Ok(Self {
+            store,
+            registry,
+            clock,
+            engine,
+            reaches_anew: false,
+            revision: None,
+            kept,
+            brought,
+            looked_at,
+        })
     }
 
     /// The clock that everything here runs on.
@@ -187,9 +197,19 @@ impl Keeping {
         let directory = self.store.directory();
         let now = self.clock.now().wall;
         for configured in &config.accounts {
+            let due = |stored: Option<&Account>| {
+                let differs = stored.is_none_or(|stored| !is_as_configured(stored, configured));
+                differs.then(|| configured.clone().renewed(stored, now))
+            };
             let stored = stored.get(&configured.id).copied();
-            if stored.is_none_or(|stored| !is_as_configured(stored, configured)) {
-                directory.put_account(&renewed(stored, configured.clone(), now)).await?;
+            let Some(account) = due(stored) else { continue };
+            // One that cannot be read is not among those stored, and is replaced.
+            match directory.put_account(&account, stored).await {
+                Err(error) if error.kind == StoreErrorKind::Changed => {
+                    let change = |stored: Option<&Account>| Ok::<_, StoreError>(due(stored));
+                    change_account(&*directory, &configured.id, change).await?;
+                }
+                outcome => outcome?,
             }
         }
         Ok(())
@@ -199,20 +219,23 @@ impl Keeping {
     /// left alone. Reads nothing if nothing can have changed.
     pub(crate) async fn sync(&mut self) -> Result<(), StoreError> {
         // First, so that what is changed during the reading is seen the next time.
+        self.brought.extend(self.engine.take_brought());
         let revision = self.store.revision().await?;
-        if revision.is_some() && revision == self.revision && !self.reaches_anew {
+        if self.revision == Some(revision) && !self.reaches_anew && self.brought.is_empty() {
             return Ok(());
         }
         let (accounts, damaged) = self.store.accounts_and_damaged().await?;
         self.hold_restored(&accounts).await?;
         let (mut added, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         let mut before = std::mem::take(&mut self.kept);
+        let mut brought = std::mem::take(&mut self.brought);
         for account in &accounts {
             let known = before.remove(&account.id);
+            let is_brought = brought.remove(&account.id);
             match known {
                 None => added.push(&account.id),
                 Some(at) if at != account.updated_at => changed.push(&account.id),
-                Some(_) if self.reaches_anew => {}
+                Some(_) if self.reaches_anew || is_brought => {}
                 Some(at) => {
                     self.kept.insert(account.id.clone(), at);
                     continue;
@@ -229,8 +252,11 @@ impl Keeping {
                 removed.push(id);
             }
         }
+        // Those that were removed before they were kept.
+        brought.retain(|id| !damaged.contains(id.as_str()));
+        brought.iter().for_each(|id| self.engine.let_go(id));
         self.reaches_anew = false;
-        if self.revision.replace(revision.unwrap_or(0)).is_some() {
+        if self.revision.replace(revision).is_some() {
             tell("kept from now on", &added);
             tell("kept as it is now", &changed);
             tell("no longer kept", &removed.iter().collect::<Vec<_>>());
@@ -270,12 +296,18 @@ impl Keeping {
         self.reaches_anew |= self.engine.force(forces);
     }
 
-    /// Puts an account into the store, and keeps it so from now on.
-    pub(crate) async fn put(&mut self, account: &Account) -> Result<(), StoreError> {
-        self.store.directory().put_account(account).await?;
-        self.keep(account);
-        self.kept.insert(account.id.clone(), account.updated_at);
-        Ok(())
+    /// Changes an account in the store, or adds it, as [`change_account`] does, and keeps it so from now on.
+    pub(crate) async fn change<E: From<StoreError>>(
+        &mut self,
+        id: &AccountId,
+        change: impl FnMut(Option<&Account>) -> Result<Option<Account>, E>,
+    ) -> Result<Option<Account>, E> {
+        let changed = change_account(&*self.store.directory(), id, change).await?;
+        if let Some(account) = &changed {
+            self.keep(account);
+            self.kept.insert(account.id.clone(), account.updated_at);
+        }
+        Ok(changed)
     }
 
     /// Removes an account and its tokens from the store, and keeps it no longer. False if it was not there.
@@ -293,7 +325,7 @@ impl Keeping {
 
     /// Keeps an account from now on: the keeper of what its calls carry.
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
-        self.engine.keep(account)
+        self.engine.manage(account)
     }
 
     /// Ends in order: rotations under way and everything that is to be stored.
@@ -307,14 +339,6 @@ impl Keeping {
 fn is_as_configured(stored: &Account, configured: &Account) -> bool {
     let Account { created_at, updated_at, .. } = *stored;
     *stored == Account { created_at, updated_at, ..configured.clone() }
-}
-
-/// An account as it is to be stored in place of another, at a time that differs from the other's even if the clock was set
-/// back: that is how a running server tells them apart.
-pub(crate) fn renewed(stored: Option<&Account>, account: Account, now: Timestamp) -> Account {
-    let created_at = stored.map_or(now, |stored| stored.created_at);
-    let earliest = stored.map(|stored| stored.updated_at + Duration::from_millis(1));
-    Account { created_at, updated_at: earliest.unwrap_or(now).max(now), ..account }
 }
 
 /// Says in the log what has become of some accounts.
@@ -336,7 +360,9 @@ pub(crate) fn some_of(accounts: &[&AccountId]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lingpai_core::Secret;
+    use std::time::Duration;
+
+    use lingpai_core::{CredentialId, Policy, Secret, policy};
 
     use super::*;
     use crate::config::Source;
@@ -373,7 +399,7 @@ mod tests {
     async fn the_engine_keeps_what_the_store_holds_and_the_store_what_the_configuration_says() {
         let (mut keeping, mut config) = keeping().await;
         let directory = keeping.store.directory();
-        directory.put_account(&account("wx1", "by hand")).await.unwrap();
+        directory.put_account(&account("wx1", "by hand"), None).await.unwrap();
         config.accounts = vec![account("wx2", "a")];
         keeping.merge(&config).await.unwrap();
         keeping.sync().await.unwrap();
@@ -395,25 +421,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_others_bring_to_the_engine_is_kept_as_the_store_has_it_in_the_end() {
+        let (mut keeping, _) = keeping().await;
+        let directory = keeping.store.directory();
+        let [old, new] = ["old", "new"].map(|secret| account("wx1", secret));
+        let now = keeping.clock().now().wall;
+        let policy = Policy { keeping: policy::Keeping::Paused, ..Policy::default() };
+        let new = Account { policy, ..new }.renewed(Some(&old), now);
+        directory.put_account(&old, None).await.unwrap();
+        directory.put_account(&new, Some(&old)).await.unwrap();
+        keeping.sync().await.unwrap();
+        // Whoever had put the old one comes late with it; the other has been removed meanwhile.
+        keeping.engine.keep(&old);
+        keeping.engine.keep(&account("wx2", "removed"));
+        let is_paused = |keeping: &Keeping| {
+            let credential = CredentialId::access_token("wx1".parse().unwrap());
+            let keeper = keeping.registry.get(&credential).unwrap();
+            keeper.status().keeping == policy::Keeping::Paused
+        };
+        assert!(!is_paused(&keeping));
+        keeping.sync().await.unwrap();
+        assert!(is_paused(&keeping));
+        assert_eq!(kept(&keeping), ["wx1"]);
+    }
+
+    #[tokio::test]
     async fn a_marked_platform_that_is_seen_late_is_held_and_whoever_goes_through_lists_is_told() {
         let (mut keeping, _) = keeping().await;
         keeping.sync().await.unwrap();
         let platform =
             Account { kind: AccountKind::Platform, ..account("wxp", "its record was damaged") };
-        keeping.store.directory().put_account(&platform).await.unwrap();
+        keeping.store.directory().put_account(&platform, None).await.unwrap();
         let mark = held::mark(&platform.id, Timestamp::default());
         keeping.store.outbox().put_parcel(&mark).await.unwrap();
         keeping.sync().await.unwrap();
         assert_eq!(keeping.engine.held.platforms(), [platform.id]);
         let told = keeping.engine.held.more();
         tokio::time::timeout(Duration::from_secs(1), told).await.unwrap();
-    }
-
-    #[test]
-    fn a_changed_account_has_another_time_even_if_the_clock_was_set_back() {
-        let stored = Account { updated_at: Timestamp::from_millis(1000), ..account("wx1", "a") };
-        let changed = renewed(Some(&stored), account("wx1", "b"), Timestamp::from_millis(5));
-        assert_eq!(changed.updated_at, Timestamp::from_millis(1001));
-        assert_eq!(changed.created_at, stored.created_at);
     }
 }

@@ -235,8 +235,6 @@ impl<'a> Follower<'a> {
         if self.merges {
             self.keeping.merge(&self.in_force.config).await?;
             self.merges = false;
-        } else if let OpenStore::Memory(_) = self.keeping.store {
-            return Ok(()); // No other process can have changed it.
         }
         self.keeping.sync().await
     }

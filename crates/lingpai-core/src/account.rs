@@ -1,6 +1,7 @@
 //! An account: one app registered with WeChat, its secret, and how it wants to be kept.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,15 @@ impl Account {
             created_at: at,
             updated_at: at,
         }
+    }
+
+    /// This account as it is to be stored in place of another, at a time that differs from the other's even if the clock was set
+    /// back: that is how a running server tells them apart.
+    #[must_use]
+    pub fn renewed(self, stored: Option<&Self>, now: Timestamp) -> Self {
+        let created_at = stored.map_or(now, |stored| stored.created_at);
+        let earliest = stored.map(|stored| stored.updated_at + Duration::from_millis(1));
+        Self { created_at, updated_at: earliest.unwrap_or(now).max(now), ..self }
     }
 }
 
@@ -142,4 +152,22 @@ pub enum Mode {
     Stable,
     /// Each call mints a new token and kills the one before the last: only one may fetch.
     Classic,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_account_has_another_time_even_if_the_clock_was_set_back() {
+        let account = |secret: &str, at| {
+            let (id, at) = ("wx1".parse().unwrap(), Timestamp::from_millis(at));
+            Account::new(id, Secret::from(secret), at)
+        };
+        let stored = Account { updated_at: Timestamp::from_millis(1000), ..account("a", 7) };
+        let changed = account("b", 9).renewed(Some(&stored), Timestamp::from_millis(5));
+        assert_eq!(changed.updated_at, Timestamp::from_millis(1001));
+        assert_eq!(changed.created_at, stored.created_at);
+        assert_eq!(account("b", 9).renewed(None, Timestamp::from_millis(5)), account("b", 5));
+    }
 }

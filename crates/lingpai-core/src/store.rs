@@ -234,11 +234,27 @@ pub trait Directory: Send + Sync + 'static {
     /// One account, if it is there.
     async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError>;
 
-    /// Adds an account, or replaces the one of this name.
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError>;
+    /// Puts an account in the place of `before`, as it was read; of nothing, if nothing that can be read was there. One step
+    /// compares and writes, so that no change is lost that another process has made meanwhile. What stands there already may be
+    /// put again: whoever had no answer asks once more. To change an account, see [`change_account`](crate::change_account).
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Changed`] if something else stands there by now; nothing was changed then.
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError>;
 
-    /// Removes an account and its credentials. False if there was none.
+    /// Removes an account and its credentials, whatever it is like. False if there was none.
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
+
+    /// Removes an account and its credentials if it is still as it was read: what was found out about that one need not hold for
+    /// what another process has made of it meanwhile. False if there is none any more.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Changed`] if something else stands there by now; nothing was changed then.
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError>;
 
     /// Every API key that can be used, revoked ones too.
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
@@ -498,6 +514,8 @@ pub enum StoreErrorKind {
     Newer,
     /// The caller asked for something that cannot be stored.
     Invalid,
+    /// What was to be replaced is not there any more as it was read: another process has changed it. To be read again.
+    Changed,
     /// It is stored and in force, and too few copies have confirmed it: it can be lost with the machine that has it.
     Unconfirmed,
 }

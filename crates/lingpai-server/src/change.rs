@@ -34,22 +34,23 @@ impl Change {
     }
 
     /// What this change makes of the account as it is stored; none where there is none. Its times are for whoever stores
-    /// it.
+    /// it, who asks again if another process has changed the account meanwhile.
     ///
     /// # Errors
     /// [`Unchanged::Exists`] or [`Unchanged::Unknown`], where there is an account that should be new, or none to change;
     /// [`Unchanged::Wrong`], where the change does not go with what the account is like.
-    pub fn apply(self, stored: Option<Account>) -> Result<Option<Account>, Unchanged> {
+    pub fn apply(&self, stored: Option<&Account>) -> Result<Option<Account>, Unchanged> {
         match (self, stored) {
-            (Self::Create(account), None) => Ok(Some(*account)),
+            (Self::Create(account), None) => Ok(Some(Account::clone(account))),
             (Self::Create(_), Some(_)) => Err(Unchanged::Exists),
             (_, None) => Err(Unchanged::Unknown),
-            (Self::Update(_, edit), Some(mut account)) => {
+            (Self::Update(_, edit), Some(stored)) => {
+                let mut account = stored.clone();
                 (edit.0)(&mut account).map_err(Unchanged::Wrong)?;
                 Ok(Some(account))
             }
-            (Self::ReplaceSecret(_, secret), Some(account)) => {
-                Ok(Some(Account { secret, ..account }))
+            (Self::ReplaceSecret(_, secret), Some(stored)) => {
+                Ok(Some(Account { secret: secret.clone(), ..stored.clone() }))
             }
             (Self::Remove(_), Some(_)) => Ok(None),
         }
@@ -60,11 +61,11 @@ impl Change {
 pub struct Edit(Box<Editing>);
 
 /// What is done to the account; fails where it does not go with what the account is like.
-type Editing = dyn FnOnce(&mut Account) -> Result<(), Bilingual> + Send;
+type Editing = dyn Fn(&mut Account) -> Result<(), Bilingual> + Send + Sync;
 
 impl Edit {
     pub(crate) fn new(
-        edit: impl FnOnce(&mut Account) -> Result<(), Bilingual> + Send + 'static,
+        edit: impl Fn(&mut Account) -> Result<(), Bilingual> + Send + Sync + 'static,
     ) -> Self {
         Self(Box::new(edit))
     }

@@ -105,12 +105,20 @@ mod tests {
             self.inner.account(account).await
         }
 
-        async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-            self.inner.put_account(account).await
+        async fn put_account(
+            &self,
+            account: &Account,
+            before: Option<&Account>,
+        ) -> Result<(), StoreError> {
+            self.inner.put_account(account, before).await
         }
 
         async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
             self.inner.remove_account(account).await
+        }
+
+        async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+            self.inner.remove_as_read(account).await
         }
 
         async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

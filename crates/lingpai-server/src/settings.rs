@@ -36,7 +36,7 @@ const NO_PLATFORM: Bilingual = Bilingual::fixed(
 );
 
 /// What an account is to be like; `null` is not another word for absent. What is absent has its default in a new account, and stays as it is in another.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     account: Option<AccountId>,
@@ -78,7 +78,7 @@ pub(crate) struct Wanted {
 }
 
 /// How pushes are to be received.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PushWanted {
     token: Secret,
@@ -90,7 +90,7 @@ struct PushWanted {
     authorizer_relay: Option<RelayWanted>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RelayWanted {
     url: Secret,
@@ -108,6 +108,7 @@ struct PushAnswer {
 }
 
 /// The URL of a proxy, without a password in it.
+#[derive(Clone)]
 struct ProxyUrl(Proxy);
 
 /// An account as the native API shows it: all but the secret.
@@ -189,7 +190,7 @@ impl Wanted {
                 "更换 `secret` 请用 PUT /v1/accounts/{account}/secret",
             ));
         }
-        Ok(Change::Update(id, Edit::new(|account| self.edit(account))))
+        Ok(Change::Update(id, Edit::new(move |account| self.clone().edit(account))))
     }
 
     /// The new secret that is asked for, and nothing else.
@@ -201,6 +202,18 @@ impl Wanted {
         }
         let only: Only = object::read(body)?;
         plausible(only.secret)
+    }
+
+    /// Which settings a change names, for the record: how tokens are kept and fetched with their value, others by name alone. Of a
+    /// body that was read without a mistake.
+    pub(crate) fn named(body: &[u8]) -> String {
+        let body: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(body).unwrap_or_default();
+        let named = body.iter().map(|(name, value)| match value.as_str() {
+            Some(value) if matches!(&**name, "keeping" | "mode") => format!("{name}={value}"),
+            _ => name.clone(),
+        });
+        named.collect::<Vec<_>>().join(", ")
     }
 
     fn check(&self) -> Result<(), Refusal> {

@@ -19,6 +19,7 @@
     reason = "each function is a test, and its name says what it proves"
 )]
 
+mod changes;
 mod companion;
 mod events;
 mod outbox;
@@ -31,11 +32,12 @@ use std::time::Duration;
 use lingpai_core::store::{Begun, Claim, Commit, Committed, Lease, Usage};
 use lingpai_core::{
     AccountId, Class, CredentialId, Directory, Failure, Fence, Generation, NodeId, Outbox, Secret,
-    Store, Timestamp, Token, Way,
+    Store, StoreError, Timestamp, Token, Way,
 };
 
 use crate::{JournalBounds, Journals};
 
+pub use self::changes::*;
 pub use self::companion::*;
 pub use self::events::*;
 pub use self::outbox::*;
@@ -102,9 +104,14 @@ macro_rules! conformance_tests {
             what_is_given_is_neither_counted_nor_an_intent,
             what_is_given_is_fenced_as_what_is_fetched,
             a_gift_that_was_broken_off_leaves_the_unfinished_fetch,
+            // changes.rs
+            an_account_is_put_only_in_the_place_of_what_was_read,
+            a_removed_account_is_not_brought_back_by_a_change,
+            an_account_is_removed_as_it_was_read_and_not_as_another_has_changed_it,
+            of_those_who_add_an_account_at_once_one_does,
+            of_changes_that_are_made_at_once_none_is_lost,
             // people.rs
             accounts_come_back_as_they_were_put,
-            an_account_is_replaced_by_one_of_its_name,
             a_removed_account_takes_its_credentials_along,
             keys_come_back_as_they_were_put,
             one_caller_is_told_that_a_key_was_used_for_the_first_time,

@@ -13,7 +13,9 @@ use lingpai_core::client::ApiKey;
 use lingpai_core::journal::{Line, Page, Series, Told};
 use lingpai_core::outbox::{Parcel, Put};
 use lingpai_core::store::Ledger;
-use lingpai_core::{Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp};
+use lingpai_core::{
+    Account, AccountId, CredentialId, Day, StoreError, StoreErrorKind, Timestamp, change_account,
+};
 use tokio::task::JoinSet;
 
 use crate::archive::{Archive, Kept};
@@ -127,7 +129,13 @@ pub async fn copy(
     copied.accounts = Written { there: accounts, written: steps.accounts.len() };
     each(to, Section::Accounts, steps.accounts, tell, |store, step| async move {
         match step {
-            AccountStep::Put(account) => store.put_account(&account).await,
+            AccountStep::Put(account) => {
+                // Decided again, should another process have changed it since.
+                let wins = |stands: Option<&Account>| {
+                    Ok(settle::account(&account, stands, None).then(|| Account::clone(&account)))
+                };
+                change_account::<StoreError>(&*store, &account.id, wins).await.map(drop)
+            }
             AccountStep::Bury(id, at) => store.bury(&id, at).await,
         }
     })
@@ -217,7 +225,11 @@ impl State {
                 "the store {called} holds other data than the source: {accounts} account(s), {keys} API key(s) and {kept} \
                  token(s). Nothing was written. Choose an empty store, or merge both: of two that differ the later one stays"
             ),
-        ))
+        )
+        .in_chinese(format!(
+            "存储 {called} 中有来源没有的数据：{accounts} 个账号，{keys} 个 API 密钥，{kept} 个凭据。没有写入任何内容。请选一个空的存储，\
+             或合并两者：内容不同的，保留较晚的"
+        )))
     }
 }
 

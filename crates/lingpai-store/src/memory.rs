@@ -34,6 +34,11 @@ impl MemoryStore {
         Self { bounds, ..Self::default() }
     }
 
+    /// A number that differs after every change of an account: a cheap way to see whether the accounts are worth reading again.
+    pub fn accounts_revision(&self) -> i64 {
+        self.contents().accounts_revision
+    }
+
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,16 +175,27 @@ impl Directory for MemoryStore {
         Ok(self.contents().accounts.get(account).cloned())
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-        self.contents().accounts.insert(account.id.clone(), account.clone());
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
+        let mut contents = self.contents();
+        rules::may_replace(contents.accounts.get(&account.id), before, account)?;
+        contents.accounts.insert(account.id.clone(), account.clone());
+        contents.accounts_revision += 1;
         Ok(())
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
+        Ok(self.contents().remove_account(account))
+    }
+
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
         let mut contents = self.contents();
-        contents.credentials.retain(|credential, _| credential.account != *account);
-        contents.outbox.remove(account);
-        Ok(contents.accounts.remove(account).is_some())
+        let Some(stored) = contents.accounts.get(&account.id) else { return Ok(false) };
+        rules::may_remove(stored, account)?;
+        Ok(contents.remove_account(&account.id))
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
@@ -270,6 +286,7 @@ struct Contents {
     ledger: BTreeMap<(Day, AccountId), Ledger>,
     journals: HashMap<Series, Journal>,
     accounts: BTreeMap<AccountId, Account>,
+    accounts_revision: i64,
     keys: BTreeMap<String, ApiKey>,
     outbox: BTreeMap<AccountId, Vec<Parcel>>,
 }
@@ -282,6 +299,13 @@ struct Journal {
 }
 
 impl Contents {
+    fn remove_account(&mut self, account: &AccountId) -> bool {
+        self.credentials.retain(|credential, _| credential.account != *account);
+        self.outbox.remove(account);
+        self.accounts_revision += 1;
+        self.accounts.remove(account).is_some()
+    }
+
     fn count(&mut self, account: &AccountId, day: Day, entry: &Entry, times: u32) {
         let lines = self.ledger.entry((day, account.clone())).or_default();
         let line = lines.entry(entry.name()).or_default();

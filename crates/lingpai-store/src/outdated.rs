@@ -32,7 +32,8 @@ pub async fn make_outdated(
             && let Ok(Some(account)) = archive.account(&kept.record.credential.account).await
             && let Some(secret) = token.companion.take()
         {
-            archive.put_account(&Account { secret, ..account }).await?;
+            let with_it = Account { secret, ..account.clone() };
+            archive.put_account(&with_it, Some(&account)).await?;
         }
         archive.keep(&outdated).await
     })

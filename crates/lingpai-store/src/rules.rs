@@ -8,8 +8,8 @@ use std::time::Duration;
 use lingpai_core::failure::{Failure, Reached};
 use lingpai_core::store::{Claim, Commit, Intent, Lease, Previous, Record, Usage};
 use lingpai_core::{
-    CredentialId, Day, Fence, Fingerprint, Generation, NodeId, StoreError, StoreErrorKind,
-    Timestamp, Token, Way,
+    Account, AccountId, CredentialId, Day, Fence, Fingerprint, Generation, NodeId, StoreError,
+    StoreErrorKind, Timestamp, Token, Way,
 };
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +175,39 @@ impl Hold {
     fn is_over(&self, at: Timestamp) -> bool {
         at >= self.until || at + CLOCK_SCATTER < self.from
     }
+}
+
+/// Whether an account may be put where this one is stored, or none that can be read, by whoever has read `before` there. What
+/// stands there already is put by who had no answer the first time.
+///
+/// # Errors
+/// [`StoreErrorKind::Changed`] if something else is stored than was read.
+pub(crate) fn may_replace(
+    stored: Option<&Account>,
+    before: Option<&Account>,
+    account: &Account,
+) -> Result<(), StoreError> {
+    if stored == before || stored == Some(account) {
+        return Ok(());
+    }
+    Err(changed(&account.id))
+}
+
+/// Whether the account that is stored here may be removed by whoever has read `read` there.
+///
+/// # Errors
+/// [`StoreErrorKind::Changed`] if something else is stored than was read.
+pub(crate) fn may_remove(stored: &Account, read: &Account) -> Result<(), StoreError> {
+    may_replace(Some(stored), Some(read), read)
+}
+
+/// The error for whoever comes too late to change an account.
+pub(crate) fn changed(account: &AccountId) -> StoreError {
+    let message = format!(
+        "the account {account} was changed by another process meanwhile, so this change was not made. Try again"
+    );
+    let chinese = format!("账号 {account} 刚刚被其他进程修改，本次修改没有进行。请重试");
+    StoreError::new(StoreErrorKind::Changed, message).in_chinese(chinese)
 }
 
 /// The error for a token whose generation is not a new one.

@@ -13,17 +13,19 @@ use std::path::Path;
 
 use lingpai_core::event::AccountChange;
 use lingpai_core::store::Record;
-use lingpai_core::{Account, AccountId, Clock, Kind, Proxy, SystemClock, Timestamp};
+use lingpai_core::{
+    Account, AccountId, Clock, Kind, Proxy, StoreErrorKind, SystemClock, Timestamp, change_account,
+};
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::commands::{durable_store, noted};
+use crate::commands::{durable_store, noted, status};
 use crate::config::account::{kind_name, mode_name, no_agent, no_platform};
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
 use crate::error::Error;
-use crate::keeping::{OpenStore, renewed};
+use crate::keeping::OpenStore;
 use crate::language::{self, either, say};
 use crate::output;
 
@@ -47,11 +49,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 return Err(Error::said(no_platform().to_owned()));
             }
             if find(store, &id).await?.is_some() {
-                return Err(Error::said(say!(
-                    "the account {id} is in the store already. To give it another AppSecret: lingpai account \
-                     set-secret {id}",
-                    "账号 {id} 已在存储中。更换它的 AppSecret：lingpai account set-secret {id}"
-                )));
+                return Err(known(&id));
             }
             let untried = secret.untried;
             let secret = app_secret::take(&id, &secret)?;
@@ -61,7 +59,13 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if !untried {
                 trial::refuse_wrong(&account, store, config).await?;
             }
-            store.directory().put_account(&account).await?;
+            match store.directory().put_account(&account, None).await {
+                // Another has added it while its AppSecret was typed and tried.
+                Err(error) if error.kind == StoreErrorKind::Changed => {
+                    return Err(known(&account.id));
+                }
+                outcome => outcome?,
+            }
             noted::account(store, "account add", &account.id, AccountChange::Created).await;
             output::tell(&say!(
                 "The account {id} is in the store, its AppSecret sealed. Running servers keep it within seconds; else start \
@@ -83,11 +87,12 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
                 ));
                 return Ok(());
             }
-            let account = renewed(Some(&stored), Account { secret, ..stored.clone() }, now);
             if !untried {
+                let account = Account { secret: secret.clone(), ..stored };
                 trial::refuse_wrong(&account, store, config).await?;
             }
-            store.directory().put_account(&account).await?;
+            let edit = |account| Ok(Account { secret: secret.clone(), ..account });
+            change(store, &id, now, edit).await?;
             let changed = AccountChange::SecretReplaced;
             noted::account(store, "account set-secret", &id, changed).await;
             output::tell(&say!(
@@ -98,21 +103,24 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         }
         args::Account::SetPush { account: id, push: wanted, .. } => {
             refuse_configured(&id, config)?;
-            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
             let push = push::take(&wanted)?;
-            let account = renewed(Some(&stored), Account { push, ..stored.clone() }, now);
-            store.directory().put_account(&account).await?;
+            let edit = |account| Ok(Account { push: push.clone(), ..account });
+            let account = change(store, &id, now, edit).await?;
             noted::account(store, "account set-push", &id, AccountChange::Updated).await;
             output::tell(&push_told(&account));
             Ok(())
         }
         args::Account::SetApiSecurity { account: id, keys: wanted, .. } => {
             refuse_configured(&id, config)?;
-            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
             let api_security = api_security::take(&id, &wanted)?;
-            let account = renewed(Some(&stored), Account { api_security, ..stored.clone() }, now);
-            api_security::refuse_unfit(&account)?;
-            store.directory().put_account(&account).await?;
+            let edit = |account| {
+                let account = Account { api_security: api_security.clone(), ..account };
+                api_security::refuse_unfit(&account)?;
+                Ok(account)
+            };
+            let account = change(store, &id, now, edit).await?;
             let command = "account set-api-security";
             noted::account(store, command, &id, AccountChange::Updated).await;
             output::tell(&api_security::told(&id, account.api_security.as_deref()));
@@ -120,11 +128,11 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         }
         args::Account::SetProxy { account: id, url, password_file, .. } => {
             refuse_configured(&id, config)?;
-            let stored = find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
+            find(store, &id).await?.ok_or_else(|| unknown(id.as_str()))?;
             let proxy = proxy_to_set(&id, &url, password_file.as_deref())?;
             refuse_forbidden(proxy.as_ref(), config)?;
-            let account = renewed(Some(&stored), Account { proxy, ..stored.clone() }, now);
-            store.directory().put_account(&account).await?;
+            let edit = |account| Ok(Account { proxy: proxy.clone(), ..account });
+            let account = change(store, &id, now, edit).await?;
             noted::account(store, "account set-proxy", &id, AccountChange::Updated).await;
             output::tell(&told_of_proxy(&account.id, account.proxy.as_ref()));
             Ok(())
@@ -196,6 +204,21 @@ async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Erro
     Ok(store.accounts().await?.into_iter().find(|account| account.id == *id))
 }
 
+/// Changes an account as it is in the store by now: since it was looked at, a person may have typed for a while.
+async fn change(
+    store: &OpenStore,
+    id: &AccountId,
+    now: Timestamp,
+    edit: impl Fn(Account) -> Result<Account, Error>,
+) -> Result<Account, Error> {
+    let change = |stored: Option<&Account>| {
+        let edited = stored.map(|stored| edit(stored.clone())).transpose()?;
+        Ok::<_, Error>(edited.map(|account| account.renewed(stored, now)))
+    };
+    let changed = change_account(&*store.directory(), id, change).await?;
+    changed.ok_or_else(|| unknown(id.as_str()))
+}
+
 /// What the configuration says of an account wins over the store: a change here would not last.
 fn refuse_configured(account: &AccountId, config: &Config) -> Result<(), Error> {
     match config.file_that_names(account) {
@@ -245,6 +268,13 @@ fn told_of_proxy(id: &AccountId, proxy: Option<&Proxy>) -> String {
     }
 }
 
+fn known(id: &AccountId) -> Error {
+    Error::said(say!(
+        "the account {id} is in the store already. To give it another AppSecret: lingpai account set-secret {id}",
+        "账号 {id} 已在存储中。更换它的 AppSecret：lingpai account set-secret {id}"
+    ))
+}
+
 fn unknown(account: &str) -> Error {
     Error::said(say!(
         "the account {account} is not in the store. `lingpai account list` shows those there are",
@@ -273,13 +303,13 @@ async fn standings(store: &OpenStore, now: Timestamp) -> Result<Vec<Standing>, E
 
 impl Standing {
     fn row(&self) -> [String; 6] {
-        let Account { id, kind, mode, .. } = &self.account;
+        let Account { id, kind, mode, policy, .. } = &self.account;
         let (generation, left) = self.token();
         let trouble = self.trouble().unwrap_or(either("none", "无"));
         [
             id.to_string(),
             kind_name(*kind).to_owned(),
-            mode_name(*mode).to_owned(),
+            format!("{}{}", mode_name(*mode), status::kept(policy.keeping.as_str())),
             generation,
             left,
             trouble.to_owned(),
@@ -311,6 +341,7 @@ impl Standing {
             "account": self.account.id.as_str(),
             "kind": kind_name(self.account.kind),
             "mode": mode_name(self.account.mode),
+            "keeping": self.account.policy.keeping.as_str(),
             "proxy": self.account.proxy.as_ref().map(Proxy::to_public_url),
             "api_security": self.account.api_security.as_deref().map(api_security::shown),
             "generation": self.record.as_ref().map(|record| record.generation),

@@ -45,7 +45,7 @@ async fn serve<T>(
     let only = Accounts::Only([account.id.clone()].into());
     let new = key::make("this command", [Right::Admin].into(), only, keeping.clock().now().wall)?;
     let directory = Arc::new(MemoryStore::new());
-    directory.put_account(&account).await?;
+    directory.put_account(&account, None).await?;
     directory.put_key(&new.record).await?;
     let server =
         Server::new(Arc::clone(&keeping.registry), directory).with_gateway(gateway_of(config));

@@ -12,7 +12,7 @@ mod story;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use lingpai_core::{Account, AccountId, Keeper, Mode, Secret};
+use lingpai_core::{Account, AccountId, Keeper, Mode, Secret, change_account};
 use lingpai_sandbox as sandbox;
 use lingpai_server::{self as server, console, gateway};
 use lingpai_wechat::wire;
@@ -123,6 +123,8 @@ async fn account(keeping: &Keeping, options: &Serve) -> Result<Account, Error> {
     let now = keeping.clock().now().wall;
     let mut account = Account::new(id, Secret::from(sandbox::DEMO_SECRET), now);
     account.mode = if options.classic { Mode::Classic } else { Mode::Stable };
-    keeping.store.directory().put_account(&account).await?;
-    Ok(account)
+    // In the place of that of an earlier run.
+    let put = |stored: Option<&Account>| Ok::<_, Error>(Some(account.clone().renewed(stored, now)));
+    let stored = change_account(&*keeping.store.directory(), &account.id, put).await?;
+    Ok(stored.unwrap_or(account))
 }

@@ -3,13 +3,12 @@
 //! It is shared with whoever learns of accounts by other ways than the store: a push says that somebody has authorised a
 //! platform, and is acknowledged only when that is kept.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lingpai_core::{Account, AccountId, CredentialId, Keeper, Policy, Registry};
 use lingpai_wechat::{WeChat, kinds};
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::held::Held;
 
@@ -21,25 +20,14 @@ pub(crate) struct Engine {
     forces: AtomicBool,
     /// The platforms whose authorizers are not refreshed yet.
     pub(crate) held: Held,
-    /// The accounts that somebody is changing.
-    turns: Mutex<HashMap<AccountId, Arc<Turn<()>>>>,
+    /// The accounts that were kept as whoever brought them had them, and that are still to be looked at in the store.
+    brought: Mutex<HashSet<AccountId>>,
 }
 
 impl Engine {
     pub(super) fn new(registry: Arc<Registry>, wechat: WeChat) -> Self {
         let (wechat, forces, held) = (Mutex::new(wechat), AtomicBool::new(true), Held::default());
-        Self { registry, wechat, forces, held, turns: Mutex::default() }
-    }
-
-    /// Whoever reads an account and writes it back whole has this meanwhile, so that no change that this process makes in between
-    /// is lost.
-    pub(crate) async fn turn(&self, account: &AccountId) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(account.clone()).or_default())
-        };
-        turn.lock_owned().await
+        Self { registry, wechat, forces, held, brought: Mutex::default() }
     }
 
     /// WeChat, by the way that is in force.
@@ -58,8 +46,22 @@ impl Engine {
         self.forces.swap(forces, Ordering::Relaxed) != forces
     }
 
-    /// Keeps everything from now on that an account has without being asked for: the keeper of what its calls carry.
+    /// Keeps an account as whoever brings it has it: the keeper of what its calls carry. Another may have changed or removed it in
+    /// the same moment, so it is looked at in the store once more.
     pub(crate) fn keep(&self, account: &Account) -> Arc<Keeper> {
+        let keeper = self.manage(account);
+        // Afterwards: a look in between would have come too early.
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner).insert(account.id.clone());
+        keeper
+    }
+
+    /// The accounts that are to be looked at in the store since the last time.
+    pub(super) fn take_brought(&self) -> HashSet<AccountId> {
+        std::mem::take(&mut *self.brought.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps everything from now on that an account has without being asked for: the keeper of what its calls carry.
+    pub(super) fn manage(&self, account: &Account) -> Arc<Keeper> {
         let forced = self.forces.load(Ordering::Relaxed);
         let policy = Arc::new(Policy { forced, ..account.policy.clone() });
         let parent = |credential: &CredentialId| {

@@ -10,7 +10,7 @@ use lingpai_core::event::{AccountChange, What};
 use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
-    Parent, Secret, StoreError,
+    Parent, Secret, StoreError, Timestamp, change_account,
 };
 use lingpai_server::authorize::{Admission, Authorizer, Newcomer, Sort};
 use lingpai_server::push::Taken;
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
 use super::reconcile::down;
-use crate::keeping::{Engine, renewed};
+use crate::keeping::Engine;
 
 /// WeChat's words for a code that is of no use any more.
 const SPENT: [i64; 2] = [61009, 61010];
@@ -134,7 +134,7 @@ impl Platforms {
         if is_its && let Some(keeper) = self.engine.registry.get(&credential) {
             keeper.give(issued.clone()).await.map_err(|error| unavailable(error.to_string()))?;
         }
-        let account = self.put(platform, authorizer, refresh, Sort::default()).await?;
+        let account = self.put(platform, authorizer, refresh).await?;
         if let Some(account) = &account {
             self.engine.keep(account);
         }
@@ -164,17 +164,11 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
     ) -> Result<Option<Account>, StoreError> {
-        let _turn = self.engine.turn(authorizer).await;
-        let stored = self.directory.account(authorizer).await?;
-        let Some(before) = stored.filter(|it| of(it, platform) && !is_mini_program(it)) else {
-            return Ok(None);
-        };
-        let account = Account { kind: AccountKind::AuthorizerMiniProgram, ..before.clone() };
-        let now = self.engine.registry.clock().now().wall;
-        let account = renewed(Some(&before), account, now);
-        self.directory.put_account(&account).await?;
-        self.tell(authorizer, AccountChange::Updated);
-        Ok(Some(account))
+        self.change(authorizer, |stored| {
+            let before = stored.filter(|it| of(it, platform) && !is_mini_program(it))?;
+            Some(as_mini_program(before.clone()))
+        })
+        .await
     }
 
     /// Somebody has traded this code before: this program, whose answer was lost, or another; or it is none. What it brought is
@@ -234,7 +228,7 @@ impl Platforms {
                     continue;
                 }
                 let (authorizer, refresh) = (&found.authorizer, found.refresh_token);
-                let put = self.put(platform, authorizer, refresh, Sort::default()).await?;
+                let put = self.put(platform, authorizer, refresh).await?;
                 if let Some(account) = &put {
                     self.engine.keep(account);
                 }
@@ -258,27 +252,31 @@ impl Platforms {
         replace: bool,
     ) -> Result<(Admission, Option<Account>), StoreError> {
         let Newcomer { account: authorizer, refresh_token: refresh, sort } = newcomer;
-        let admission = match self.directory.account(authorizer).await? {
-            None => Admission::Added,
-            Some(other) if !of(&other, platform) => return Ok((Admission::Taken, None)),
-            Some(known) => {
-                let credential = CredentialId::access_token(authorizer.clone());
-                let record = self.engine.registry.store().read(&credential).await?;
-                let last = record.and_then(|record| record.token).and_then(|it| it.companion);
-                let is_same = known.secret == *refresh || last.as_ref() == Some(refresh);
-                if is_same || !replace {
-                    if *sort == Sort::MiniProgram && !is_mini_program(&known) {
-                        let account = self.classify(platform, authorizer).await?;
-                        return Ok((Admission::Classified, account));
-                    }
-                    let admission = if is_same { Admission::Unchanged } else { Admission::Kept };
-                    return Ok((admission, None));
+        let credential = CredentialId::access_token(authorizer.clone());
+        let record = self.engine.registry.store().read(&credential).await?;
+        let last = record.and_then(|record| record.token).and_then(|token| token.companion);
+        let mut admission = Admission::Taken;
+        let admit = |stored: Option<&Account>| {
+            let is_same =
+                |known: &Account| known.secret == *refresh || last.as_ref() == Some(refresh);
+            admission = match stored {
+                None => Admission::Added,
+                Some(other) if !of(other, platform) => Admission::Taken,
+                Some(known) if replace && !is_same(known) => Admission::Replaced,
+                Some(known) if *sort == Sort::MiniProgram && !is_mini_program(known) => {
+                    Admission::Classified
                 }
-                Admission::Replaced
+                Some(known) if is_same(known) => Admission::Unchanged,
+                Some(_) => Admission::Kept,
+            };
+            match admission {
+                Admission::Added | Admission::Replaced => authorized(platform, newcomer, stored),
+                Admission::Classified => stored.cloned().map(as_mini_program),
+                Admission::Taken | Admission::Unchanged | Admission::Kept => None,
             }
         };
-        let account = self.put(platform, authorizer, refresh.clone(), *sort).await?;
-        Ok((if account.is_some() { admission } else { Admission::Taken }, account))
+        let account = self.change(authorizer, admit).await?;
+        Ok((admission, account))
     }
 
     /// Those who have authorised this platform.
@@ -300,41 +298,27 @@ impl Platforms {
 
     /// Puts an account into the store that has authorised this platform, as it was if it was there. None if there is another
     /// account of this name, which is left as it is.
-    pub(crate) async fn put(
+    async fn put(
         &self,
         platform: &Account,
         authorizer: &AccountId,
         refresh: Secret,
-        sort: Sort,
     ) -> Result<Option<Account>, StoreError> {
-        let _turn = self.engine.turn(authorizer).await;
-        let stored = self.directory.account(authorizer).await?;
-        if let Some(other) = stored.as_ref().filter(|it| !of(it, platform)) {
-            let (account, kind) = (&other.id, other.kind);
-            tracing::error!(%account, ?kind, platform = %platform.id, "it has authorised the platform, and is kept with a secret of its own or for another: remove it first");
-            return Ok(None);
+        let (account, sort) = (authorizer.clone(), Sort::default());
+        let newcomer = Newcomer { account, refresh_token: refresh, sort };
+        let put = self.change(authorizer, |stored| authorized(platform, &newcomer, stored)).await?;
+        if put.is_none() {
+            tracing::error!(account = %authorizer, platform = %platform.id, "it has authorised the platform, and is kept with a secret of its own or for another: remove it first");
         }
-        let now = self.engine.registry.clock().now().wall;
-        let kind = match &stored {
-            _ if sort == Sort::MiniProgram => AccountKind::AuthorizerMiniProgram,
-            Some(before) => before.kind,
-            None => AccountKind::Authorizer,
-        };
-        let account = match &stored {
-            Some(before) => Account { kind, secret: refresh, ..before.clone() },
-            None => Account {
-                kind,
-                platform: Some(platform.id.clone()),
-                proxy: platform.proxy.clone(),
-                policy: platform.policy.clone(),
-                ..Account::new(authorizer.clone(), refresh, now)
-            },
-        };
-        let account = renewed(stored.as_ref(), account, now);
-        self.directory.put_account(&account).await?;
-        let is_new = stored.is_none();
-        self.tell(authorizer, if is_new { AccountChange::Created } else { AccountChange::Updated });
-        Ok(Some(account))
+        Ok(put)
+    }
+
+    async fn change(
+        &self,
+        authorizer: &AccountId,
+        becomes: impl FnMut(Option<&Account>) -> Option<Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        change(&self.engine, &*self.directory, authorizer, becomes).await
     }
 
     /// Stops keeping an account that has taken its authorisation back, unless WeChat says that it stands: notices can come
@@ -344,10 +328,7 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
     ) -> Result<(), StoreError> {
-        let stored = self.directory.account(authorizer).await?;
-        if !stored.is_some_and(|account| of(&account, platform)) {
-            return Ok(());
-        }
+        let Some(account) = self.its(platform, authorizer).await? else { return Ok(()) };
         let wechat = self.engine.wechat();
         let asked = wechat.stands(platform, self.token(platform), authorizer);
         match timeout(TRIAL, asked).await {
@@ -361,7 +342,16 @@ impl Platforms {
                 tracing::debug!(account = %authorizer, "whether its authorisation stands could not be asked");
             }
         }
-        self.remove(platform, authorizer).await
+        self.remove(platform, &account).await
+    }
+
+    /// The account of somebody who has authorised this platform, if it is here.
+    async fn its(
+        &self,
+        platform: &Account,
+        authorizer: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        Ok(self.directory.account(authorizer).await?.filter(|account| of(account, platform)))
     }
 
     /// Stops keeping an account if WeChat says that it has not authorised the platform any more. False if WeChat does not say so.
@@ -373,10 +363,12 @@ impl Platforms {
         platform: &Account,
         authorizer: &AccountId,
     ) -> Result<bool, Failure> {
+        let account = self.its(platform, authorizer).await.map_err(down)?;
+        let Some(account) = account else { return Ok(false) };
         let wechat = self.engine.wechat();
         match wechat.stands(platform, self.token(platform), authorizer).await {
             Err(failure) if failure.code == Some(NOT_AUTHORIZED) => {
-                self.remove(platform, authorizer).await.map_err(down)?;
+                self.remove(platform, &account).await.map_err(down)?;
                 Ok(true)
             }
             Ok(()) => Ok(false),
@@ -392,18 +384,65 @@ impl Platforms {
         }
     }
 
-    async fn remove(&self, platform: &Account, authorizer: &AccountId) -> Result<(), StoreError> {
-        let _turn = self.engine.turn(authorizer).await;
-        self.directory.remove_account(authorizer).await?;
-        self.engine.let_go(authorizer);
-        tracing::warn!(account = %authorizer, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
-        self.tell(authorizer, AccountChange::Removed);
+    /// As it was when WeChat was asked: if it has authorised the platform anew meanwhile, that is an error, and it is asked again.
+    async fn remove(&self, platform: &Account, account: &Account) -> Result<(), StoreError> {
+        let was_there = self.directory.remove_as_read(account).await?;
+        let account = &account.id;
+        self.engine.let_go(account);
+        if was_there {
+            tracing::warn!(%account, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
+            tell(&self.engine, account, AccountChange::Removed);
+        }
         Ok(())
     }
+}
 
-    fn tell(&self, account: &AccountId, change: AccountChange) {
-        tell(&self.engine, account, change);
+/// Changes the account of somebody who has authorised another, or adds it, and tells of it. None if all is to stay as it is.
+pub(super) async fn change(
+    engine: &Engine,
+    directory: &dyn Directory,
+    account: &AccountId,
+    mut becomes: impl FnMut(Option<&Account>) -> Option<Account>,
+) -> Result<Option<Account>, StoreError> {
+    let now = engine.registry.clock().now().wall;
+    let mut what = AccountChange::Updated;
+    let change = |stored: Option<&Account>| {
+        what = if stored.is_some() { AccountChange::Updated } else { AccountChange::Created };
+        Ok(becomes(stored).map(|account| account.renewed(stored, now)))
+    };
+    let changed = change_account::<StoreError>(directory, account, change).await?;
+    if changed.is_some() {
+        tell(engine, account, what);
     }
+    Ok(changed)
+}
+
+/// What the account is to be of somebody who has authorised this platform: as it was, if it was there. None if there is another
+/// of this name.
+fn authorized(
+    platform: &Account,
+    newcomer: &Newcomer,
+    stored: Option<&Account>,
+) -> Option<Account> {
+    let secret = newcomer.refresh_token.clone();
+    let account = match stored {
+        Some(before) if !of(before, platform) => return None,
+        Some(before) => Account { secret, ..before.clone() },
+        None => Account {
+            kind: AccountKind::Authorizer,
+            platform: Some(platform.id.clone()),
+            proxy: platform.proxy.clone(),
+            policy: platform.policy.clone(),
+            // Its times are set when it is stored.
+            ..Account::new(newcomer.account.clone(), secret, Timestamp::default())
+        },
+    };
+    let is_mini_program = newcomer.sort == Sort::MiniProgram;
+    Some(if is_mini_program { as_mini_program(account) } else { account })
+}
+
+fn as_mini_program(account: Account) -> Account {
+    Account { kind: AccountKind::AuthorizerMiniProgram, ..account }
 }
 
 /// Tells that an account's owner has changed what is kept of it.

@@ -230,7 +230,7 @@ fn learnt(parcel: &Parcel) -> Option<Learnt> {
 pub(super) fn down(error: StoreError) -> Failure {
     let StoreError { kind, message, .. } = error;
     let class = match kind {
-        StoreErrorKind::Unavailable => Class::Transient,
+        StoreErrorKind::Unavailable | StoreErrorKind::Changed => Class::Transient,
         _ => Class::NeedsPerson,
     };
     Failure::new(class, format!("the store: {message}"))
@@ -257,7 +257,7 @@ mod tests {
             ..account("wx1", AccountKind::Authorizer)
         };
         for account in [&platform, &authorizer] {
-            keeping.store.directory().put_account(account).await.unwrap();
+            keeping.store.directory().put_account(account, None).await.unwrap();
         }
         (keeping, platform)
     }

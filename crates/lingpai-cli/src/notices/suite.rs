@@ -18,8 +18,8 @@ use lingpai_wechat::{CorpAuthorization, kinds, protocol};
 use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
-use super::platform::tell;
-use crate::keeping::{Engine, renewed};
+use super::platform::{change, tell};
+use crate::keeping::Engine;
 
 /// WeCom's words for a code that is of no use any more: it was exchanged before, or is none.
 const SPENT: [i64; 2] = [40058, 40078];
@@ -122,30 +122,25 @@ impl Suites {
             let why = format!("WeCom calls a corp `{corpid}`, which is no name for an account");
             return Ok(Err(why));
         };
-        let _turn = self.engine.turn(&id).await;
-        let stored = self.directory.account(&id).await?;
-        let account = match stored.clone() {
-            Some(stored) => stored,
-            None => {
-                let model = self.directory.account(suite).await?;
-                let new = Account::new(id, permanent_code.clone(), self.now());
-                let policy = model.as_ref().map_or_else(Default::default, |it| it.policy.clone());
-                Account { proxy: model.and_then(|model| model.proxy), policy, ..new }
-            }
+        let (model, now) = (self.directory.account(suite).await?, self.now());
+        let model = model.as_ref();
+        let authorized = |stored: Option<&Account>| {
+            let new = || Account {
+                proxy: model.and_then(|model| model.proxy.clone()),
+                policy: model.map_or_else(Default::default, |model| model.policy.clone()),
+                ..Account::new(id.clone(), permanent_code.clone(), now)
+            };
+            Some(Account {
+                kind: AccountKind::WeComAuthorized,
+                secret: permanent_code.clone(),
+                platform: Some(suite.clone()),
+                ..stored.cloned().unwrap_or_else(new)
+            })
         };
-        let account = Account {
-            kind: AccountKind::WeComAuthorized,
-            secret: permanent_code.clone(),
-            platform: Some(suite.clone()),
-            ..account
-        };
-        let account = renewed(stored.as_ref(), account, self.now());
-        self.directory.put_account(&account).await?;
-        self.engine.keep(&account);
-        let is_new = stored.is_none();
-        let change = if is_new { AccountChange::Created } else { AccountChange::Updated };
-        tell(&self.engine, &account.id, change);
-        Ok(Ok(account.id))
+        if let Some(account) = change(&self.engine, &*self.directory, &id, authorized).await? {
+            self.engine.keep(&account);
+        }
+        Ok(Ok(id))
     }
 
     /// A corp has taken its authorisation back. The notice may be late, and the corp may have authorised again since: so the
@@ -154,13 +149,13 @@ impl Suites {
         let Ok(id) = format!("{corp}:{}", suite.id).parse::<AccountId>() else { return Ok(()) };
         let stored = self.directory.account(&id).await?;
         let is_ours = |account: &Account| account.platform.as_ref() == Some(&suite.id);
-        let Some(account) = stored.filter(is_ours) else { return Ok(()) };
+        let Some(stored) = stored.filter(is_ours) else { return Ok(()) };
         let parent = |credential: &CredentialId| self.engine.registry.parent(credential);
-        let (_, issuer) = self.engine.wechat().root(&account, &parent);
-        let account = &account.id;
+        let (_, issuer) = self.engine.wechat().root(&stored, &parent);
+        let account = &stored.id;
         match timeout(TRIAL, issuer.issue(Way::Primary, None)).await {
             Ok(Err(failure)) if failure.code.is_some_and(|code| WITHDRAWN.contains(&code)) => {
-                self.directory.remove_account(account).await?;
+                self.directory.remove_as_read(&stored).await?;
                 self.engine.let_go(account);
                 tell(&self.engine, account, AccountChange::Removed);
                 tracing::info!(%account, "the corp has taken back its authorisation; the account is removed");

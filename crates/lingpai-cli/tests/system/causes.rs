@@ -149,7 +149,7 @@ async fn move_in(home: &Home, from: &MemoryStore) {
     let options = SqliteOptions::new(home.store(), KeySource::Beside);
     let to = SqliteStore::open(options).await.unwrap();
     for account in from.accounts().await.unwrap() {
-        to.put_account(&account).await.unwrap();
+        to.put_account(&account, None).await.unwrap();
     }
     for record in from.load().await.unwrap() {
         to.keep(&Kept { record, fence: Fence(1000) }).await.unwrap();

@@ -334,7 +334,7 @@ async fn who_reads_in_a_loop_and_who_has_not_read_since_is_told_by_name() {
 async fn with_platform(clinic: &Clinic) {
     let platform = account(DEMO_COMPONENT, DEMO_COMPONENT_SECRET, Mode::Classic);
     let platform = Account { kind: AccountKind::Platform, ..platform };
-    clinic.store.put_account(&platform).await.unwrap();
+    clinic.store.put_account(&platform, None).await.unwrap();
     let upstream = wire::Upstream::over(Arc::new(clinic.world.clone()), wire::Settings::default());
     let issuers = Issuers::new(upstream);
     let parent = |credential: &CredentialId| clinic.registry.parent(credential);
@@ -429,7 +429,7 @@ async fn of_very_many_accounts_the_first_are_looked_at_and_that_is_said() {
     let clinic = Clinic::open(Mode::Stable).await;
     for number in 0..50 {
         let id = format!("wx{number:016x}");
-        clinic.store.put_account(&account(&id, DEMO_SECRET, Mode::Stable)).await.unwrap();
+        clinic.store.put_account(&account(&id, DEMO_SECRET, Mode::Stable), None).await.unwrap();
     }
     let findings = clinic.examines().await;
     let left_out = findings.iter().filter(|it| it.account.is_none()).cloned().collect::<Vec<_>>();

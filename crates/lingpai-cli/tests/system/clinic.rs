@@ -215,7 +215,7 @@ pub(crate) async fn keep(
     registry: &Registry,
     account: &Account,
 ) -> Arc<Keeper> {
-    store.put_account(account).await.unwrap();
+    store.put_account(account, None).await.unwrap();
     let credential = CredentialId::access_token(account.id.clone());
     registry.manage(credential, wechat.issuer(account), Arc::new(account.policy.clone()))
 }

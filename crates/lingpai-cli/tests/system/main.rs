@@ -16,6 +16,7 @@
 
 mod accounts;
 mod api_security;
+mod at_once;
 mod attempt;
 mod authorisations;
 mod authorizer_pushes;

@@ -197,5 +197,8 @@ fn sentence(note: &Note, language: Language) -> String {
         Action::BackupRestored => ("put a backup in the place of the store", "用备份恢复了存储"),
     };
     let what = either(language, english, chinese);
+    if action == Action::AccountUpdated && !subject.is_empty() {
+        return say!(language, "{who} {what}: {subject}", "{who} {what}：{subject}");
+    }
     format!("{who} {what} {subject}").trim_end().to_owned()
 }

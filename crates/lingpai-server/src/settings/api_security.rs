@@ -16,7 +16,7 @@ pub(super) const NONE: Bilingual = Bilingual::fixed(
 );
 
 /// The keys that an account is to have.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiSecurityWanted {
     symmetric: KeyWanted,
@@ -27,7 +27,7 @@ pub(super) struct ApiSecurityWanted {
     calls: Option<Vec<PathGlob>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyWanted {
     serial: Box<str>,

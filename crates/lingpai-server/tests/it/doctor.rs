@@ -65,7 +65,7 @@ async fn who_may_not_read_the_trail_is_not_told_whence_clients_call_and_some_acc
     let (house, _) = house().await;
     let now = house.clock.now().wall;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("s"), now);
-    house.directory.put_account(&account).await.unwrap();
+    house.directory.put_account(&account, None).await.unwrap();
     let (key, address) = ("lp_loop".to_owned(), "10.0.0.7".parse().unwrap());
     let note = Note {
         at: now,

@@ -437,13 +437,21 @@ impl Directory for ShakyDirectory {
         self.inner.account(account).await
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.put_account(account).await
+        self.inner.put_account(account, before).await
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
         self.inner.remove_account(account).await
+    }
+
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        self.inner.remove_as_read(account).await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

@@ -47,10 +47,10 @@ impl Office {
             }
             _ => None,
         };
-        let account = change.apply(stored)?;
+        let account = change.apply(stored.as_ref())?;
         match &account {
             Some(account) => {
-                self.directory.put_account(account).await?;
+                self.directory.put_account(account, stored.as_ref()).await?;
                 let issuer: Arc<dyn Issuer> = Arc::clone(&self.upstream) as _;
                 let policy = Arc::new(account.policy.clone());
                 self.registry.manage(credential(id.as_str()), issuer, policy);

@@ -59,7 +59,9 @@ async fn receiving(push: PushSettings) -> House {
 async fn set(house: &House, push: PushSettings) {
     let now = house.clock.now().wall;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("s"), now);
-    house.directory.put_account(&Account { push: Some(push), ..account }).await.unwrap();
+    let before = house.directory.account(&account.id).await.unwrap();
+    let account = Account { push: Some(push), ..account };
+    house.directory.put_account(&account, before.as_ref()).await.unwrap();
 }
 
 fn now(house: &House) -> i64 {
@@ -434,7 +436,7 @@ async fn push_settings_are_set_over_http_and_never_shown() {
     let admin = house.admin().await;
     let now = house.clock.now().wall;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("s"), now);
-    house.directory.put_account(&account).await.unwrap();
+    house.directory.put_account(&account, None).await.unwrap();
     let path = format!("/v1/accounts/{KEPT}");
     let body = format!(
         r#"{{"push": {{"token": "{TOKEN}", "encoding_aes_key": "{KEY}", "relay": {{"url": "http://127.0.0.1:9/?k=hunter2"}}}}}}"#

@@ -35,7 +35,7 @@ async fn it() -> (Forwarding, String) {
     let it = Forwarding::to(script).await;
     let account =
         Account::new(KEPT.parse().unwrap(), Secret::from("ApP+SeCrEt"), Timestamp::default());
-    it.house.directory.put_account(&account).await.unwrap();
+    it.house.directory.put_account(&account, None).await.unwrap();
     let admin = it.house.admin().await;
     (it, admin)
 }

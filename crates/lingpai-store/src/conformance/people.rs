@@ -58,7 +58,7 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     };
     let put = [some_account("wx1"), unusual];
     for account in &put {
-        store.put_account(account).await.unwrap();
+        store.put_account(account, None).await.unwrap();
     }
     for account in &put {
         assert_eq!(store.account(&account.id).await.unwrap().as_ref(), Some(account));
@@ -71,16 +71,9 @@ pub async fn accounts_come_back_as_they_were_put<S: Subject>(store: Arc<S>) {
     assert_eq!(store.account(&account("wx2")).await.unwrap(), None);
 }
 
-pub async fn an_account_is_replaced_by_one_of_its_name<S: Subject>(store: Arc<S>) {
-    let changed = Account { secret: Secret::from("new"), ..some_account("wx1") };
-    store.put_account(&some_account("wx1")).await.unwrap();
-    store.put_account(&changed).await.unwrap();
-    assert_eq!(store.accounts().await.unwrap(), [changed]);
-}
-
 pub async fn a_removed_account_takes_its_credentials_along<S: Subject>(store: Arc<S>) {
-    store.put_account(&some_account("wx1")).await.unwrap();
-    store.put_account(&some_account("wx11")).await.unwrap();
+    store.put_account(&some_account("wx1"), None).await.unwrap();
+    store.put_account(&some_account("wx11"), None).await.unwrap();
     rotate(&*store, 1).await;
     let other = CredentialId::access_token(account("wx11"));
     lease(&*store, Claim { credential: other.clone(), ..claim() }).await;

@@ -3,6 +3,7 @@
 //! A removed account leaves a tombstone, so that it can be told from one that a Redis has lost.
 
 use std::collections::HashMap;
+use std::slice;
 use std::sync::Arc;
 
 use lingpai_core::api_security::InvalidApiSecurity;
@@ -16,10 +17,11 @@ use redis::{Cmd, cmd};
 
 use super::fields::Fields;
 use super::link::Repeat;
+use super::script::Call;
 use super::{RedisStore, keepsake, script};
-use crate::Damage;
 use crate::damage::KEYS;
 use crate::seal::Place;
+use crate::{Damage, rules};
 
 const TABLE: &str = "accounts";
 
@@ -51,6 +53,21 @@ pub(super) async fn accounts_of(
     store: &RedisStore,
     ids: Vec<AccountId>,
 ) -> Result<(Vec<Account>, Vec<Damage>), StoreError> {
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    let each = |_: &Fields<'_>, read: Result<Option<Account>, Damage>| match read {
+        Ok(account) => whole.extend(account),
+        Err(damage) => damaged.push(damage),
+    };
+    read(store, &ids, each).await?;
+    Ok((whole, damaged))
+}
+
+/// Reads these accounts. `each` is given the fields of one, and what they say: an account, none, or what is wrong with it.
+async fn read(
+    store: &RedisStore,
+    ids: &[AccountId],
+    mut each: impl FnMut(&Fields<'_>, Result<Option<Account>, Damage>) + Send,
+) -> Result<(), StoreError> {
     let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
     let found: Vec<HashMap<String, Vec<u8>>> =
         store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
@@ -58,38 +75,77 @@ pub(super) async fn accounts_of(
     if !store.whole.knows(sealed.map(Vec::as_slice)) {
         store.whole.look_for_keys().await?;
     }
-    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
     let mut has_lost = false;
-    for ((id, key), values) in ids.into_iter().zip(&keys).zip(found) {
+    for ((id, key), values) in ids.iter().zip(&keys).zip(found) {
         let mut fields = Fields::new(key, values);
         let record = id.to_string();
-        match keepsake::lost(store, &id, &fields) {
+        match keepsake::lost(store, id, &fields) {
             Ok(None) => {}
             Ok(Some(lost)) => {
-                keepsake::put_back(store, &id, &lost).await?;
+                keepsake::put_back(store, id, &lost).await?;
                 has_lost = true;
                 fields = Fields::new(key, lost.fields.into_iter().collect());
             }
             Err(error) => tracing::error!(account = record, "{error}"),
         }
-        if fields.is_empty() || fields.bytes("removed_at").is_some() {
-            continue;
-        }
-        match account(store, id, &fields) {
-            Ok(account) => whole.push(account),
-            Err(error) => {
-                damaged.push(Damage { table: TABLE, record, what: error.to_string() });
-            }
-        }
+        let is_there = !fields.is_empty() && fields.bytes("removed_at").is_none();
+        let account = is_there.then(|| account(store, id.clone(), &fields)).transpose();
+        let damaged = |error: StoreError| Damage { table: TABLE, record, what: error.to_string() };
+        each(&fields, account.map_err(damaged));
     }
     if has_lost {
         store.whole.watch().await?;
         store.whole.accounts_changed().await?;
     }
-    Ok((whole, damaged))
+    Ok(())
 }
 
-pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result<(), StoreError> {
+/// Puts an account in the place of `before`, if that is what stands there. What was read is opened and decided on here, and the
+/// script compares its bytes: sealed, no two writes have the same.
+pub(super) async fn put_account(
+    store: &RedisStore,
+    account: &Account,
+    before: Option<&Account>,
+) -> Result<(), StoreError> {
+    let id = &account.id;
+    // Listed first: one that is listed and not there does no harm.
+    let mut list = cmd("SADD");
+    list.arg(store.layout.accounts()).arg(id.as_str());
+    let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
+    for _ in 0..16 {
+        let (stored, read) = read_one(store, id).await?;
+        rules::may_replace(stored.as_ref(), before, account)?;
+        let call = as_read(script::swap([store.layout.account(id)]), &read);
+        let outcome = store.link.call_confirmed::<i64>(&written(store, account, call)?).await;
+        // Something was written since it was read, perhaps by this call, whose answer was lost. The rule has the last word.
+        if !matches!(outcome, Ok(0)) {
+            return changed(store, outcome).await.map(drop);
+        }
+    }
+    Err(rules::changed(id))
+}
+
+/// One account, and its fields as they are, for a script that compares them. One that cannot be read counts as none.
+async fn read_one(
+    store: &RedisStore,
+    id: &AccountId,
+) -> Result<(Option<Account>, Vec<(String, Vec<u8>)>), StoreError> {
+    let mut found = (None, Vec::new());
+    let note = |fields: &Fields<'_>, read: Result<Option<Account>, Damage>| {
+        found = (read.ok().flatten(), fields.pairs());
+    };
+    read(store, slice::from_ref(id), note).await?;
+    Ok(found)
+}
+
+/// A script's call, with what was read as its first arguments.
+fn as_read(call: Call, read: &[(String, Vec<u8>)]) -> Call {
+    let call = call.arg(read.len() * 2);
+    read.iter().fold(call, |call, (name, value)| call.arg(name).arg(value.as_slice()))
+}
+
+/// A script's call, with the fields of an account as its last arguments.
+fn written(store: &RedisStore, account: &Account, mut call: Call) -> Result<Call, StoreError> {
     let id = &account.id;
     let text = |value: serde_json::Result<String>| {
         value.map_err(|error| {
@@ -99,7 +155,7 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     };
     let ring = &store.whole.foundation().ring;
     let sealed = |column, value: &Secret| ring.seal(place_of(id.as_str(), column), value.expose());
-    let mut call = script::replace([store.layout.account(id)])
+    call = call
         .arg(("kind", text(serde_json::to_string(&account.kind))?))
         .arg(("mode", text(serde_json::to_string(&account.mode))?))
         .arg(SECRET)
@@ -119,21 +175,18 @@ pub(super) async fn put_account(store: &RedisStore, account: &Account) -> Result
     if let Some(platform) = &account.platform {
         call = call.arg((PLATFORM, platform.as_str()));
     }
-    // Listed first: one that is listed and not there does no harm.
-    let mut list = cmd("SADD");
-    list.arg(store.layout.accounts()).arg(id.as_str());
-    let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
-    let outcome = store.link.call_confirmed::<i64>(&call).await;
-    changed(store, outcome).await.map(drop)
+    Ok(call)
 }
 
+/// Removes an account; only as it was read, by whoever has read it.
 pub(super) async fn remove_account(
     store: &RedisStore,
     account: &AccountId,
+    read: Option<&Account>,
 ) -> Result<bool, StoreError> {
     let layout = &store.layout;
     let set = layout.kinds(account);
-    // Begins in this moment may add a kind; not for ever.
+    // Begins in this moment may add a kind, and others change the account; not for ever.
     for _ in 0..16 {
         let mut members = cmd("SMEMBERS");
         members.arg(&set);
@@ -141,6 +194,15 @@ pub(super) async fn remove_account(
         let [parcels, waiting, dead] = layout.outbox(account);
         let keys = [layout.account(account), set.clone(), parcels, waiting, dead];
         let mut call = script::remove(keys);
+        call = match read {
+            None => call.arg(-1),
+            Some(read) => {
+                let (stored, fields) = read_one(store, account).await?;
+                let Some(stored) = stored else { return Ok(false) };
+                rules::may_remove(&stored, read)?;
+                as_read(call, &fields)
+            }
+        };
         for kind in kinds {
             call = call.key(layout.credential_of(account, &kind)).arg(kind);
         }

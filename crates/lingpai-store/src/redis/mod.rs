@@ -412,12 +412,20 @@ impl Directory for RedisStore {
         Ok(found.into_iter().next())
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-        directory::put_account(self, account).await
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
+        directory::put_account(self, account, before).await
     }
 
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError> {
-        directory::remove_account(self, account).await
+        directory::remove_account(self, account, None).await
+    }
+
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        directory::remove_account(self, &account.id, Some(account)).await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

@@ -55,6 +55,7 @@ scripts! {
     replace: "replace.lua",
     reseal: "reseal.lua",
     restore: "restore.lua",
+    swap: "swap.lua",
 }
 
 impl Call {

@@ -13,6 +13,7 @@ use rusqlite::{OptionalExtension, Params, Row};
 use super::trouble::Trouble;
 use super::{Database, credentials, outbox, sealed_shut};
 use crate::damage::KEYS;
+use crate::rules;
 use crate::seal::{Place, Sealer};
 
 const TABLE: &str = "accounts";
@@ -78,7 +79,19 @@ pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
     ))
 }
 
-pub(super) fn put_account(database: &Database, account: &Account) -> Result<(), Trouble> {
+/// Puts an account in the place of `before`, if that is what is stored.
+pub(super) fn put_account(
+    database: &Database,
+    account: &Account,
+    before: Option<&Account>,
+) -> Result<(), Trouble> {
+    let (stored, _) = accounts_of_name(database, &account.id)?;
+    rules::may_replace(stored.first(), before, account)?;
+    write_account(database, account)
+}
+
+/// Writes an account down, whatever stands there.
+pub(super) fn write_account(database: &Database, account: &Account) -> Result<(), Trouble> {
     let mut upsert = database.connection.prepare_cached(
         "INSERT INTO accounts (id, kind, mode, secret, policy, created_at, updated_at, proxy, push,
              platform, api_security)
@@ -118,6 +131,14 @@ pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result
     outbox::remove_of_account(database, account)?;
     let mut delete = database.connection.prepare_cached("DELETE FROM accounts WHERE id = ?1")?;
     Ok(delete.execute([account.as_str()])? > 0)
+}
+
+/// Removes an account if it is what was read.
+pub(super) fn remove_as_read(database: &Database, read: &Account) -> Result<bool, Trouble> {
+    let (stored, _) = accounts_of_name(database, &read.id)?;
+    let Some(stored) = stored.first() else { return Ok(false) };
+    rules::may_remove(stored, read)?;
+    remove_account(database, &read.id)
 }
 
 /// Takes note that accounts were changed, for processes that look whether they were.

@@ -290,13 +290,13 @@ mod tests {
         let (_folder, store) = store().await;
         let (first, half, last) = (account("wx1"), account("wx2"), account("wx3"));
         let halfway = move |database: &Database| {
-            directory::put_account(database, &half)?;
+            directory::write_account(database, &half)?;
             Err::<(), _>(Trouble::unfit("the other half"))
         };
         let (one, two, three) = tokio::join!(
-            store.put_account(&first),
+            store.put_account(&first, None),
             store.writer.ask(halfway),
-            store.put_account(&last)
+            store.put_account(&last, None)
         );
         one.unwrap();
         assert_eq!(two.unwrap_err().kind, StoreErrorKind::Invalid);
@@ -309,13 +309,13 @@ mod tests {
         let (_folder, store) = store().await;
         let (first, half, last) = (account("wx1"), account("wx2"), account("wx3"));
         let panicking = move |database: &Database| -> Result<(), Trouble> {
-            directory::put_account(database, &half)?;
+            directory::write_account(database, &half)?;
             panic!("on purpose")
         };
         let (one, two, three) = tokio::join!(
-            store.put_account(&first),
+            store.put_account(&first, None),
             store.writer.ask(panicking),
-            store.put_account(&last)
+            store.put_account(&last, None)
         );
         one.unwrap();
         assert!(two.unwrap_err().to_string().contains("an error in the program"));

@@ -123,14 +123,15 @@ impl SqliteStore {
         self.reader.ask(directory::accounts).await
     }
 
-    /// Adds or replaces many accounts: all of them, or none if there is an error.
+    /// Adds or replaces many accounts, whatever stands there: all of them, or none if there is an error. For whoever fills a
+    /// store that nobody else uses.
     ///
     /// # Errors
     /// As of every method of [`Store`].
     pub async fn put_accounts(&self, accounts: &[Account]) -> Result<(), StoreError> {
         let accounts = accounts.to_vec();
         let put = move |database: &Database| {
-            accounts.iter().try_for_each(|account| directory::put_account(database, account))?;
+            accounts.iter().try_for_each(|account| directory::write_account(database, account))?;
             directory::accounts_changed(database)
         };
         self.writer.ask(put).await
@@ -193,14 +194,23 @@ impl SqliteStore {
                     "a process uses the store {}. Stop it first (`lingpai serve`); nothing was changed",
                     path.display()
                 );
-                return Err(StoreError::new(StoreErrorKind::Unavailable, message));
+                let chinese = format!(
+                    "有进程正在使用存储 {}。请先停止它（`lingpai serve`）；没有做任何修改",
+                    path.display()
+                );
+                let error = StoreError::new(StoreErrorKind::Unavailable, message);
+                return Err(error.in_chinese(chinese));
             }
             backup::put_in_place(&new, &path, &suffix).map_err(|error| {
                 let message = format!(
                     "the store {} cannot be replaced. Give this process the right to write to its folder",
                     path.display()
                 );
-                StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+                let chinese =
+                    format!("无法替换存储 {}。请让本进程可以写入它所在的目录", path.display());
+                StoreError::new(StoreErrorKind::Unavailable, message)
+                    .in_chinese(chinese)
+                    .caused_by(error)
             })
         };
         blocking(replace).await
@@ -302,10 +312,14 @@ impl Directory for SqliteStore {
         Ok(found.into_iter().next())
     }
 
-    async fn put_account(&self, account: &Account) -> Result<(), StoreError> {
-        let account = account.clone();
+    async fn put_account(
+        &self,
+        account: &Account,
+        before: Option<&Account>,
+    ) -> Result<(), StoreError> {
+        let (account, before) = (account.clone(), before.cloned());
         let put = move |database: &Database| {
-            directory::put_account(database, &account)?;
+            directory::put_account(database, &account, before.as_ref())?;
             directory::accounts_changed(database)
         };
         self.writer.ask(put).await
@@ -315,6 +329,16 @@ impl Directory for SqliteStore {
         let account = account.clone();
         let remove = move |database: &Database| {
             let was_there = directory::remove_account(database, &account)?;
+            directory::accounts_changed(database)?;
+            Ok(was_there)
+        };
+        self.writer.ask(remove).await
+    }
+
+    async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError> {
+        let account = account.clone();
+        let remove = move |database: &Database| {
+            let was_there = directory::remove_as_read(database, &account)?;
             directory::accounts_changed(database)?;
             Ok(was_there)
         };

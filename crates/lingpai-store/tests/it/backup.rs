@@ -13,7 +13,7 @@ use crate::support::*;
 async fn a_backup_under_load_is_whole_and_of_one_moment() {
     let directory = directory();
     let store = Arc::new(open(&directory).await.unwrap());
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     rotate(&store, "wx1", 1).await.unwrap();
     let writing = tokio::spawn({
         let store = Arc::clone(&store);
@@ -42,7 +42,7 @@ async fn a_backup_under_load_is_whole_and_of_one_moment() {
 async fn a_backup_holds_nothing_in_clear_and_opens_with_the_stores_key_only() {
     let directory = directory();
     let store = open(&directory).await.unwrap();
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     rotate(&store, "wx1", 1).await.unwrap();
     let to = directory.path().join("backup.db");
     SqliteStore::snapshot(&path(&directory), &to).await.unwrap();

@@ -42,7 +42,7 @@ async fn fill(store: &dyn Archive) {
     let node = NodeId::new("a");
     for number in 0..20 {
         let name = format!("wx{number}");
-        store.put_account(&account(&name)).await.unwrap();
+        store.put_account(&account(&name), None).await.unwrap();
         let begun = store.begin(claim(&name, &node, 0)).await.unwrap();
         let Begun::Granted { lease, .. } = begun else { panic!("{begun:?}") };
         let commit = Commit { lease, token: token(&name, 3), previous_until: None };
@@ -200,14 +200,14 @@ async fn a_store_that_holds_other_data_is_not_copied_into_unless_that_is_meant()
     let (from, to) = (file(&one).await, file(&two).await);
     fill(&*from).await;
     let own = account("wx77");
-    to.put_account(&own).await.unwrap();
+    to.put_account(&own, None).await.unwrap();
     to.put_key(&some_key(9)).await.unwrap();
     let later = lingpai_core::Account {
         secret: Secret::from("later"),
         updated_at: NOON + std::time::Duration::from_secs(1),
         ..account("wx1")
     };
-    to.put_account(&later).await.unwrap();
+    to.put_account(&later, None).await.unwrap();
     let before = everything(&*to).await;
     let error = copy(&from, &to, HOW, &mut |_| {}).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Invalid);
@@ -246,7 +246,7 @@ async fn an_account_that_was_removed_from_a_redis_is_removed_from_the_target_too
     let (from, to, onto) = (redis(&server).await, redis(&other).await, file(&one).await);
     fill(&*from).await;
     for target in [&to, &onto] {
-        target.put_account(&account("wx19")).await.unwrap();
+        target.put_account(&account("wx19"), None).await.unwrap();
         copy(&from, target, Copying { merge: true, ..HOW }, &mut |_| {}).await.unwrap();
         assert!(target.account(&"wx19".parse().unwrap()).await.unwrap().is_none());
     }

@@ -153,7 +153,7 @@ async fn a_tampered_secret_is_an_error_that_names_its_account_and_spares_the_oth
     let (whole, damage) = store.accounts_and_damage().await.unwrap();
     assert_eq!(whole, [account("wx2")]);
     assert_eq!(damage[0].record, "wx1");
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     assert_whole(&store).await;
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lingpai_core::store::{Begun, Claim};
 use lingpai_core::{Directory, NodeId, Store};
+use lingpai_store::conformance::none_is_lost;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -22,7 +23,7 @@ fn lock_files(directory: &TempDir) -> Vec<String> {
 async fn what_one_store_has_written_the_other_reads() {
     let directory = directory();
     let (one, two) = (open(&directory).await.unwrap(), open(&directory).await.unwrap());
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     rotate(&one, "wx1", 1).await.unwrap();
     assert_eq!(two.accounts().await.unwrap(), [account("wx1")]);
     let record = two.read(&credential("wx1")).await.unwrap().unwrap();
@@ -34,7 +35,7 @@ async fn a_change_of_an_account_is_seen_by_the_other_store_and_a_rotation_is_non
     let directory = directory();
     let (one, two) = (open(&directory).await.unwrap(), open(&directory).await.unwrap());
     let mut seen = vec![two.accounts_revision().await.unwrap()];
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     seen.push(two.accounts_revision().await.unwrap());
     one.put_accounts(&[account("wx2")]).await.unwrap();
     seen.push(two.accounts_revision().await.unwrap());
@@ -43,6 +44,13 @@ async fn a_change_of_an_account_is_seen_by_the_other_store_and_a_rotation_is_non
     assert!(seen.is_sorted_by(|before, after| before < after), "{seen:?}");
     rotate(&one, "wx2", 1).await.unwrap();
     assert_eq!(two.accounts_revision().await.unwrap(), seen[3]);
+}
+
+#[tokio::test]
+async fn of_changes_of_an_account_that_are_made_through_two_stores_at_once_none_is_lost() {
+    let directory = directory();
+    let stores = [open(&directory).await.unwrap(), open(&directory).await.unwrap()].map(Arc::new);
+    none_is_lost(&stores).await;
 }
 
 #[tokio::test]

@@ -73,17 +73,17 @@ const TO_THE_FIRST_SCHEMA: &str = "
 async fn a_store_from_before_accounts_had_proxies_and_pushes_is_brought_up_to_date() {
     let directory = directory();
     let before = Account { proxy: None, push: None, api_security: None, ..account("wx1") };
-    open(&directory).await.unwrap().put_account(&before).await.unwrap();
+    open(&directory).await.unwrap().put_account(&before, None).await.unwrap();
     let other = Connection::open(path(&directory)).unwrap();
     other.execute_batch(TO_THE_FIRST_SCHEMA).unwrap();
     drop(other);
     let store = open(&directory).await.unwrap();
-    assert_eq!(store.accounts().await.unwrap(), [before]);
+    assert_eq!(store.account(&before.id).await.unwrap().as_ref(), Some(&before));
     // The file as the older program knows it is kept: that one refuses the newer.
     let former = Connection::open(directory.path().join("lingpai.db.schema-1")).unwrap();
     let version: i32 = former.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 1);
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), Some(&before)).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), [account("wx1")]);
 }
 
@@ -210,13 +210,13 @@ async fn a_file_locked_by_another_program_is_said_so_and_tried_again() {
     let store = open(&directory).await.unwrap();
     let other = Connection::open(path(&directory)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    let error = store.put_account(&account("wx1"), None).await.unwrap_err();
     assert_says(&error, StoreErrorKind::Unavailable, &["locked by another program"]);
     assert_eq!(store.accounts().await.unwrap(), []);
     let error = refused(&directory).await;
     assert_says(&error, StoreErrorKind::Unavailable, &["locked by another program"]);
     other.execute_batch("ROLLBACK").unwrap();
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_full_store_can_be_read_and_recovers_when_there_is_room() {
     let mut fitting = Vec::new();
     let error = loop {
         let account = account(&format!("wx{}", fitting.len()));
-        match store.put_account(&account).await {
+        match store.put_account(&account, None).await {
             Ok(()) => fitting.push(account.id),
             Err(error) => break error,
         }
@@ -243,7 +243,7 @@ async fn a_full_store_can_be_read_and_recovers_when_there_is_room() {
         assert!(store.remove_account(account).await.unwrap());
     }
     for account in fitting.iter().skip(2).take(50) {
-        store.put_account(&self::account(account.as_str())).await.unwrap();
+        store.put_account(&self::account(account.as_str()), None).await.unwrap();
     }
     drop(store);
     assert_eq!(open(&directory).await.unwrap().accounts().await.unwrap().len(), fitting.len() - 50);
@@ -259,9 +259,9 @@ async fn a_request_that_does_not_fit_does_not_fail_its_neighbours() {
         let (before, after) = (format!("wx{round}"), format!("xw{round}"));
         let (before, after) = (account(&before), account(&after));
         let (one, two, three) = tokio::join!(
-            store.put_account(&before),
+            store.put_account(&before, None),
             store.put_accounts(&many),
-            store.put_account(&after)
+            store.put_account(&after, None)
         );
         one.unwrap();
         assert_eq!(two.unwrap_err().kind, StoreErrorKind::Full);
@@ -280,8 +280,11 @@ async fn a_request_that_is_refused_does_not_fail_its_neighbours() {
     let lease = lease(&store, claim("wx1", store.node(), 2)).await;
     let old = Commit { lease, token: token("wx1", 1), previous_until: None };
     let (account1, account2) = (account("wx1"), account("wx2"));
-    let (one, two, three) =
-        tokio::join!(store.put_account(&account1), store.commit(old), store.put_account(&account2));
+    let (one, two, three) = tokio::join!(
+        store.put_account(&account1, None),
+        store.commit(old),
+        store.put_account(&account2, None)
+    );
     one.unwrap();
     assert_eq!(two.unwrap_err().kind, StoreErrorKind::Invalid);
     three.unwrap();
@@ -294,7 +297,7 @@ async fn a_closed_store_says_so() {
     let store = open(&directory).await.unwrap();
     store.close().await;
     store.close().await;
-    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    let error = store.put_account(&account("wx1"), None).await.unwrap_err();
     assert_says(&error, StoreErrorKind::Unavailable, &["the store is closed"]);
     assert_says(&store.load().await.unwrap_err(), StoreErrorKind::Unavailable, &["is closed"]);
 }

@@ -19,7 +19,7 @@ async fn house_with(
 ) -> (Forwarding, String) {
     let it = Forwarding::to(script).await;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("ApP+SeCrEt"), now());
-    it.house.directory.put_account(&account).await.unwrap();
+    it.house.directory.put_account(&account, None).await.unwrap();
     let key = it.house.key_with(&[Right::Gateway, Right::SecretLogin], only(KEPT), |_| {}).await;
     (it, key)
 }

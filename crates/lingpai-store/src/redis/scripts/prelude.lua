@@ -7,6 +7,17 @@ local function read(key)
   return fields, flat
 end
 
+-- Whether a hash has exactly the fields that were read: the number of the names and values in ARGV behind this place.
+local function is_as_read(key, place)
+  local fields, flat = read(key)
+  local count = tonumber(ARGV[place])
+  if #flat ~= count then return false end
+  for i = place + 1, place + count, 2 do
+    if fields[ARGV[i]] ~= ARGV[i + 1] then return false end
+  end
+  return true
+end
+
 local function whole(number) return string.format('%.0f', number) end
 
 local function answer(word, flat)

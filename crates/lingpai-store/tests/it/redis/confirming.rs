@@ -20,7 +20,7 @@ async fn accounts_and_keys_are_acknowledged_when_the_replicas_have_them() {
     let key = NewKey::from_random([1; 30], "orders", Right::ALL.into(), Accounts::All, NOON).record;
     for number in 0..20 {
         let name = format!("wx{number}");
-        store.put_account(&account(&name)).await.unwrap();
+        store.put_account(&account(&name), None).await.unwrap();
         assert_eq!(replica.cli(&["EXISTS", &format!("lingpai:{{{name}}}:account")]), "1");
     }
     store.put_key(&key).await.unwrap();
@@ -35,7 +35,7 @@ async fn what_too_few_replicas_confirm_is_stored_and_said_to_be_unconfirmed() {
     let mut replica = master.start_replica();
     let store = open_with(&master, 1).await;
     replica.kill();
-    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    let error = store.put_account(&account("wx1"), None).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unconfirmed, "{error}");
     let text = error.to_string();
     assert!(text.contains("has stored this") && text.contains("only 0 of the replicas"), "{text}");
@@ -82,7 +82,8 @@ async fn while_a_write_waits_for_replicas_nothing_else_does() {
     let store = open_with(&master, 1).await;
     replica.signal("STOP");
     let (one, two) = (account("wx1"), account("wx2"));
-    let writes = async { tokio::join!(store.put_account(&one), store.put_account(&two)) };
+    let writes =
+        async { tokio::join!(store.put_account(&one, None), store.put_account(&two, None)) };
     tokio::pin!(writes);
     let mut generation = 0;
     let written = loop {
@@ -145,7 +146,7 @@ async fn in_a_cluster_each_server_waits_for_its_own_replicas() {
     let replicas = RedisServer::start_replicas_of(&servers);
     let store = open_at(&url).await.unwrap();
     for number in 0..30 {
-        store.put_account(&account(&format!("wx{number}"))).await.unwrap();
+        store.put_account(&account(&format!("wx{number}")), None).await.unwrap();
     }
     let has = |server: &RedisServer| server.cli(&["DBSIZE"]).parse::<u32>().unwrap();
     for (master, replica) in servers.iter().zip(&replicas) {
@@ -160,9 +161,9 @@ async fn through_sentinels_the_master_waits_for_its_replicas() {
     let sentinel = RedisServer::start_sentinel(master.port());
     let url = format!("redis+sentinel://127.0.0.1:{}/mymaster?replicas=1", sentinel.port());
     let store = open_at(&url).await.unwrap();
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(replica.cli(&["EXISTS", "lingpai:{wx1}:account"]), "1");
     replica.kill();
-    let error = store.put_account(&account("wx2")).await.unwrap_err();
+    let error = store.put_account(&account("wx2"), None).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unconfirmed, "{error}");
 }

@@ -19,7 +19,7 @@ async fn filled(server: &RedisServer) -> (RedisStore, [ApiKey; 2]) {
         store.put_key(key).await.unwrap();
     }
     for name in ["wx1", "wx2"] {
-        store.put_account(&account(name)).await.unwrap();
+        store.put_account(&account(name), None).await.unwrap();
     }
     assert_eq!(store.accounts().await.unwrap().len(), 2);
     store.remove_account(&"wx2".parse().unwrap()).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_change_that_an_older_redis_lacks_is_made_again() {
         updated_at: NOON + Duration::from_secs(1),
         ..account("wx1")
     }];
-    store.put_account(&changed[0]).await.unwrap();
+    store.put_account(&changed[0], Some(&account("wx1"))).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), changed);
     server.cli(&["COPY", "lingpai:{wx1}:before", "lingpai:{wx1}:account", "REPLACE"]);
     let body = serde_json::to_string(&ApiKey { revoked_at: None, ..revoked.clone() }).unwrap();
@@ -80,11 +80,11 @@ async fn a_change_that_an_older_redis_lacks_is_made_again() {
 async fn an_account_that_another_node_has_removed_is_not_put_back() {
     let server = RedisServer::start();
     let (one, two) = (open(&server).await, open(&server).await);
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(two.accounts().await.unwrap(), [account("wx1")]);
     one.remove_account(&"wx1".parse().unwrap()).await.unwrap();
     assert_eq!(two.accounts().await.unwrap(), []);
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(two.accounts().await.unwrap(), [account("wx1")]);
 }
 
@@ -117,7 +117,7 @@ async fn two_looks(server: &RedisServer) {
 async fn a_redis_that_comes_back_empty_begins_an_epoch_that_every_node_hears_of() {
     let mut server = RedisServer::start_with(&["--appendonly", "no"]);
     let (one, two) = (open(&server).await, open(&server).await);
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(one.accounts().await.unwrap(), [account("wx1")]);
     two_looks(&server).await;
     assert_eq!(server.cli(&["HGET", "lingpai:meta", "epoch"]), "0");
@@ -138,7 +138,7 @@ async fn a_redis_that_comes_back_empty_begins_an_epoch_that_every_node_hears_of(
 async fn a_redis_that_comes_back_older_begins_an_epoch_although_all_accounts_are_there() {
     let mut server = RedisServer::start_with(&["--appendonly", "no"]);
     let store = open(&server).await;
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     rotate(&store, "wx1", 1).await.unwrap();
     two_looks(&server).await;
     server.cli(&["SAVE"]);

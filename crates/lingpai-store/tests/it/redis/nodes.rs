@@ -1,8 +1,13 @@
 //! How nodes hear of each other; Sentinel and Cluster.
 
+use std::sync::Arc;
+
 use lingpai_core::store::Change;
-use lingpai_core::{CredentialId, Directory, Secret};
+use lingpai_core::{
+    Account, CredentialId, Directory, Mode, Secret, StoreErrorKind, change_account,
+};
 use lingpai_store::RedisAddress;
+use lingpai_store::conformance::none_is_lost;
 
 use super::*;
 use crate::support::{account, credential, event};
@@ -45,7 +50,7 @@ async fn a_store_with_another_prefix_is_another_store() {
     let server = RedisServer::start();
     let one = open(&server).await;
     let two = open_at(&format!("{}?prefix=other:", server.url())).await.unwrap();
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     rotate(&one, "wx1", 1).await.unwrap();
     assert_eq!(two.accounts().await.unwrap(), []);
     assert_eq!(two.load().await.unwrap(), []);
@@ -56,13 +61,38 @@ async fn a_node_notices_that_another_has_changed_an_account() {
     let server = RedisServer::start();
     let (one, two) = (open(&server).await, open(&server).await);
     let before = two.accounts_revision().await.unwrap();
-    one.put_account(&account("wx1")).await.unwrap();
+    one.put_account(&account("wx1"), None).await.unwrap();
     let after = two.accounts_revision().await.unwrap();
     assert!(after > before);
     rotate(&one, "wx1", 1).await.unwrap();
     assert_eq!(two.accounts_revision().await.unwrap(), after);
     one.remove_account(&"wx1".parse().unwrap()).await.unwrap();
     assert!(two.accounts_revision().await.unwrap() > after);
+}
+
+#[tokio::test]
+async fn of_changes_of_an_account_that_two_nodes_make_at_once_none_is_lost() {
+    let server = RedisServer::start();
+    none_is_lost(&[open(&server).await, open(&server).await].map(Arc::new)).await;
+}
+
+#[tokio::test]
+async fn what_a_node_of_a_former_version_has_written_is_not_overwritten_by_who_has_not_read_it() {
+    let server = RedisServer::start();
+    let store = open(&server).await;
+    let before = account("wx1");
+    store.put_account(&before, None).await.unwrap();
+    // It compares nothing, and at worst it changes something within the same millisecond.
+    server.cli(&["HSET", "lingpai:{wx1}:account", "mode", "\"classic\""]);
+    let changed = Account { secret: Secret::from("new"), ..before.clone() };
+    let error = store.put_account(&changed, Some(&before)).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Changed, "{error}");
+    let change = |stored: Option<&Account>| {
+        Ok(stored.map(|stored| Account { secret: Secret::from("new"), ..stored.clone() }))
+    };
+    change_account::<StoreError>(&store, &before.id, change).await.unwrap();
+    let both = Account { mode: Mode::Classic, ..changed };
+    assert_eq!(store.accounts().await.unwrap(), [both]);
 }
 
 #[tokio::test]
@@ -173,7 +203,7 @@ async fn a_cluster_of_three_masters_holds_a_store() {
     assert_eq!(soon(two.changed()).await, Change::Anything);
     let names: Vec<String> = (0..30).map(|number| format!("wx{number}")).collect();
     for name in &names {
-        one.put_account(&account(name)).await.unwrap();
+        one.put_account(&account(name), None).await.unwrap();
         rotate(&one, name, 1).await.unwrap();
         assert_eq!(heard(&two).await, credential(name));
     }

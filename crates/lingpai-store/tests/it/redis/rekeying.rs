@@ -13,7 +13,7 @@ pub(super) async fn assert_understood(one: &RedisStore, two: &RedisStore, genera
         rotate(writer, "wx1", generation).await.unwrap();
         let record = reader.read(&credential("wx1")).await.unwrap().unwrap();
         assert_eq!(record.token, Some(token("wx1", generation)));
-        writer.put_account(&account("wx1")).await.unwrap();
+        writer.put_account(&account("wx1"), None).await.unwrap();
         assert_eq!(reader.accounts().await.unwrap(), [account("wx1")]);
     }
 }
@@ -41,7 +41,7 @@ async fn nodes_go_on_while_the_master_key_is_replaced_and_start_with_the_new_one
 async fn a_redis_that_forgot_its_new_master_key_is_told_it_by_the_nodes() {
     let server = RedisServer::start();
     let node = open_with(&server, 1).await.unwrap();
-    node.put_account(&account("wx1")).await.unwrap();
+    node.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(node.accounts().await.unwrap(), [account("wx1")]);
     server.cli(&["COPY", "lingpai:meta", "before"]);
     open_with(&server, 1).await.unwrap().rekey(&master(2)).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_redis_that_forgot_its_new_master_key_is_told_it_by_the_nodes() {
         assert_eq!(opened.accounts().await.unwrap(), [account("wx1")]);
         assert_understood(&node, &opened, 1).await;
         opened.remove_account(&"wx1".parse().unwrap()).await.unwrap();
-        opened.put_account(&account("wx1")).await.unwrap();
+        opened.put_account(&account("wx1"), None).await.unwrap();
     }
 }
 
@@ -86,7 +86,7 @@ async fn of_two_that_found_an_emptied_store_anew_each_understands_the_other() {
     // Nobody seems to know the store, so it is given a data key of its own, unless the other was faster.
     server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     let new = open_with(&server, 1).await.unwrap();
-    new.put_account(&account("wx1")).await.unwrap();
+    new.put_account(&account("wx1"), None).await.unwrap();
     new.put_parcel(&parcel("wx1")).await.unwrap();
     assert_eq!(old.parcels(&"wx1".parse().unwrap(), 9).await.unwrap(), [parcel("wx1")]);
     assert_eq!(old.accounts().await.unwrap(), [account("wx1")]);
@@ -101,7 +101,7 @@ async fn a_key_that_came_from_a_file_is_replaced_in_the_file() {
     std::fs::write(&file, "01".repeat(32)).unwrap();
     let options = RedisOptions { key: KeySource::File(file.clone()), ..options(&server) };
     let store = RedisStore::open(options.clone()).await.unwrap();
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     store.rekey(&master(2)).await.unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), "02".repeat(32));
     // Cut off after the store had the new key, before the file had.

@@ -12,7 +12,7 @@ use crate::support::{NOON, account, credential, parcel};
 async fn filled(server: &RedisServer) -> RedisStore {
     let store = open(server).await;
     for name in ["wx1", "wx2"] {
-        store.put_account(&account(name)).await.unwrap();
+        store.put_account(&account(name), None).await.unwrap();
         store.put_parcel(&parcel(name)).await.unwrap();
         rotate(&store, name, 1).await.unwrap();
     }
@@ -150,6 +150,6 @@ async fn a_removed_account_leaves_a_tombstone_and_nothing_of_its_own() {
         "0"
     );
     assert_eq!(server.cli(&["EXISTS", "lingpai:{wx2}:outbox"]), "1");
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(store.accounts().await.unwrap(), ["wx1", "wx2"].map(account));
 }

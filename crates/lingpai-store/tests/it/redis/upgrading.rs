@@ -18,7 +18,7 @@ pub(super) async fn of_the_first_layout(server: &RedisServer) {
 
 async fn fill(options: RedisOptions) {
     let fill = async |store: &RedisStore| {
-        store.put_account(&account("wx1")).await?;
+        store.put_account(&account("wx1"), None).await?;
         store.put_parcel(&parcel("wx1")).await?;
         store.count(&wx1(), Day(7), Entry::Trial(Kind::ACCESS_TOKEN), 3).await?;
         rotate(store, "wx1", 7).await

@@ -38,7 +38,7 @@ async fn replicas_confirm_what_they_have_on_their_disks() {
     assert!(store.wanting().is_empty(), "{:?}", store.wanting());
     for number in 0..10 {
         let name = format!("wx{number}");
-        store.put_account(&account(&name)).await.unwrap();
+        store.put_account(&account(&name), None).await.unwrap();
         assert_eq!(replica.cli(&["EXISTS", &format!("lingpai:{{{name}}}:account")]), "1");
     }
     assert!(times(&master, "waitaof") > 10, "{}", master.cli(&["INFO", "commandstats"]));
@@ -50,7 +50,7 @@ async fn a_replica_that_keeps_no_log_confirms_nothing() {
     let (master, replica) = master_and_replica(&ALWAYS);
     let store = open_with_one(&master).await;
     assert_eq!(replica.cli(&["CONFIG", "SET", "appendonly", "no"]), "OK");
-    let error = store.put_account(&account("wx1")).await.unwrap_err();
+    let error = store.put_account(&account("wx1"), None).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unconfirmed, "{error}");
     assert!(error.to_string().contains("only 0 of the replicas"), "{error}");
     // It has it all the same, but not on its disk.
@@ -60,18 +60,18 @@ async fn a_replica_that_keeps_no_log_confirms_nothing() {
     let wanting = soon(RedisStore::check(&options)).await.unwrap();
     assert!(wanting[0].english.contains("a replica without a log of its own"), "{wanting:?}");
     assert_eq!(replica.cli(&["CONFIG", "SET", "appendonly", "yes"]), "OK");
-    soon(async { while store.put_account(&account("wx1")).await.is_err() {} }).await;
+    soon(async { while store.put_account(&account("wx1"), None).await.is_err() {} }).await;
 }
 
 #[tokio::test]
 async fn where_the_master_keeps_no_log_replicas_confirm_what_they_have_in_memory() {
     let (master, mut replica) = master_and_replica(&["--appendonly", "no"]);
     let store = open_with_one(&master).await;
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     assert_eq!(replica.cli(&["EXISTS", "lingpai:{wx1}:account"]), "1");
     assert!(times(&master, "wait") > 0 && times(&master, "waitaof") == 0);
     replica.kill();
-    let error = store.put_account(&account("wx2")).await.unwrap_err();
+    let error = store.put_account(&account("wx2"), None).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unconfirmed, "{error}");
 }
 
@@ -79,7 +79,7 @@ async fn where_the_master_keeps_no_log_replicas_confirm_what_they_have_in_memory
 async fn what_was_confirmed_is_there_when_both_were_killed() {
     let (mut master, mut replica) = master_and_replica(&ALWAYS);
     let store = open_with_one(&master).await;
-    store.put_account(&account("wx1")).await.unwrap();
+    store.put_account(&account("wx1"), None).await.unwrap();
     master.kill();
     replica.kill();
     drop(store);
