@@ -18,8 +18,8 @@ use crate::refusal::Refusal;
 use crate::serving::Serving;
 
 /// How many records are answered, unless asked for fewer or more.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 100;
+pub(crate) const LARGEST_PAGE: usize = 1000;
 /// How many are read from the store in one step, and how many steps one answer may take.
 const STEP: usize = 500;
 const STEPS: usize = 20;
