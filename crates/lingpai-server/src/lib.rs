@@ -43,6 +43,7 @@ mod error;
 mod events;
 mod failures;
 mod first_use;
+mod foreseen;
 pub mod gateway;
 mod given;
 mod keyring;

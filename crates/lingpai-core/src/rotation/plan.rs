@@ -168,7 +168,7 @@ impl Rotation {
             reasons.push((due, Reason::Refused));
         }
         if self.asked {
-            reasons.push((self.spaced(), Reason::Manual));
+            reasons.push((self.askable_at(), Reason::Manual));
         }
         if let Some((_, due)) = self.overdue_at() {
             reasons.push((due, Reason::Overdue));
