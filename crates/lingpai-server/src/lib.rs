@@ -82,6 +82,7 @@ mod tape;
 mod tickets;
 mod trace;
 pub mod traces;
+mod whence;
 
 pub use error::Error;
 pub use events::words::sentence;
