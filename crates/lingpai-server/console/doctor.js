@@ -1,7 +1,7 @@
 // What is wrong: a box for whatever an error says, and a check-up of everything.
 
 import * as api from "./api.js";
-import { clock, day, field, fill, h, icon, number, say, sayIfKnown, trouble } from "./dom.js";
+import { ago, clock, day, field, fill, h, icon, number, say, sayIfKnown, trouble } from "./dom.js";
 
 const SIGN = { passed: "good", warned: "failing", failed: "missing", skipped: "idle" };
 
@@ -68,7 +68,7 @@ export async function doctor(body, { left }) {
       at: `${day(last.at)} ${clock(last.at)}`, of: last.account ?? say("all-accounts"),
       passed: number(last.passed), warned: number(last.warned), failed: number(last.failed),
     }));
-    findings.append(...last.findings.map(finding));
+    findings.append(...last.findings.map((it) => finding(it, last.at)));
     sort(findings);
   }).catch(() => {});
   fill(body, h("div", { class: "head" }, h("div", {}, h("h1", {}, say("nav-doctor")), h("p", { class: "lead" }, say("doctor-lead")))), form, checks);
@@ -80,7 +80,8 @@ function sort(findings) {
   findings.append(...[...findings.children].sort((a, b) => rank.indexOf(a.dataset.verdict) - rank.indexOf(b.dataset.verdict)));
 }
 
-function finding(it) {
+/** What was found; with when, if that was not at the last of all. */
+function finding(it, lastAt = it.at) {
   const { verdict } = it;
   return h(
     "li",
@@ -90,6 +91,7 @@ function finding(it) {
       h("strong", {}, it.title),
       it.account ? h("span", { class: "mono small quiet" }, ` ${it.account}`) : null,
       it.subject ? h("span", { class: "mono small quiet" }, ` ${it.subject}`) : null,
+      it.at !== lastAt ? h("span", { class: "small quiet" }, " · ", ago(it.at)) : null,
       it.evidence ? h("p", {}, it.evidence) : null,
       it.remedy ? h("p", { class: "remedy" }, it.remedy) : null),
   );
