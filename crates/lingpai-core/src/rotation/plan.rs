@@ -82,7 +82,7 @@ impl Rotation {
         (due < held.ends).then_some((due, Step::Wait(due)))
     }
 
-    fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
+    pub(super) fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
         if !self.policy.keeping.fetches() {
             return None;
         }
