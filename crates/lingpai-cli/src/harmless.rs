@@ -61,7 +61,7 @@ pub(crate) fn answer(mut value: Value) -> Value {
     fn tame(value: &mut Value) {
         match value {
             Value::String(text) if text.contains('\x1b') => {
-                *text = text.replace('\x1b', "\u{fffd}")
+                *text = text.replace('\x1b', "\u{fffd}");
             }
             Value::Array(all) => all.iter_mut().for_each(tame),
             Value::Object(all) => all.values_mut().for_each(tame),

@@ -54,10 +54,10 @@ async fn is_wanted(
     let deed = about_to(&options.account, &lines);
     if options.dry_run {
         if options.json {
-            output::print_json(&plan)?
+            output::print_json(&plan)?;
         } else {
-            output::print(&deed)?
-        };
+            output::print(&deed)?;
+        }
         return Ok(false);
     }
     is_meant(&deed, unasked())

@@ -95,6 +95,8 @@ async fn nothing_that_others_say_reaches_a_terminal_as_a_command() {
         vec!["sink", "list"],
         vec!["sink", "list", "--json"],
         vec!["sink", "test", "erp"],
+        vec!["pushes", "list", &account],
+        vec!["pushes", "list", &account, "--json"],
         vec!["audit"],
     ];
     for (arguments, quotes) in

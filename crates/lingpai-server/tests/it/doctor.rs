@@ -102,7 +102,7 @@ async fn whoever_looks_at_some_accounts_replaces_what_was_found_of_those_and_see
     for account in [KEPT, OTHER] {
         let now = house.clock.now().wall;
         let account = Account::new(account.parse().unwrap(), Secret::from("s"), now);
-        house.directory.put_account(&account).await.unwrap();
+        house.directory.put_account(&account, None).await.unwrap();
     }
     let admin = house.admin().await;
     let some = house.key_with(&[Right::TokenRotate, Right::StatusRead], only(KEPT), |_| {}).await;
