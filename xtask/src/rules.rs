@@ -6,6 +6,7 @@
 mod imports;
 mod kinds;
 mod manifest;
+mod proofs;
 
 use std::fs;
 
@@ -67,6 +68,7 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
         imports::are_asked_for,
         kinds::are_declared_once,
         kinds::are_shown_by_example,
+        proofs::exist,
     ];
     rules.iter().flat_map(|rule| rule(files)).collect()
 }

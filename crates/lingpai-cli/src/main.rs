@@ -179,10 +179,10 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             quiet(&config);
             block_on(store::backup::backup(&file, &config))
         }
-        Command::Store(args::Store::Restore { file }) => {
+        Command::Store(args::Store::Restore { file, drill }) => {
             let config = load()?;
             quiet(&config);
-            block_on(store::backup::restore(&file, &config))
+            block_on(store::backup::restore(&file, drill, &config))
         }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { directory } => shell::man(&directory),

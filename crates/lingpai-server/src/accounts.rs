@@ -28,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::serving::Serving;
 
 /// How many accounts one answer has at most.
-const PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 1000;
 
 /// A page of accounts, in the order of their names.
 #[derive(Serialize)]

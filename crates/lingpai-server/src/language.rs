@@ -158,7 +158,7 @@ pub(crate) fn said(
 }
 
 /// Says in an answer which language its texts are in, and that whoever asks may read another.
-fn mark(response: &mut Response<Body>, language: Language) {
+pub(crate) fn mark(response: &mut Response<Body>, language: Language) {
     let headers = response.headers_mut();
     let tag = either(language, "en", "zh");
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(tag));

@@ -58,7 +58,8 @@ pub(crate) async fn update(
     let Admitted { credential, key, .. } = admit(serving, account, head, peer).await?;
     let body = serving.body(body).await?;
     let change = Wanted::read(&body)?.update(credential.account)?;
-    let changed = carry_out(serving, (&key, peer), AccountChange::Updated, change).await?;
+    let deed = Deed::new(AccountChange::Updated).to(&Wanted::named(&body));
+    let changed = record(serving, (&key, peer), (AccountChange::Updated, deed), change).await?;
     Ok(shown(head, StatusCode::OK, changed))
 }
 
@@ -109,6 +110,16 @@ async fn carry_out(
     what: AccountChange,
     change: Change,
 ) -> Result<Changed, Refusal> {
+    record(serving, (key, peer), (what, Deed::new(what)), change).await
+}
+
+/// The same, with what stands in the audit trail.
+async fn record(
+    serving: &Serving,
+    (key, peer): (&KeyHash, IpAddr),
+    (what, deed): (AccountChange, Deed),
+    change: Change,
+) -> Result<Changed, Refusal> {
     let desk = serving.changes.as_ref().ok_or(Refusal::AccountsFixed)?;
     let account = change.account().clone();
     let changed = timeout(PATIENCE, change::ask(desk, change)).await;
@@ -117,7 +128,7 @@ async fn carry_out(
         pushes.changed(&account);
     }
     let credential = CredentialId::access_token(account);
-    serving.did(key, peer, Some(credential.clone()), Deed::new(what));
+    serving.did(key, peer, Some(credential.clone()), deed);
     let key = serving.keys.id_of(key);
     serving.registry.tell(Some(credential), What::AccountChanged { change: what, key });
     Ok(changed)

@@ -28,8 +28,8 @@ use crate::refusal::Refusal;
 use crate::serving::Serving;
 
 /// How many accounts a page has, unless asked for fewer or more.
-const PAGE: usize = 50;
-const LARGEST_PAGE: usize = 200;
+pub(crate) const PAGE: usize = 50;
+pub(crate) const LARGEST_PAGE: usize = 200;
 /// How old an answer may be.
 const AGE: Duration = Duration::from_secs(1);
 /// Gathering takes one part in so many of one processor's time at most.

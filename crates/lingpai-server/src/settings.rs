@@ -204,6 +204,18 @@ impl Wanted {
         plausible(only.secret)
     }
 
+    /// Which settings a change names, for the record: how tokens are kept and fetched with their value, others by name alone. Of a
+    /// body that was read without a mistake.
+    pub(crate) fn named(body: &[u8]) -> String {
+        let body: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(body).unwrap_or_default();
+        let named = body.iter().map(|(name, value)| match value.as_str() {
+            Some(value) if matches!(&**name, "keeping" | "mode") => format!("{name}={value}"),
+            _ => name.clone(),
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     fn check(&self) -> Result<(), Refusal> {
         within("lead", self.lead, &Policy::LEADS)?;
         within("jitter", self.jitter, &Policy::JITTERS)?;

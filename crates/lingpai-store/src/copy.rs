@@ -225,7 +225,11 @@ impl State {
                 "the store {called} holds other data than the source: {accounts} account(s), {keys} API key(s) and {kept} \
                  token(s). Nothing was written. Choose an empty store, or merge both: of two that differ the later one stays"
             ),
-        ))
+        )
+        .in_chinese(format!(
+            "存储 {called} 中有来源没有的数据：{accounts} 个账号，{keys} 个 API 密钥，{kept} 个凭据。没有写入任何内容。请选一个空的存储，\
+             或合并两者：内容不同的，保留较晚的"
+        )))
     }
 }
 

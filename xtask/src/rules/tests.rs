@@ -111,3 +111,36 @@ fn a_version_that_no_crate_asks_for_is_found() {
     let found = imports::are_asked_for(&files);
     assert_eq!(found, [Finding::new("Cargo.toml", "no crate asks for forgotten: remove it")]);
 }
+
+#[test]
+fn a_test_that_a_page_names_must_be_there() {
+    let test =
+        file("crates/a/tests/it/a.rs", "#[test]\nfn one_fetch_for_all() {}\nfn a_helper() {}\n");
+    let page = |path: &str, cell: &str| {
+        [
+            file(path, &format!("# Title\n| each start fetches | repo 1 | {cell} |\n")),
+            file(&test.path, &test.text),
+        ]
+    };
+    let good = "[one_fetch_for_all](../crates/a/tests/it/a.rs)";
+    assert_eq!(places(proofs::exist, &page("docs/faq.md", good)), [""; 0]);
+    let from_zh = "[one_fetch_for_all](../../crates/a/tests/it/a.rs)";
+    assert_eq!(places(proofs::exist, &page("docs/zh/faq.md", from_zh)), [""; 0]);
+    for cell in [
+        "[one_fetch](../crates/a/tests/it/a.rs)",
+        "[one_fetch_for_all](../crates/a/tests/it/b.rs)",
+        "[a_helper](../crates/a/tests/it/a.rs)",
+    ] {
+        assert_eq!(
+            places(proofs::exist, &page("docs/ways.md", cell)),
+            ["docs/ways.md:2"],
+            "{cell}"
+        );
+    }
+    // Elsewhere a page may link to a file of tests; the complaints are answered by tests, each by one at least.
+    let of_file = "[a.rs](../crates/a/tests/it/a.rs)";
+    assert_eq!(places(proofs::exist, &page("docs/ways.md", of_file)), [""; 0]);
+    for cell in [of_file, "by a test"] {
+        assert!(!places(proofs::exist, &page("docs/faq.md", cell)).is_empty(), "{cell}");
+    }
+}

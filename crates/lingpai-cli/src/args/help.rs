@@ -362,6 +362,9 @@ fn of_argument(path: &str, id: &str) -> Option<&'static str> {
         }
         ("store backup", "file") => "写入的文件，不能已经存在",
         ("store restore", "file") => "备份文件，它保持不变",
+        ("store restore", "drill") => {
+            "用于在另一台机器上演练：不为副本中的账号获取凭据，也不转发其中的推送"
+        }
         ("key import", "file") => "密钥所在的文件；- 表示标准输入",
         (_, "file") => "存放 AppSecret 的文件 [默认：提示输入，不是终端时读标准输入]",
         ("store copy", "from") => "要复制的存储：sqlite:路径 或 redis://主机:端口",

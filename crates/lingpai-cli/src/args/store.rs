@@ -25,6 +25,9 @@ pub(crate) enum Store {
     Restore {
         /// The backup, which stays as it is
         file: PathBuf,
+        /// For a drill on another machine: nothing is fetched for the accounts of the copy, and no push in it is relayed
+        #[arg(long)]
+        drill: bool,
     },
 }
 

@@ -20,7 +20,7 @@ use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::commands::{durable_store, noted};
+use crate::commands::{durable_store, noted, status};
 use crate::config::account::{kind_name, mode_name, no_agent, no_platform};
 use crate::config::upstream::forbidden;
 use crate::config::{Config, show_duration};
@@ -303,13 +303,13 @@ async fn standings(store: &OpenStore, now: Timestamp) -> Result<Vec<Standing>, E
 
 impl Standing {
     fn row(&self) -> [String; 6] {
-        let Account { id, kind, mode, .. } = &self.account;
+        let Account { id, kind, mode, policy, .. } = &self.account;
         let (generation, left) = self.token();
         let trouble = self.trouble().unwrap_or(either("none", "无"));
         [
             id.to_string(),
             kind_name(*kind).to_owned(),
-            mode_name(*mode).to_owned(),
+            format!("{}{}", mode_name(*mode), status::kept(policy.keeping.as_str())),
             generation,
             left,
             trouble.to_owned(),
@@ -341,6 +341,7 @@ impl Standing {
             "account": self.account.id.as_str(),
             "kind": kind_name(self.account.kind),
             "mode": mode_name(self.account.mode),
+            "keeping": self.account.policy.keeping.as_str(),
             "proxy": self.account.proxy.as_ref().map(Proxy::to_public_url),
             "api_security": self.account.api_security.as_deref().map(api_security::shown),
             "generation": self.record.as_ref().map(|record| record.generation),

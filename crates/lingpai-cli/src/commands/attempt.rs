@@ -69,7 +69,8 @@ fn asked_for(options: &Try) -> Result<(Account, wire::Settings), Error> {
         Some(id) => id.clone(),
         None => typed()?,
     };
-    if !options.kind.takes(&id) || options.kind.needs_platform() {
+    let fits = options.kind.is_of_wecom() == id.corp_and_agent().is_some();
+    if !fits || options.kind.needs_platform() {
         return Err(Error::said(either(
             "such an account cannot be tried alone. Try an Official Account, a Mini Program, a Mini Game, or an application of \
              WeCom as CORPID:AGENTID with --kind wecom",
@@ -208,13 +209,16 @@ async fn well(
             options.proxy.url.iter().map(|url| format!(" --proxy {url}")).collect::<String>();
         format!("  lingpai account add {id}{kind}{proxy}\n  lingpai serve")
     };
-    output::print(&say!(
-        "\nNext, on this machine:\n{steps}\n\nAnd in the service:\n",
-        "\n接下来，在本机：\n{steps}\n\n然后在业务服务中：\n"
-    ))?;
-    match snippets::of(options.sdk, Served::Gateway) {
-        Ok(snippet) => output::print(snippet.text(id, &server).trim_end()),
-        Err(_) => Ok(()),
+    output::print(&say!("\nNext, on this machine:\n{steps}", "\n接下来，在本机：\n{steps}"))?;
+    match snippets::of(id, options.sdk, Served::Gateway) {
+        Ok(snippet) => {
+            output::print(either("\nAnd in the service:\n", "\n然后在业务服务中：\n"))?;
+            output::print(snippet.text(id, &server).trim_end())
+        }
+        Err(_) => output::print(either(
+            "\nWhat SDKs of WeCom are set to: docs/wecom.md",
+            "\n企业微信 SDK 的设置：docs/zh/wecom.md",
+        )),
     }
 }
 
@@ -252,19 +256,19 @@ fn permitted(kind: AccountKind) -> &'static str {
         AccountKind::MiniProgram | AccountKind::MiniGame => either(
             "What this permits\n  gateway            yes: calls go out from this machine\n  drop-in, API, sink yes: the whitelist of a Mini Program guards \
              only the calls that carry the AppSecret, so\n                     services may call WeChat from anywhere",
-            "目前可用的接入方式\n  网关               可以：调用都从本机发出\n  兼容接口、原生接口、投递  可以：小程序的白名单只限制使用 AppSecret 的接口，\
+            "目前可用的接入方式\n  网关                      可以：调用都从本机发出\n  兼容接口、原生接口、投递  可以：小程序的白名单只限制使用 AppSecret 的接口，\
              业务服务可以从任何地址调用微信",
         ),
         AccountKind::WeCom => either(
             "What this permits\n  gateway            yes: calls go out from this machine\n  drop-in, API, sink only from addresses that are trusted IPs \
              (企业可信IP) of the application too",
-            "目前可用的接入方式\n  网关               可以：调用都从本机发出\n  兼容接口、原生接口、投递  业务服务自己的地址也要列为该应用的企业可信 IP",
+            "目前可用的接入方式\n  网关                      可以：调用都从本机发出\n  兼容接口、原生接口、投递  业务服务自己的地址也要列为该应用的企业可信 IP",
         ),
         _ => either(
             "What this permits\n  gateway            yes: calls go out from this machine, and no other address has to be listed\n  drop-in, API, \
              sink only from addresses that are listed too: since June 2025 the whitelist of an Official Account\n                     guards \
              every call, and these services call WeChat themselves",
-            "目前可用的接入方式\n  网关               可以：调用都从本机发出，不需要登记其他地址\n  兼容接口、原生接口、投递  业务服务自己的地址也要登记：2025 年 6 月起，\
+            "目前可用的接入方式\n  网关                      可以：调用都从本机发出，不需要登记其他地址\n  兼容接口、原生接口、投递  业务服务自己的地址也要登记：2025 年 6 月起，\
              公众号的白名单限制所有接口，而这些方式由业务服务自己调用微信",
         ),
     }
@@ -325,12 +329,18 @@ fn no_answer() -> Failure {
 /// Anything else that stands in the way.
 fn unwell(failure: &Failure) -> Error {
     let remedy = catalogue::remedy(failure, language::current()).unwrap_or_default();
-    let code = failure.code.map(|code| format!(" (errcode {code})")).unwrap_or_default();
-    Error::said(say!(
-        "WeChat gives no token for this AppSecret{code}: {what}. {remedy}",
-        "微信没有为这个 AppSecret 返回凭据{code}：{what}。{remedy}",
-        what = failure.message.trim_end_matches('.')
-    ))
+    let what = failure.message.trim_end_matches('.');
+    Error::said(match failure.code {
+        Some(code) => say!(
+            "WeChat gives no token for this AppSecret (errcode {code}): {what}. {remedy}",
+            "微信没有为这个 AppSecret 返回凭据（errcode {code}）：{what}。{remedy}"
+        ),
+        // Nothing is known of the AppSecret then.
+        None => say!(
+            "WeChat has given no answer that can be used: {what}. {remedy}",
+            "没有得到微信的有效应答：{what}。{remedy}"
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -177,8 +177,8 @@ async fn others(client: &Client, account: &str, asked: &Asked) -> Result<String,
     if events.is_empty() {
         return Ok(say!(
             "2. Within a week nobody but Lingpai has replaced a token of the account. Services that use an API key of {server} notice \
-             nothing; whatever else has the AppSecret, payment and log-in of Mini Programs included, must be given the new one.",
-            "2. 一周之内，没有 Lingpai 以外的程序换掉过该账号的凭据。使用 {server} 的 API 密钥的服务不受影响；其他使用 AppSecret 的程序（包括小程序登录等）\
+             nothing; whatever else has the AppSecret, log-in of Mini Programs and of web pages included, must be given the new one.",
+            "2. 一周之内，没有 Lingpai 以外的程序换掉过该账号的凭据。使用 {server} 的 API 密钥的服务不受影响；其他使用 AppSecret 的程序（包括小程序登录、网页授权）\
              需要换用新的。",
             server = asked.server
         ));

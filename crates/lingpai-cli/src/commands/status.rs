@@ -174,7 +174,7 @@ fn told_nodes(answer: &Value) -> String {
 fn told(accounts: &[Value]) -> String {
     let credentials = accounts.iter().flat_map(|account| {
         let credentials = account["credentials"].as_array().into_iter().flatten();
-        credentials.map(|credential| (text(&account["account"]), credential))
+        credentials.map(move |credential| (account, credential))
     });
     let credentials: Vec<_> = credentials.collect();
     if credentials.is_empty() {
@@ -199,13 +199,14 @@ fn told(accounts: &[Value]) -> String {
         })
         .collect();
     for (account, credential) in credentials {
+        let account = text(&account["account"]);
         told += &leak(account, credential);
         told += &trouble(account, credential);
     }
     told
 }
 
-fn row(account: &str, credential: &Value) -> [String; 6] {
+fn row(account: &Value, credential: &Value) -> [String; 6] {
     let left = credential["expires_in"].as_u64();
     let left = left.map_or("-".to_owned(), |left| show_duration(Duration::from_secs(left)));
     let next = match credential["next_at"].as_str() {
@@ -215,9 +216,9 @@ fn row(account: &str, credential: &Value) -> [String; 6] {
     };
     let generation = credential["generation"].as_u64().unwrap_or_default();
     [
-        account.to_owned(),
+        text(&account["account"]).to_owned(),
         text(&credential["kind"]).to_owned(),
-        state(text(&credential["state"])).to_owned(),
+        format!("{}{}", state(text(&credential["state"])), kept(text(&account["keeping"]))),
         left,
         next.to_owned(),
         generation.to_string(),
@@ -233,6 +234,15 @@ pub(super) fn state(word: &str) -> &str {
         "missing" => either("missing", "无凭据"),
         "idle" => either("idle", "空闲"),
         other => other,
+    }
+}
+
+/// What is added to the state of an account for which nothing is fetched: its token ends, and no other follows.
+pub(super) fn kept(keeping: &str) -> &'static str {
+    match keeping {
+        "paused" => either(", paused", "，已暂停"),
+        "observe" => either(", observed", "，仅观察"),
+        _ => "",
     }
 }
 
@@ -306,9 +316,9 @@ mod tests {
         assert_eq!(
             told(&accounts),
             "\
-ACCOUNT  CREDENTIAL    STATE    LEFT    NEXT                  GENERATION
-wx1      access_token  good     1h 30m  2026-11-23T13:45:10Z  7
-wx22     access_token  missing  -       now                   0
+ACCOUNT  CREDENTIAL    STATE              LEFT    NEXT                  GENERATION
+wx1      access_token  good               1h 30m  2026-11-23T13:45:10Z  7
+wx22     access_token  missing, observed  -       now                   0
 
 wx1 access_token: a token has leaked. New ones that are still to come before it has ended: 1
 
@@ -320,9 +330,9 @@ wx22 access_token since 2026-11-23T13:40:00Z: errcode 40164: invalid ip
         assert_eq!(
             language::within(Language::Chinese, || told(&accounts)),
             "\
-账号  凭据          状态    剩余    下一次动作            代数
-wx1   access_token  正常    1h 30m  2026-11-23T13:45:10Z  7
-wx22  access_token  无凭据  -       进行中                0
+账号  凭据          状态            剩余    下一次动作            代数
+wx1   access_token  正常            1h 30m  2026-11-23T13:45:10Z  7
+wx22  access_token  无凭据，仅观察  -       进行中                0
 
 wx1 access_token：凭据已泄露，正在更换，还要更换的次数：1
 
@@ -376,7 +386,7 @@ wx1 access_token：租约由 web-2 0.0.0.0:8080 持有
                 "kind": "access_token", "state": "good", "generation": 7, "expires_in": 5400, "rotating": false,
                 "compromised": 1, "next_at": "2026-11-23T13:45:10Z",
             }]}),
-            json!({"account": "wx22", "credentials": [{
+            json!({"account": "wx22", "keeping": "observe", "credentials": [{
                 "kind": "access_token", "state": "missing", "generation": 0, "rotating": true,
                 "failing_since": "2026-11-23T13:40:00Z",
                 "failure": {"class": "needs-person", "message": "invalid ip", "remedy": "Add it.", "errcode": 40164},

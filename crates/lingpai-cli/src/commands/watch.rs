@@ -241,11 +241,7 @@ fn row(account: &Value, credential: &Value) -> [String; 6] {
         None => used.to_string(),
     };
     let state = super::status::state(text_of(&credential["state"]));
-    let kept = match account["keeping"].as_str() {
-        Some("paused") => either(", paused", "，已暂停"),
-        Some("observe") => either(", observed", "，仅观察"),
-        _ => "",
-    };
+    let kept = super::status::kept(text_of(&account["keeping"]));
     let [name, kind] = [&account["account"], &credential["kind"]].map(|it| text_of(it).to_owned());
     [name, kind, format!("{state}{kept}"), left, fetched, String::new()]
 }

@@ -1,6 +1,8 @@
-$app = new EasyWeChat\OfficialAccount\Application([
+use EasyWeChat\OfficialAccount\Application;    // a Mini Program: EasyWeChat\MiniApp\Application
+
+$app = new Application([
     'app_id' => 'APPID',
     'secret' => 'KEY',
     'use_stable_access_token' => false,
-    'http' => ['base_uri' => 'HUB'],
+    'http' => ['base_uri' => 'HUB/'],
 ]);

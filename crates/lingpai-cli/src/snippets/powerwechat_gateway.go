@@ -1,17 +1,13 @@
-app, err := officialAccount.NewOfficialAccount(&officialAccount.UserConfig{
-	AppID:  "APPID",
-	Secret: "KEY",
-	Http:   officialAccount.Http{BaseURI: "HUB"},
-})
-app.AccessToken.GetCustomToken = func(key string, refresh bool) object.HashMap {
-	answer, err := http.Get("HUB/cgi-bin/token?grant_type=client_credential&appid=APPID&secret=KEY")
-	if err != nil {
-		return nil
+import "github.com/ArtisanCloud/PowerWeChat/v3/src/officialAccount"
+
+func newAccount() (*officialAccount.OfficialAccount, error) {
+	app, err := officialAccount.NewOfficialAccount(&officialAccount.UserConfig{
+		AppID:  "APPID",
+		Secret: "KEY",
+		Http:   officialAccount.Http{BaseURI: "HUB/"},
+	})
+	if err == nil {
+		app.AccessToken.EndpointToGetToken = "HUB/cgi-bin/token"
 	}
-	defer answer.Body.Close()
-	token := object.HashMap{}
-	if json.NewDecoder(answer.Body).Decode(&token) != nil {
-		return nil
-	}
-	return token
+	return app, err
 }

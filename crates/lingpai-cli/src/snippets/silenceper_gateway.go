@@ -1,8 +1,20 @@
-util.SetURIModifier(func(uri string) string {
-	return strings.Replace(uri, "https://api.weixin.qq.com", "HUB", 1)
-})
-account := wechat.NewWechat().GetOfficialAccount(&config.Config{
-	AppID:     "APPID",
-	AppSecret: "KEY",
-	Cache:     cache.NewMemory(),
-})
+import (
+	"strings"
+
+	"github.com/silenceper/wechat/v2"
+	"github.com/silenceper/wechat/v2/cache"
+	"github.com/silenceper/wechat/v2/officialaccount"
+	"github.com/silenceper/wechat/v2/officialaccount/config"
+	"github.com/silenceper/wechat/v2/util"
+)
+
+func newAccount() *officialaccount.OfficialAccount {
+	util.SetURIModifier(func(uri string) string { // of the whole program
+		return strings.Replace(uri, "https://api.weixin.qq.com", "HUB", 1)
+	})
+	return wechat.NewWechat().GetOfficialAccount(&config.Config{
+		AppID:     "APPID",
+		AppSecret: "KEY",
+		Cache:     cache.NewMemory(),
+	})
+}

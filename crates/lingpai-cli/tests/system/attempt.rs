@@ -31,6 +31,8 @@ async fn an_address_that_is_listed_during_the_watch_is_noticed_and_the_rest_is_t
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
     let home = Home::new(&wechat, 1, "stable", "", "");
     wechat.world.with(|world, _| world.block_ip(&appid(0), HERE).unwrap());
+    let files = || std::fs::read_dir(home.file("")).unwrap().count();
+    let before = files();
     let child = attempt(&home, &wechat, &["--every", "1s", "--sdk", "wechatpy"]).spawn().unwrap();
     let until = Instant::now() + PATIENCE;
     while wechat.counters().calls_of("/cgi-bin/stable_token") < 2 {
@@ -58,6 +60,7 @@ async fn an_address_that_is_listed_during_the_watch_is_noticed_and_the_rest_is_t
     assert_eq!(wechat.counters().calls_of("/cgi-bin/token"), 0);
     let counted = wechat.counters().app(&appid(0));
     assert_eq!((counted.minted.stable, counted.forced), (1, 0));
+    assert_eq!(files(), before);
     let secret = std::fs::read_to_string(home.secret_file(0)).unwrap();
     assert!(!said.contains(&secret));
 }

@@ -62,6 +62,42 @@ async fn a_stable_account_from_a_backup_serves_the_token_that_wechat_repeats() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_beside_the_server_that_goes_on_fetches_nothing_and_serves_what_the_backup_has() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "classic", "", "");
+    home.configure(0);
+    let node = home.start().await;
+    let secret = std::fs::read_to_string(home.secret_file(0)).unwrap();
+    let wanted = format!(r#"{{"account":"{}","secret":"{secret}","mode":"classic"}}"#, appid(0));
+    assert_eq!(home.call("POST", "/v1/accounts", &wanted).await.0, 201);
+    let token = token_soon(&home, 0).await;
+    run(&home, &["store", "backup", "backup.db"]);
+
+    let other = Home::new(&wechat, 1, "classic", "", "");
+    other.configure(0);
+    for name in ["backup.db", "lingpai.key"] {
+        std::fs::copy(home.file(name), other.file(name)).unwrap();
+    }
+    let said = run(&other, &["store", "restore", "--drill", "backup.db"]);
+    assert!(said.contains("For a drill: each of these accounts is only observed"), "{said}");
+    let fetches = || wechat.counters().calls_of("/cgi-bin/token");
+    let before = fetches();
+    // The keys of clients are those of the backup.
+    let drilled = other.start().await;
+    let mut answer =
+        other.ask(&home.key, &format!("/v1/accounts/{}/token", appid(0))).await.unwrap();
+    let (status, body) = crate::node::answer(&mut answer).await.unwrap();
+    assert!(status == 200 && body.contains(&token), "{status} {body}");
+    let looked = other.command(&["doctor"]).env("LINGPAI_LANG", "en").output().unwrap();
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(said.contains("ok AppSecret"), "{said}");
+    assert_eq!(fetches(), before, "the drill has fetched");
+    assert!(wechat.accepts(&token));
+    drilled.end().await;
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_lost_comes_back_from_a_backup_that_was_made_while_a_node_ran() {
     let redis = RedisServer::start();
     let wechat = WeChat::start(Duration::from_secs(7200), 1).await;

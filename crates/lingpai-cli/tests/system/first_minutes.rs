@@ -25,6 +25,21 @@ fn step(command: &mut Command) -> (String, Duration) {
     (said, begun.elapsed())
 }
 
+/// wechatpy alone does not start: it needs one of two libraries that it does not ask for. So the pages ask for it as it was installed
+/// for these tests.
+#[test]
+fn the_pages_ask_for_wechatpy_as_it_is_installed_here() {
+    let pinned = include_str!("../../../../xtask/programs/wechatpy.txt");
+    let asked_for = "\"wechatpy[cryptography]\"";
+    assert!(pinned.contains(asked_for) && pinned.contains("\ncryptography=="));
+    for page in
+        [include_str!("../../../../docs/start.md"), include_str!("../../../../docs/zh/start.md")]
+    {
+        let line = page.lines().find(|line| line.contains("pip install \"")).unwrap();
+        assert!(line.contains(asked_for), "{line}");
+    }
+}
+
 /// The text for wechatpy that was printed, with a key and this port.
 fn pasted(said: &str, key: &str, port: u16) -> String {
     let (_, text) = said.split_once("from requests").expect(said);

@@ -3,7 +3,7 @@
 //! What reaches the SDK beyond its text is what the text itself leaves open: a key, the place of a Redis, a call to make with what it
 //! has set up. WeChat's host leads to the sandbox where a text leaves it as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -15,7 +15,8 @@ use crate::node::{Home, WeChat, appid};
 
 const WECHAT: &str = "https://api.weixin.qq.com";
 const RUN: &str = "Run in Lingpai's tests";
-const READ: &str = "Not run; read in the sources of";
+/// What the others say, before the version.
+const OTHERS: [&str; 2] = ["not in Lingpai's tests: ", "Not run; read in the sources of"];
 const SDKS: [&str; 9] = [
     "wxjava",
     "easywechat",
@@ -36,12 +37,29 @@ pub(crate) fn tool(path: &str) -> PathBuf {
     path
 }
 
+fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SDKS.into_iter().flat_map(|sdk| ["gateway", "drop-in", "sink"].map(|way| (sdk, way)))
+}
+
+/// What is printed for an SDK and a way; or why there is nothing.
+fn text(home: &Home, sdk: &str, way: &str) -> Result<String, String> {
+    let server = format!("http://127.0.0.1:{}", home.port);
+    let arguments = ["snippet", &appid(0), "--sdk", sdk, "--way", way, "--server", &server];
+    let output = home.command(&arguments).env("LINGPAI_LANG", "en").output().unwrap();
+    let [said, error] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    if output.status.success() { Ok(said) } else { Err(error) }
+}
+
+fn how_the_key_is_made(text: &str) -> Option<&str> {
+    Some(text.split_once("lingpai key create NAME ")?.1.lines().next().unwrap())
+}
+
 struct Stage {
     wechat: WeChat,
     home: Home,
     redis: RedisServer,
-    /// One for gateways, one for tokens.
-    keys: [String; 2],
+    /// By what their texts say of how they are made.
+    keys: BTreeMap<String, String>,
     /// Which texts were run.
     run: Mutex<BTreeSet<(String, String)>>,
 }
@@ -58,21 +76,22 @@ impl Stage {
             redis.url()
         );
         home.write(&format!("{}\n{sinks}", home.configuration()));
-        let gateway = home.create_key(&["--right", "gateway"]).0;
-        let tokens = home.create_key(&["--account", &appid(0)]).0;
-        let (keys, run) = ([gateway, tokens], Mutex::default());
-        Self { wechat, home, redis, keys, run }
+        let mut keys = BTreeMap::new();
+        for (sdk, way) in pairs() {
+            if let Some(how) = text(&home, sdk, way).as_deref().ok().and_then(how_the_key_is_made) {
+                keys.entry(how.to_owned())
+                    .or_insert_with(|| home.create_key(&how.split(' ').collect::<Vec<_>>()).0);
+            }
+        }
+        Self { wechat, home, redis, keys, run: Mutex::default() }
     }
 
-    /// The text for an SDK and a way, with a key in its place, and what stands for WeChat.
+    /// The text for an SDK and a way, with the key in its place that was made as the text says.
     fn text(&self, sdk: &str, way: &str) -> String {
-        let server = format!("http://127.0.0.1:{}", self.home.port);
-        let arguments = ["snippet", &appid(0), "--sdk", sdk, "--way", way, "--server", &server];
-        let output = self.home.command(&arguments).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = text(&self.home, sdk, way).unwrap();
         assert!(text.contains(RUN), "{text}");
         self.run.lock().unwrap().insert((sdk.to_owned(), way.to_owned()));
-        let key = &self.keys[usize::from(way != "gateway")];
+        let key = how_the_key_is_made(&text).map_or("", |how| &self.keys[how]);
         let is_comment = |line: &&str| line.starts_with("# ") || line.starts_with("// ");
         let mended = |line: &str| line.replace("KEY", key);
         let lines =
@@ -147,6 +166,11 @@ async fn each_text_whose_sdk_can_be_installed_works_as_it_is_printed() {
     let call = "app.getClient().get('/cgi-bin/user/get').then((it) => {\n  const data = it.toObject();\n  if (!data.total) throw \
                 new Error(JSON.stringify(data));\n});\n";
     run(&mut node_with("node-easywechat/node_modules"), &format!("{text}\n{call}"));
+    let text = stage.text("node-easywechat", "drop-in");
+    let elsewhere = format!(
+        "app.setHttpClient(require('node-easywechat/dist/Core/HttpClient/HttpClient').create({{ baseURL: '{sandbox}/' }}));\n"
+    );
+    run(&mut node_with("node-easywechat/node_modules"), &format!("{text}\n{elsewhere}{call}"));
 
     let shell = || Command::new("sh");
     assert!(run(&mut shell(), &stage.text("curl", "gateway")).contains("ip_list"));
@@ -156,34 +180,25 @@ async fn each_text_whose_sdk_can_be_installed_works_as_it_is_printed() {
     assert!(run(&mut shell(), &text.replace(WECHAT, &sandbox)).contains("ip_list"));
     assert_eq!(stage.wechat.fetches(), fetches, "none of them has fetched");
 
-    // Each text that says that it was run was, here; the others say so, and in what they were read. All say how to go back.
+    // Each text that says that our tests run it was run, here; the others say what became of them, and of which version. All say how
+    // to go back.
     let mut said_to_be_run = BTreeSet::new();
     let mut texts = 0;
-    for sdk in SDKS {
-        for way in ["gateway", "drop-in", "sink"] {
-            let output = stage
-                .home
-                .command(&["snippet", &appid(0), "--sdk", sdk, "--way", way])
-                .output()
-                .unwrap();
-            if !output.status.success() {
-                let why = String::from_utf8(output.stderr).unwrap();
+    for (sdk, way) in pairs() {
+        let text = match self::text(&stage.home, sdk, way) {
+            Ok(text) => text,
+            Err(why) => {
                 assert!(why.contains("gateway"), "which ways there are is not said: {why}");
                 continue;
             }
-            let text = String::from_utf8(output.stdout).unwrap();
-            let (_, versions) =
-                text.split_once(RUN).or_else(|| text.split_once(READ)).expect(&text);
-            let version = versions.lines().next().unwrap();
-            assert!(
-                sdk == "curl" || version.contains(|sign: char| sign.is_ascii_digit()),
-                "{version}"
-            );
-            assert!(text.contains("Back: "), "{text}");
-            texts += 1;
-            if text.contains(RUN) {
-                said_to_be_run.insert((sdk.to_owned(), way.to_owned()));
-            }
+        };
+        let said = [RUN, OTHERS[0], OTHERS[1]].iter().find_map(|what| text.split_once(what));
+        let version = said.expect(&text).1.lines().next().unwrap();
+        assert!(sdk == "curl" || version.contains(|sign: char| sign.is_ascii_digit()), "{version}");
+        assert!(text.contains("Back: "), "{text}");
+        texts += 1;
+        if text.contains(RUN) {
+            said_to_be_run.insert((sdk.to_owned(), way.to_owned()));
         }
     }
     assert_eq!(said_to_be_run, *stage.run.lock().unwrap());

@@ -18,8 +18,8 @@ use crate::refusal::Refusal;
 use crate::serving::Serving;
 
 /// How many records are answered, unless asked for fewer or more.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 100;
+pub(crate) const LARGEST_PAGE: usize = 1000;
 /// How many are read from the store in one step, and how many steps one answer may take.
 const STEP: usize = 500;
 const STEPS: usize = 20;
@@ -197,5 +197,8 @@ fn sentence(note: &Note, language: Language) -> String {
         Action::BackupRestored => ("put a backup in the place of the store", "用备份恢复了存储"),
     };
     let what = either(language, english, chinese);
+    if action == Action::AccountUpdated && !subject.is_empty() {
+        return say!(language, "{who} {what}: {subject}", "{who} {what}：{subject}");
+    }
     format!("{who} {what} {subject}").trim_end().to_owned()
 }

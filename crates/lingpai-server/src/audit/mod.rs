@@ -17,7 +17,7 @@ use lingpai_core::{CredentialId, Registry};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-pub(crate) use self::api::list;
+pub(crate) use self::api::{LARGEST_PAGE, PAGE, list};
 use self::reads::Reads;
 use crate::keyring::KeyRing;
 use crate::serving::Caller;

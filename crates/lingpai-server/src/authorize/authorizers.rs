@@ -24,7 +24,7 @@ use crate::serving::{Admitted, Serving};
 
 /// How many one call takes over, and how many one page lists.
 pub(crate) const MOST: usize = 500;
-const PAGE: usize = 10_000;
+pub(crate) const PAGE: usize = 10_000;
 /// Room for so many.
 const MAX_BYTES: usize = 512 * 1024;
 

@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::serving::{Admitted, Serving};
 
 /// For how long a link is good: if nothing is said, and at most.
-const LIFE: Duration = Duration::from_hours(1);
+pub(crate) const LIFE: Duration = Duration::from_hours(1);
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
 
 #[derive(Default, Deserialize)]

@@ -25,9 +25,9 @@ use lingpai_core::{AccountId, Failure, Secret, StoreError, Timestamp};
 use lingpai_wechat::Invitation;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::authorizers::MOST;
+pub(crate) use self::authorizers::{MOST, PAGE};
 use self::errand::Signer;
-pub(crate) use self::links::LONGEST_LIFE;
+pub(crate) use self::links::{LIFE, LONGEST_LIFE};
 use crate::answer::Body;
 use crate::console::SessionKey;
 use crate::error::Error;

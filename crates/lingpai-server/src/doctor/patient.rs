@@ -5,7 +5,7 @@ use std::time::Duration;
 use lingpai_core::event::{Event, What};
 use lingpai_core::store::{Entry, Record};
 use lingpai_core::{
-    Account, CredentialId, Failure, Kind, Mode, Secret, Timestamp, Verdict as Trial,
+    Account, CredentialId, Failure, Keeping, Kind, Mode, Secret, Timestamp, Verdict as Trial,
 };
 use lingpai_wechat::{Quota, catalogue, protocol};
 use tokio::sync::mpsc::Sender;
@@ -176,12 +176,25 @@ impl Patient<'_> {
                 let left = span(token.expires_at.since(self.now));
                 let (en, zh) = left.texts();
                 let generation = token.generation;
+                let (kept, kept_zh) = match self.account.policy.keeping {
+                    Keeping::Managed => ("", ""),
+                    Keeping::Observe => (
+                        " The account is observed: no other follows.",
+                        "账号仅观察：之后没有新的凭据。",
+                    ),
+                    Keeping::Paused => (
+                        " The account is paused: no other follows.",
+                        "账号已暂停：之后没有新的凭据。",
+                    ),
+                };
                 let text = both!(
-                    "WeChat accepts it; generation {generation}, good for {en}.",
-                    "微信接受它；第 {generation} 代，还有 {zh}。",
+                    "WeChat accepts it; generation {generation}, good for {en}.{kept}",
+                    "微信接受它；第 {generation} 代，还有 {zh}。{kept_zh}",
                     generation = generation,
                     en = en,
-                    zh = zh
+                    zh = zh,
+                    kept = kept,
+                    kept_zh = kept_zh
                 );
                 check(Verdict::Passed, text).costing(1)
             }

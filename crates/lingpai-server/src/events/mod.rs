@@ -34,8 +34,8 @@ use crate::refusal::Refusal;
 use crate::serving::Serving;
 
 /// How many events the history answers, unless asked for fewer or more.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 100;
+pub(crate) const LARGEST_PAGE: usize = 1000;
 /// How many events are read from the store in one step,
 const STEP: usize = 500;
 /// and how many steps one answer may take: whoever filters for what is rare goes on from there.

@@ -2,32 +2,29 @@
 
 use serde_json::{Value, json};
 
-/// What goes in, and what comes out.
-pub(super) fn schemas() -> [Value; 2] {
+use super::operation::reference;
+
+/// What goes in is added, and what comes out is answered.
+pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) -> Value {
     let serial = json!({"type": "string", "pattern": "^[0-9A-Za-z]{1,64}$"});
-    let key = json!({
-        "type": "object", "required": ["serial", "key"], "additionalProperties": false,
-        "properties": {"serial": serial, "key": {"type": "string"}},
-    });
+    add("SealingKey", &["serial", "key"], json!({"serial": serial, "key": {"type": "string"}}));
+    let key = reference("SealingKey");
     let calls =
         json!({"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^/"}});
     let wanted = json!({
-        "type": "object", "required": ["symmetric", "private", "certificate"], "additionalProperties": false,
-        "description": "API 安全: the calls of the account are encrypted and signed by the gateway.",
-        "properties": {
-            "symmetric": key, "previous_symmetric": key, "private": key, "certificate": key,
-            "other_certificate": key, "calls": calls,
-        },
+        "symmetric": key, "previous_symmetric": key, "private": key, "certificate": key,
+        "other_certificate": key, "calls": calls,
     });
+    add("ApiSecurity", &["symmetric", "private", "certificate"], wanted);
     let maybe = |schema: &Value| json!({"anyOf": [schema, {"type": "null"}]});
     let names =
         ["symmetric", "previous_symmetric", "private", "certificate", "other_certificate", "calls"];
     let shown = json!({
-        "type": "object", "required": names, "description": "The numbers of the keys.",
+        "type": "object", "required": names,
         "properties": {
             "symmetric": serial, "previous_symmetric": maybe(&serial), "private": serial, "certificate": serial,
             "other_certificate": maybe(&serial), "calls": maybe(&calls),
         },
     });
-    [wanted, shown].map(|schema| maybe(&schema))
+    maybe(&shown)
 }

@@ -3,76 +3,134 @@
 use lingpai_core::client::Right;
 use serde_json::{Map, Value, json};
 
-use super::operation::{Operation, account_name, in_path, in_query, reference};
-use crate::authorize::{Admission, LONGEST_LIFE, MOST};
+use super::operation::{Operation, account_name, in_path, in_query, limit};
+use super::words::words;
+use crate::authorize::{Admission, LIFE, LONGEST_LIFE, MOST, PAGE};
 
-const PAGE: &str = "text/html";
+pub(super) fn calls() -> Vec<Operation> {
+    let platform = || in_path("account", &words("The platform.", "第三方平台。"));
+    let either =
+        || in_path("account", &words("The platform or the suite.", "第三方平台或第三方应用。"));
+    let all = "/v1/accounts/{account}/authorizers";
+    let mut calls = vec![
+        Operation::new(
+            ("post", "/v1/accounts/{account}/authorization-links"),
+            "makeAuthorizationLink",
+            &words(
+                "Makes a link for whoever is to authorise the platform or suite.",
+                "生成授权链接，交给要授权的商家。",
+            ),
+        )
+        .needs(Right::Platform)
+        .takes([either()])
+        .may_read("NewLink")
+        .refuses(["no-platform", "no-randomness", "store-unavailable"])
+        .answers(201, "Link"),
+        Operation::new(
+            ("get", all),
+            "listAuthorizers",
+            &words(
+                "Lists those who have authorised the platform, by name.",
+                "列出授权方，按名称排列。",
+            ),
+        )
+        .needs(Right::Platform)
+        .takes([
+            platform(),
+            limit(PAGE, PAGE),
+            in_query(
+                "after",
+                &account_name(),
+                &words(
+                    "Those whose names come after this: the `next` of the page before.",
+                    "名称排在它之后的：填上一页的 `next`。",
+                ),
+            ),
+        ])
+        .refuses(["no-platform", "store-unavailable"])
+        .answers(200, "Authorizers"),
+        Operation::new(
+            ("post", all),
+            "importAuthorizers",
+            &words(
+                "Takes over authorizers with the refresh tokens that another system has kept.",
+                "导入其他系统保存的授权方及其刷新令牌。",
+            ),
+        )
+        .needs(Right::Admin)
+        .takes([platform()])
+        .reads("NewAuthorizers")
+        .refuses(["no-platform", "store-unavailable"])
+        .answers(200, "AdmittedAuthorizers"),
+        Operation::new(
+            ("post", "/v1/accounts/{account}/authorizers/recover"),
+            "recoverAuthorizers",
+            &words(
+                "Takes over those on one page of WeChat's own list.",
+                "按微信的授权方列表恢复其中一页。",
+            ),
+        )
+        .needs(Right::Admin)
+        .takes([platform()])
+        .may_read("From")
+        .refuses(["no-platform", "upstream-refused", "store-unavailable"])
+        .answers(200, "RecoveredAuthorizers"),
+    ];
+    calls.extend(of_browsers());
+    calls
+}
 
-/// Adds them to the paths.
-pub(super) fn add_paths(paths: &mut Value) {
-    let link = || vec![in_path("link", "What is signed.")];
-    let page = json!({"type": "string"});
-    paths["/v1/accounts/{account}/authorization-links"] = json!({
-        "post": Operation::with("A link for whoever is to authorise the platform or suite.", Right::Platform)
-            .takes(vec![in_path("account", "The platform or the suite.")])
-            .reads_this(json!({"content": {"application/json": {"schema": reference("NewLink")}}}))
-            .answers(201, &reference("Link"))
-            .done(),
-    });
-    let platform = || vec![in_path("account", "The platform.")];
-    let limit = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
-    paths["/v1/accounts/{account}/authorizers"] = json!({
-        "get": Operation::with("Those who have authorised the platform.", Right::Platform)
-            .takes(platform())
-            .takes(vec![
-                in_query("limit", &limit, "So many at most."),
-                in_query("after", &account_name(), "Those whose names come after this."),
-            ])
-            .answers(200, &reference("Authorizers"))
-            .done(),
-        "post": Operation::with("Takes over some with their refresh tokens.", Right::Admin)
-            .takes(platform())
-            .reads("NewAuthorizers")
-            .answers(200, &reference("AdmittedAuthorizers"))
-            .done(),
-    });
-    paths["/v1/accounts/{account}/authorizers/recover"] = json!({
-        "post": Operation::with("Takes over those on one page of WeChat's own list.", Right::Admin)
-            .takes(platform())
-            .reads_this(json!({"content": {"application/json": {"schema": reference("From")}}}))
-            .answers(200, &reference("RecoveredAuthorizers"))
-            .done(),
-    });
-    paths["/authorize/{link}"] = json!({
-        "get": Operation::open("The page of a link, for a browser. Does nothing.")
-            .takes(link())
-            .answers_as(200, PAGE, &page)
-            .answers_as(404, PAGE, &page)
-            .never_refused(),
-        "post": Operation::open("Its button: leads to WeChat's page, once.")
-            .takes(link())
-            .answers_nothing(303, "On to WeChat.")
-            .answers_as(404, PAGE, &page)
-            .answers_as(410, PAGE, &page)
-            .answers_as(502, PAGE, &page)
-            .answers_as(503, PAGE, &page)
-            .never_refused(),
-    });
-    paths["/authorized/{link}"] = json!({
-        "get": Operation::open("The way back from WeChat, for the browser that has begun.")
-            .takes(link())
-            .takes(vec![in_query("auth_code", &json!({"type": "string"}), "As WeChat sends it.")])
-            .answers_as(200, PAGE, &page)
-            .answers_as(202, PAGE, &page)
-            .answers_nothing(303, "On to `return_to`.")
-            .answers_as(400, PAGE, &page)
-            .answers_as(403, PAGE, &page)
-            .answers_as(404, PAGE, &page)
-            .answers_as(410, PAGE, &page)
-            .answers_as(502, PAGE, &page)
-            .answers_as(503, PAGE, &page)
-            .never_refused(),
-    });
+fn of_browsers() -> [Operation; 3] {
+    let link = || in_path("link", &words("What is signed.", "带签名的内容。"));
+    let code = words("As WeChat sends it.", "微信带来的授权码。");
+    let for_browsers = |operation: Operation| {
+        operation
+            .noted("For a browser; no key.", "供浏览器打开，不需要密钥。")
+            .takes([link()])
+            .answers_page(404, &words("The link is none, or has ended.", "链接无效或已过期。"))
+            .never_refused()
+    };
+    let once = |operation: Operation| {
+        operation
+            .answers_page(410, &words("It was used already.", "已经用过。"))
+            .answers_page(503, &words("The store cannot be reached.", "存储不可用。"))
+    };
+    let begin = "/authorize/{link}";
+    let show = Operation::new(
+        ("get", begin),
+        "showAuthorizationLink",
+        &words("The page of a link. Does nothing yet.", "授权链接的页面，尚不做任何事。"),
+    );
+    let follow = Operation::new(
+        ("post", begin),
+        "followAuthorizationLink",
+        &words(
+            "Its button: leads to WeChat's page, once.",
+            "页面上的按钮：前往微信的授权页，只能用一次。",
+        ),
+    );
+    let back = Operation::new(
+        ("get", "/authorized/{link}"),
+        "completeAuthorization",
+        &words(
+            "The way back from WeChat, for the browser that has begun.",
+            "从微信返回，须是开始授权的那个浏览器。",
+        ),
+    );
+    [
+        for_browsers(show).answers_page(200, &words("The page.", "链接的页面。")),
+        once(for_browsers(follow))
+            .answers_nothing(303, &words("On to WeChat.", "前往微信。"))
+            .answers_page(502, &words("WeChat gave no page.", "微信没有给出授权页。")),
+        once(for_browsers(back))
+            .takes([in_query("auth_code", &json!({"type": "string"}), &code)])
+            .answers_page(200, &words("The account is kept.", "已添加账号。"))
+            .answers_page(202, &words("It goes on in the background.", "仍在后台进行。"))
+            .answers_nothing(303, &words("On to `return_to`.", "前往 `return_to`。"))
+            .answers_page(400, &words("WeChat sent no code.", "微信没有带来授权码。"))
+            .answers_page(403, &words("Another browser began.", "开始授权的不是这个浏览器。"))
+            .answers_page(502, &words("WeChat refused it.", "微信拒绝了授权。")),
+    ]
 }
 
 /// Adds what their bodies look like.
@@ -89,10 +147,13 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
         &[],
         json!({
             "device": {"enum": ["pc", "h5", null]},
-            "offered": {"enum": ["official-accounts", "mini-programs", "all"]},
+            "offered": {"enum": ["official-accounts", "mini-programs", "all"], "default": "all"},
             "only": {"anyOf": [account_name(), {"type": "null"}]},
             "return_to": {"type": ["string", "null"], "maxLength": 1024},
-            "expires_in": {"type": ["integer", "null"], "minimum": 1, "maximum": LONGEST_LIFE.as_secs()},
+            "expires_in": {
+                "type": ["integer", "null"], "minimum": 1, "maximum": LONGEST_LIFE.as_secs(),
+                "default": LIFE.as_secs(),
+            },
         }),
     );
     let time = json!({"type": "string", "format": "date-time"});
@@ -119,7 +180,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
         &["authorizers"],
         json!({
             "authorizers": {"type": "array", "maxItems": MOST, "items": row},
-            "replace": {"type": "boolean"},
+            "replace": {"type": "boolean", "default": false},
         }),
     );
     let outcome = json!({
@@ -128,7 +189,11 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
     });
     let outcomes = json!({"type": "array", "items": outcome});
     add("AdmittedAuthorizers", &["outcomes"], json!({"outcomes": outcomes}));
-    add("From", &[], json!({"offset": {"type": "integer", "minimum": 0, "maximum": u64::MAX}}));
+    add(
+        "From",
+        &[],
+        json!({"offset": {"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 0}}),
+    );
     add(
         "RecoveredAuthorizers",
         &["total", "outcomes"],

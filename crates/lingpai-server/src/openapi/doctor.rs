@@ -26,7 +26,11 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
         }),
     );
     let account_if_any = json!({"anyOf": [account_name(), {"type": "null"}]});
-    add("Examine", &[], json!({"account": account_if_any, "spend_scarce": yes_or_no()}));
+    add(
+        "Examine",
+        &[],
+        json!({"account": account_if_any, "spend_scarce": {"type": "boolean", "default": false}}),
+    );
     let verdict = json!({"type": "string", "enum": ["skipped", "passed", "warned", "failed"]});
     add(
         "Finding",

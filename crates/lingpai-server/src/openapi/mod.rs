@@ -2,136 +2,116 @@
 //!
 //! Written by hand beside the code, with the names of rights, presets and states taken from it. That it is true is shown
 //! by tests: every route is described, every operation is called, and every answer has to fit its description, which
-//! allows no member that is not named.
-
+//! allows no member that is not named. What people read of it (`docs/http.md`) is made of it by a test.
 //!
-//! - `paths`: what can be called, and with what.
+//! - `calls/`: what can be called, and with what, by subject; `operation`: how a call is described.
 //! - `schemas`: what bodies look like; `standing` and `setup`: of accounts.
-//! - `authorizations`: both for authorisations that begin here.
-//! - `operation`: how a call is described.
+//! - `authorizations`: both for authorisations that begin here; `services`: for the calls of platforms and suites.
+//! - `words`: how all of it is in two languages; `fields/`: what the members of bodies mean.
 
 mod api_security;
 mod authorizations;
+mod calls;
 mod doctor;
+mod fields;
 mod operation;
-mod paths;
 mod schemas;
 mod services;
 mod setup;
 mod sinks;
 mod standing;
+mod words;
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::operation::{JSON, content, reference};
+use self::words::{text, words};
 use crate::answer::{self, Body};
+use crate::language::{self, Language};
 use crate::refusal::Refusal;
 
 /// `GET /openapi.json`: for anybody.
 pub(crate) fn answer(head: &Parts) -> Result<Response<Body>, Refusal> {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    static ENGLISH: OnceLock<Bytes> = OnceLock::new();
+    static CHINESE: OnceLock<Bytes> = OnceLock::new();
     if head.method != Method::GET {
         return Err(Refusal::MethodUnknown("GET"));
     }
-    let text = TEXT.get_or_init(|| document().to_string().into());
-    Ok(answer::text(StatusCode::OK, "application/json; charset=utf-8", text.clone()))
+    let language = language::wanted(&head.headers);
+    let written = match language {
+        Language::English => &ENGLISH,
+        Language::Chinese => &CHINESE,
+    };
+    let written = written.get_or_init(|| document(language).to_string().into());
+    let mut response = answer::text(StatusCode::OK, answer::JSON, written.clone());
+    language::mark(&mut response, language);
+    Ok(response)
 }
 
-fn document() -> Value {
-    let mut paths = paths::paths();
-    authorizations::add_paths(&mut paths);
-    services::add_paths(&mut paths);
-    let mut schemas = schemas::schemas();
-    if let Value::Object(schemas) = &mut schemas {
-        authorizations::add_schemas(schemas);
+/// What `/openapi.json` answers to one who reads this language: OpenAPI 3.1.
+pub fn document(language: Language) -> Value {
+    let mut paths = Map::new();
+    for (subject, operations) in calls::all() {
+        for operation in operations {
+            let (method, path) = (operation.method, operation.path);
+            let described = operation.done(subject);
+            let methods = paths.entry(path).or_insert_with(|| json!({}));
+            methods[method] = described;
+        }
     }
-    json!({
+    let mut schemas = schemas::schemas();
+    authorizations::add_schemas(&mut schemas);
+    for (name, schema) in &mut schemas {
+        words::describe(name, schema);
+    }
+    for described in paths.values_mut() {
+        words::describe("", described);
+    }
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Lingpai",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The central server for WeChat access_tokens. docs/api.md has it in prose.",
+            "description": text(&words(
+                "The central server for WeChat access_tokens. docs/api.md is the guide to it, docs/http.md the same for people.",
+                "微信 access_token 中控服务器。使用方法见 docs/zh/api.md，供人阅读的版本见 docs/zh/http.md。",
+            )),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
+        "tags": calls::subjects(),
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "key": {
+                    "type": "http", "scheme": "bearer",
+                    "description": text(&words("An API key.", "API 密钥。")),
+                },
                 "session": {
                     "type": "apiKey", "in": "cookie", "name": "lingpai_session",
-                    "description": "Of the console. The paths for it are those below /v1/ with /console before them.",
+                    "description": text(&words(
+                        "Of the console. The paths for it are those below /v1/ with /console before them.",
+                        "控制台的会话。它用的路径是 /v1/ 下的各路径，前面加上 /console。",
+                    )),
                 },
             },
             "responses": {
-                "error": content("What went wrong, and what to do.", JSON, &reference("Error")),
+                "error": content(
+                    &words("What went wrong, and what to do.", "出了什么错，怎么办。"),
+                    JSON,
+                    &reference("Error"),
+                ),
             },
         },
-    })
+    });
+    words::left_in(language, &mut document);
+    document
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::routes::Route;
-
-    #[test]
-    fn every_route_is_described_and_nothing_else_is() {
-        let document = document();
-        let described: BTreeSet<_> =
-            document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-        let is_path = |name: &&str| name.starts_with('/');
-        let routes = Route::NAMES.iter().copied().filter(is_path).collect();
-        assert_eq!(described, routes);
-    }
-
-    /// The calls as the documentation lists them. In Chinese without the summaries, which are written in English only.
-    fn listed(is_english: bool) -> String {
-        let mut table = match is_english {
-            true => "| call | right | what |\n|---|---|---|\n",
-            false => "| 调用 | 权限 |\n|---|---|\n",
-        }
-        .to_owned();
-        for (path, methods) in document()["paths"].as_object().unwrap() {
-            for (method, operation) in methods.as_object().unwrap() {
-                let right = operation["description"].as_str().unwrap_or_default();
-                let right = right.trim_start_matches("Right: ").trim_end_matches('.');
-                table += &format!("| `{} {path}` | {right} |", method.to_uppercase());
-                if is_english {
-                    table += &format!(" {} |", operation["summary"].as_str().unwrap());
-                }
-                table.push('\n');
-            }
-        }
-        table
-    }
-
-    /// `UPDATE_EXPECT=1` writes them anew.
-    #[test]
-    fn the_documentation_lists_every_call_with_its_right() {
-        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
-        for (file, is_english) in [("api.md", true), ("zh/api.md", false)] {
-            let file = format!("{docs}/{file}");
-            let page = std::fs::read_to_string(&file).unwrap();
-            let (before, rest) = page.split_once("<!-- calls: ").expect(&file);
-            let (mark, rest) = rest.split_once("-->\n").expect(&file);
-            let (_, after) = rest.split_once("<!-- /calls -->").expect(&file);
-            let renewed = format!(
-                "{before}<!-- calls: {mark}-->\n{}<!-- /calls -->{after}",
-                listed(is_english)
-            );
-            if std::env::var_os("UPDATE_EXPECT").is_some() {
-                std::fs::write(&file, &renewed).unwrap();
-            } else {
-                assert_eq!(page, renewed, "{file}: UPDATE_EXPECT=1 writes its list anew");
-            }
-        }
-    }
-}
+mod tests;

@@ -15,12 +15,13 @@ const DOMAIN: &str = r"^(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$";
 /// What [`PageUrl`] takes.
 const PAGE: &str = r"^https?://[A-Za-z0-9._-]+(:[0-9]{1,4})?([/?#][!-\[\]-~]*)?$";
 
-pub(super) fn schemas() -> Value {
+pub(super) fn schemas() -> Map<String, Value> {
     let text = || json!({"type": "string"});
     let time = || json!({"type": "string", "format": "date-time"});
     let time_if_any = || json!({"type": ["string", "null"], "format": "date-time"});
     let number = || json!({"type": "integer", "minimum": 0});
     let yes_or_no = || json!({"type": "boolean"});
+    let no = || or_else(&yes_or_no(), &json!(false));
     let domain = || json!({"type": "string", "pattern": DOMAIN, "maxLength": 253});
     let list = |of: Value| json!({"type": "array", "items": of});
     let one_of = |names: &[&str]| json!({"type": "string", "enum": names});
@@ -70,7 +71,7 @@ pub(super) fn schemas() -> Value {
         json!({
             "access_token": {"type": "string", "minLength": 1, "maxLength": adopt::LONGEST},
             "expires_in": {"type": "integer", "minimum": 1, "maximum": adopt::LONGEST_LIFE},
-            "untried": yes_or_no(),
+            "untried": no(),
         }),
     );
     add(
@@ -80,7 +81,7 @@ pub(super) fn schemas() -> Value {
             "trial": one_of(&["accepted", "unsaid", "untried"]), "generation": number(), "expires_in": number(),
         }),
     );
-    add("Rotate", &[], json!({"compromised": yes_or_no(), "dry_run": yes_or_no()}));
+    add("Rotate", &[], json!({"compromised": no(), "dry_run": no()}));
     add(
         "Drill",
         &["outcome", "explanation", "breaks"],
@@ -112,7 +113,6 @@ pub(super) fn schemas() -> Value {
             "data": {
                 "type": "string", "contentMediaType": JSON,
                 "contentSchema": {"anyOf": [reference("Event"), {"type": "object", "maxProperties": 0}]},
-                "description": "An Event; of a `gap`, an empty object.",
             },
         }),
     );
@@ -137,7 +137,7 @@ pub(super) fn schemas() -> Value {
         json!({
             "access_token": or_null(&text()), "text": or_null(&text()),
             "errcode": or_null(&json!({"type": "integer"})),
-            "account": or_null(&account_name()), "offline": yes_or_no(),
+            "account": or_null(&account_name()), "offline": no(),
         }),
     );
     add("Keys", &["keys"], json!({"keys": list(reference("Key"))}));
@@ -162,7 +162,7 @@ pub(super) fn schemas() -> Value {
             "accounts": accounts, "networks": list(text()), "bounds": reference("Bounds"),
             "domains": list(domain()), "preset": preset, "created_at": time(), "expires_at": time_if_any(),
             "revoked_at": time_if_any(), "first_used_at": time_if_any(), "good": yes_or_no(),
-            "key": {"type": "string", "description": "The key itself, only when it was just made."},
+            "key": text(),
         }),
     );
     let positive = || json!({"type": "integer", "minimum": 1});
@@ -178,9 +178,9 @@ pub(super) fn schemas() -> Value {
         &["name", "accounts"],
         json!({
             "name": {"type": "string", "minLength": 1, "maxLength": 100}, "accounts": named,
-            "environment": environment, "role": role_if_any, "rights": rights,
-            "networks": list(text()), "bounds": reference("Bounds"), "domains": list(domain()),
-            "preset": preset,
+            "environment": or_else(&environment, &json!(Environment::default())), "role": role_if_any,
+            "rights": rights, "networks": list(text()), "bounds": reference("Bounds"), "domains": list(domain()),
+            "preset": or_else(&preset, &json!(Preset::default())),
             "expires_in": {
                 "type": ["integer", "null"], "minimum": 1, "maximum": ApiKey::LONGEST_LIFE.as_secs(),
             },
@@ -234,10 +234,10 @@ pub(super) fn schemas() -> Value {
     schemas.insert("Report".to_owned(), report);
     let call = json!({"type": "object", "properties": {
         "grant_type": one_of(&["client_credential"]), "appid": text(), "secret": text(),
-        "force_refresh": yes_or_no(),
+        "force_refresh": no(),
     }});
     schemas.insert("TokenCall".to_owned(), call);
-    Value::Object(schemas)
+    schemas
 }
 
 /// Tickets, and what is signed with them.
@@ -319,6 +319,13 @@ fn records(add: &mut impl FnMut(&str, &[&str], Value)) {
         &["outcome", "explanation"],
         json!({"outcome": {"enum": ["sent", "failed"]}, "explanation": text()}),
     );
+}
+
+/// What is so if nothing is said.
+fn or_else(schema: &Value, default: &Value) -> Value {
+    let mut schema = schema.clone();
+    schema["default"] = default.clone();
+    schema
 }
 
 /// What may as well be left out.

@@ -5,34 +5,67 @@ use lingpai_core::client::Right;
 use lingpai_wechat::kinds::{self, Wanted};
 use serde_json::{Map, Value, json};
 
-use super::operation::{JSON, Operation, in_query, reference};
+use super::operation::{JSON, Operation, in_query};
+use super::words::words;
+use crate::language::Bilingual;
 
-pub(super) fn add_paths(paths: &mut Value) {
-    let dropin = |summary: &str, fields| {
-        let call = Operation::open(summary).answers(200, &reference("WeChatAnswer"));
-        call.reads_this(body(fields))
+pub(super) fn calls() -> Vec<Operation> {
+    let call = |path, id: &str, what: &Bilingual, fields: [&str; 2]| {
+        let call = Operation::new(("post", path), id, what).reads_this(body(fields));
+        call.answers(200, "WeChatAnswer").never_refused()
     };
-    for Wanted { declared, asked } in kinds::asked() {
-        let whose = match declared.carried.as_ref().is_some_and(|carried| carried.of_wecom) {
-            true => "WeCom's",
-            false => "A third-party platform's",
+    let declared = kinds::asked().map(|wanted| {
+        let Wanted { declared, asked } = wanted;
+        let kind = declared.kind.as_str();
+        let (english, chinese) = match wanted.is_of_wecom() {
+            true => ("WeCom", "企业微信"),
+            false => ("WeChat", "微信"),
         };
-        let right = declared.right.map_or("", Right::as_str);
+        let what = Bilingual::made(
+            format!("Gives the current {kind}, as {english} does."),
+            format!("与{chinese}一样返回当前的 {kind}。"),
+        );
         let secret = asked.secret.name;
-        let summary = format!("{whose} own call; `{secret}` is the key. Right: `{right}`.");
-        let call = dropin(&summary, [asked.account.name, secret]);
-        paths[asked.path] = json!({"post": call.never_refused()});
-    }
-    let summary = "WeCom's own call; `permanent_code` is the key.";
-    let call = dropin(summary, ["auth_corpid", "permanent_code"]);
-    paths["/cgi-bin/service/get_corp_token"] = json!({"post": call.never_refused()});
-    let summary = "A third-party platform's own call; `authorizer_refresh_token` is the key, or `component_access_token` the \
-                   key's virtual token. No refresh token is answered.";
-    let token =
-        in_query(kinds::COMPONENT_TOKEN.as_str(), &json!({"type": "string"}), "In the query.");
-    let call = dropin(summary, ["authorizer_appid", "authorizer_refresh_token"]);
-    let call = call.takes(vec![token]).never_refused();
-    paths["/cgi-bin/component/api_authorizer_token"] = json!({"post": call});
+        let call = call(asked.path, kind, &what, [asked.account.name, secret]);
+        match declared.right {
+            Some(right) => call.needs_in_place_of(secret, right),
+            None => call,
+        }
+    });
+    let corp_token = call(
+        "/cgi-bin/service/get_corp_token",
+        "corpToken",
+        &words(
+            "Gives the current token of a corp that has authorised a suite, as WeCom does.",
+            "与企业微信一样返回授权企业的当前凭据。",
+        ),
+        ["auth_corpid", "permanent_code"],
+    );
+    let authorizer_token = call(
+        "/cgi-bin/component/api_authorizer_token",
+        "authorizerToken",
+        &words(
+            "Gives the current token of an authorizer, as WeChat does. No refresh token is answered.",
+            "与微信一样返回授权方的当前凭据，但不返回刷新令牌。",
+        ),
+        ["authorizer_appid", "authorizer_refresh_token"],
+    );
+    let component_token = in_query(
+        kinds::COMPONENT_TOKEN.as_str(),
+        &json!({"type": "string"}),
+        &words(
+            "The virtual token of a key, where `authorizer_refresh_token` is none.",
+            "密钥的虚拟凭据；`authorizer_refresh_token` 不是密钥时填写。",
+        ),
+    );
+    let others = [
+        corp_token.needs_in_place_of("permanent_code", Right::TokenRead),
+        authorizer_token
+            .needs_in_place_of("authorizer_refresh_token", Right::TokenRead)
+            .takes([component_token])
+            .refuses(["virtual-token-unknown"]),
+    ];
+    declared.chain(others).collect()
 }
 
 /// The fields that a call has, all of them texts.

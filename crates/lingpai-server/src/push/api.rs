@@ -16,6 +16,9 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Serving};
 
+/// How many are listed, unless asked for fewer or more.
+pub(crate) const PAGE: usize = 100;
+
 #[derive(Serialize)]
 struct PushesAnswer {
     account: AccountId,
@@ -45,7 +48,7 @@ pub(crate) async fn list(
     let caller = caller("GET", head, peer)?;
     let account = serving.admit(caller, Right::StatusRead, account).await?.credential.account;
     let pushes = serving.pushes.as_ref().ok_or(Refusal::PathUnknown)?;
-    let limit = Query::of(head).limit(100, MOST_PARCELS)?;
+    let limit = Query::of(head).limit(PAGE, MOST_PARCELS)?;
     let mut parcels = pushes.outbox.parcels(&account, limit).await?;
     if let Some(notices) = &pushes.notices {
         parcels.retain(|parcel| !notices.is_settled(parcel));

@@ -25,7 +25,7 @@ use lingpai_core::{AccountId, Clock, Directory, Outbox};
 use lingpai_wechat::{Error, wire};
 use tokio::sync::Notify;
 
-pub(crate) use self::api::{list, remove, retry};
+pub(crate) use self::api::{PAGE, list, remove, retry};
 use self::endpoint::Endpoints;
 use self::flights::Flights;
 pub use self::notices::{Notices, Taken};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use lingpai_core::Keeping;
 use lingpai_core::client::{Denied, Right};
 use lingpai_core::keeper::{RotateError, Unavailable};
@@ -123,6 +124,11 @@ pub fn reasons(language: Language) -> Vec<(Option<i64>, Reason)> {
         }
     }
     all
+}
+
+/// The status with which the native API answers an error of this name; nothing if there is none.
+pub(crate) fn status_of(name: &str) -> Option<StatusCode> {
+    one_of_each().iter().find(|refusal| refusal.code() == name).map(Refusal::status)
 }
 
 /// Whether a text names this refusal, or holds what it says.

@@ -20,6 +20,7 @@ use lingpai_wechat::kinds::Field;
 
 use crate::change::Unchanged;
 use crate::language::Bilingual;
+pub(crate) use explained::status_of;
 pub use explained::{Explained, Reason, explain, reasons};
 pub(crate) use gateway::{Barred, Reads};
 

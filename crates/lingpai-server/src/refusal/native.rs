@@ -88,7 +88,7 @@ impl Refusal {
         response
     }
 
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::KeyMissing
             | Self::KeyUnknown

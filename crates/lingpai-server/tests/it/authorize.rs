@@ -26,7 +26,7 @@ const BACK: &str = "/authorized/{link}";
 
 /// Does what it is told. What browsers do once it remembers.
 #[derive(Default)]
-struct Clerk {
+pub(crate) struct Clerk {
     wechat_fails: Mutex<bool>,
     store_fails: Mutex<bool>,
     completion: Mutex<Option<Completion>>,
@@ -107,7 +107,7 @@ impl Authority for Clerk {
     }
 }
 
-async fn house() -> (House, Arc<Clerk>) {
+pub(crate) async fn house() -> (House, Arc<Clerk>) {
     let clerk = Arc::new(Clerk::default());
     let settings = Settings {
         authority: Arc::clone(&clerk) as _,

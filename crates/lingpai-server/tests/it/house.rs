@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::described;
 use crate::office::Office;
 pub(crate) use crate::upstream::{FakeTickets, FakeUpstream, fake_ticket};
 
@@ -216,7 +217,9 @@ impl House {
         if !body.is_empty() {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
-        self.exchange(&format!("{head}\r\n{body}")).await
+        let reply = self.exchange(&format!("{head}\r\n{body}")).await;
+        described::check_request(method, path, &reply);
+        reply
     }
 
     /// Sends these very bytes, and reads until the server closes.

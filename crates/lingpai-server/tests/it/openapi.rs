@@ -11,50 +11,31 @@ use lingpai_server::sinks::{FilePlace, Shape, Sink};
 use lingpai_server::{Server, Surface};
 use lingpai_wechat::catalogue::Language;
 use lingpai_wechat::wire;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::described::{self, DOCUMENT};
 use crate::house::{FakeUpstream, House, KEPT, OTHER, Reply, local};
-use crate::schema::misfit;
 
 /// An account that is not kept at first.
 const NEW: &str = "wx00000000000000c3";
 
-/// The description, and which of it was seen to be true.
+/// Which of the description was seen to be true.
+#[derive(Default)]
 struct Description {
-    document: Value,
     seen: BTreeSet<(String, String, String)>,
 }
 
 impl Description {
     /// Holds an answer against what is said of it.
     fn check(&mut self, method: &str, path: &str, reply: &Reply) {
-        let operation = &self.document["paths"][path][method];
-        assert!(operation.is_object(), "{method} {path} is not described");
-        let responses = operation["responses"].as_object().unwrap();
-        let status = reply.status.to_string();
-        let status = if responses.contains_key(&status) { status } else { "default".to_owned() };
-        let mut response = &responses[&status];
-        if let Some(place) = response["$ref"].as_str() {
-            response = self.document.pointer(&place[1..]).unwrap();
-        }
-        if let Some(kinds) = response["content"].as_object() {
-            let (kind, content) = kinds.iter().next().unwrap();
-            let sent = reply.header("content-type").unwrap();
-            assert!(sent.starts_with(kind.as_str()), "{method} {path}: {sent} is not {kind}");
-            if kind == "application/json" {
-                let misfit = misfit(&self.document, &content["schema"], &reply.json);
-                assert_eq!(misfit, None, "{method} {path} {status}: {}", reply.json);
-            }
-        } else {
-            assert_eq!(reply.body, "", "{method} {path} {status}");
-        }
+        let status = described::check(method, path, reply);
         self.seen.insert((path.to_owned(), method.to_owned(), status));
     }
 
     /// Everything that is described.
-    fn all(&self) -> BTreeSet<(String, String, String)> {
+    fn all() -> BTreeSet<(String, String, String)> {
         let mut all = BTreeSet::new();
-        for (path, methods) in self.document["paths"].as_object().unwrap() {
+        for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 for status in operation["responses"].as_object().unwrap().keys() {
                     all.insert((path.clone(), method.clone(), status.clone()));
@@ -66,7 +47,7 @@ impl Description {
 }
 
 /// A house with an alert whose receiver is not reached, since it is in a network that is not allowed, and a sink that is nowhere.
-async fn with_an_alert_and_a_sink() -> House {
+pub(crate) async fn with_an_alert_and_a_sink() -> House {
     let alert = Alert {
         name: "ops".to_owned(),
         robot: Robot::Webhook,
@@ -100,7 +81,8 @@ async fn every_answer_of_every_operation_is_as_described() {
     let house = with_an_alert_and_a_sink().await;
     let admin = house.admin().await;
     let document = house.ask("GET", "/openapi.json", &[], "").await;
-    let mut description = Description { document: document.json.clone(), seen: BTreeSet::new() };
+    assert_eq!(document.json, *DOCUMENT);
+    let mut description = Description::default();
     description.check("get", "/openapi.json", &document);
 
     // (method, path as described, what stands for its parameters and after it, body)
@@ -275,6 +257,6 @@ async fn every_answer_of_every_operation_is_as_described() {
     }
     // A stream does not end by itself; `stream.rs` reads some.
     description.seen.insert(("/v1/events".to_owned(), "get".to_owned(), "200".to_owned()));
-    let unseen: Vec<_> = description.all().difference(&description.seen).cloned().collect();
+    let unseen: Vec<_> = Description::all().difference(&description.seen).cloned().collect();
     assert!(unseen.is_empty(), "described and never seen: {unseen:?}");
 }

@@ -52,7 +52,7 @@ pub(crate) fn misfit(document: &Value, schema: &Value, value: &Value) -> Option<
             }
             "format" => value.as_str().is_none_or(|time| time.len() == 20 && time.ends_with('Z')),
             // What is read is held against these by the tests of reading.
-            "description" | "minLength" | "maxLength" | "pattern" | "minItems" => true,
+            "description" | "default" | "minLength" | "maxLength" | "pattern" | "minItems" => true,
             other => panic!("this test does not know `{other}`"),
         };
         if !fits {

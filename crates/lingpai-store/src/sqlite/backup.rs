@@ -21,7 +21,8 @@ pub(super) fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(StoreError::new(
             StoreErrorKind::Invalid,
             format!("{} is there already. Choose another name; nothing was changed", to.display()),
-        ));
+        )
+        .in_chinese(format!("{} 已经存在。请换一个名字；没有做任何修改", to.display())));
     }
     replace(from, to)
 }

@@ -194,14 +194,23 @@ impl SqliteStore {
                     "a process uses the store {}. Stop it first (`lingpai serve`); nothing was changed",
                     path.display()
                 );
-                return Err(StoreError::new(StoreErrorKind::Unavailable, message));
+                let chinese = format!(
+                    "有进程正在使用存储 {}。请先停止它（`lingpai serve`）；没有做任何修改",
+                    path.display()
+                );
+                let error = StoreError::new(StoreErrorKind::Unavailable, message);
+                return Err(error.in_chinese(chinese));
             }
             backup::put_in_place(&new, &path, &suffix).map_err(|error| {
                 let message = format!(
                     "the store {} cannot be replaced. Give this process the right to write to its folder",
                     path.display()
                 );
-                StoreError::new(StoreErrorKind::Unavailable, message).caused_by(error)
+                let chinese =
+                    format!("无法替换存储 {}。请让本进程可以写入它所在的目录", path.display());
+                StoreError::new(StoreErrorKind::Unavailable, message)
+                    .in_chinese(chinese)
+                    .caused_by(error)
             })
         };
         blocking(replace).await

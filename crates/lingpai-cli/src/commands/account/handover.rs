@@ -1,7 +1,7 @@
 //! `lingpai account set-mode`, `keep`, `adopt` and `release`: an account moves to the other family of tokens, is taken over
 //! without a fetch, and is handed back with its token.
 
-use lingpai_core::{AccountKind, Mode, Secret};
+use lingpai_core::{AccountKind, Mode, Secret, StoreError, StoreErrorKind};
 use lingpai_store::{Deposit, RedisAddress};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -98,6 +98,12 @@ pub(crate) async fn adopt(options: Adopt, environment: Environment<'_>) -> Resul
             (asking.text()?.0, None)
         }
     };
+    if text.expose().trim().is_empty() {
+        return Err(Error::said(either(
+            "there is no token: what was given is empty. Nothing was changed",
+            "没有凭据：给出的内容为空。没有做任何修改",
+        )));
+    }
     let (token, stated) = read(text.expose());
     // The key may live longer than the token that stands in it, and the other way round.
     let stated = stated.into_iter().chain(kept_for).min();
@@ -163,7 +169,7 @@ async fn in_redis(
             redis.clone().with_password(bare(&text, &origin).map_err(Error::said)?)
         }
     };
-    let found = Deposit::new(&address)?.look(key).await?;
+    let found = Deposit::new(&address)?.look(key).await.map_err(|error| unread(error, &address))?;
     let (value, left) = found.ok_or_else(|| {
         Error::said(say!(
             "there is no {key} in {address}. `redis-cli --scan --pattern '*token*'` lists the keys of tokens",
@@ -171,6 +177,24 @@ async fn in_redis(
         ))
     })?;
     Ok((value, left.map(|left| left.as_secs())))
+}
+
+/// Of a store it would be said that it is tried again, and where its password stands: here is neither.
+fn unread(error: StoreError, address: &RedisAddress) -> Error {
+    let why = error.source.as_ref().map_or_else(|| error.message.clone(), ToString::to_string);
+    match error.kind {
+        StoreErrorKind::Unavailable => Error::said(say!(
+            "the Redis {address} cannot be reached, or does not answer ({why}). Check that it runs, and its address. Nothing was \
+             changed",
+            "无法连接 Redis {address}，或它没有应答（{why}）。请检查它是否在运行、地址是否正确。没有做任何修改"
+        )),
+        StoreErrorKind::Denied => Error::said(say!(
+            "the Redis {address} does not let this command in ({why}). Check the user in its URL, and --redis-password-file. Nothing \
+             was changed",
+            "Redis {address} 拒绝访问（{why}）。请检查 URL 中的用户名与 --redis-password-file。没有做任何修改"
+        )),
+        _ => error.into(),
+    }
 }
 
 /// A token, or an answer of WeChat with one; or as SDKs store it in a Redis: as a string of JSON, or of PHP's `serialize`.

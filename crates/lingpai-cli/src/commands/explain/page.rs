@@ -70,10 +70,15 @@ fn write(page: &mut String, labels: &Labels, language: Language) -> std::fmt::Re
         }
     }
     write!(page, "\n{}", labels.own)?;
+    let mut before = "";
     for (errcode, Reason { name, message, remedy }) in lingpai_server::reasons(language) {
         let errcode = errcode.map(|code| code.to_string()).unwrap_or_default();
         let cell = |text: &str| literal(text).replace('|', "\\|");
-        writeln!(page, "| `{name}` | {errcode} | {} | {} |", cell(&message), cell(&remedy))?;
+        // An error that has several reasons stands in several rows.
+        let anchor = if name == before { String::new() } else { format!("<a id=\"{name}\"></a>") };
+        before = name;
+        let (message, remedy) = (cell(&message), cell(&remedy));
+        writeln!(page, "| {anchor}`{name}` | {errcode} | {message} | {remedy} |")?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lingpai_core::audit::{Action, Deed as Done};
-use lingpai_core::outbox::{Outbox, Put};
-use lingpai_core::{AccountKind, Clock, Directory, Store, SystemClock};
+use lingpai_core::outbox::{MOST_PARCELS, Outbox, Put};
+use lingpai_core::{Account, AccountKind, Clock, Directory, Keeping, Policy, Store, SystemClock};
 use lingpai_store::{
     Archive, Copying, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore, copy,
     make_outdated,
@@ -65,8 +65,8 @@ pub(crate) async fn backup(to: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts a backup in the place of the configured store.
-pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
+/// Puts a backup in the place of the configured store; for a drill, so that the copy does nothing out in the world.
+pub(crate) async fn restore(from: &Path, is_drill: bool, config: &Config) -> Result<(), Error> {
     let key = match &config.store {
         StoreAt::Memory => return Err(nothing_kept()),
         StoreAt::Sqlite { key, .. } | StoreAt::Redis { key, .. } => key.clone(),
@@ -80,7 +80,7 @@ pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
     remove(&prepared)?;
     SqliteStore::snapshot(from, &prepared).await?;
     let store = Arc::new(SqliteStore::open(SqliteOptions::new(&prepared, key)).await?);
-    let outcome = put_back(&store, &prepared, (from, config)).await;
+    let outcome = put_back(&store, &prepared, (from, is_drill, config)).await;
     store.close().await;
     let _ = remove(&prepared); // It is gone where all went well.
     output::tell(&outcome?);
@@ -90,12 +90,15 @@ pub(crate) async fn restore(from: &Path, config: &Config) -> Result<(), Error> {
 async fn put_back(
     store: &Arc<SqliteStore>,
     prepared: &Path,
-    (from, config): (&Path, &Config),
+    (from, is_drill, config): (&Path, bool, &Config),
 ) -> Result<String, Error> {
     let at = SystemClock::new().now().wall;
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
     let accounts = store.accounts().await?;
-    let of = |kind| accounts.iter().filter(move |account| account.kind == kind);
+    if is_drill {
+        hold_still(store, &accounts).await?;
+    }
+    let of = |kind| accounts.iter().filter(move |account| account.kind == kind && !is_drill);
     let mut platforms = Vec::new();
     for platform in of(AccountKind::Platform) {
         // The backup may have been made while the list was gone through: what was learnt then is too old.
@@ -143,6 +146,16 @@ async fn put_back(
             file = former.display()
         );
     }
+    if is_drill {
+        told += either(
+            "\nFor a drill: each of these accounts is only observed, so nothing is fetched for it, and no push waits for a business any \
+             more. What the configuration says goes on: set `keeping = \"observe\"` in each [[account]] of this copy, and take \
+             every [[sink]] and [[alert]] out of it.",
+            "\n供演练：这些账号都只观察，不获取凭据；等待转发的推送已去掉。配置文件照常生效：请在这份副本的每个 [[account]] 中写 \
+             `keeping = \"observe\"`，并删去所有 [[sink]] 和 [[alert]]。",
+        );
+        return Ok(told);
+    }
     told += &say!(
         "\nWhat has changed since the backup is not in it:\n  - A token in classic mode may have been replaced since: each such \
          account fetches one when the server starts.\n  - An API key that was revoked since is valid again: see `lingpai key \
@@ -175,6 +188,18 @@ async fn put_back(
         );
     }
     Ok(told)
+}
+
+/// Nothing is fetched for the accounts of the copy, and none of its pushes is relayed: whoever it was copied from goes on.
+async fn hold_still(store: &SqliteStore, accounts: &[Account]) -> Result<(), Error> {
+    for account in accounts {
+        for parcel in store.parcels(&account.id, MOST_PARCELS).await? {
+            store.remove_parcel(&account.id, &parcel.id).await?;
+        }
+        let policy = Policy { keeping: Keeping::Observe, ..account.policy };
+        store.put_account(&Account { policy, ..account.clone() }, Some(account)).await?;
+    }
+    Ok(())
 }
 
 /// Of a store that goes on changing, or of one that is compared with its copy at the end.
@@ -216,7 +241,7 @@ fn nothing_kept() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use lingpai_core::{Account, Timestamp};
+    use lingpai_core::Timestamp;
     use lingpai_store::KeySource;
 
     use super::*;
@@ -238,11 +263,16 @@ mod tests {
         store.put_parcel(&held::page(&platform.id, 0, "{}".into(), then)).await.unwrap();
         store.close().await;
         backup(&file, &config).await.unwrap();
-        restore(&file, &config).await.unwrap();
-        let store = SqliteStore::open(SqliteOptions::new(&path, key)).await.unwrap();
+        restore(&file, false, &config).await.unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(&path, key.clone())).await.unwrap();
         let marks = held::marks(&store, &platform.id).await.unwrap();
         let [mark] = &*marks else { panic!("{marks:?}") };
         assert_eq!(*mark, held::mark(&platform.id, mark.received_at));
         assert_ne!(mark.received_at, then);
+        store.close().await;
+        restore(&file, true, &config).await.unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(&path, key)).await.unwrap();
+        let waiting = store.parcels(&platform.id, MOST_PARCELS).await.unwrap();
+        assert!(waiting.is_empty(), "in a drill nothing is gone through, and nothing relayed");
     }
 }
