@@ -40,7 +40,9 @@ async fn put(house: &House, push: PushSettings) {
         push: Some(push),
         ..Account::new(KEPT.parse().unwrap(), Secret::from("s"), now)
     };
-    house.directory.put_account(&platform, None).await.unwrap();
+    // The house may have kept it as something else.
+    let before = house.directory.account(&platform.id).await.unwrap();
+    house.directory.put_account(&platform, before.as_ref()).await.unwrap();
     let authorizer = Account {
         kind: AccountKind::Authorizer,
         platform: Some(platform.id),
@@ -78,7 +80,8 @@ pub(crate) async fn listed_as_described(house: &House, check: &mut impl FnMut(&s
         check(operation, path, &house.ask(method, &unsigned, &[], "").await);
     }
     house.directory.remove_account(&KNOWN.parse().unwrap()).await.unwrap();
-    house.directory.put_account(&before, None).await.unwrap();
+    let platform = house.directory.account(&before.id).await.unwrap();
+    house.directory.put_account(&before, platform.as_ref()).await.unwrap();
     house.clock.advance(Duration::from_secs(3));
 }
 
