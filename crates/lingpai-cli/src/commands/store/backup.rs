@@ -197,7 +197,7 @@ async fn hold_still(store: &SqliteStore, accounts: &[Account]) -> Result<(), Err
             store.remove_parcel(&account.id, &parcel.id).await?;
         }
         let policy = Policy { keeping: Keeping::Observe, ..account.policy };
-        store.put_account(&Account { policy, ..account.clone() }).await?;
+        store.put_account(&Account { policy, ..account.clone() }, Some(account)).await?;
     }
     Ok(())
 }
