@@ -120,6 +120,7 @@ fields! {
     "Finding.evidence": "What was seen.", "依据。";
     "Finding.subject": "What exactly it is about.", "具体对象。";
     "Finding.cause": "The name of the cause.", "原因的名称。";
+    "Plan.text": "The same in a sentence.", "计划，一句话。";
     "Plan.accounts": "How many accounts are looked at.", "检查的账号数。";
     "Plan.calls": "How many calls are made at most.", "最多调用几次微信接口。";
     "Plan.fetches": "How many of them ask for a token.", "其中获取凭据的次数。";
