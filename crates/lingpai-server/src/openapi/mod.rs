@@ -67,6 +67,9 @@ pub fn document(language: Language) -> Value {
     let mut schemas = schemas::schemas();
     authorizations::add_schemas(&mut schemas);
     for (name, schema) in &mut schemas {
+        if let Some(field) = fields::of("", name) {
+            schema["description"] = text(&field.what);
+        }
         words::describe(name, schema);
     }
     for described in paths.values_mut() {

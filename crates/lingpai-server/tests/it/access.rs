@@ -183,10 +183,24 @@ fn methods(operations: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_tables_have_every_route_there_is() {
+async fn the_tables_have_every_route_there_is_with_the_right_that_is_described() {
     let house = House::open().await;
+    let described = described(&house).await;
+    for Route { method, path, right, about, .. } in ROUTES {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let call = &described[path][method.to_lowercase()];
+        assert_eq!(call["x-right"], right.as_str(), "{method} {path}");
+        let is_limited = call["x-errors"]["accounts-limited"].is_u64();
+        assert!(is_limited == (about == About::All) || !query.is_empty(), "{method} {path}");
+        let is_of_one = call["x-errors"]["account-forbidden"].is_u64();
+        assert!(is_of_one || about != About::Account, "{method} {path}");
+    }
+    for (method, path) in DROP_IN {
+        let right = &described[path][method.to_lowercase()]["x-right"];
+        assert_eq!(*right, Right::TokenRead.as_str(), "{method} {path}");
+    }
     let mut there_are = BTreeSet::new();
-    for (path, operations) in described(&house).await.as_object().unwrap() {
+    for (path, operations) in described.as_object().unwrap() {
         for method in methods(operations) {
             there_are.insert((method, path.clone()));
         }

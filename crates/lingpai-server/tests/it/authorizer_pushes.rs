@@ -40,13 +40,13 @@ async fn put(house: &House, push: PushSettings) {
         push: Some(push),
         ..Account::new(KEPT.parse().unwrap(), Secret::from("s"), now)
     };
-    house.directory.put_account(&platform, None).await.unwrap();
+    house.put(&platform).await;
     let authorizer = Account {
         kind: AccountKind::Authorizer,
         platform: Some(platform.id),
         ..Account::new(KNOWN.parse().unwrap(), Secret::from("refreshtoken@@@x"), now)
     };
-    house.directory.put_account(&authorizer, None).await.unwrap();
+    house.put(&authorizer).await;
 }
 
 async fn push(house: &House, authorizer: &str, wire: &Wire) -> Reply {
@@ -78,7 +78,7 @@ pub(crate) async fn listed_as_described(house: &House, check: &mut impl FnMut(&s
         check(operation, path, &house.ask(method, &unsigned, &[], "").await);
     }
     house.directory.remove_account(&KNOWN.parse().unwrap()).await.unwrap();
-    house.directory.put_account(&before, None).await.unwrap();
+    house.put(&before).await;
     house.clock.advance(Duration::from_secs(3));
 }
 

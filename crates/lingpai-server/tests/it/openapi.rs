@@ -82,6 +82,9 @@ async fn every_answer_of_every_operation_is_as_described() {
     let admin = house.admin().await;
     let document = house.ask("GET", "/openapi.json", &[], "").await;
     assert_eq!(document.json, *DOCUMENT);
+    let chinese = house.ask("GET", "/openapi.json", &[("Accept-Language", "zh-CN")], "").await;
+    assert_eq!(chinese.json, lingpai_server::openapi::document(Language::Chinese));
+    assert_eq!(chinese.header("content-language"), Some("zh"));
     let mut description = Description::default();
     description.check("get", "/openapi.json", &document);
 

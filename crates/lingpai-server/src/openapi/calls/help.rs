@@ -28,7 +28,7 @@ pub(super) fn calls() -> Vec<Operation> {
             ("get", doctor),
             "lastExamination",
             &words(
-                "Gives what came of the last look at the house and at accounts that was made on this node.",
+                "Gives what came of the last look at the server and at accounts that was made on this node.",
                 "查看本节点上一次诊断的结果。",
             ),
         )
@@ -42,7 +42,7 @@ pub(super) fn calls() -> Vec<Operation> {
             ("post", doctor),
             "examine",
             &words(
-                "Looks at the house and at accounts, and says what is wrong.",
+                "Looks at the server and at accounts, and says what is wrong.",
                 "检查服务和账号，指出问题。",
             ),
         )

@@ -100,7 +100,7 @@ static SUBJECTS: [Subject; 12] = [
         name: "help",
         title: words("Finding out what is wrong", "查明问题"),
         what: words(
-            "Why a token was refused, and what is wrong with the house or an account.",
+            "Why a token was refused, and what is wrong with the server or an account.",
             "凭据为什么被拒绝，服务或账号哪里有问题。",
         ),
         calls: help::calls,

@@ -15,6 +15,9 @@ fields! {
     "Account.account_kind": "What sort of account it is; of one account alone.", "账号类型；只在查询单个账号时有。";
     "Account.mode": "`stable` or `classic`; of one account alone.", "`stable` 或 `classic`；只在查询单个账号时有。";
     "Account.platform": "What it has authorised; of one account alone.", "它授权给了谁；只在查询单个账号时有。";
+    "Account.updated_at":
+        "When its settings were last changed, its AppSecret among them; of one account alone.",
+        "最近一次修改设置（包括 AppSecret）的时间；只在查询单个账号时有。";
     "Account.calls_today":
         "What was called today in China through the gateway; of one account alone.",
         "今天（北京时间）经网关的调用；只在查询单个账号时有。";
@@ -75,7 +78,7 @@ fields! {
         "`eager`：始终保持最新；`on-demand`：有人要时才获取；`{\"idle_after\": N}`：N 秒没有人要就停止。";
     "idle_after": "Seconds.", "秒数。";
     "lead": "How many seconds before its end a token is replaced.", "提前多少秒更换凭据。";
-    "jitter": "By how many seconds at most that differs, at random.", "更换时间随机错开，最多多少秒。";
+    "jitter": "By how many seconds at most the time of replacing differs, at random.", "更换时间随机错开，最多多少秒。";
     "daily_budget":
         "How many fetches a day are allowed; `null` for what is usual.",
         "每天最多获取几次；`null` 为默认值。";
@@ -96,7 +99,7 @@ fields! {
     "push": "How pushes are received, all of it anew each time; `null` is not at all.", "如何接收推送，每次整个重写；`null` 为不接收。";
     "PushSettings.token": "The Token in WeChat's console.", "微信后台的 Token。";
     "PushSettings.encoding_aes_key": "The EncodingAESKey in WeChat's console.", "微信后台的 EncodingAESKey。";
-    "PushSettings.previous_encoding_aes_key": "The one before it, while both are in use.", "更换期间的旧 EncodingAESKey。";
+    "PushSettings.previous_encoding_aes_key": "The EncodingAESKey before it, while both are in use.", "更换期间的旧 EncodingAESKey。";
     "PushSettings.mode": "Whether pushes come encrypted.", "明文、兼容还是安全模式。";
     "PushSettings.relay": "Whereto they are passed on.", "转发到哪里。";
     "PushSettings.authorizer_relay": "Whereto those of a platform's authorizers are.", "授权方的推送转发到哪里。";
@@ -114,7 +117,7 @@ fields! {
         "网关加密并签名其调用所用的密钥，每次整个重写；`null` 为不加密。";
     "Settings.api_security": "The numbers of the keys.", "各密钥的编号。";
     "symmetric": "The symmetric key (AES).", "对称密钥（AES）。";
-    "previous_symmetric": "The one before it, while both are in use.", "更换期间的旧对称密钥。";
+    "previous_symmetric": "The symmetric key before it, while both are in use.", "更换期间的旧对称密钥。";
     "private": "The account's private key.", "应用私钥。";
     "certificate": "WeChat's certificate.", "微信平台证书。";
     "other_certificate": "WeChat's next certificate, or the one before.", "微信的下一个或上一个平台证书。";
@@ -126,6 +129,8 @@ fields! {
     "updated_at": "When it was last changed.", "最近修改时间。";
     "warning": "What to know of a change that was made all the same.", "修改已生效，但有需要注意的事。";
 
+    "Quotas": "Without `path`: what Lingpai has counted.", "没有 `path` 时：Lingpai 自己的统计。";
+    "Quota": "With `path`: what WeChat says of it.", "给出 `path` 时：微信返回的额度。";
     "Quotas.day": "The day in China.", "日期（北京时间）。";
     "Quotas.calls": "What was called through the gateway.", "经网关的调用。";
     "Quotas.fetches": "Lingpai's own fetches, by kind.", "Lingpai 自己的获取次数，按种类。";

@@ -1,5 +1,5 @@
 //! What the members of bodies mean. One that means the same wherever it stands is named alone, another with its body or the
-//! member that it stands in: `expires_in`, `GivenToken.expires_in`, `push.token`.
+//! member that it stands in: `expires_in`, `GivenToken.expires_in`, `push.mode`. A body that is one of several has a row too.
 
 /// Makes the table `ALL` of rows: the name, and what it means in English and in Chinese.
 macro_rules! fields {

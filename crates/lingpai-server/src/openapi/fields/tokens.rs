@@ -75,6 +75,11 @@ fields! {
     "TokenCall.force_refresh":
         "Says that the token last given to this key is bad. It is tried, and replaced only if WeChat refuses it.",
         "表示上次给这个密钥的凭据不可用：先验证，微信确实拒绝才更换。";
+    "WeChatToken": "As WeChat answers for an app.", "微信的返回。";
+    "WeComToken": "As WeCom answers for an application.", "企业微信应用的返回。";
+    "WeComServiceToken": "As WeCom answers for a suite or a provider.", "企业微信第三方应用或服务商的返回。";
+    "PlatformToken": "As WeChat answers for a third-party platform or an authorizer.", "第三方平台或授权方的返回。";
+    "WeChatError": "An error: WeChat's own, or Lingpai's in its shape.", "出错时的返回：微信的，或 Lingpai 以同样格式返回的。";
     "WeChatToken.expires_in":
         "Seconds until the SDK should come back: truthful, and short enough that it does before the token dies.",
         "SDK 应在多少秒内回来取：如实，而且短到凭据失效前一定会回来。";

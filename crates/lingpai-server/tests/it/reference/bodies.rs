@@ -73,8 +73,13 @@ impl<'a> Bodies<'a> {
 
     pub(crate) fn spelt_out(&self, schema: &'a Value, way: Way) -> String {
         if let Some(choices) = schema["anyOf"].as_array() {
-            let choices: Vec<_> = choices.iter().map(|choice| self.told(choice, way)).collect();
-            let or = either(self.language, "\nor\n\n", "\n或\n\n");
+            let told = |choice| {
+                let what = self.meant(choice).1["description"].as_str();
+                let what = what.map(|what| format!("{what}\n\n")).unwrap_or_default();
+                what + &self.told(choice, way)
+            };
+            let choices: Vec<_> = choices.iter().map(told).collect();
+            let or = "\n";
             let is_short = choices.iter().all(|choice| choice.lines().count() == 1);
             let or = if is_short { either(self.language, " or ", " 或 ") } else { or };
             let text: Vec<_> = match is_short {

@@ -44,7 +44,12 @@ pub(crate) fn of(document: &Value, examples: &[Example], language: Language) -> 
     for tag in page.tags() {
         text += &page.subject(tag);
     }
-    text += &format!("\n## {errors}\n\n{}\n## {shared}\n", page.errors.shared());
+    let body = page.bodies.spelt_out(&document["components"]["schemas"]["Error"], Way::Answered);
+    let what = page.either(
+        "Every one is explained in [every error](errors.md#lingpais-own-errors). `Retry-After` says when to ask again, where that is known.",
+        "每个错误的说明见[全部错误码](errors.md#lingpai-自己的错误)。响应头 `Retry-After` 写明何时可以再试（已知时才有）。",
+    );
+    text += &format!("\n## {errors}\n\n{what}\n\n{}\n{body}\n## {shared}\n", page.errors.shared());
     for (name, schema) in page.bodies.shared() {
         let table = page.bodies.spelt_out(schema, page.bodies.way(name));
         text += &format!("\n### {name}\n\n{table}");
@@ -165,7 +170,15 @@ impl<'a> Page<'a> {
                 let kind = kind.split(';').next().unwrap_or_default();
                 self.titled(status, &format!("`{kind}`\n"))
             }
-            _ => self.titled(status, &format!("{}\n", said(answer, "description"))),
+            (None, [] | [_]) => self.titled(status, &format!("{}\n", said(answer, "description"))),
+            (_, others) => {
+                let kinds =
+                    others.iter().map(|(kind, _)| kind.split(';').next().unwrap_or_default());
+                let kinds: Vec<_> =
+                    kinds.chain(with_members.iter().map(|(kind, _)| kind.as_str())).collect();
+                let or = self.either("` or `", "` 或 `");
+                self.titled(status, &format!("`{}`\n", kinds.join(or)))
+            }
         }
     }
 
