@@ -48,12 +48,12 @@ impl Making {
     /// Makes every change, for a program whose configuration names no accounts. Until the future is dropped.
     pub(crate) async fn make_all(mut self, keeping: &mut Keeping) -> Infallible {
         loop {
-            self.next(keeping, None).await.make(keeping, None).await;
+            self.next(keeping).await.make(keeping, None).await;
         }
     }
 
     /// The next change that can be made. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self, keeping: &Keeping, config: Option<&Config>) -> Ready {
+    pub(crate) async fn next(&mut self, keeping: &Keeping) -> Ready {
         loop {
             let is_free = |(change, _): &(Change, Reply)| !self.tried.contains(change.account());
             let free = self.waiting.iter().position(is_free);
@@ -73,7 +73,8 @@ impl Making {
             };
             let account = change.account().clone();
             match &change {
-                Change::ReplaceSecret(_, secret) if configured(&account, config).is_ok() => {
+                // Of an account of the configuration too: whoever is to put it into its file hears of a wrong one beforehand.
+                Change::ReplaceSecret(_, secret) => {
                     let trial = trial(keeping, account.clone(), secret.clone());
                     self.tried.insert(account);
                     self.trials.spawn(async move {
@@ -106,7 +107,15 @@ async fn make(
     config: Option<&Config>,
 ) -> Result<Changed, Unchanged> {
     let id = change.account().clone();
-    configured(&id, config)?;
+    if let Err(unchanged) = configured(&id, config) {
+        return match (change, keeping.store.directory().account(&id).await?) {
+            // What was asked for is so already: somebody has put it into its file.
+            (Change::ReplaceSecret(_, secret), Some(stored)) if stored.secret == secret => {
+                Ok(Changed { account: Some(stored), untried })
+            }
+            _ => Err(unchanged),
+        };
+    }
     if let Change::Remove(_) = change {
         // Without a look at it: one that cannot be read can be removed all the same.
         return remove(keeping, &id).await;

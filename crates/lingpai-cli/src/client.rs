@@ -178,10 +178,11 @@ pub(crate) fn key(asked: &Asked, environment: Environment<'_>) -> Result<Secret,
 /// The server's own words.
 pub(crate) fn refused(error: &Value) -> Error {
     let word = |name: &str| error[name].as_str().unwrap_or_default();
-    Error::said(say!(
+    let said = say!(
         "the server refused: {message}. {remedy}",
         "服务拒绝了请求：{message}。{remedy}",
         message = word("message").trim_end_matches('.'),
         remedy = word("remedy")
-    ))
+    );
+    Error::Refused { code: word("code").to_owned(), said }
 }

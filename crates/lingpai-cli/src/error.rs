@@ -100,6 +100,14 @@ pub(crate) enum Error {
         /// Something does not work; else there are warnings only.
         failed: bool,
     },
+    /// The server that was asked refused, in its own words.
+    #[error("{said}")]
+    Refused {
+        /// The code of the refusal, such as `account-configured`.
+        code: String,
+        /// What happened, why, and what to do.
+        said: String,
+    },
     /// Anything that one command alone can meet, said in full.
     #[error("{0}")]
     Said(String),

@@ -81,7 +81,7 @@ impl<'a> Follower<'a> {
         loop {
             let is_shared = matches!(self.keeping.store, OpenStore::Redis(_));
             tokio::select! {
-                ready = self.changes.next(self.keeping, Some(&self.in_force.config)) => {
+                ready = self.changes.next(self.keeping) => {
                     ready.make(self.keeping, Some(&self.in_force.config)).await;
                     continue;
                 }

@@ -80,6 +80,9 @@ struct Setup {
     /// Whom it has authorised.
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<AccountId>,
+    /// When its settings were changed last, its AppSecret among them.
+    #[serde(serialize_with = "answer::rfc_3339")]
+    updated_at: Timestamp,
 }
 
 /// How it stands with one credential.
@@ -218,7 +221,8 @@ impl AccountAnswer {
 
 impl Setup {
     fn of(account: Account) -> Self {
-        Self { account_kind: account.kind, mode: account.mode, platform: account.platform }
+        let Account { kind, mode, platform, updated_at, .. } = account;
+        Self { account_kind: kind, mode, platform, updated_at }
     }
 }
 

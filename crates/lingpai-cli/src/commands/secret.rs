@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::account::app_secret;
 use super::is_meant;
@@ -20,6 +21,10 @@ use crate::output;
 
 /// A token that has less left is refreshed first: nobody should have to hurry.
 const LITTLE: Duration = Duration::from_mins(15);
+/// How the server calls an account of its configuration.
+const CONFIGURED: &str = "account-configured";
+/// How often it is looked whether the server has read its configuration again.
+const PERIOD: Duration = Duration::from_secs(1);
 /// How often a person may mistype.
 const TRIES: usize = 5;
 
@@ -41,10 +46,8 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
     }
     output::tell(&say!(
         "3. Reset the AppSecret of {account} in WeChat's console now. The old one stops working there at once; the token that is \
-         served goes on to its end. (An account that stands in the configuration file: put the new AppSecret into the file that its \
-         `secret` names, in place of what follows.)",
-        "3. 现在到微信后台重置 {account} 的 AppSecret。旧的立即失效；正在提供的凭据可以用到到期。（写在配置文件里的账号：请把新的 AppSecret \
-         写进其 `secret` 所指的文件，不必继续下面的步骤。）"
+         served goes on to its end.",
+        "3. 现在到微信后台重置 {account} 的 AppSecret。旧的立即失效；正在提供的凭据可以用到到期。"
     ));
     let from = AppSecret { untried: false, file: secret_file };
     let may_repeat = from.file.is_none() && io::stdin().is_terminal();
@@ -52,7 +55,10 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
         let secret = app_secret::take(&account, &from)?;
         let wanted = json!({"secret": secret.expose()});
         match client.put(&format!("{at}/secret"), &wanted).await {
-            Ok(changed) => return told(&changed),
+            Ok(changed) => return told(4, &changed),
+            Err(Error::Refused { code, .. }) if code == CONFIGURED => {
+                return put_into_its_file(&client, &at, (&standing, &wanted)).await;
+            }
             Err(error) if may_repeat && left > 0 => output::tell(&error.report()),
             Err(error) => {
                 output::tell(either(
@@ -65,6 +71,46 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
         }
     }
     Ok(())
+}
+
+/// The account stands in the configuration file, which a server does not write: a person does, and this waits until the server has
+/// taken it over.
+async fn put_into_its_file(
+    client: &Client,
+    at: &str,
+    (standing, wanted): (&Value, &Value),
+) -> Result<(), Error> {
+    output::tell(either(
+        "4. WeChat does not refuse it. The account stands in the configuration of the server: put the new AppSecret now into the file that \
+         its `secret` names, on each node. This waits until the server has taken it over, which takes seconds; Ctrl-C ends the waiting. \
+         (Where `secret` names an environment variable, start the server again with the new one.)",
+        "4. 微信没有拒绝它。这个账号写在服务的配置中：请把新的 AppSecret 写进其 `secret` 所指的文件，每个节点都要写。服务几秒内会采用，这里等到采用为止；\
+         按 Ctrl-C 不再等待。（`secret` 指向环境变量时，请用新值重新启动服务。）",
+    ));
+    let mut known = standing["updated_at"].clone();
+    let until = Instant::now() + LITTLE;
+    while Instant::now() < until {
+        sleep(PERIOD).await;
+        let Ok(standing) = client.get(at).await else { continue };
+        if standing["updated_at"] == known {
+            continue;
+        }
+        known = standing["updated_at"].clone();
+        match client.put(&format!("{at}/secret"), wanted).await {
+            Ok(changed) => return told(5, &changed),
+            Err(Error::Refused { code, .. }) if code == CONFIGURED => output::tell(either(
+                "The server has read its configuration again, and the account has another AppSecret there than the one that was given here. \
+                 Look into the file once more.",
+                "服务重新读取了配置，但其中这个账号的 AppSecret 与这里给出的不同。请再检查一次文件。",
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::said(either(
+        "the server has not taken the new AppSecret over within 15 minutes. Put it into the file that the account's `secret` names: without \
+         it no token follows the one that is served now",
+        "15 分钟内服务没有采用新的 AppSecret。请把它写进该账号 `secret` 所指的文件：否则现有凭据到期后没有新的凭据",
+    )))
 }
 
 /// Has the token replaced if it would not outlive a person's work.
@@ -192,15 +238,15 @@ async fn others(client: &Client, account: &str, asked: &Asked) -> Result<String,
     ))
 }
 
-fn told(changed: &Value) -> Result<(), Error> {
+fn told(step: u8, changed: &Value) -> Result<(), Error> {
     match changed["warning"].as_str() {
-        None => output::tell(either(
-            "4. WeChat accepts the new AppSecret, and all nodes use it within a second. The token was kept; nothing was fetched.",
-            "4. 微信接受新的 AppSecret，所有节点一秒内改用它。凭据保持不变，没有获取。",
+        None => output::tell(&say!(
+            "{step}. WeChat accepts the new AppSecret, and all nodes use it within a second. The token was kept; nothing was fetched.",
+            "{step}. 微信接受新的 AppSecret，所有节点一秒内改用它。凭据保持不变，没有获取。",
         )),
         Some(warning) => output::tell(&say!(
-            "4. The new AppSecret is in force. warning: {warning}",
-            "4. 已换用新的 AppSecret。警告：{warning}"
+            "{step}. The new AppSecret is in force. warning: {warning}",
+            "{step}. 已换用新的 AppSecret。警告：{warning}"
         )),
     }
     Ok(())

@@ -121,12 +121,20 @@ async fn an_account_of_the_configuration_is_not_changed_over_http() {
     let home = Home::new(&wechat, 1, "stable", "", "");
     let node = home.start().await;
     let path = format!("/v1/accounts/{}", appid(0));
+    let of_secret = format!("{path}/secret");
+    let body = |secret: &str| json!({"secret": secret}).to_string();
+    // A secret is tried all the same: whoever is to put it into its file hears of a wrong one beforehand.
+    let (status, refused) = home.call("PUT", &of_secret, &body(&"0".repeat(32))).await;
+    assert!(status == 422 && refused.contains("secret-refused"), "{refused}");
+    let (status, kept) = home.call("PUT", &of_secret, &body(&secret(&home, 0))).await;
+    assert_eq!(status, 200, "the one that it has in its file: {kept}");
+    let new = wechat.world.with(|world, _| world.reset_secret(&appid(0), None).unwrap());
     for (method, path, body) in [
-        ("PATCH", path.clone(), "{}"),
-        ("DELETE", path.clone(), ""),
-        ("PUT", format!("{path}/secret"), r#"{"secret": "another"}"#),
+        ("PATCH", path.clone(), "{}".to_owned()),
+        ("DELETE", path.clone(), String::new()),
+        ("PUT", of_secret, body(new.expose())),
     ] {
-        let (status, body) = home.call(method, &path, body).await;
+        let (status, body) = home.call(method, &path, &body).await;
         assert!(status == 409 && body.contains("stands in lingpai.toml"), "{method}: {body}");
     }
     assert_eq!(create(&home, 0, "stable").await.0, 409);

@@ -1,5 +1,7 @@
 //! `lingpai secret reset`: nobody notices that an AppSecret is reset, and a wrong one changes nothing.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use lingpai_store::conformance::RedisServer;
@@ -65,6 +67,39 @@ async fn a_secret_is_reset_on_all_nodes_while_the_token_goes_on_and_a_wrong_one_
     assert_eq!(minted(), before_it, "the trials mint nothing");
     a.end().await;
     b.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_account_of_the_configuration_a_wrong_secret_is_named_and_the_right_one_waited_for() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 1).await;
+    let home = Home::new(&wechat, 1, "stable", "", "");
+    let node = home.start().await;
+    let token = home.token(0).await.unwrap();
+    let (ok, told) = reset(&home, &"0".repeat(32));
+    assert!(!ok && told.contains("Nothing was changed") && told.contains("40125"), "{told}");
+
+    let new = wechat.world.with(|world, _| world.reset_secret(&appid(0), None).unwrap());
+    let file = home.file("secret-new");
+    std::fs::write(&file, new.expose()).unwrap();
+    let server = format!("http://127.0.0.1:{}", home.port);
+    let mut command = home.command(&["secret", "reset", &appid(0), "--server", &server]);
+    command.env("LINGPAI_KEY", home.key()).env("LINGPAI_LANG", "en").arg("--secret-file").arg(file);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(told.any(|line| line.contains("put the new AppSecret now into the file")));
+    std::fs::write(home.secret_file(0), new.expose()).unwrap();
+    let rest: Vec<_> = told.collect();
+    assert!(child.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.concat().contains("5. WeChat accepts the new AppSecret"), "{rest:?}");
+    assert_eq!(home.token(0).await.unwrap(), token);
+    // It is in force: what is fetched next is fetched with it.
+    wechat.revoke(0);
+    assert!(home.report(0, &token).await.contains("\"rotated\""));
+    let (_, trail) = home.get("/v1/audit?action=account-secret-replaced").await.unwrap();
+    assert_eq!(trail.matches("account-secret-replaced").count(), 1, "{trail}");
+    node.end().await;
+    std::fs::remove_file(home.file("secret-new")).unwrap();
+    home.assert_nothing_leaked();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,6 +30,7 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
             "account": text(), "credentials": list(reference("Credential")),
             "calls_today": list(reference("Called")), "clients_today": list(reference("ForClient")),
             "keeping": one_of(&["observe", "paused"]), "account_kind": text(), "mode": text(), "platform": text(),
+            "updated_at": text(),
         }),
     );
     let counted = ["all", "troubled", "good", "failing", "refused", "missing", "idle", "unmanaged"];

@@ -40,15 +40,13 @@ async fn put(house: &House, push: PushSettings) {
         push: Some(push),
         ..Account::new(KEPT.parse().unwrap(), Secret::from("s"), now)
     };
-    // The house may have kept it as something else.
-    let before = house.directory.account(&platform.id).await.unwrap();
-    house.directory.put_account(&platform, before.as_ref()).await.unwrap();
+    house.put(&platform).await;
     let authorizer = Account {
         kind: AccountKind::Authorizer,
         platform: Some(platform.id),
         ..Account::new(KNOWN.parse().unwrap(), Secret::from("refreshtoken@@@x"), now)
     };
-    house.directory.put_account(&authorizer, None).await.unwrap();
+    house.put(&authorizer).await;
 }
 
 async fn push(house: &House, authorizer: &str, wire: &Wire) -> Reply {
@@ -80,8 +78,7 @@ pub(crate) async fn listed_as_described(house: &House, check: &mut impl FnMut(&s
         check(operation, path, &house.ask(method, &unsigned, &[], "").await);
     }
     house.directory.remove_account(&KNOWN.parse().unwrap()).await.unwrap();
-    let platform = house.directory.account(&before.id).await.unwrap();
-    house.directory.put_account(&before, platform.as_ref()).await.unwrap();
+    house.put(&before).await;
     house.clock.advance(Duration::from_secs(3));
 }
 

@@ -173,6 +173,12 @@ impl House {
         self.ask(method, path, &[("Authorization", &bearer(key))], body).await
     }
 
+    /// Puts an account in the place of whatever is there.
+    pub(crate) async fn put(&self, account: &Account) {
+        let before = self.directory.account(&account.id).await.unwrap();
+        self.directory.put_account(account, before.as_ref()).await.unwrap();
+    }
+
     /// A key for all accounts that may do all.
     pub(crate) async fn admin(&self) -> String {
         self.key_with(&[Right::Admin], Accounts::All, |_| {}).await

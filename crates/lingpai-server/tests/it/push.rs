@@ -59,9 +59,7 @@ async fn receiving(push: PushSettings) -> House {
 async fn set(house: &House, push: PushSettings) {
     let now = house.clock.now().wall;
     let account = Account::new(KEPT.parse().unwrap(), Secret::from("s"), now);
-    let before = house.directory.account(&account.id).await.unwrap();
-    let account = Account { push: Some(push), ..account };
-    house.directory.put_account(&account, before.as_ref()).await.unwrap();
+    house.put(&Account { push: Some(push), ..account }).await;
 }
 
 fn now(house: &House) -> i64 {

@@ -101,8 +101,9 @@ pub(super) fn calls() -> Vec<Operation> {
         )
         .needs(Right::Admin)
         .noted(
-            "WeChat is asked first whether the secret is right.",
-            "先请微信验证新的 AppSecret。",
+            "WeChat is asked first whether the secret is right. An account of the configuration is given it in its file: until it has it \
+             there, a secret that is right is answered with `account-configured`.",
+            "先请微信验证新的 AppSecret。写在配置里的账号由人写进文件：在那之前，正确的 AppSecret 以 `account-configured` 回答。",
         )
         .takes([account()])
         .reads("NewSecret")

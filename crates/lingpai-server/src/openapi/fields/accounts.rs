@@ -15,6 +15,9 @@ fields! {
     "Account.account_kind": "What sort of account it is; of one account alone.", "账号类型；只在查询单个账号时有。";
     "Account.mode": "`stable` or `classic`; of one account alone.", "`stable` 或 `classic`；只在查询单个账号时有。";
     "Account.platform": "What it has authorised; of one account alone.", "它授权给了谁；只在查询单个账号时有。";
+    "Account.updated_at":
+        "When its settings were last changed, its AppSecret among them; of one account alone.",
+        "最近一次修改设置（包括 AppSecret）的时间；只在查询单个账号时有。";
     "Account.calls_today":
         "What was called today in China through the gateway; of one account alone.",
         "今天（北京时间）经网关的调用；只在查询单个账号时有。";

@@ -37,7 +37,9 @@ fields! {
     "Record.id": "Its place in the trail.", "在审计记录中的位置。";
     "Record.action": "What was done: `token-read`, `key-made`, ...", "做了什么：`token-read`、`key-made` 等。";
     "Record.count": "How often, within a minute.", "一分钟内的次数。";
-    "Record.subject": "The id of the key or push, or the name of what it was done to.", "操作对象：密钥或推送的 id，或名称。";
+    "Record.subject":
+        "The id of the key or push, or the name of what it was done to; of `account-updated` which settings were named.",
+        "操作对象：密钥或推送的 id，或名称；`account-updated` 则为改了哪些设置。";
     "Record.who": "Who did it.", "操作者。";
     "Who.key": "The id of its key; empty if it showed none.", "密钥的 id；没有出示密钥时为空。";
     "Who.name": "The name of its key.", "密钥的名称。";
