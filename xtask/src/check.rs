@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::process::{cargo, command, run};
-use crate::{Outcome, programs, rules, site, tools};
+use crate::{Outcome, deploy, programs, rules, site, tools};
 
 /// Stops at the first part that fails.
 ///
@@ -22,6 +22,7 @@ pub(crate) fn check() -> Outcome {
     // is reachable.
     run(&mut cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))?;
     check_alerts()?;
+    deploy::check()?;
     site::site()?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to who started it")]
 
 mod check;
+mod deploy;
 mod fuzz;
 mod long;
 mod package;

@@ -11,6 +11,12 @@ use crate::process::{command, run};
 pub(crate) const FOR_CHECKS: &[Program] =
     &[Program::debian("prometheus", "its promtool checks the alert rules")];
 
+/// What is needed to look at what is shipped for containers and clusters, which is part of the check.
+pub(crate) const FOR_DEPLOY: &[Program] = &[Program::python(
+    "deploy",
+    "Helm in it renders the chart, and its hadolint reads the Dockerfile",
+)];
+
 /// What `cargo xtask site` needs, which is part of the check.
 pub(crate) const FOR_SITE: &[Program] =
     &[Program::python("zensical", "it makes the web site of the documentation")];
@@ -163,7 +169,7 @@ mod tests {
         let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         std::env::set_current_dir(workspace).expect("the workspace is there");
         let tools = std::env::temp_dir().join(format!("lingpai-xtask-{}", std::process::id()));
-        for program in FOR_TESTS.iter().chain(FOR_CHECKS).chain(FOR_SITE) {
+        for program in FOR_TESTS.iter().chain(FOR_CHECKS).chain(FOR_DEPLOY).chain(FOR_SITE) {
             let folder = tools.join(program.name);
             fs::create_dir_all(&folder).expect("a folder for this test");
             fs::copy(program.list(), folder.join("installed.txt")).expect("the list is there");

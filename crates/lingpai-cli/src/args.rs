@@ -194,8 +194,8 @@ pub(crate) struct Rotate {
     #[arg(long)]
     pub(crate) compromised: bool,
 
-    /// Show what that breaks, and do nothing
-    #[arg(long, requires = "compromised")]
+    /// Show what it would do, and do nothing
+    #[arg(long)]
     pub(crate) dry_run: bool,
 
     /// Do not ask whether it is meant

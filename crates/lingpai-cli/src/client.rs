@@ -17,6 +17,7 @@ pub(crate) use self::way::Way;
 use crate::args::Asked;
 use crate::config::Environment;
 use crate::error::{Deed, Error};
+use crate::harmless;
 use crate::language::{either, say};
 
 /// Longer than the server lets anyone wait, for a token or for a change.
@@ -106,10 +107,10 @@ impl Client {
         let (status, body) =
             answer.map_err(|source| Error::Unreachable { server: server.to_owned(), source })?;
         match serde_json::from_slice::<Value>(&body) {
-            Ok(answer) if status.is_success() && answer.is_object() => Ok(answer),
+            Ok(answer) if status.is_success() && answer.is_object() => Ok(harmless::answer(answer)),
             Err(_) if status == StatusCode::NO_CONTENT => Ok(Value::Null),
             Ok(refusal) if refusal["error"]["message"].is_string() => {
-                Err(refused(&refusal["error"]))
+                Err(refused(&harmless::answer(refusal)["error"]))
             }
             _ => Err(self.is_another()),
         }

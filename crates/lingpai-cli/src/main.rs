@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod demo;
 mod error;
+mod harmless;
 mod keeping;
 mod language;
 mod limits;

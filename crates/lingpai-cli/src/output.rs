@@ -3,9 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::error::Error;
+use crate::harmless;
 
 /// Prints a result. A line break is added where it ends without one.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let text = harmless::text(text);
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     if !text.ends_with('\n') {
@@ -17,11 +19,17 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 
 /// Prints JSON for a machine, and readable all the same.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Error> {
-    print(&format!("{value:#}"))
+    print(&harmless::json(&format!("{value:#}")))
+}
+
+/// The same in one line, for one of many.
+pub(crate) fn print_json_line(value: &serde_json::Value) -> Result<(), Error> {
+    print(&harmless::json(&value.to_string()))
 }
 
 /// Tells a person something on standard error. If that is closed, nobody is there to be told.
 pub(crate) fn tell(text: &str) {
+    let text = harmless::text(text);
     let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     if !text.ends_with('\n') {
@@ -45,20 +53,24 @@ pub(crate) fn bar_of(share: f64, width: usize) -> String {
 
 /// Replaces the last line of standard error, which is a terminal. If that is closed, nobody is there to see it.
 pub(crate) fn draw(line: &str) {
+    let line = harmless::text(line);
     let mut err = io::stderr().lock();
     let _ = err.write_all(format!("\r\x1b[2K{line}").as_bytes()).and_then(|()| err.flush());
 }
 
 /// Lays rows out in columns as wide as they need to be. The first row is the heading.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    // What others say must not begin a row of its own.
+    let rows: Vec<_> =
+        rows.iter().map(|row| row.each_ref().map(|cell| harmless::line(cell))).collect();
     let mut widths = [0; N];
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(width_of(cell));
         }
     }
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().zip(widths);
         let cells = cells.map(|(cell, width)| cell.clone() + &" ".repeat(width - width_of(cell)));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());

@@ -203,7 +203,8 @@ pub enum What {
     AuthorizersReconciled {
         /// How many there are on it.
         listed: u64,
-        /// How many of them the store did not have.
+        /// How many of them the store did not have. At least: what a process that was killed had taken in of its last page,
+        /// the one that goes on finds in the store. The same holds of `renewed` and `removed`.
         added: u64,
         /// How many had another refresh token by then.
         renewed: u64,

@@ -1,7 +1,7 @@
 // One account: how its credentials stand, what happened to them, who uses them, and what can be done.
 
 import * as api from "./api.js";
-import { ago, badge, bare, clock, exactly, fill, h, icon, keepFocus, number, say, sayIfKnown } from "./dom.js";
+import { ago, badge, bare, clock, exactly, fill, h, icon, keepFocus, number, prose, say, sayIfKnown } from "./dom.js";
 import { kept, lifeBar, spent, standing } from "./standing.js";
 import { clearQuota, invite, keep, reveal, rotate, setSecret } from "./deeds.js";
 import { accountList } from "./list.js";
@@ -95,8 +95,8 @@ export async function account(body, { left, parts: [name] }) {
     return h(
       "div",
       { class: "trouble", role: "alert" },
-      h("p", { class: "trouble-what" }, bare(it.message)),
-      it.remedy ? h("p", {}, it.remedy) : null,
+      h("p", { class: "trouble-what" }, prose(bare(it.message))),
+      it.remedy ? h("p", {}, prose(it.remedy)) : null,
       h(
         "p",
         { class: "quiet" },

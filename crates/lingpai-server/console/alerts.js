@@ -1,7 +1,7 @@
 // Where messages about trouble go, whether they arrive, and one to try.
 
 import * as api from "./api.js";
-import { ago, fill, h, icon, number, say, sayIfKnown, tell, trouble } from "./dom.js";
+import { ago, fill, h, icon, number, prose, say, sayIfKnown, tell, trouble } from "./dom.js";
 
 /** How often it is looked at again. */
 const ROUND = 10_000;
@@ -54,8 +54,8 @@ export async function alerts(body, { left }) {
         pair(say("alert-sent"), number(it.sent)),
         pair(say("alert-failed"), number(it.failed)),
         pair(say("alert-last"), ago(it.sent_at))),
-      it.failure ? h("div", { class: "trouble" }, h("p", { class: "trouble-what" }, it.failure), it.retrying ? h("p", {}, say("alert-retrying")) : null) : null,
-      last ? h("p", { class: `tried is-${last.outcome}`, role: "status" }, icon(last.outcome === "sent" ? "good" : "failing"), " ", last.explanation) : null,
+      it.failure ? h("div", { class: "trouble" }, h("p", { class: "trouble-what" }, prose(it.failure)), it.retrying ? h("p", {}, say("alert-retrying")) : null) : null,
+      last ? h("p", { class: `tried is-${last.outcome}`, role: "status" }, icon(last.outcome === "sent" ? "good" : "failing"), " ", prose(last.explanation)) : null,
       h("div", { class: "form-actions" }, button),
     );
   }

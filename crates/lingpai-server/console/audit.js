@@ -1,7 +1,7 @@
 // Who read which token, and who changed what.
 
 import * as api from "./api.js";
-import { clock, day, field, fill, h, icon, language, number, say, sayIfKnown, trouble } from "./dom.js";
+import { clock, day, field, fill, h, icon, language, number, plain, say, sayIfKnown, trouble } from "./dom.js";
 
 const PERIODS = ["1h", "24h", "7d", "all"];
 
@@ -69,7 +69,7 @@ function row(it) {
   const from = who.command === undefined ? `${who.key} · ${who.address}` : who.command;
   return h(
     "tr",
-    { "data-action": it.action, title: it.text },
+    { "data-action": it.action, title: plain(it.text) },
     h("td", { class: "of-time" }, h("time", { datetime: it.at }, h("span", { class: "quiet small" }, day(it.at)), " ", clock(it.at))),
     h("td", { class: "of-who" }, h("strong", {}, name), h("p", { class: "mono quiet small" }, from)),
     h("td", { class: "of-what" }, sayIfKnown(`deed-${it.action}`) ?? it.action,

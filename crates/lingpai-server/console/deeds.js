@@ -1,17 +1,21 @@
 // What can be done to an account: each is asked for once more, and what comes of it is said.
 
 import * as api from "./api.js";
-import { ask, copyButton, exactly, field, h, number, s, say, tell } from "./dom.js";
+import { ask, copyButton, exactly, field, h, number, prose, s, say, tell, trouble } from "./dom.js";
 
 const path = (account) => `/accounts/${encodeURIComponent(account)}`;
 const KEEPING = ["managed", "observe", "paused"];
 
 export async function rotate(account) {
+  const at = `${path(account)}/token/rotate`;
+  // A refusal stands in the question, which can be answered as soon as the time that it names has come.
+  const foreseen = await api.call("POST", at, { dry_run: true })
+    .then(({ breaks }) => h("ul", {}, breaks.map((it) => h("li", {}, prose(it)))), trouble);
   const outcome = await ask({
     title: say("rotate-title"),
-    body: [h("p", {}, say("rotate-what", { account })), h("p", { class: "hint" }, say("rotate-hint"))],
+    body: [h("p", {}, say("rotate-what", { account })), foreseen, h("p", { class: "hint" }, say("rotate-hint"))],
     action: say("rotate"),
-    act: () => api.call("POST", `${path(account)}/token/rotate`, {}),
+    act: () => api.call("POST", at, {}),
   });
   if (outcome?.explanation) tell(outcome.explanation);
   return outcome;

@@ -1,7 +1,7 @@
 // What is wrong: a box for whatever an error says, and a check-up of everything.
 
 import * as api from "./api.js";
-import { clock, day, field, fill, h, icon, number, say, sayIfKnown, trouble } from "./dom.js";
+import { ago, clock, day, field, fill, h, icon, number, prose, say, sayIfKnown, trouble } from "./dom.js";
 
 const SIGN = { passed: "good", warned: "failing", failed: "missing", skipped: "idle" };
 
@@ -46,7 +46,7 @@ export async function doctor(body, { left }) {
       await api.stream("POST", "/doctor", wanted, ({ event: name, data }) => {
         if (!data) return;
         const it = JSON.parse(data);
-        if (name === "plan") fill(plan, it.text);
+        if (name === "plan") fill(plan, prose(it.text));
         else if (name === "checking") fill(state, say("checking", { what: it.title, of: it.account ?? "" }));
         else if (name === "finding") findings.append(finding(it));
         else if (name === "done") {
@@ -68,7 +68,7 @@ export async function doctor(body, { left }) {
       at: `${day(last.at)} ${clock(last.at)}`, of: last.account ?? say("all-accounts"),
       passed: number(last.passed), warned: number(last.warned), failed: number(last.failed),
     }));
-    findings.append(...last.findings.map(finding));
+    findings.append(...last.findings.map((it) => finding(it, last.at)));
     sort(findings);
   }).catch(() => {});
   fill(body, h("div", { class: "head" }, h("div", {}, h("h1", {}, say("nav-doctor")), h("p", { class: "lead" }, say("doctor-lead")))), form, checks);
@@ -80,7 +80,8 @@ function sort(findings) {
   findings.append(...[...findings.children].sort((a, b) => rank.indexOf(a.dataset.verdict) - rank.indexOf(b.dataset.verdict)));
 }
 
-function finding(it) {
+/** What was found; with when, if that was not at the last of all. */
+function finding(it, lastAt = it.at) {
   const { verdict } = it;
   return h(
     "li",
@@ -90,23 +91,24 @@ function finding(it) {
       h("strong", {}, it.title),
       it.account ? h("span", { class: "mono small quiet" }, ` ${it.account}`) : null,
       it.subject ? h("span", { class: "mono small quiet" }, ` ${it.subject}`) : null,
-      it.evidence ? h("p", {}, it.evidence) : null,
-      it.remedy ? h("p", { class: "remedy" }, it.remedy) : null),
+      it.at !== lastAt ? h("span", { class: "small quiet" }, " · ", ago(it.at)) : null,
+      it.evidence ? h("p", {}, prose(it.evidence)) : null,
+      it.remedy ? h("p", { class: "remedy" }, prose(it.remedy)) : null),
   );
 }
 
 /** A diagnosis, for people. */
 function told(it) {
   const evidence = (it.evidence ?? []).map(({ at, text }) =>
-    h("li", {}, at ? h("time", { datetime: at, title: day(at) }, clock(at)) : null, h("span", {}, text)));
+    h("li", {}, at ? h("time", { datetime: at, title: day(at) }, clock(at)) : null, h("span", {}, prose(text))));
   return h(
     "section",
     { class: "diagnosis", "data-cause": it.cause },
-    h("h3", {}, it.headline),
+    h("h3", {}, prose(it.headline)),
     it.certain === false ? h("p", { class: "hint" }, say("likeliest")) : null,
-    it.explained ? h("p", {}, it.errcode ? h("span", { class: "mono" }, `${it.errcode} `) : null, it.explained) : null,
+    it.explained ? h("p", {}, it.errcode ? h("span", { class: "mono" }, `${it.errcode} `) : null, prose(it.explained)) : null,
     evidence.length > 0 ? [h("h4", {}, say("evidence")), h("ul", { class: "evidence" }, evidence)] : null,
-    (it.remedy ?? []).length > 0 ? [h("h4", {}, say("remedy")), h("ol", {}, it.remedy.map((step) => h("li", {}, step)))] : null,
+    (it.remedy ?? []).length > 0 ? [h("h4", {}, say("remedy")), h("ol", {}, it.remedy.map((step) => h("li", {}, prose(step))))] : null,
     h("p", { class: "quiet small" }, it.account ? h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(it.account)}` }, it.account) : null,
       it.fingerprint ? h("span", { class: "mono" }, ` ${it.fingerprint.slice(0, 12)}…`) : null,
       it.asked_wechat ? ` ${say("asked-wechat", { count: number(it.asked_wechat) })}` : null),

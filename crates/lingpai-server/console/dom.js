@@ -164,12 +164,19 @@ export function number(value) {
   return Number(value).toLocaleString(locale());
 }
 
+/** A text in which `…` is what is typed, or read as it stands: that becomes an element of code with the text in it. */
+export const prose = (text) =>
+  (text ?? "").split(/`([^`]+)`/).map((part, place) => (place % 2 ? h("code", { class: "typed" }, part) : part));
+
+/** The same where there can be no elements. */
+export const plain = (text) => (text ?? "").replace(/`([^`]+)`/g, "$1");
+
 /** What WeChat says, without the number of the request, which is shown by itself. */
 export const bare = (message) => message.replace(/\s*rid:\s*[\w-]+\s*$/, "");
 
 /** Says something at the edge of the page, and to those who listen. */
 export function tell(text, kind = "good") {
-  const toast = h("div", { class: `toast is-${kind}` }, icon(kind === "good" ? "good" : "failing"), h("span", {}, text));
+  const toast = h("div", { class: `toast is-${kind}` }, icon(kind === "good" ? "good" : "failing"), h("span", {}, prose(text)));
   document.getElementById("said").append(toast);
   setTimeout(() => toast.remove(), kind === "good" ? 5000 : 9000);
 }
@@ -179,8 +186,8 @@ export function trouble(error) {
   return h(
     "div",
     { class: "trouble", role: "alert" },
-    h("p", { class: "trouble-what" }, error.message || say("no-answer")),
-    error.remedy ? h("p", {}, error.remedy) : null,
+    h("p", { class: "trouble-what" }, prose(error.message || say("no-answer"))),
+    error.remedy ? h("p", {}, prose(error.remedy)) : null,
     error.upstream
       ? h("p", { class: "quiet mono" }, `${error.upstream.errcode} ${error.upstream.errmsg} ${error.upstream.rid ?? ""}`)
       : null,

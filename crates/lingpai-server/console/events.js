@@ -1,7 +1,7 @@
 // What happens, as it happens, and what was.
 
 import * as api from "./api.js";
-import { bare, clock, day, exactly, fill, h, icon, language, say, sayIfKnown, span } from "./dom.js";
+import { bare, clock, day, exactly, fill, h, icon, language, prose, say, sayIfKnown, span } from "./dom.js";
 import { eventName } from "./timeline.js";
 
 const MOST = 500;
@@ -43,7 +43,7 @@ export function line(event, { account = true } = {}) {
       : event.account
         ? h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(event.account)}` }, event.account)
         : h("span", { class: "quiet" }, "—"),
-    h("span", { class: "event-text" }, sentence(event)),
+    h("span", { class: "event-text" }, prose(sentence(event))),
   );
 }
 

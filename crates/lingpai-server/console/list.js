@@ -2,7 +2,7 @@
 // and cut into pages by the server, so that it does not matter how many there are.
 
 import * as api from "./api.js";
-import { ago, badge, bare, fill, h, icon, keepFocus, number, say, sayIfKnown, trouble } from "./dom.js";
+import { ago, badge, bare, fill, h, icon, keepFocus, number, plain, prose, say, sayIfKnown, trouble } from "./dom.js";
 import { kept, lifeBar, spent, standing } from "./standing.js";
 
 const FILTERS = ["all", "troubled", "good", "idle", "unmanaged"];
@@ -118,7 +118,7 @@ export async function accountList(body, { left, platform, caption, empty, place 
         "th",
         { scope: "row" },
         h("a", { class: "mono", href: `#/accounts/${encodeURIComponent(it.name)}` }, it.name),
-        main?.failure ? h("p", { class: "why", title: bare(main.failure.message) }, bare(main.failure.message)) : null,
+        main?.failure ? h("p", { class: "why", title: plain(bare(main.failure.message)) }, prose(bare(main.failure.message))) : null,
         named.length > 0 ? h("p", { class: "quiet small" }, named.map(({ kind }) => sayIfKnown(`kind-${kind}`) ?? kind).join(" · ")) : null,
       ),
       h("td", { class: "of-state" }, badge(it.state), " ", kept(it), main?.rotating ? h("span", { class: "small quiet" }, ` ${say("rotating")}`) : null),

@@ -1,7 +1,7 @@
 // The last day of a credential as a picture: each token as a bar from its rotation to its end, with the overlap in which the one
 // before it was accepted still, and a mark for everything that went wrong.
 
-import { clock, h, s, say, sayIfKnown, number, exactly } from "./dom.js";
+import { clock, exactly, h, number, plain, s, say, sayIfKnown } from "./dom.js";
 
 const WIDTH = 960;
 const LEFT = 8;
@@ -63,7 +63,7 @@ export function timeline(events, credential) {
     return s(
       "g",
       { class: "mark" },
-      s("title", {}, `${clock(it.time)} ${eventName(it)}${it.failure ? `: ${it.failure.message}` : ""}`),
+      s("title", {}, `${clock(it.time)} ${eventName(it)}${it.failure ? `: ${plain(it.failure.message)}` : ""}`),
       s("path", { d: `M${at - 4.5} ${LANE + 22}l9 9m0-9l-9 9` }),
     );
   });

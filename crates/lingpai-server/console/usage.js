@@ -1,7 +1,7 @@
 // Who uses an account, and for what.
 
 import * as api from "./api.js";
-import { ago, h, number, say, sayIfKnown } from "./dom.js";
+import { ago, h, number, prose, say, sayIfKnown } from "./dom.js";
 
 /** Who read the account's token within a day or had calls forwarded on this day; if nobody did, whose key may. */
 export async function clients(name, signal) {
@@ -51,7 +51,7 @@ export async function clients(name, signal) {
     ];
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    return h("p", { class: "quiet" }, error.message);
+    return h("p", { class: "quiet" }, prose(error.message));
   }
 }
 

@@ -41,7 +41,18 @@ struct Drill {
     outcome: &'static str,
     explanation: &'static str,
     /// What stops working, and for how long.
-    breaks: Vec<&'static str>,
+    breaks: Vec<String>,
+}
+
+/// Says what would be done, since only that was asked for.
+pub(crate) fn planned(breaks: Vec<String>, language: Language) -> Response<Body> {
+    let explanation = either(
+        language,
+        "Nothing was done. Send the same without `dry_run` to begin.",
+        "什么也没有做。要开始，请去掉 `dry_run` 再次发送。",
+    );
+    let drill = Drill { outcome: "planned", explanation, breaks };
+    language::said(language, StatusCode::OK, &drill)
 }
 
 impl Wanted {
@@ -50,14 +61,7 @@ impl Wanted {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let wanted: Self = object::read(body)?;
-        if wanted.dry_run && !wanted.compromised {
-            return Err(Refusal::BodyWrong(Bilingual::fixed(
-                "`dry_run` is for `compromised` only",
-                "`dry_run` 只能与 `compromised` 一起使用",
-            )));
-        }
-        Ok(wanted)
+        object::read(body)
     }
 }
 
@@ -76,13 +80,7 @@ pub(crate) fn answer(
     }
     let breaks = breaks(serving, keeper, language);
     if wanted.dry_run {
-        let explanation = either(
-            language,
-            "Nothing was done. Send the same without `dry_run` to begin.",
-            "什么也没有做。要开始，请去掉 `dry_run` 再次发送。",
-        );
-        let drill = Drill { outcome: "planned", explanation, breaks };
-        return Ok(language::said(language, StatusCode::OK, &drill));
+        return Ok(planned(breaks, language));
     }
     keeper.compromised();
     let explanation = either(
@@ -131,8 +129,8 @@ pub(crate) async fn go_on(registry: &Registry) {
     }
 }
 
-fn breaks(serving: &Serving, keeper: &Keeper, language: Language) -> Vec<&'static str> {
-    let either = |english, chinese| either(language, english, chinese);
+fn breaks(serving: &Serving, keeper: &Keeper, language: Language) -> Vec<String> {
+    let either = |english, chinese| either(language, english, chinese).to_owned();
     let mut breaks = vec![
         either(
             "Whoever holds a real token of this account is refused by WeChat (40001) until it takes the new one: SDKs on \
@@ -150,6 +148,15 @@ fn breaks(serving: &Serving, keeper: &Keeper, language: Language) -> Vec<&'stati
              ended and stays good to its end; only tokens of the account's own family are ended, once there is quota.",
             "当天额度已用完，当前凭据是临时顶替的稳定版凭据，与普通凭据互不影响，无法使它提前失效，它会有效到过期为止；\
              等有了额度，才会使账号自己的凭据失效。",
+        ));
+    }
+    if keeper.is_of_former_family() {
+        breaks.push(either(
+            "The current token is of the family that the account used until its mode was changed. It cannot be ended from \
+             here and stays good to its end; only tokens of the present family are ended. If it is the one that leaked, change \
+             the mode back first.",
+            "当前凭据来自更改模式之前的那类接口，与现在的互不影响，无法使它提前失效，它会有效到过期为止；只有现在这类接口的凭据会失效。\
+             如果泄露的是它，请先把模式改回去。",
         ));
     }
     if let Some(gateway) = &serving.gateway {

@@ -43,6 +43,7 @@ mod error;
 mod events;
 mod failures;
 mod first_use;
+mod foreseen;
 pub mod gateway;
 mod given;
 mod keyring;
@@ -81,6 +82,7 @@ mod tape;
 mod tickets;
 mod trace;
 pub mod traces;
+mod whence;
 
 pub use error::Error;
 pub use events::words::sentence;

@@ -24,7 +24,7 @@ use crate::console::Session;
 use crate::language::{self, Bilingual, Language, either};
 use crate::refusal::Refusal;
 use crate::serving::{Admitted, Caller, Served, Serving};
-use crate::{leak, object, strays, traces};
+use crate::{foreseen, leak, object, strays, traces};
 
 /// A token as the native API shows it.
 #[derive(Serialize)]
@@ -181,9 +181,7 @@ pub(crate) async fn rotate(
         }
         return Ok(answer);
     }
-    let before = keeper.token().map(|token| token.generation);
-    let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
-    let token = rotated.map_err(|_| Refusal::Pending)?.map_err(|error| {
+    let not_rotated = |error| {
         let now = serving.registry.clock().now().instant;
         let retry_after = match error {
             RotateError::Denied(AskDenied::TooSoon(at)) => at.since(now),
@@ -193,7 +191,14 @@ pub(crate) async fn rotate(
             }
         };
         Refusal::NotRotated(Box::new(error), retry_after)
-    })?;
+    };
+    if wanted.dry_run {
+        let foresight = keeper.foresee().map_err(not_rotated)?;
+        return Ok(foreseen::answer(&keeper, foresight, language));
+    }
+    let before = keeper.token().map(|token| token.generation);
+    let rotated = timeout(serving.limits.token_wait, keeper.rotate()).await;
+    let token = rotated.map_err(|_| Refusal::Pending)?.map_err(not_rotated)?;
     did(Action::TokenRotated);
     let served = serving.served(token);
     let token = may_read.then(|| TokenAnswer::new(&credential, &served));

@@ -25,8 +25,8 @@ use crate::audit::Trail;
 use crate::authorize::Authorizing;
 use crate::change::Desk;
 use crate::console::{Console, Session};
+use crate::doctor::Kept;
 use crate::doctor::SharedWard;
-use crate::doctor::api::Last;
 use crate::events::refused::Refused;
 use crate::first_use::FirstUses;
 use crate::gateway::{Called, ForClient, Gateway};
@@ -88,8 +88,8 @@ pub(crate) struct Serving {
     pub(crate) ward: Option<SharedWard>,
     /// Held while that is done.
     pub(crate) examining: tokio::sync::Mutex<()>,
-    /// What came of it the last time.
-    pub(crate) examined: std::sync::Mutex<Option<Last>>,
+    /// What came of it the last times.
+    pub(crate) examined: std::sync::Mutex<Kept>,
     /// What clients reported that is no current token.
     pub(crate) strays: Strays,
     /// WeChat as it is reached now, if somebody said so: to be asked about tokens that nobody knows.

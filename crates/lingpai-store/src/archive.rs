@@ -19,7 +19,7 @@ pub trait Archive: Store + Directory + Outbox {
     /// Whether it remembers which accounts were removed.
     fn remembers_removed(&self) -> bool;
 
-    /// Removes an account that was removed at this time elsewhere, and remembers it where it can.
+    /// Removes an account that was removed at this time elsewhere, unless it was changed since, and remembers it where it can.
     async fn bury(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError>;
 
     /// Every credential with its fencing number.

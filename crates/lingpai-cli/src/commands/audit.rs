@@ -52,7 +52,7 @@ pub(crate) async fn run(options: Audit, environment: Environment<'_>) -> Result<
     // The newest of them come first, and are read last.
     for record in found.iter().rev() {
         if options.json {
-            output::print(&record.to_string())?;
+            output::print_json_line(record)?;
             continue;
         }
         let text = |name: &str| record[name].as_str().unwrap_or("-");

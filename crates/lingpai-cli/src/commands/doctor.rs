@@ -13,6 +13,7 @@ use crate::args::Doctor;
 use crate::client::Client;
 use crate::config::{Config, Environment, Source, environment};
 use crate::error::Error;
+use crate::harmless;
 use crate::keeping::Keeping;
 use crate::language::{self, either, say, within};
 use crate::output::{self, Tone};
@@ -40,7 +41,7 @@ pub(crate) async fn ask(options: Doctor, environment: Environment<'_>) -> Result
     let mut messages = client.post_messages("/v1/doctor", &wanted).await?;
     let mut telling = Telling::new();
     while let Some(message) = messages.next().await? {
-        let data = serde_json::from_str(&message.data).unwrap_or_default();
+        let data = harmless::answer(serde_json::from_str(&message.data).unwrap_or_default());
         telling.tell(&message.event, &data)?;
         if message.event == "done" {
             return ended(&data, false);

@@ -9,6 +9,7 @@ use crate::args::Events;
 use crate::client::{Client, Messages};
 use crate::config::Environment;
 use crate::error::Error;
+use crate::harmless;
 use crate::language::either;
 use crate::output::{self, Tone};
 
@@ -97,7 +98,7 @@ async fn follow(client: &Client, options: &Events, last: &mut Option<String>) ->
             )),
             _ => {
                 if let Ok(event) = serde_json::from_str::<Value>(&message.data) {
-                    show(&event, options.json)?;
+                    show(&harmless::answer(event), options.json)?;
                 }
             }
         }
@@ -124,7 +125,7 @@ fn query(options: &Events) -> Serializer<'static, String> {
 
 fn show(event: &Value, json: bool) -> Result<(), Error> {
     if json {
-        return output::print(&event.to_string());
+        return output::print_json_line(event);
     }
     let text = |name: &str| event[name].as_str().unwrap_or_default();
     let tone = match text("severity") {

@@ -57,8 +57,7 @@ fn told(found: &Value) -> String {
         (either("answered", "返回"), text(&request["response_body"])),
     ];
     let lines = lines.into_iter().filter(|(_, value)| !value.is_empty());
-    let rows: Vec<_> =
-        lines.map(|(name, value)| [format!("  {name}"), printable(&value)]).collect();
+    let rows: Vec<_> = lines.map(|(name, value)| [format!("  {name}"), value]).collect();
     let mut all = format!("{}\n{}", paint(Tone::Strong, &heading), output::table(&rows));
     let answer = serde_json::from_str::<Value>(&text(&request["response_body"])).ok();
     if let Some(code) =
@@ -70,11 +69,6 @@ fn told(found: &Value) -> String {
         );
     }
     all
-}
-
-/// On one line, without what a terminal would take for a command.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

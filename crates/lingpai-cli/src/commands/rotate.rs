@@ -22,11 +22,10 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
     if options.compromised {
         return leak::end(&client, &options).await;
     }
-    if !options.yes && !is_meant(&about_to_rotate(account), unasked())? {
+    if !is_wanted(&client, &options, json!({"dry_run": true}), about_to_rotate).await? {
         return Ok(());
     }
-    let mut answer =
-        client.post(&format!("/v1/accounts/{account}/token/rotate"), &json!({})).await?;
+    let mut answer = client.post(&path(account), &json!({})).await?;
     // What it was replaced by is for `lingpai token` to print.
     if let Some(answer) = answer.as_object_mut() {
         answer.remove("access_token");
@@ -34,17 +33,41 @@ pub(crate) async fn run(options: Rotate, environment: Environment<'_>) -> Result
     if options.json { output::print_json(&answer) } else { output::print(&told(account, &answer)) }
 }
 
-fn about_to_rotate(account: &AccountId) -> String {
+fn path(account: &AccountId) -> String {
+    format!("/v1/accounts/{account}/token/rotate")
+}
+
+/// Whether it is to be done: has the server say what it would do, shows that if only that is wanted, and asks unless that was
+/// answered beforehand.
+async fn is_wanted(
+    client: &Client,
+    options: &Rotate,
+    dry_run: Value,
+    about_to: fn(&AccountId, &str) -> String,
+) -> Result<bool, Error> {
+    if options.yes && !options.dry_run {
+        return Ok(true);
+    }
+    let plan = client.post(&path(&options.account), &dry_run).await?;
+    let lines = plan["breaks"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let lines: String = lines.map(|line| format!("\n- {line}")).collect();
+    let deed = about_to(&options.account, &lines);
+    if options.dry_run {
+        if options.json {
+            output::print_json(&plan)?;
+        } else {
+            output::print(&deed)?;
+        }
+        return Ok(false);
+    }
+    is_meant(&deed, unasked())
+}
+
+fn about_to_rotate(account: &AccountId, lines: &str) -> String {
     say!(
-        "Have the token of {account} replaced now?\n\
-         Classic mode: the present one dies in five minutes, for every client that still holds it; those that fetch from \
-         WeChat themselves lose theirs. A day's fetches are counted.\n\
-         Stable mode: WeChat repeats the present one until its last five minutes, so mostly nothing changes.\n\
-         Nothing has to be done if clients report it as invalid: it is tried, and replaced if WeChat refuses it.",
-        "现在更换 {account} 的凭据吗？\n\
-         普通(classic)模式：现有凭据五分钟后失效，所有还在使用它的客户端都受影响；自行向微信获取凭据的程序会失去它们的凭据。\
-         并且计入当天的获取次数。\n\
-         稳定版(stable)模式：最后五分钟之前微信返回的仍是现有凭据，通常没有任何变化。\n\
+        "A token of {account} is asked for now.{lines}\n\
+         It need not be done if clients report the token as invalid: then it is tried, and replaced if WeChat refuses it.",
+        "现在为 {account} 获取凭据。{lines}\n\
          如果客户端会报告凭据失效，就不必手动更换：收到报告后会先验证，微信确实拒绝才更换。"
     )
 }

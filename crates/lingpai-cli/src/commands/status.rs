@@ -36,7 +36,7 @@ pub(crate) async fn run(options: Status, environment: Environment<'_>) -> Result
     }
     loop {
         match ask(&client, &options).await {
-            Ok(seen) if options.json => output::print(&Value::from(seen.accounts).to_string())?,
+            Ok(seen) if options.json => output::print_json_line(&Value::from(seen.accounts))?,
             Ok(seen) => {
                 let around = around(&client, &options).await;
                 output::print(&format!("{}{around}\n", seen.told()))?;

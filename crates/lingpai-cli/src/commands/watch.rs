@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::show_duration;
 use crate::error::Error;
+use crate::harmless;
 use crate::language::{self, either, say};
 use crate::output::{self, Tone};
 use crate::signals;
@@ -115,7 +116,7 @@ fn drawn(
     };
     screen.push('\n');
     for told in trouble.into_iter().flat_map(str::lines) {
-        screen += &line(&[(Tone::Bad, &printable(told))], columns);
+        screen += &line(&[(Tone::Bad, &harmless::line(told))], columns);
     }
     let Some(page) = page else { return first(&screen, lines) };
     if trouble.is_some() {
@@ -202,8 +203,8 @@ fn table(page: &Page, mut room: usize, columns: usize) -> String {
         if failure.is_object() {
             let code = failure["errcode"].as_i64();
             let code = code.map(|code| format!("{code} ")).unwrap_or_default();
-            let what = format!("  {code}{}", printable(text_of(&failure["message"])));
-            let remedy = format!("  {}", printable(text_of(&failure["remedy"])));
+            let what = format!("  {code}{}", harmless::line(text_of(&failure["message"])));
+            let remedy = format!("  {}", harmless::line(text_of(&failure["remedy"])));
             text +=
                 &format!("{}\n{}\n", output::cut(&what, columns), output::cut(&remedy, columns));
         }
@@ -244,11 +245,6 @@ fn row(account: &Value, credential: &Value) -> [String; 6] {
     let kept = super::status::kept(text_of(&account["keeping"]));
     let [name, kind] = [&account["account"], &credential["kind"]].map(|it| text_of(it).to_owned());
     [name, kind, format!("{state}{kept}"), left, fetched, String::new()]
-}
-
-/// What WeChat says may hold anything, and a terminal obeys what it is shown.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn rank(credential: &Value) -> usize {

@@ -470,3 +470,33 @@ fn is_mini_program(account: &Account) -> bool {
 fn unavailable(what: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keeping::Keeping;
+
+    #[tokio::test]
+    async fn who_has_authorised_anew_meanwhile_is_not_removed_for_the_authorisation_that_ended() {
+        let keeping = Keeping::out_of_reach().await;
+        let directory = keeping.store.directory();
+        let platforms = Platforms::new(Arc::clone(&keeping.engine), Arc::clone(&directory));
+        let platform = Account::new("wxp".parse().unwrap(), "s".into(), Timestamp::default());
+        let authorizer: AccountId = "wx1".parse().unwrap();
+        let authorises = async |refresh: &str| {
+            let put = platforms.put(&platform, &authorizer, refresh.into()).await;
+            let account = put.unwrap().unwrap();
+            keeping.engine.keep(&account);
+            account
+        };
+        let (ended, anew) = (authorises("first").await, authorises("second").await);
+        let error = platforms.remove(&platform, &ended).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Changed, "{error}");
+        assert_eq!(directory.account(&authorizer).await.unwrap().as_ref(), Some(&anew));
+        let credential = CredentialId::access_token(authorizer.clone());
+        assert!(keeping.registry.get(&credential).is_some());
+        platforms.remove(&platform, &anew).await.unwrap();
+        assert_eq!(directory.account(&authorizer).await.unwrap(), None);
+        assert!(keeping.registry.get(&credential).is_none());
+    }
+}

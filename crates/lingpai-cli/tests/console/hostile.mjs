@@ -56,6 +56,8 @@ await harmless("the overview");
 await go(page, `#/accounts/${failing}`);
 await page.locator("svg.timeline").waitFor();
 await harmless("an account that is refused");
+// What stands between marks for code is text too.
+await page.locator(".trouble code", { hasText: EVIL }).waitFor();
 await go(page, `#/accounts/${good}`);
 await page.locator("table.ledger").waitFor();
 await page.locator("ul.rows").getByText("onerror").waitFor();

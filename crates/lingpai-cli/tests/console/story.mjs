@@ -78,7 +78,7 @@ for (;;) {
   const text = await (await answer).text();
   assert.ok(!text.includes("access_token\":"), text);
   if (!text.includes("rotation-denied")) break;
-  await page.getByRole("dialog").getByRole("alert").getByText("moments ago").waitFor();
+  await page.getByRole("dialog").getByRole("alert").getByText("moments ago").first().waitFor();
   await page.waitForTimeout(500);
 }
 await page.getByRole("dialog").waitFor({ state: "detached" });

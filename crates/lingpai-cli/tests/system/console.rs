@@ -150,7 +150,7 @@ async fn every_page_is_in_the_language_that_was_chosen_and_in_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_strangers_say_is_shown_as_text() {
-    let refused = format!("invalid ip 203.0.113.7 {HOSTILE}, not in whitelist");
+    let refused = format!("invalid ip 203.0.113.7 {HOSTILE} `{HOSTILE}`, not in whitelist");
     let robot = format!(r#"{{"errcode": 310000, "errmsg": "{HOSTILE}"}}"#);
     let (_wechat, home) = stage(LIFE, &refused, &robot, "reveal = true").await;
     let node_ = home.start().await;

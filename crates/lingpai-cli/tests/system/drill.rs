@@ -1,9 +1,11 @@
-//! The drill of `docs/disaster.md`: a backup under load, a machine that is lost, and how long it takes until all is as it was.
+//! The drill of `docs/disaster.md`: a backup under load, a machine or a Redis that is lost, and how long it takes until all is as it
+//! was.
 
 use std::process::Command;
 use std::time::Duration;
 
 use lingpai_sandbox::OtherSystem;
+use lingpai_store::conformance::RedisServer;
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, WeChat, appid, soaking};
@@ -43,10 +45,46 @@ async fn under_load<T: Send + 'static>(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_under_load() {
+    drill("a file", "", |home| {
+        let backup = std::fs::read(home.file("backup.db")).unwrap();
+        let key = std::fs::read(home.file("lingpai.key")).unwrap();
+        for file in std::fs::read_dir(home.file("")).unwrap().flatten() {
+            if file.file_name().to_string_lossy().starts_with("lingpai.db") {
+                std::fs::remove_file(file.path()).unwrap();
+            }
+        }
+        std::fs::remove_file(home.file("lingpai.key")).unwrap();
+        std::fs::write(home.file("lingpai.key"), key).unwrap();
+        std::fs::write(home.file("backup.db"), backup).unwrap();
+    })
+    .await
+    .assert_nothing_leaked();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_a_redis_that_is_lost_is_replaced_by_another_from_a_backup_that_was_made_under_load() {
+    let (redis, other) = (RedisServer::start(), RedisServer::start());
+    let key = other.directory().join("master.key");
+    std::fs::write(&key, "5e".repeat(32)).unwrap();
+    let key = key.display();
+    let store = format!("store = \"{}\"\nmaster-key = {{ file = \"{key}\" }}\n", redis.url());
+    let (url, directory) = (other.url(), other.directory().join("appendonlydir"));
+    let home = drill("a Redis", &store, move |home| {
+        home.write(&home.configuration().replace(&redis.url(), &url));
+        // With all that it had.
+        drop(redis);
+    })
+    .await;
+    home.assert_nothing_leaked_into(&directory, "appendonly.aof.1.incr.aof");
+}
+
+/// Has the store that these settings name lost, and all restored from a backup. `lose` is done when nothing runs any more.
+async fn drill(place: &str, store: &str, lose: impl FnOnce(&Home)) -> Home {
     let (accounts, authorizers) = size();
     let all = accounts + authorizers;
     let wechat = WeChat::start(Duration::from_secs(7200), all).await;
-    let home = platforms::home(&wechat);
+    let home =
+        platforms::home_with(&wechat, &format!("{store}[gateway]\ncalls-per-minute = 1000000\n"));
     let of_platform = home.configuration();
     let of_platform = &of_platform[of_platform.find("[[account]]").unwrap()..];
     home.configure(accounts);
@@ -92,16 +130,7 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
 
     // The machine is lost. What is left: the backup, and, in another place, the configuration and the master key.
     node.kill();
-    let [backup, key] =
-        ["backup.db", "lingpai.key"].map(|name| std::fs::read(home.file(name)).unwrap());
-    for file in std::fs::read_dir(home.file("")).unwrap().flatten() {
-        if file.file_name().to_string_lossy().starts_with("lingpai.db") {
-            std::fs::remove_file(file.path()).unwrap();
-        }
-    }
-    std::fs::remove_file(home.file("lingpai.key")).unwrap();
-    std::fs::write(home.file("lingpai.key"), key).unwrap();
-    std::fs::write(home.file("backup.db"), backup).unwrap();
+    lose(&home);
     let mut restore = home.command(&["store", "restore", "backup.db"]);
     let (restoring, said) = timed(&mut restore);
     assert!(said.contains("goes through WeChat's list before it refreshes"), "{said}");
@@ -129,7 +158,7 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
     restored::until_lifted(&[&home]).await;
     assert_eq!(restored::refused(&wechat), refused, "a refresh token was sent that was dead");
     println!(
-        "{accounts} accounts, {authorizers} authorizers: backup {backing_up:.1?} under load ({read} tokens read), restore \
+        "{place}, {accounts} accounts, {authorizers} authorizers: backup {backing_up:.1?} under load ({read} tokens read), restore \
          {restoring:.1?}, first token {:.1?} and all good {all_good:.1?} after the start, {repaired} reports; authorizers compared with WeChat's \
          list within {:.1?}",
         first.unwrap(),
@@ -137,5 +166,5 @@ async fn soak_a_machine_that_is_lost_is_replaced_from_a_backup_that_was_made_und
     );
     // The keys are whole too: this one asked all the time. What was stored is what WeChat would take next.
     node.end().await;
-    home.assert_nothing_leaked();
+    home
 }

@@ -224,7 +224,10 @@ async fn an_account_moves_to_the_other_family_and_back_and_no_call_is_refused() 
         assert_eq!(home.token(0).await.unwrap(), present, "the present token is served on");
         assert_eq!(fetches(), before, "the change itself costs no fetch");
 
-        rotate(&home).await;
+        // Whatever was fetched moments ago is of the other family.
+        let planned = rotate(&home, r#"{"dry_run": true}"#).await;
+        assert!(planned.contains(place) && planned.contains("does not touch"), "{planned}");
+        rotate(&home, "").await;
         let of_this_family = families.map(|family| u64::from(family.1 == place));
         assert_eq!(fetches(), [before[0] + of_this_family[0], before[1] + of_this_family[1]]);
         assert_ne!(home.token(0).await.unwrap(), present);
@@ -260,17 +263,12 @@ async fn deeds(home: &Home) -> Vec<String> {
     deeds.collect()
 }
 
-/// Has the token replaced, as soon as that is permitted after the last time.
-async fn rotate(home: &Home) {
+/// Has the token replaced, or is told what that would do.
+async fn rotate(home: &Home, body: &str) -> String {
     let path = format!("/v1/accounts/{}/token/rotate", appid(0));
-    let permitted = Instant::now() + PATIENCE;
-    loop {
-        match home.call("POST", &path, "").await {
-            (200, _) => return,
-            (status, answer) => assert!(status == 409 && Instant::now() < permitted, "{answer}"),
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
+    let (status, answer) = home.call("POST", &path, body).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

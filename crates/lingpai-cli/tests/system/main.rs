@@ -39,6 +39,7 @@ mod first_minutes;
 mod gateway;
 mod handover;
 mod haste;
+mod hostile;
 mod imports;
 mod keys;
 mod kill;

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::node::{Home, PATIENCE, WeChat, answer, appid};
 
-const TOKEN: &str = "pushtoken0of0test";
-const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+pub(crate) const TOKEN: &str = "pushtoken0of0test";
+pub(crate) const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 /// What makes a push none of WeChat's.
 pub(crate) const FAULTS: &[&str] = &[
     "late",
@@ -87,7 +87,7 @@ pub(crate) fn message(id: u32) -> String {
 }
 
 /// Has WeChat push, and tells what came of each try.
-async fn pushed(wechat: &WeChat, home: &Home, more: Value) -> Vec<Value> {
+pub(crate) async fn pushed(wechat: &WeChat, home: &Home, more: Value) -> Vec<Value> {
     let appid = appid(0);
     let url = format!("http://127.0.0.1:{}/push/{appid}", home.port);
     let mut order = json!({"url": url, "appid": appid, "token": TOKEN, "encoding_aes_key": KEY});

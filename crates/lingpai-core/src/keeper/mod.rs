@@ -23,7 +23,7 @@ use crate::issuer::{Issuer, Way};
 use crate::policy::{Keeping, Policy, Refresh};
 use crate::proxy::Proxy;
 use crate::registry::Shared;
-use crate::rotation::{Answer, Evidence, Fact, Report, Rotation, Step};
+use crate::rotation::{Answer, Evidence, Fact, Foresight, Report, Rotation, Step};
 use crate::store::Record;
 use crate::time::{Instant, Moment};
 use crate::token::{Fingerprint, Token};
@@ -257,6 +257,15 @@ impl Keeper {
         }
     }
 
+    /// What [`Keeper::rotate`] would do now. Nothing changes.
+    ///
+    /// # Errors
+    /// [`RotateError::Denied`] if it would not be done.
+    pub fn foresee(&self) -> Result<Foresight, RotateError> {
+        let now = self.shared.clock.now();
+        Ok(self.with(|rotation, _| rotation.foresee(now))?)
+    }
+
     /// Takes in that a token has leaked: it is replaced until upstream accepts none of those so far, which takes two
     /// replacements, and half a minute where they must be forced. Clients that hold an earlier token are refused by
     /// upstream from then on.
@@ -281,6 +290,11 @@ impl Keeper {
     /// Whether the current token is of the isolated family that stands in for the primary one.
     pub fn is_on_fallback(&self) -> bool {
         self.published().is_some_and(|token| token.way == Way::Fallback)
+    }
+
+    /// Whether the current token is of the family that the account has left, as far as this process knows.
+    pub fn is_of_former_family(&self) -> bool {
+        self.with(|rotation, _| rotation.is_of_former_family())
     }
 
     /// The token as soon as it is of a later generation than `known`. Waits for ever if that never happens.

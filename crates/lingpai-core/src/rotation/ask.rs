@@ -132,8 +132,8 @@ impl Rotation {
             return Err(AskDenied::NotFetched(self.policy.keeping));
         }
         if self.activity == Activity::Resting && self.live(at).is_some() {
-            if at.instant < self.spaced() {
-                return Err(AskDenied::TooSoon(self.spaced()));
+            if at.instant < self.askable_at() {
+                return Err(AskDenied::TooSoon(self.askable_at()));
             }
             if !self.may_spend(at) {
                 return Err(AskDenied::BudgetSpent {
@@ -159,6 +159,11 @@ impl Rotation {
             return false;
         }
         self.forced().is_some() || self.profile.primary.is_minting()
+    }
+
+    /// Whether the current token is of the family that the account has left, as far as is known here.
+    pub fn is_of_former_family(&self) -> bool {
+        self.current.is_some_and(|held| held.elsewhere)
     }
 
     /// How many more tokens are to be issued until none that leaked is good.

@@ -8,10 +8,12 @@
 //! - `facts`: what there is to learn, `learn`: what each of it changes.
 //! - `plan`: what to do next, when and how.
 //! - `pace`: how long things last: leads, overlaps, pauses, each scaled to the token's life.
-//! - `ask`: what is answered to those who report a token, ask for a rotation, or want a token.
+//! - `ask`: what is answered to those who report a token, ask for a rotation, or want a token; `foresee`: what a rotation would
+//!   do.
 
 mod ask;
 mod facts;
+mod foresee;
 mod learn;
 mod outlook;
 pub(crate) mod pace;
@@ -32,6 +34,7 @@ use crate::token::{Fingerprint, Token};
 
 pub use ask::{Answer, AskDenied, Evidence, Report};
 pub use facts::{Admission, Fact, Reason, Saved};
+pub use foresee::{Foreseen, Foresight};
 pub use outlook::Outlook;
 pub use pace::{HUNCH_SPACING, TRIAL_SPACING};
 pub use plan::Step;
@@ -64,6 +67,8 @@ pub struct Rotation {
     compromised: u8,
     last_used: Instant,
     last_forced: Option<Instant>,
+    /// When a call last minted a token, as far as is known.
+    minted: Option<Instant>,
     /// A fetch may have replaced the token without our knowing; whatever it was can no longer arrive after this.
     suspect: Option<Instant>,
     /// How likely that is, where it is suspected.
@@ -124,6 +129,8 @@ struct Held {
     doubtful: bool,
     /// Upstream repeated it: not asked again before this.
     repeated_until: Option<Instant>,
+    /// It is of the other of upstream's two families: the account has changed over since.
+    elsewhere: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +178,7 @@ impl Rotation {
             compromised: 0,
             last_used: Instant::default(),
             last_forced: None,
+            minted: None,
             suspect: None,
             doubt: Doubt::Grave,
             settles: None,
@@ -299,6 +307,10 @@ impl Rotation {
             Fact::Tried(fingerprint, verdict) => self.tried(at, fingerprint, verdict, &mut events),
             Fact::Reconfigured(profile, policy) => {
                 if *self.profile != profile {
+                    let changes_over = self.profile.primary != profile.primary;
+                    if let Some(held) = &mut self.current {
+                        held.elsewhere ^= changes_over && held.way == Way::Primary;
+                    }
                     self.profile = Arc::new(profile);
                 }
                 self.policy = policy;
@@ -477,9 +489,8 @@ impl Rotation {
         if self.compromised > 0 {
             return None;
         }
-        let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
         let survives = self.profile.renewal(way).is_surviving();
-        let until = if one_family && !survives {
+        let until = if self.is_of_family(&held, way) && !survives {
             // What was issued in between, if anything, has already used the overlap up.
             if self.suspect.is_some() || self.refused.is_some() {
                 return None;
@@ -489,6 +500,11 @@ impl Rotation {
             held.ends
         };
         (until > sent.instant).then_some(until)
+    }
+
+    /// Whether a token is of the family that this way's calls bring: only those end each other. There are two at most.
+    fn is_of_family(&self, held: &Held, way: Way) -> bool {
+        (self.profile.renewal(held.way) == self.profile.renewal(way)) != held.elsewhere
     }
 
     /// The current token, if it is still good.
@@ -501,9 +517,9 @@ impl Rotation {
     /// there was most likely no lost one, readers do not wait, perhaps for a store that hangs in the commit.
     fn hold_back(&mut self) {
         let Some(held) = &mut self.current else { return };
-        // The fallback family is isolated: what happens to the primary one does not kill its tokens.
+        // The other family is isolated: what happens to the primary one does not kill its tokens.
         let lost = self.suspect.is_some() && self.doubt == Doubt::Grave;
-        let suspect = lost && self.profile.renewal(held.way).is_minting();
+        let suspect = lost && self.profile.renewal(held.way).is_minting() && !held.elsewhere;
         held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
     }
 

@@ -102,6 +102,16 @@ impl Rotation {
         })
     }
 
+    /// The earliest time for a rotation that a person asks for. Only where calls mint can one end a token that is in use, and
+    /// then none of the family that the account has left.
+    pub(super) fn askable_at(&self) -> Instant {
+        let mints = self.profile.primary.is_minting();
+        let Some(held) = self.current.filter(|_| mints) else { return Instant::default() };
+        let own = if held.elsewhere { Instant::default() } else { self.spaced() };
+        let minted = self.minted.map(|minted| minted + self.overlap(Way::Primary));
+        own.max(minted.unwrap_or_default()).min(held.ends)
+    }
+
     /// How long a token is still accepted after one that was fetched by `way` replaced it.
     pub(super) fn overlap(&self, way: Way) -> Duration {
         self.scaled(self.profile.renewal(way).overlap())

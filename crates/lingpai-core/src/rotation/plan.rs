@@ -82,7 +82,7 @@ impl Rotation {
         (due < held.ends).then_some((due, Step::Wait(due)))
     }
 
-    fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
+    pub(super) fn rotate_step(&self, at: Moment) -> Option<(Instant, Step)> {
         if !self.policy.keeping.fetches() {
             return None;
         }
@@ -168,7 +168,7 @@ impl Rotation {
             reasons.push((due, Reason::Refused));
         }
         if self.asked {
-            reasons.push((self.spaced(), Reason::Manual));
+            reasons.push((self.askable_at(), Reason::Manual));
         }
         if let Some((_, due)) = self.overdue_at() {
             reasons.push((due, Reason::Overdue));

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod changing_over;
 mod durations;
 mod edges;
 mod forgetting;

@@ -31,7 +31,7 @@ pub use self::board::Rule;
 use self::board::{Board, Message};
 pub use self::robot::Robot;
 pub(crate) use self::robot::sign;
-use crate::events::answer::EventAnswer;
+use crate::events::answer::{EventAnswer, Reader};
 use crate::events::words;
 use crate::language::{Bilingual, both, either, say};
 use crate::outbound::{self, Http, unanswered};
@@ -303,6 +303,8 @@ impl Courier {
     /// A message as title, text and events.
     fn told(&self, message: &Message) -> (String, String, Value) {
         let language = self.alert.load().language;
+        // It goes where the operator sends it.
+        let reader = Reader { language, whence: true };
         let (problems, solved) = (message.problems.len(), message.solved.len());
         let title = match (problems, solved) {
             (problems, 0) => {
@@ -342,7 +344,7 @@ impl Courier {
         }
         let shown = |event, count: Option<u32>, is_solved| {
             let mut shown =
-                serde_json::to_value(EventAnswer::new(event, None, language)).unwrap_or_default();
+                serde_json::to_value(EventAnswer::new(event, None, reader)).unwrap_or_default();
             shown["solved"] = Value::Bool(is_solved);
             if let Some(count) = count {
                 shown["count"] = count.into();

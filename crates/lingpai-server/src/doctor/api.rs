@@ -1,7 +1,7 @@
 //! `POST /v1/doctor`: looks at the house and the accounts of a key, and says what is wrong.
 //!
 //! It costs calls of WeChat's, so the key needs the right to have tokens replaced, and one is done at a time. `GET /v1/doctor`: what
-//! came of the last, which costs nothing.
+//! came of the last ones, which costs nothing.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use lingpai_core::client::{Accounts, Denied, Right};
-use lingpai_core::{AccountId, CredentialId, Timestamp};
+use lingpai_core::{AccountId, CredentialId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -24,6 +24,7 @@ use crate::native::caller;
 use crate::object;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::whence;
 
 /// How many findings wait for a reader that is slow.
 const BEHIND: usize = 64;
@@ -37,15 +38,7 @@ struct Wanted {
     spend_scarce: bool,
 }
 
-/// The last examination that was made on this node: of an account, or of the house and all accounts.
-#[derive(Clone, Debug)]
-pub(crate) struct Last {
-    at: Timestamp,
-    account: Option<AccountId>,
-    findings: Vec<Finding>,
-}
-
-/// `POST /v1/doctor`: JSON at the end, or each step when it is made (server-sent events). `GET /v1/doctor`: the last.
+/// `POST /v1/doctor`: JSON at the end, or each step when it is made (server-sent events). `GET /v1/doctor`: what came of the last.
 pub(crate) async fn answer(
     serving: &Arc<Serving>,
     head: &Parts,
@@ -59,7 +52,7 @@ pub(crate) async fn answer(
     }
     let caller = caller("POST", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::TokenRotate).await?;
-    let is_admin = serving.admit_somewhere(caller, Right::Admin).await.is_ok();
+    let whence = whence::is_told_to(serving, caller).await;
     let body = serving.body(body).await?;
     let is_empty = body.trim_ascii().is_empty();
     let wanted: Wanted = if is_empty { Wanted::default() } else { object::read(&body)? };
@@ -77,7 +70,7 @@ pub(crate) async fn answer(
     // In a task of its own; it ends when nobody listens any more.
     tokio::spawn(async move {
         tokio::select! {
-            () = examine(&serving, wanted, allowed, is_admin, &tell) => {}
+            () = examine(&serving, wanted, allowed, whence, &tell) => {}
             () = tell.closed() => {}
         }
     });
@@ -104,30 +97,37 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-/// What came of the last one, as far as the caller may see it.
+/// What came of the last ones, as far as the caller may see it.
 async fn last(serving: &Serving, head: &Parts, peer: IpAddr) -> Result<Response<Body>, Refusal> {
     let caller = caller("GET", head, peer)?;
     let (_, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
-    let is_admin = serving.admit_somewhere(caller, Right::Admin).await.is_ok();
+    let whence = whence::is_told_to(serving, caller).await;
     let language = language::wanted(&head.headers);
-    let last = serving.examined.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let may_see = |account: &Option<AccountId>| match (&allowed, account) {
-        (Accounts::All, _) => true,
-        (some, Some(account)) => some.contains(account),
-        (Accounts::Only(_), None) => false,
+    let seen = {
+        let kept = serving.examined.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.seen_by(&allowed)
     };
-    let shown = last.and_then(|Last { at, account, mut findings }| {
-        let is_whole = account.is_none();
-        findings.retain(|finding| may_see(&finding.account));
-        if !is_admin {
-            findings.iter_mut().for_each(|finding| finding.whence = None);
-        }
+    let last = seen.iter().map(|(at, _)| *at).max();
+    let (times, findings): (Vec<_>, Vec<_>) = seen
+        .into_iter()
+        .map(|(at, mut finding)| {
+            finding.whence = finding.whence.filter(|_| whence);
+            (at, finding)
+        })
+        .unzip();
+    let shown = last.map(|at| {
         let mut shown = whole(&findings, language);
         shown["at"] = at.to_string().into();
-        if let Some(account) = &account {
+        for (finding, at) in shown["findings"].as_array_mut().into_iter().flatten().zip(times) {
+            finding["at"] = at.to_string().into();
+        }
+        // All of them may be of one account, which was looked at alone.
+        if let Some(account) = findings.first().and_then(|first| first.account.as_ref())
+            && findings.iter().all(|finding| finding.account.as_ref() == Some(account))
+        {
             shown["account"] = account.as_str().into();
         }
-        (is_whole && !findings.is_empty() || may_see(&account)).then_some(shown)
+        shown
     });
     Ok(language::said(language, StatusCode::OK, &json!({"last": shown})))
 }
@@ -162,7 +162,7 @@ async fn examine(
     serving: &Serving,
     wanted: Wanted,
     allowed: Accounts,
-    is_admin: bool,
+    whence: bool,
     tell: &mpsc::Sender<Step>,
 ) {
     let _one_at_a_time = serving.examining.lock().await;
@@ -191,9 +191,7 @@ async fn examine(
         while let Some(mut step) = steps.recv().await {
             if let Step::Found(finding) = &mut step {
                 findings.push(Finding::clone(finding));
-                if !is_admin {
-                    finding.whence = None;
-                }
+                finding.whence = finding.whence.take().filter(|_| whence);
             }
             if tell.send(step).await.is_err() {
                 return false;
@@ -202,9 +200,9 @@ async fn examine(
         true
     };
     let ((), is_told) = tokio::join!(examination.run(told), passing_on);
-    // One of some accounts would stand in the place of one of all, and be taken for that.
-    if is_told && (is_for_all || account.is_some()) {
-        let last = Last { at: registry.clock().now().wall, account, findings };
-        *serving.examined.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+    if is_told {
+        let at = registry.clock().now().wall;
+        let mut kept = serving.examined.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take(at, account.as_ref(), &allowed, findings);
     }
 }

@@ -6,11 +6,12 @@
 //! - `house`: checks of the program around the accounts; what only the program knows of itself comes as a [`House`].
 //! - `patient`: checks of one account; `clients`: of those who use it. `words`: all that is said.
 //! - `step`: what is told while it runs.
-//! - `api`: the same over HTTP.
+//! - `api`: the same over HTTP; `kept`: what came of the last ones there.
 
 pub(crate) mod api;
 mod clients;
 mod house;
+mod kept;
 mod patient;
 mod step;
 mod words;
@@ -26,6 +27,7 @@ use tokio::sync::mpsc;
 use crate::diagnosis::Cause;
 use crate::language::{Bilingual, Language};
 use crate::strays::Strays;
+pub(crate) use kept::Kept;
 use step::Teller;
 pub use step::{Plan, Step};
 

@@ -1,6 +1,7 @@
 //! An event as it is shown: the JSON object that is the same in the stream, in the history and in alerts.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use lingpai_core::event::{Event, What};
 use lingpai_core::issuer::Way;
@@ -14,6 +15,15 @@ use super::words;
 use crate::accounts::FailureAnswer;
 use crate::answer;
 use crate::language::Language;
+
+/// For whom an event is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader {
+    /// What he reads.
+    pub(crate) language: Language,
+    /// Whether he is told whence clients call.
+    pub(crate) whence: bool,
+}
 
 /// An event as the native API shows it. What does not belong to it is absent.
 #[derive(Serialize)]
@@ -92,24 +102,25 @@ struct Details<'a> {
 }
 
 impl<'a> EventAnswer<'a> {
-    /// The event at this position, told in this language.
-    pub(crate) fn new(event: &'a Event, id: Option<Position>, language: Language) -> Self {
+    /// The event at this position, told to such a reader.
+    pub(crate) fn new(event: &'a Event, id: Option<Position>, reader: Reader) -> Self {
         Self {
             id,
             at: event.at,
             event: event.what.name(),
             severity: event.what.severity().as_str(),
-            text: words::sentence(event, language),
+            text: words::sentence_for(event, reader),
             account: event.account(),
             kind: event.credential.as_ref().map(|credential| credential.kind.as_str()),
             node: event.node.as_str(),
-            details: Details::of(&event.what, language),
+            details: Details::of(&event.what, reader),
         }
     }
 }
 
 impl<'a> Details<'a> {
-    fn of(what: &'a What, language: Language) -> Self {
+    fn of(what: &'a What, Reader { language, whence }: Reader) -> Self {
+        let client_at = |address: &IpAddr| whence.then(|| address.to_string().into());
         let mut details = Self::default();
         match what {
             What::Rotated { generation, fingerprint, reason, way, expires_at } => {
@@ -173,7 +184,7 @@ impl<'a> Details<'a> {
             }
             What::KeyFirstUsed { key, address } => {
                 details.key = Some(key);
-                details.address = Some(address.to_string().into());
+                details.address = client_at(address);
             }
             What::CertificateChanging { next } => details.next = Some(next),
             What::AuthorizersReconciled { listed, added, renewed, removed } => {
@@ -184,7 +195,7 @@ impl<'a> Details<'a> {
             }
             What::SecretShown { key, address, path } => {
                 details.key = key.as_deref();
-                details.address = Some(address.to_string().into());
+                details.address = client_at(address);
                 details.path = Some(path);
             }
             What::PushDead { push, cause } => {

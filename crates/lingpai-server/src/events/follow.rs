@@ -13,13 +13,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::STEP;
-use super::answer::EventAnswer;
+use super::answer::{EventAnswer, Reader};
 use super::wanted::Wanted;
 use crate::console::Session;
 use crate::language::Language;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
 use crate::tape::Seat;
+use crate::whence;
 
 /// How many pieces wait for a reader that is slow,
 const BEHIND: usize = 64;
@@ -43,11 +44,11 @@ pub(super) struct Follower {
 /// Why a stream ends.
 struct Ended;
 
-/// One event as all streams tell it, in each language that somebody reads.
+/// One event as all streams tell it, in each language that somebody reads, to those who are told whence clients call and to others.
 #[derive(Default)]
 pub(crate) struct Messages {
-    english: OnceLock<String>,
-    chinese: OnceLock<String>,
+    english: [OnceLock<String>; 2],
+    chinese: [OnceLock<String>; 2],
 }
 
 impl Follower {
@@ -113,7 +114,8 @@ impl Follower {
 
     /// Adds what the reader has not seen to this piece, or some of it; whether there is more at once.
     async fn more(&mut self, piece: &mut String) -> Result<bool, Ended> {
-        let accounts = self.accounts().ok_or(Ended)?;
+        let (accounts, whence) = self.allowed().ok_or(Ended)?;
+        let reader = Reader { language: self.wanted.language, whence };
         if let Some(mut seat) = self.seat.take() {
             // If the tape has gone on too far, the store has the rest.
             let Some(entries) = self.serving.tape.after(&mut seat) else { return Ok(true) };
@@ -127,7 +129,7 @@ impl Follower {
                 match entry.position {
                     Some(position) if !is_new => *piece += &format!("id: {position}\n\n"),
                     position => {
-                        *piece += entry.told.get(&entry.event, position, self.wanted.language);
+                        *piece += entry.told.get(&entry.event, position, reader);
                     }
                 }
             }
@@ -142,7 +144,7 @@ impl Follower {
         let listing = store.stream(account, page, STEP).await.map_err(|_| Ended)?;
         for told in &listing.told {
             if self.wanted.includes(&told.what, &accounts) {
-                *piece += &message(&told.what, Some(told.position), self.wanted.language);
+                *piece += &message(&told.what, Some(told.position), reader);
             }
         }
         self.seen = listing.last.unwrap_or(self.seen);
@@ -153,8 +155,8 @@ impl Follower {
         Ok(true)
     }
 
-    /// The accounts that the key is for, if it is still good for this.
-    fn accounts(&self) -> Option<Accounts> {
+    /// The accounts that the key is for, and whether it is told whence clients call, if it is still good for this.
+    fn allowed(&self) -> Option<(Accounts, bool)> {
         let now = self.serving.registry.clock().now().wall;
         if let (Some(session), Some(console)) = (&self.session, &self.serving.console)
             && !console.holds(session, now)
@@ -165,16 +167,16 @@ impl Follower {
             let allowed = key.allows_somewhere(Right::StatusRead, now).is_ok()
                 && key.is_open_to(self.peer)
                 && self.wanted.account.as_ref().is_none_or(|of| key.accounts.contains(of));
-            allowed.then(|| key.accounts.clone())
+            allowed.then(|| (key.accounts.clone(), whence::is_told_by(key, now)))
         })?
     }
 }
 
 /// An event as streams tell it.
-fn message(event: &Event, position: Option<Position>, language: Language) -> String {
+fn message(event: &Event, position: Option<Position>, reader: Reader) -> String {
     let id = position.map(|position| format!("id: {position}\n")).unwrap_or_default();
     // JSON has no line breaks, so it is one `data` line.
-    let shown = EventAnswer::new(event, position, language);
+    let shown = EventAnswer::new(event, position, reader);
     let data = serde_json::to_string(&shown).unwrap_or_default();
     // A name from another version of Lingpai is only a name if it has no line breaks.
     let name = event.what.name().replace(char::is_control, " ");
@@ -182,13 +184,13 @@ fn message(event: &Event, position: Option<Position>, language: Language) -> Str
 }
 
 impl Messages {
-    /// The message in this language, made by whoever is the first to need it.
-    fn get(&self, event: &Event, position: Option<Position>, language: Language) -> &str {
-        let made = match language {
+    /// The message for such a reader, made by whoever is the first to need it.
+    fn get(&self, event: &Event, position: Option<Position>, reader: Reader) -> &str {
+        let made = match reader.language {
             Language::English => &self.english,
             Language::Chinese => &self.chinese,
         };
-        made.get_or_init(|| message(event, position, language))
+        made[usize::from(reader.whence)].get_or_init(|| message(event, position, reader))
     }
 }
 

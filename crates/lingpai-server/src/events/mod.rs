@@ -22,16 +22,16 @@ use lingpai_core::event::Event;
 use lingpai_core::journal::{Page, Position, Told};
 use serde::Serialize;
 
-use self::answer::EventAnswer;
+use self::answer::{EventAnswer, Reader};
 use self::follow::Follower;
 pub(crate) use self::follow::Messages;
 use self::wanted::Wanted;
 use crate::answer::{self as answers, Body};
-use crate::language::Language;
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::whence;
 
 /// How many events the history answers, unless asked for fewer or more.
 pub(crate) const PAGE: usize = 100;
@@ -55,7 +55,7 @@ pub(crate) async fn stream(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    let ((key, _), wanted) = admit(serving, head, peer).await?;
+    let ((key, _, _), wanted) = admit(serving, head, peer).await?;
     let last_seen = head.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     // What is no id is of another program, or of an older version: all that is kept may be new to its reader.
     let last_seen = last_seen.map(|id| id.parse().unwrap_or_default());
@@ -76,18 +76,19 @@ pub(crate) async fn history(
     head: &Parts,
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
-    let ((_, allowed), wanted) = admit(serving, head, peer).await?;
+    let ((_, allowed, whence), wanted) = admit(serving, head, peer).await?;
+    let reader = Reader { language: wanted.language, whence };
     let query = Query::of(head);
     let limit = query.limit(PAGE, LARGEST_PAGE)?;
     let before = query.position("before")?;
     let (found, next) = find(serving, &allowed, &wanted, before, limit).await?;
-    let events = found.iter().map(|told| shown(told, wanted.language)).collect();
+    let events = found.iter().map(|told| shown(told, reader)).collect();
     let next = next.map(|next| next.to_string());
     Ok(answers::json(StatusCode::OK, &HistoryAnswer { events, next }))
 }
 
-fn shown(told: &Told<Event>, language: Language) -> EventAnswer<'_> {
-    EventAnswer::new(&told.what, Some(told.position), language)
+fn shown(told: &Told<Event>, reader: Reader) -> EventAnswer<'_> {
+    EventAnswer::new(&told.what, Some(told.position), reader)
 }
 
 /// The newest events that are wanted, and where to go on if there may be more.
@@ -127,17 +128,18 @@ async fn find(
     Ok((found, next))
 }
 
-/// The key with the accounts that it is for, and what is asked for.
+/// The key with the accounts that it is for and whether it is told whence clients call, and what is asked for.
 async fn admit(
     serving: &Serving,
     head: &Parts,
     peer: IpAddr,
-) -> Result<((KeyHash, Accounts), Wanted), Refusal> {
+) -> Result<((KeyHash, Accounts, bool), Wanted), Refusal> {
     let caller = caller("GET", head, peer)?;
-    let admitted = serving.admit_somewhere(caller, Right::StatusRead).await?;
+    let (key, allowed) = serving.admit_somewhere(caller, Right::StatusRead).await?;
+    let whence = whence::is_told_to(serving, caller).await;
     let wanted = Wanted::read(head, serving.registry.clock().wall())?;
     if let Some(account) = &wanted.account {
         serving.admit(caller, Right::StatusRead, account.as_str()).await?;
     }
-    Ok((admitted, wanted))
+    Ok(((key, allowed, whence), wanted))
 }

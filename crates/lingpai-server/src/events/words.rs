@@ -11,14 +11,20 @@ use lingpai_core::failure::Failure;
 use lingpai_core::rotation::Reason;
 use lingpai_wechat::catalogue;
 
+use super::answer::Reader;
 use crate::failures;
 use crate::language::{Language, either, say};
 
 /// The most of a foreign text that a sentence takes in, in characters.
 const MOST: usize = 200;
 
-/// What happened, in one sentence without a full stop.
+/// What happened, in one sentence without a full stop, for whoever may know all of it.
 pub fn sentence(event: &Event, language: Language) -> String {
+    sentence_for(event, Reader { language, whence: true })
+}
+
+/// The same for such a reader.
+pub(crate) fn sentence_for(event: &Event, Reader { language, whence }: Reader) -> String {
     let either = |english, chinese| either(language, english, chinese).to_owned();
     let until = |end: Timestamp| span(end.since(event.at), language);
     match &event.what {
@@ -127,10 +133,23 @@ pub fn sentence(event: &Event, language: Language) -> String {
         What::KeyChanged { change: KeyChange::Revoked, key, by } => {
             say!(language, "the key {key} was revoked by {by}", "{by} 吊销了密钥 {key}")
         }
+        What::KeyFirstUsed { key, .. } if !whence => {
+            say!(language, "the key {key} was used for the first time", "密钥 {key} 首次被使用")
+        }
         What::KeyFirstUsed { key, address } => say!(
             language,
             "the key {key} was used for the first time, from {address}",
             "密钥 {key} 首次被使用，来自 {address}"
+        ),
+        What::SecretShown { key: Some(key), path, .. } if !whence => say!(
+            language,
+            "the client with the key {key} sends the real AppSecret to {path}: it has no need of that",
+            "使用密钥 {key} 的客户端向 {path} 发送真正的 AppSecret：它不需要知道 AppSecret"
+        ),
+        What::SecretShown { key: None, path, .. } if !whence => say!(
+            language,
+            "a client sends the real AppSecret to {path}, where its API key belongs: give it a key",
+            "有客户端向 {path} 发送真正的 AppSecret，而那里应是它的 API 密钥：请给它一个密钥"
         ),
         What::SecretShown { key, address, path } => match key {
             Some(key) => say!(
@@ -240,6 +259,7 @@ mod tests {
     use lingpai_core::{Class, Fingerprint, Generation, NodeId, Way};
 
     use super::*;
+    use crate::events::answer::EventAnswer;
 
     fn all() -> Vec<What> {
         let fingerprint = Fingerprint::of("t");
@@ -306,6 +326,27 @@ mod tests {
             assert!(!is_chinese(&english) && is_chinese(&chinese), "{english} / {chinese}");
             assert!(!english.contains('`'), "{english}");
         }
+    }
+
+    #[test]
+    fn whence_clients_call_is_told_to_those_only_who_may_read_the_trail() {
+        let address = [10, 0, 0, 7].into();
+        let with_key =
+            What::SecretShown { key: Some("lp_1".to_owned()), address, path: "/a".to_owned() };
+        let mut with_address = 0;
+        for what in all().into_iter().chain([with_key]) {
+            let at = Timestamp::default();
+            let event = Event { at, credential: None, node: NodeId::new("n"), what };
+            for language in [Language::English, Language::Chinese] {
+                let shown = |whence| {
+                    let answer = EventAnswer::new(&event, None, Reader { language, whence });
+                    serde_json::to_string(&answer).unwrap()
+                };
+                with_address += u32::from(shown(true).contains("10.0.0.7"));
+                assert!(!shown(false).contains("10.0.0.7"), "{}", shown(false));
+            }
+        }
+        assert_eq!(with_address, 6);
     }
 
     #[test]

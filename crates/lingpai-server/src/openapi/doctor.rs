@@ -38,7 +38,7 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
         json!({
             "check": text(), "title": text(), "verdict": verdict, "evidence": text(), "calls": number(),
             "account": text(), "subject": text(), "remedy": text(), "cause": text(),
-            "errcode": {"type": "integer"},
+            "errcode": {"type": "integer"}, "at": time(),
         }),
     );
     let sums = ["worst", "passed", "warned", "failed", "skipped", "calls", "findings"];

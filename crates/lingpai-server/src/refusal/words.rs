@@ -1,6 +1,7 @@
 //! What a refusal says to people: what happened and why, and what to do about it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use lingpai_core::client::Denied;
 use lingpai_core::keeper::RotateError;
@@ -9,6 +10,8 @@ use lingpai_core::{AccountKind, Failure};
 use lingpai_wechat::{Ticket, catalogue};
 
 use super::Refusal;
+use super::native::whole_seconds;
+use crate::events::words::span;
 use crate::language::{Language, either, say};
 
 impl Refusal {
@@ -123,9 +126,9 @@ impl Refusal {
                     "该账号已暂停或仅观察，不会为它获取凭据",
                 ),
                 RotateError::Denied(AskDenied::TooSoon(_)) => either(
-                    "the token was replaced moments ago; replacing it again would kill the one before it while clients \
-                     still use it",
-                    "凭据刚刚更换过；再次更换会使前一个凭据失效，而客户端还在使用它",
+                    "the token was replaced moments ago. WeChat accepts two, this one and the one before it, which clients \
+                     still use: a third would end that at once",
+                    "凭据刚刚更换过。微信只接受两个：现在这个和前一个，而前一个还有客户端在用，再换一次它会立刻失效",
                 ),
                 RotateError::Denied(AskDenied::BudgetSpent { used, .. }) => say!(
                     language,
@@ -301,14 +304,22 @@ impl Refusal {
                 "See to the store, then try again; tokens are served meanwhile",
                 "请检查存储，然后重试；其间凭据照常提供",
             ),
-            Self::NotRotated(error, _) => match &**error {
+            Self::NotRotated(error, after) => match &**error {
                 RotateError::Denied(AskDenied::NotFetched(_)) => either(
                     "Have it managed first: lingpai account keep ACCOUNT managed",
                     "请先恢复维护：lingpai account keep 账号 managed",
                 ),
+                RotateError::Denied(AskDenied::TooSoon(_)) if !after.is_zero() => say!(
+                    language,
+                    "Ask again in {after}; if WeChat refuses the token, report it as invalid instead, which is tried at once",
+                    "请在 {after}后再试；如果微信拒绝这个凭据，请改为报告它失效，会立即验证",
+                    after = span(Duration::from_secs(whole_seconds(*after)), language)
+                )
+                .into(),
                 RotateError::Denied(AskDenied::TooSoon(_)) => either(
-                    "Ask again in a few minutes; if WeChat refuses the token, report it as invalid instead",
-                    "请过几分钟再试；如果微信拒绝这个凭据，请改为报告它失效",
+                    "Ask again in a few minutes; if WeChat refuses the token, report it as invalid instead, which is tried at \
+                     once",
+                    "请过几分钟再试；如果微信拒绝这个凭据，请改为报告它失效，会立即验证",
                 ),
                 RotateError::Denied(AskDenied::BudgetSpent { .. }) => either(
                     "Raise `daily-budget`, or wait for the day to end in China; if WeChat refuses the token, report it \

@@ -245,6 +245,8 @@ impl Place for FilePlace {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::super::shape::tests::delivery;
     use super::*;
 
@@ -341,6 +343,39 @@ mod tests {
         let place = FilePlace { hook: Some(hook), ..place(folder.path()) };
         let told = place.put(&delivery(1, "one")).await.unwrap_err();
         assert!(told.contains("was killed"), "{told}");
+    }
+
+    /// Only root may give a file away; whoever else runs the tests is told so.
+    #[tokio::test]
+    async fn a_file_belongs_to_whom_it_is_to_or_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_root = fs::metadata(folder.path()).unwrap().uid() == 0;
+        let owner = |user, group| Some(Owner { user, group });
+        let mut place = FilePlace { owner: owner(Some(4711), Some(4712)), ..place(folder.path()) };
+        if !is_root {
+            for told in [place.put(&delivery(1, "one")).await.map(|_| ()), place.probe().await] {
+                let told = told.unwrap_err();
+                assert!(told.contains("only root may give a file to somebody else"), "{told}");
+            }
+            let left = fs::read_dir(folder.path()).unwrap().flatten();
+            let holds_token =
+                |file: fs::DirEntry| fs::read_to_string(file.path()).unwrap() == "one";
+            assert!(!left.into_iter().any(holds_token), "the token is left to nobody");
+            return;
+        }
+        let owned = |path: &Path| {
+            let file = fs::metadata(path).unwrap();
+            (file.uid(), file.gid(), file.permissions().mode() & 0o777)
+        };
+        assert_eq!(place.put(&delivery(1, "one")).await, Ok(Put::Written));
+        assert_eq!(owned(&place.path), (4711, 4712, 0o640));
+        let of_server = owned(folder.path());
+        assert_eq!(owned(&place.beside("lingpai")), (of_server.0, of_server.1, 0o600), "its own");
+        // A group alone leaves the file with the server's user.
+        place.owner = owner(None, Some(4712));
+        assert_eq!(place.put(&delivery(2, "two")).await, Ok(Put::Written));
+        assert_eq!(owned(&place.path), (0, 4712, 0o640));
+        assert_eq!(place.probe().await, Ok(()));
     }
 
     #[tokio::test]

@@ -110,7 +110,7 @@ async fn every_answer_of_every_operation_is_as_described() {
     let query = format!("?{call}");
     house.keeps("ww1:1");
     let of_corp = format!("?corpid=ww1&corpsecret={admin}");
-    let calls: [(&str, &str, &str, &str, &str); 73] = [
+    let calls: [(&str, &str, &str, &str, &str); 74] = [
         ("get", "/readyz", "", "", ""),
         ("get", token, KEPT, "", ""),
         ("get", token, KEPT, "?wait=0s&after=1", ""),
@@ -118,7 +118,8 @@ async fn every_answer_of_every_operation_is_as_described() {
         ("post", report, KEPT, "", &current),
         ("post", report, KEPT, "", "{}"),
         ("post", rotate, KEPT, "", ""),
-        ("post", rotate, KEPT, "", ""),
+        ("post", rotate, KEPT, "", "{"),
+        ("post", rotate, KEPT, "", r#"{"dry_run":true}"#),
         ("post", rotate, KEPT, "", r#"{"compromised":true,"dry_run":true}"#),
         ("post", rotate, KEPT, "", r#"{"compromised":true}"#),
         ("get", ticket, KEPT, "", ""),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::house::{House, KEPT, OTHER, PATIENCE, logs, only, read_to_end};
+use crate::house::{House, KEPT, OTHER, PATIENCE, credential, logs, only, read_to_end};
 
 /// An open stream, and what it has said so far.
 struct Stream {
@@ -148,6 +148,27 @@ async fn a_stream_tells_of_the_accounts_that_the_key_is_for_and_that_were_asked_
     for stream in [&mut limited, &mut asked] {
         stream.until(OTHER).await;
         assert!(!stream.said.contains(KEPT), "{}", stream.said);
+    }
+}
+
+#[tokio::test]
+async fn whence_a_client_calls_is_told_to_admins_only_as_it_happens_and_afterwards() {
+    let house = House::open().await;
+    let (viewer, admin) = (viewer(&house, Accounts::All).await, house.admin().await);
+    let open = async |key| Stream::open(&house, key, "/v1/events", "").await;
+    let (mut viewers, mut admins) = (open(&viewer).await, open(&admin).await);
+    let (key, address) = (Some("lp_1".to_owned()), "192.0.2.7".parse().unwrap());
+    let path = "/cgi-bin/token".to_owned();
+    house.registry.tell(Some(credential(KEPT)), What::SecretShown { key, address, path });
+    house.registry.tell(None, What::StoreRestored);
+    for (key, stream, is_told) in [(&viewer, &mut viewers, false), (&admin, &mut admins, true)] {
+        stream.until("event: store-restored").await;
+        house.events_are_stored().await;
+        let page = house.call(key, "GET", "/v1/events/history", "").await;
+        for said in [&stream.said, &page.body] {
+            assert!(said.contains("secret-shown") && said.contains("lp_1"), "{said}");
+            assert_eq!(said.contains("192.0.2.7"), is_told, "{said}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use redis::{Cmd, cmd};
 
 use super::fields::Fields;
 use super::link::Repeat;
-use super::{LEDGER_KEPT, RedisStore, credentials, foundation, script};
+use super::{LEDGER_KEPT, RedisStore, credentials, directory, foundation, script};
 use crate::archive::{Archive, Kept};
 use crate::rules::LEDGER_DAYS;
 
@@ -43,13 +43,11 @@ impl Archive for RedisStore {
     }
 
     async fn bury(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
-        self.remove_account(account).await?;
-        let mut list = cmd("SADD");
-        list.arg(self.layout.accounts()).arg(account.as_str());
-        let _: i64 = self.link.run(&list, Repeat::Harmless).await?;
-        let tombstone = script::replace([self.layout.account(account)]);
-        let tombstone = tombstone.arg("removed_at").arg(at.as_millis());
-        self.link.call_confirmed::<i64>(&tombstone).await.map(drop)
+        match directory::read_one(self, account).await?.0 {
+            Some(stored) if stored.updated_at > at => return Ok(()),
+            stored => directory::remove_account(self, account, stored.as_ref()).await?,
+        };
+        directory::put_tombstone(self, account, at).await
     }
 
     async fn kept(&self) -> Result<Vec<Kept>, StoreError> {

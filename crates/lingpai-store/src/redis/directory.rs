@@ -108,10 +108,7 @@ pub(super) async fn put_account(
     before: Option<&Account>,
 ) -> Result<(), StoreError> {
     let id = &account.id;
-    // Listed first: one that is listed and not there does no harm.
-    let mut list = cmd("SADD");
-    list.arg(store.layout.accounts()).arg(id.as_str());
-    let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
+    list(store, id).await?;
     for _ in 0..16 {
         let (stored, read) = read_one(store, id).await?;
         rules::may_replace(stored.as_ref(), before, account)?;
@@ -125,8 +122,28 @@ pub(super) async fn put_account(
     Err(rules::changed(id))
 }
 
+/// Remembers that an account was removed at this time, unless it is there again.
+pub(super) async fn put_tombstone(
+    store: &RedisStore,
+    id: &AccountId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    list(store, id).await?;
+    let (None, read) = read_one(store, id).await? else { return Ok(()) };
+    let call = as_read(script::swap([store.layout.account(id)]), &read);
+    let call = call.arg("removed_at").arg(at.as_millis());
+    store.link.call_confirmed::<i64>(&call).await.map(drop)
+}
+
+/// Puts a name into the list of all. Before the account: one that is listed and not there does no harm.
+async fn list(store: &RedisStore, id: &AccountId) -> Result<(), StoreError> {
+    let mut list = cmd("SADD");
+    list.arg(store.layout.accounts()).arg(id.as_str());
+    store.link.run::<i64>(&list, Repeat::Harmless).await.map(drop)
+}
+
 /// One account, and its fields as they are, for a script that compares them. One that cannot be read counts as none.
-async fn read_one(
+pub(super) async fn read_one(
     store: &RedisStore,
     id: &AccountId,
 ) -> Result<(Option<Account>, Vec<(String, Vec<u8>)>), StoreError> {

@@ -339,7 +339,8 @@ pub(super) async fn write_as_first(
     master: &MasterKey,
 ) -> Result<(), StoreError> {
     let check = Sealer::new(master).seal(KEY_CHECK, "the master key of this store")?;
-    let call = script::replace([layout.meta()]).arg(("schema", FIRST)).arg("key_check").arg(check);
+    let _: i64 = link.run(&Cmd::del(layout.meta()), Repeat::Harmless).await?;
+    let call = script::put([layout.meta()]).arg(("schema", FIRST)).arg("key_check").arg(check);
     link.call::<i64>(&call, Repeat::Harmless).await.map(drop)
 }
 

@@ -52,7 +52,6 @@ scripts! {
     raise: "raise.lua",
     rekey: "rekey.lua",
     remove: "remove.lua",
-    replace: "replace.lua",
     reseal: "reseal.lua",
     restore: "restore.lua",
     swap: "swap.lua",

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use lingpai_core::store::Ledger;
-use lingpai_core::{AccountId, Day, Directory, StoreError, Timestamp};
+use lingpai_core::{AccountId, Day, StoreError, Timestamp};
 
 use super::trouble::Trouble;
-use super::{Database, SqliteStore, credentials, outbox, stream};
+use super::{Database, SqliteStore, credentials, directory, outbox, stream};
 use crate::archive::{Archive, Kept};
 
 #[async_trait]
@@ -29,8 +29,17 @@ impl Archive for SqliteStore {
         false
     }
 
-    async fn bury(&self, account: &AccountId, _: Timestamp) -> Result<(), StoreError> {
-        self.remove_account(account).await.map(drop)
+    async fn bury(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+        let account = account.clone();
+        let bury = move |database: &Database| -> Result<(), Trouble> {
+            let (stored, _) = directory::accounts_of_name(database, &account)?;
+            if stored.iter().any(|stored| stored.updated_at > at) {
+                return Ok(());
+            }
+            directory::remove_account(database, &account)?;
+            directory::accounts_changed(database)
+        };
+        self.writer.ask(bury).await
     }
 
     async fn kept(&self) -> Result<Vec<Kept>, StoreError> {

@@ -254,6 +254,22 @@ async fn an_account_that_was_removed_from_a_redis_is_removed_from_the_target_too
 }
 
 #[tokio::test]
+async fn an_account_that_was_changed_after_it_was_removed_elsewhere_stays() {
+    let (one, server) = (directory(), RedisServer::start());
+    for store in [file(&one).await, redis(&server).await] {
+        let later = account("wx1");
+        store.put_account(&later, None).await.unwrap();
+        store
+            .bury(&later.id, later.updated_at - std::time::Duration::from_millis(1))
+            .await
+            .unwrap();
+        assert_eq!(store.accounts().await.unwrap().first(), Some(&later));
+        store.bury(&later.id, later.updated_at).await.unwrap();
+        assert_eq!(store.accounts().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_push_that_cannot_be_read_is_not_left_out_in_silence() {
     let (server, other) = (RedisServer::start(), RedisServer::start());
     let (from, to) = (redis(&server).await, redis(&other).await);

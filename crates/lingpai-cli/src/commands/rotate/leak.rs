@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use lingpai_core::AccountId;
 use serde_json::{Value, json};
 
-use super::unasked;
+use super::{is_wanted, path};
 use crate::args::Rotate;
 use crate::client::Client;
-use crate::commands::is_meant;
 use crate::error::Error;
 use crate::language::{either, say};
 use crate::output;
@@ -18,19 +18,12 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Says what it breaks, asks whether it is meant, has it done, and looks on until it has ended.
 pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> {
-    let path = format!("/v1/accounts/{}/token/rotate", options.account);
-    if options.dry_run || !options.yes {
-        let plan = client.post(&path, &json!({"compromised": true, "dry_run": true})).await?;
-        let deed = about_to_end(options, &plan);
-        if options.dry_run {
-            return if options.json { output::print_json(&plan) } else { output::print(&deed) };
-        }
-        if !is_meant(&deed, unasked())? {
-            return Ok(());
-        }
+    let dry_run = json!({"compromised": true, "dry_run": true});
+    if !is_wanted(client, options, dry_run, about_to_end).await? {
+        return Ok(());
     }
     let before = status(client, options).await;
-    let begun = client.post(&path, &json!({"compromised": true})).await?;
+    let begun = client.post(&path(&options.account), &json!({"compromised": true})).await?;
     output::tell(either(
         "Begun. The server goes on by itself, whatever becomes of this command.",
         "已开始。服务会自行完成，与本命令是否继续运行无关。",
@@ -55,14 +48,11 @@ pub(super) async fn end(client: &Client, options: &Rotate) -> Result<(), Error> 
     ))
 }
 
-fn about_to_end(options: &Rotate, plan: &Value) -> String {
-    let breaks = plan["breaks"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let breaks: String = breaks.map(|text| format!("\n- {text}")).collect();
+fn about_to_end(account: &AccountId, lines: &str) -> String {
     say!(
         "All tokens of {account} that were issued so far are ended: it is replaced twice, in stable mode within half a \
-         minute.{breaks}",
-        "{account} 迄今发出的所有凭据都将失效：凭据会更换两次，稳定版(stable)模式下半分钟内完成。{breaks}",
-        account = options.account
+         minute.{lines}",
+        "{account} 迄今发出的所有凭据都将失效：凭据会更换两次，稳定版(stable)模式下半分钟内完成。{lines}"
     )
 }
 

@@ -1,6 +1,7 @@
 //! Finding out what is wrong.
 
 use lingpai_core::client::Right;
+use serde_json::json;
 
 use crate::openapi::operation::{OF_ACCOUNTS, Operation};
 use crate::openapi::words::words;
@@ -54,6 +55,7 @@ pub(super) fn calls() -> Vec<Operation> {
         )
         .may_read("Examine")
         .refuses(OF_ACCOUNTS)
-        .answers(200, "Findings"),
+        .answers(200, "Findings")
+        .answers_as(200, "text/event-stream", &json!({"type": "string"})),
     ]
 }

@@ -1,3 +1,3 @@
--- Puts one field into a hash.
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+-- Puts fields into a hash.
+redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
