@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lingpai_core::StoreError;
+use lingpai_core::{StoreError, StoreErrorKind};
 use lingpai_server::sinks::{Delivery, Place, Put, Shape, Sink, WebhookPlace};
 use lingpai_store::{Deposit, Deposited, RedisAddress};
 use lingpai_wechat::wire;
@@ -58,7 +58,7 @@ impl Place for RedisPlace {
     async fn put(&self, delivery: &Delivery) -> Result<Put, String> {
         let value = self.shape.written(delivery);
         let put = self.deposit.put(&self.key, &value, &delivery.mark, delivery.left()).await;
-        match put.map_err(|error| error.to_string())? {
+        match put.map_err(|error| told(&error))? {
             Deposited::Written => Ok(Put::Written),
             Deposited::Kept => Ok(Put::Kept),
             Deposited::Newer => Ok(Put::Newer),
@@ -66,6 +66,25 @@ impl Place for RedisPlace {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        self.deposit.probe(&self.key).await.map_err(|error| error.to_string())
+        self.deposit.probe(&self.key).await.map_err(|error| told(&error))
+    }
+}
+
+/// Of a store it would be said that it is tried again, and where its password stands: this one is somebody else's. The server says
+/// it in Chinese where that is wanted.
+fn told(error: &StoreError) -> String {
+    let why = error.source.as_ref().map_or_else(|| error.message.clone(), ToString::to_string);
+    match error.kind {
+        StoreErrorKind::Unavailable => {
+            format!(
+                "the Redis cannot be reached, or does not answer: {why}. Check that it runs, and its address"
+            )
+        }
+        StoreErrorKind::Denied => {
+            format!(
+                "the Redis does not let Lingpai in: {why}. Check the user in its URL, and `redis-password`"
+            )
+        }
+        _ => error.message.clone(),
     }
 }

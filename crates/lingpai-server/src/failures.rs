@@ -50,6 +50,37 @@ const SAID: &[(&str, &str)] = &[
     ("{}: no connection{}", "无法连接 {}{}"),
     ("{}: no answer within {} s", "{} 在 {} 秒内没有应答"),
     ("{}: no answer through the proxy {} within {} s", "{}（经代理 {}）在 {} 秒内没有应答"),
+    // What is wrong with a sink.
+    ("{} cannot be written: {}. Make its directory", "无法写入 {}：{}。请创建它所在的目录"),
+    (
+        "{} cannot be written: {}. Let the user of the server write in its directory; only root may give a file to somebody else",
+        "无法写入 {}：{}。请让服务的用户可以写入该目录；只有 root 能把文件交给别的用户",
+    ),
+    ("{} cannot be written: {}. Make room", "无法写入 {}：{}。请腾出空间"),
+    ("{} cannot be written: {}. See to its directory", "无法写入 {}：{}。请检查它所在的目录"),
+    (
+        "the file is written, but its hook {} cannot be run: {}",
+        "文件已写入，但它的 hook {} 无法运行：{}",
+    ),
+    ("the file is written, but its hook {} failed: {}", "文件已写入，但它的 hook {} 失败：{}"),
+    (
+        "the file is written, but its hook {} is lost: {}",
+        "文件已写入，但不知道它的 hook {} 的结果：{}",
+    ),
+    (
+        "the file is written, but its hook {} did not end within {} and was killed",
+        "文件已写入，但它的 hook {} 在 {} 内没有结束，已被终止",
+    ),
+    ("it did not answer in time", "它没有及时应答"),
+    ("it answered HTTP {}", "它应答 HTTP {}"),
+    (
+        "the Redis cannot be reached, or does not answer: {}. Check that it runs, and its address",
+        "无法连接 Redis，或它没有应答：{}。请检查它是否在运行、地址是否正确",
+    ),
+    (
+        "the Redis does not let Lingpai in: {}. Check the user in its URL, and `redis-password`",
+        "Redis 拒绝访问：{}。请检查 URL 中的用户名与 `redis-password`",
+    ),
     // What makes a token doubtful.
     (
         "a fetch that failed may have been carried out all the same",
@@ -163,6 +194,10 @@ mod tests {
             (
                 "component_verify_ticket is needed for it: upstream brings it of its own accord, and it has not come yet",
                 "需要先有 component_verify_ticket：它由微信推送，目前还没有收到",
+            ),
+            (
+                "/run/x cannot be written: No such file or directory (os error 2). Make its directory",
+                "无法写入 /run/x：No such file or directory (os error 2)。请创建它所在的目录",
             ),
             (
                 "api.weixin.qq.com: no connection: dns error",

@@ -160,7 +160,9 @@ async fn commands_list_try_and_fill_a_sink() {
     let home = Home::new(&wechat, 1, "stable", "", "");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run/token");
-    deliver(&home, &sink("shop", &format!("path = \"{}\"\nform = \"plain\"", path.display())));
+    let file = sink("shop", &format!("path = \"{}\"\nform = \"plain\"", path.display()));
+    let away = sink("away", "redis = \"redis://127.0.0.1:1/0\"\nform = \"plain\"");
+    deliver(&home, &(file + &away));
     let node = home.start().await;
     let command = |arguments: &[&str]| {
         let server = format!("http://127.0.0.1:{}", home.port);
@@ -174,6 +176,13 @@ async fn commands_list_try_and_fill_a_sink() {
     until("it does not fail", async || standing(&home).await["state"] == "failing").await;
     let (ok, told) = command(&["test", "shop"]);
     assert!(!ok && told.contains("Make its directory"), "{told}");
+    let (ok, told) = command(&["test", "away"]);
+    assert!(!ok && told.contains("the Redis cannot be reached, or does not answer: "), "{told}");
+    until("why is not said in Chinese", async || {
+        let (_, sinks) = home.call_in("zh", "GET", "/v1/sinks", "").await;
+        ["请创建它所在的目录", "无法连接 Redis"].iter().all(|why| sinks.contains(why))
+    })
+    .await;
     std::fs::create_dir(folder.path().join("run")).unwrap();
     let (ok, told) = command(&["sync", "shop"]);
     assert!(ok && told.contains("was put there"), "{told}");

@@ -81,8 +81,11 @@ pub fn document(language: Language) -> Value {
             "title": "Lingpai",
             "version": env!("CARGO_PKG_VERSION"),
             "description": text(&words(
-                "The central server for WeChat access_tokens. docs/api.md is the guide to it, docs/http.md the same for people.",
-                "微信 access_token 中控服务器。使用方法见 docs/zh/api.md，供人阅读的版本见 docs/zh/http.md。",
+                "The central server for WeChat access_tokens. docs/api.md is the guide to it, docs/http.md the same for people. \
+                 `x-right` is the right that a call needs, `x-errors` names the errors that it can be refused with, each with its \
+                 status.",
+                "微信 access_token 中控服务器。使用方法见 docs/zh/api.md，供人阅读的版本见 docs/zh/http.md。`x-right` 是接口需要的权限，\
+                 `x-errors` 列出可能返回的错误及其状态码。",
             )),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
@@ -103,17 +106,28 @@ pub fn document(language: Language) -> Value {
                     )),
                 },
             },
-            "responses": {
-                "error": content(
-                    &words("What went wrong, and what to do.", "出了什么错，怎么办。"),
-                    JSON,
-                    &reference("Error"),
-                ),
-            },
+            "responses": {"error": error()},
         },
     });
     words::left_in(language, &mut document);
     document
+}
+
+/// The answer of every call that is refused.
+fn error() -> Value {
+    let why = words("What went wrong, and what to do.", "出了什么错，怎么办。");
+    let mut error = content(&why, JSON, &reference("Error"));
+    let language = words("In which language the sentences are.", "句子用哪种语言。");
+    let again = words("In how many seconds to ask again.", "多少秒后可以再试。");
+    error["headers"] = json!({
+        "Content-Language": {
+            "required": true, "description": text(&language), "schema": {"enum": ["en", "zh"]},
+        },
+        "Retry-After": {
+            "description": text(&again), "schema": {"type": "integer", "minimum": 1},
+        },
+    });
+    error
 }
 
 #[cfg(test)]

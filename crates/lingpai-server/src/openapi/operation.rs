@@ -155,6 +155,15 @@ impl Operation {
         self
     }
 
+    /// An answer with this status always has this header.
+    pub(super) fn with_header(mut self, status: u16, name: &str, what: &Bilingual) -> Self {
+        let header = json!({
+            "required": true, "description": text(what), "schema": {"type": "string"},
+        });
+        self.responses[&status.to_string()]["headers"] = json!({ name: header });
+        self
+    }
+
     /// A page for people.
     pub(super) fn answers_page(mut self, status: u16, why: &Bilingual) -> Self {
         let page = content(why, "text/html", &json!({"type": "string"}));

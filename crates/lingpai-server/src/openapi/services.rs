@@ -10,8 +10,8 @@ use super::words::words;
 use crate::language::Bilingual;
 
 pub(super) fn calls() -> Vec<Operation> {
-    let call = |path, id: &str, what: &Bilingual, fields: [&str; 2]| {
-        let call = Operation::new(("post", path), id, what).reads_this(body(fields));
+    let call = |path, id: &str, what: &Bilingual, fields: [&str; 2], needed: &[&str]| {
+        let call = Operation::new(("post", path), id, what).reads_this(body(fields, needed));
         call.answers(200, "WeChatAnswer").never_refused()
     };
     let declared = kinds::asked().map(|wanted| {
@@ -26,7 +26,8 @@ pub(super) fn calls() -> Vec<Operation> {
             format!("与{chinese}一样返回当前的 {kind}。"),
         );
         let secret = asked.secret.name;
-        let call = call(asked.path, kind, &what, [asked.account.name, secret]);
+        let fields = [asked.account.name, secret];
+        let call = call(asked.path, kind, &what, fields, &fields);
         match declared.right {
             Some(right) => call.needs_in_place_of(secret, right),
             None => call,
@@ -40,6 +41,7 @@ pub(super) fn calls() -> Vec<Operation> {
             "与企业微信一样返回授权企业的当前凭据。",
         ),
         ["auth_corpid", "permanent_code"],
+        &["auth_corpid", "permanent_code"],
     );
     let authorizer_token = call(
         "/cgi-bin/component/api_authorizer_token",
@@ -49,6 +51,7 @@ pub(super) fn calls() -> Vec<Operation> {
             "与微信一样返回授权方的当前凭据，但不返回刷新令牌。",
         ),
         ["authorizer_appid", "authorizer_refresh_token"],
+        &["authorizer_appid"],
     );
     let component_token = in_query(
         kinds::COMPONENT_TOKEN.as_str(),
@@ -68,12 +71,13 @@ pub(super) fn calls() -> Vec<Operation> {
     declared.chain(others).collect()
 }
 
-/// The fields that a call has, all of them texts.
-fn body(names: [&str; 2]) -> Value {
+/// The fields that a call has, all of them texts, and those of them that it needs.
+fn body(names: [&str; 2], needed: &[&str]) -> Value {
     let text = json!({"type": "string"});
     let properties: Map<_, _> =
         names.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
-    json!({"content": {JSON: {"schema": {"type": "object", "properties": properties}}}})
+    let schema = json!({"type": "object", "required": needed, "properties": properties});
+    json!({"required": true, "content": {JSON: {"schema": schema}}})
 }
 
 pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::{Courier, Put};
 use crate::answer::{self, Body};
-use crate::language::{self, either, say};
+use crate::failures;
+use crate::language::{self, Language, either, say};
 use crate::native::caller;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -58,10 +59,10 @@ pub(crate) async fn list(
     peer: IpAddr,
 ) -> Result<Response<Body>, Refusal> {
     serving.admit_everywhere(caller("GET", head, peer)?, Right::Admin).await?;
-    let now = serving.registry.clock().now().instant;
+    let (now, language) = (serving.registry.clock().now().instant, language::wanted(&head.headers));
     let couriers = serving.sinks.all();
-    let sinks = couriers.iter().map(|courier| SinkAnswer::new(courier, now)).collect();
-    Ok(answer::json(StatusCode::OK, &SinksAnswer { sinks }))
+    let sinks = couriers.iter().map(|courier| SinkAnswer::new(courier, now, language)).collect();
+    Ok(language::said(language, StatusCode::OK, &SinksAnswer { sinks }))
 }
 
 /// `POST /v1/sinks/{name}/test`: whether a token could be put there. Puts none there.
@@ -134,13 +135,14 @@ fn of(courier: &Courier) -> CredentialId {
     CredentialId::access_token(courier.sink.account.clone())
 }
 
-fn failed(language: lingpai_wechat::catalogue::Language, why: &str) -> DoneAnswer {
+fn failed(language: Language, why: &str) -> DoneAnswer {
+    let why = failures::cause(why, language);
     let explanation = say!(language, "It does not work: {why}", "失败：{why}");
     DoneAnswer { outcome: "failed", explanation }
 }
 
 impl SinkAnswer {
-    fn new(courier: &Courier, now: lingpai_core::Instant) -> Self {
+    fn new(courier: &Courier, now: lingpai_core::Instant, language: Language) -> Self {
         let lag = courier.lag(now).as_secs();
         let state = courier.lock().clone();
         let standing = match (&state.failure, state.current) {
@@ -160,7 +162,7 @@ impl SinkAnswer {
             delivered_at: state.there_at,
             written: state.written,
             failed: state.failed,
-            failure: state.failure,
+            failure: state.failure.map(|why| failures::cause(&why, language).into_owned()),
         }
     }
 }

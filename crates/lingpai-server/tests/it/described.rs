@@ -57,6 +57,10 @@ pub(crate) fn check(method: &str, path: &str, reply: &Reply) -> String {
     if let Some(place) = response["$ref"].as_str() {
         response = DOCUMENT.pointer(&place[1..]).unwrap();
     }
+    for (name, header) in response["headers"].as_object().into_iter().flatten() {
+        let is_there = reply.header(name).is_some();
+        assert!(is_there || header["required"] != true, "{method} {path} {status}: no {name}");
+    }
     if let Some(kinds) = response["content"].as_object() {
         let sent = reply.header("content-type").unwrap();
         let found = kinds.iter().find(|(kind, _)| sent.starts_with(kind.as_str()));

@@ -1,6 +1,7 @@
 //! Finding out what is wrong.
 
 use lingpai_core::client::Right;
+use serde_json::json;
 
 use crate::openapi::operation::{OF_ACCOUNTS, Operation};
 use crate::openapi::words::words;
@@ -28,14 +29,14 @@ pub(super) fn calls() -> Vec<Operation> {
             ("get", doctor),
             "lastExamination",
             &words(
-                "Gives what came of the last look at the server and at accounts that was made on this node.",
-                "查看本节点上一次诊断的结果。",
+                "Gives what was last found on this node, of the server and of each account.",
+                "查看本节点最近一次查到的结果，服务和每个账号各一份。",
             ),
         )
         .needs(Right::StatusRead)
         .noted(
-            "Only of one that concerned all accounts or this key's. It costs nothing.",
-            "只包括由可用于所有账号的密钥发起的，或密钥可用的账号的。没有开销。",
+            "A key sees what concerns its own accounts, each finding with its time. It costs nothing.",
+            "密钥只看得到自己账号的结果，每项都有检查时间。没有开销。",
         )
         .answers(200, "LastExamined"),
         Operation::new(
@@ -54,6 +55,7 @@ pub(super) fn calls() -> Vec<Operation> {
         )
         .may_read("Examine")
         .refuses(OF_ACCOUNTS)
-        .answers(200, "Findings"),
+        .answers(200, "Findings")
+        .answers_as(200, "text/event-stream", &json!({"type": "string"})),
     ]
 }

@@ -4,10 +4,14 @@ use lingpai_core::client::Right;
 use lingpai_wechat::Ticket;
 use serde_json::json;
 
+use crate::language::Bilingual;
 use crate::openapi::operation::{
     JSON, OF_TOKENS, Operation, account, in_header, in_path, in_query, reference,
 };
 use crate::openapi::words::words;
+
+const TAG: Bilingual =
+    words("Names the token: no other ever has it.", "这个凭据的标记，不与任何别的凭据相同。");
 
 pub(super) fn calls() -> Vec<Operation> {
     let seconds = json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"});
@@ -51,7 +55,9 @@ pub(super) fn calls() -> Vec<Operation> {
             ])
             .refuses(OF_TOKENS)
             .answers(200, "Token")
-            .answers_nothing(304, &words("The caller has the current token.", "调用方手里的就是当前凭据。")),
+            .answers_nothing(304, &words("The caller has the current token.", "调用方手里的就是当前凭据。"))
+            .with_header(200, "ETag", &TAG)
+            .with_header(304, "ETag", &TAG),
         Operation::new(
             ("post", "/v1/accounts/{account}/token/report-invalid"),
             "reportInvalidToken",

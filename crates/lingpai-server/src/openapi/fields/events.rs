@@ -114,6 +114,7 @@ fields! {
     "Examined.failed": "How many are wrong.", "有问题的项数。";
     "findings": "What was found, check by check.", "逐项结果。";
     "Findings.plan": "What was going to be done.", "检查前的计划。";
+    "Finding.at": "When it was looked at; of what was found before.", "检查的时间；查看以前的结果时才有。";
     "Finding.check": "The name of the check.", "检查项的名称。";
     "Finding.title": "What is looked at.", "检查什么。";
     "Finding.verdict": "What came of it.", "结论。";
@@ -124,6 +125,7 @@ fields! {
     "Plan.accounts": "How many accounts are looked at.", "检查的账号数。";
     "Plan.calls": "How many calls are made at most.", "最多调用几次微信接口。";
     "Plan.fetches": "How many of them ask for a token.", "其中获取凭据的次数。";
+    "Examined.at": "When the latest was looked at.", "其中最近一次检查的时间。";
     "Examined.account": "Which account was looked at, if it was one.", "检查的是哪个账号（只检查一个时）。";
     "LastExamined.last": "What came of it; `null` if there was none.", "结果；没有检查过时为 `null`。";
 }

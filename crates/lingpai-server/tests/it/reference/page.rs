@@ -159,27 +159,30 @@ impl<'a> Page<'a> {
 
     fn answer(&self, status: &str, answer: &'a Value) -> String {
         let kinds = answer["content"].as_object().into_iter().flatten();
-        let of_members = |kind: &str| ["application/json", "text/event-stream"].contains(&kind);
-        let (with_members, others): (Vec<_>, Vec<_>) =
-            kinds.partition(|(kind, _)| of_members(kind));
-        match (with_members.first(), others.as_slice()) {
-            (Some((_, content)), []) => {
-                self.titled(status, &self.bodies.told(&content["schema"], Way::Answered))
+        let kinds =
+            kinds.map(|(kind, content)| (kind.split(';').next().unwrap_or_default(), content));
+        // What has members is told of by these, and what has none by its kind.
+        let (told, others): (Vec<_>, Vec<_>) = kinds
+            .map(|(kind, content)| (kind, self.bodies.told(&content["schema"], Way::Answered)))
+            .partition(|(_, told)| told.contains("](#") || told.contains('|'));
+        let names: Vec<_> = others.iter().map(|(kind, _)| format!("`{kind}`")).collect();
+        let names = names.join(self.either(" or ", " 或 "));
+        let mut text = match told.as_slice() {
+            [(_, told), ..] if others.is_empty() => self.titled(status, told),
+            [(_, told), ..] => {
+                let or = self.either("Or ", "或 ");
+                format!("{}\n{or}{names}\n", self.titled(status, told))
             }
-            (None, [(kind, _)]) if *kind != "text/html" => {
-                let kind = kind.split(';').next().unwrap_or_default();
-                self.titled(status, &format!("`{kind}`\n"))
+            [] if names.is_empty() || names == "`text/html`" => {
+                self.titled(status, &format!("{}\n", said(answer, "description")))
             }
-            (None, [] | [_]) => self.titled(status, &format!("{}\n", said(answer, "description"))),
-            (_, others) => {
-                let kinds =
-                    others.iter().map(|(kind, _)| kind.split(';').next().unwrap_or_default());
-                let kinds: Vec<_> =
-                    kinds.chain(with_members.iter().map(|(kind, _)| kind.as_str())).collect();
-                let or = self.either("` or `", "` 或 `");
-                self.titled(status, &format!("`{}`\n", kinds.join(or)))
-            }
+            [] => self.titled(status, &format!("{names}\n")),
+        };
+        for (name, header) in answer["headers"].as_object().into_iter().flatten() {
+            let (title, colon) = (self.either("Header", "响应头"), self.either(": ", "："));
+            text += &format!("\n{title} `{name}`{colon}{}\n", said(header, "description"));
         }
+        text
     }
 
     /// What is one line stands beside its title, and a table below it.
