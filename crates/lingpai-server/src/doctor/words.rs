@@ -142,6 +142,14 @@ pub(super) const NO_TOKEN: Bilingual = fixed(
     "There is none yet: nobody has needed one, or no server has run.",
     "还没有：无人使用过，或服务没有运行过。",
 );
+pub(super) const REPLACED_BY_ITS_OWNER: Bilingual = fixed(
+    "WeChat refuses it. The account is only observed: whoever fetches for it has fetched another since this one was given.",
+    "微信拒绝它。账号仅观察：这个凭据交来之后，获取凭据的系统又换了新的。",
+);
+pub(super) const ADOPT_ANEW: Bilingual = fixed(
+    "Give the token that is in use now: `lingpai account adopt`. In a drill this is as it should be: production goes on.",
+    "请交来正在使用的凭据：`lingpai account adopt`。演练中出现这一项是正常的：生产环境照常运行。",
+);
 pub(super) const NO_QUOTA_CALL: Bilingual =
     fixed("WeCom does not tell its quotas.", "企业微信不提供额度查询。");
 pub(super) const NO_TOKEN_TO_ASK: Bilingual =
