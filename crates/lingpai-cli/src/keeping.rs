@@ -209,6 +209,10 @@ impl Keeping {
                     let change = |stored: Option<&Account>| Ok::<_, StoreError>(due(stored));
                     change_account(&*directory, &configured.id, change).await?;
                 }
+                // It stops nobody else.
+                Err(error) if error.kind == StoreErrorKind::Newer => {
+                    tracing::error!(account = %configured.id, "not kept as the configuration says: {error}");
+                }
                 outcome => outcome?,
             }
         }

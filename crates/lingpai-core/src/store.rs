@@ -228,7 +228,8 @@ pub enum Change {
 /// What people manage in a store. Same promises as [`Store`].
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// Every account.
+    /// Every account that can be used. One that is damaged, or that a newer version of Lingpai has written, is left out and does not
+    /// stop the others: [`Directory::damage`].
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
 
     /// One account, if it is there.
@@ -239,7 +240,8 @@ pub trait Directory: Send + Sync + 'static {
     /// put again: whoever had no answer asks once more. To change an account, see [`change_account`](crate::change_account).
     ///
     /// # Errors
-    /// [`StoreErrorKind::Changed`] if something else stands there by now; nothing was changed then.
+    /// [`StoreErrorKind::Changed`] if something else stands there by now, [`StoreErrorKind::Newer`] if a newer version has written
+    /// what stands there; nothing was changed then.
     async fn put_account(
         &self,
         account: &Account,
@@ -281,6 +283,9 @@ pub struct Damage {
     pub record: String,
     /// What is wrong with it.
     pub what: String,
+    /// Nothing is: a newer version of Lingpai has most likely written it, and says more than is known here. It is left as it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub newer: bool,
 }
 
 /// A credential as a store keeps it.

@@ -19,7 +19,7 @@ use lingpai_core::{
 use tokio::task::JoinSet;
 
 use crate::archive::{Archive, Kept};
-use crate::damage::refuse_damaged_keys;
+use crate::damage::refuse_damaged;
 
 /// How many writes are under way at once: a file flushes them together.
 const AT_ONCE: usize = 64;
@@ -197,7 +197,7 @@ impl State {
         let accounts = store.accounts().await?.into_iter();
         let keys = store.keys().await?.into_iter();
         // They are left out where they are read.
-        refuse_damaged_keys(&store.called(), &store.damage())?;
+        refuse_damaged(&store.called(), &store.damage())?;
         let kept = store.kept().await?.into_iter();
         Ok(Self {
             accounts: accounts.map(|account| (account.id.clone(), account)).collect(),

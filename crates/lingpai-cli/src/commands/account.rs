@@ -12,7 +12,7 @@ mod typed;
 use std::path::Path;
 
 use lingpai_core::event::AccountChange;
-use lingpai_core::store::Record;
+use lingpai_core::store::{Damage, Record};
 use lingpai_core::{
     Account, AccountId, Clock, Kind, Proxy, StoreErrorKind, SystemClock, Timestamp, change_account,
 };
@@ -147,6 +147,7 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if json {
                 return output::print_json(&standings.iter().map(Standing::to_json).collect());
             }
+            tell_of_damage(store);
             if standings.is_empty() {
                 output::tell(either(
                     "The store has no accounts yet: `lingpai account add` puts one in, and `lingpai serve` those of the \
@@ -165,6 +166,8 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         }
         args::Account::Show { account, json } => {
             let standings = standings(store, now).await?;
+            // One that is there and cannot be used is told of with the reason.
+            find(store, &account).await?;
             let found = standings.iter().find(|standing| standing.account.id == account);
             let standing = found.ok_or_else(|| unknown(account.as_str()))?;
             if json {
@@ -201,7 +204,7 @@ fn push_told(account: &Account) -> String {
 }
 
 async fn find(store: &OpenStore, id: &AccountId) -> Result<Option<Account>, Error> {
-    Ok(store.accounts().await?.into_iter().find(|account| account.id == *id))
+    Ok(store.directory().account(id).await?)
 }
 
 /// Changes an account as it is in the store by now: since it was looked at, a person may have typed for a while.
@@ -280,6 +283,17 @@ fn unknown(account: &str) -> Error {
         "the account {account} is not in the store. `lingpai account list` shows those there are",
         "存储中没有账号 {account}。`lingpai account list` 列出已有的账号"
     ))
+}
+
+/// Names the accounts that were left out when they were read just now.
+fn tell_of_damage(store: &OpenStore) {
+    let all = store.directory().damage();
+    for Damage { record, what, .. } in all.iter().filter(|damage| damage.table == "accounts") {
+        output::tell(&say!(
+            "warning: the account {record} cannot be used, and is left as it is: {what}",
+            "警告：无法使用账号 {record}，保持原样：{what}"
+        ));
+    }
 }
 
 /// An account and what the store holds of its access_token.

@@ -55,7 +55,7 @@ pub(crate) async fn run(command: Secret, environment: Environment<'_>) -> Result
         let secret = app_secret::take(&account, &from)?;
         let wanted = json!({"secret": secret.expose()});
         match client.put(&format!("{at}/secret"), &wanted).await {
-            Ok(changed) => return told(4, &changed),
+            Ok(changed) => return told(&changed),
             Err(Error::Refused { code, .. }) if code == CONFIGURED => {
                 return put_into_its_file(&client, &at, (&standing, &wanted)).await;
             }
@@ -97,7 +97,13 @@ async fn put_into_its_file(
         }
         known = standing["updated_at"].clone();
         match client.put(&format!("{at}/secret"), wanted).await {
-            Ok(changed) => return told(5, &changed),
+            Ok(_) => {
+                output::tell(either(
+                    "5. The server has the new AppSecret. The token was kept; nothing was fetched.",
+                    "5. 服务已采用新的 AppSecret。凭据保持不变，没有获取。",
+                ));
+                return Ok(());
+            }
             Err(Error::Refused { code, .. }) if code == CONFIGURED => output::tell(either(
                 "The server has read its configuration again, and the account has another AppSecret there than the one that was given here. \
                  Look into the file once more.",
@@ -238,15 +244,15 @@ async fn others(client: &Client, account: &str, asked: &Asked) -> Result<String,
     ))
 }
 
-fn told(step: u8, changed: &Value) -> Result<(), Error> {
+fn told(changed: &Value) -> Result<(), Error> {
     match changed["warning"].as_str() {
-        None => output::tell(&say!(
-            "{step}. WeChat accepts the new AppSecret, and all nodes use it within a second. The token was kept; nothing was fetched.",
-            "{step}. 微信接受新的 AppSecret，所有节点一秒内改用它。凭据保持不变，没有获取。",
+        None => output::tell(either(
+            "4. WeChat accepts the new AppSecret, and all nodes use it within a second. The token was kept; nothing was fetched.",
+            "4. 微信接受新的 AppSecret，所有节点一秒内改用它。凭据保持不变，没有获取。",
         )),
         Some(warning) => output::tell(&say!(
-            "{step}. The new AppSecret is in force. warning: {warning}",
-            "{step}. 已换用新的 AppSecret。警告：{warning}"
+            "4. The new AppSecret is in force. warning: {warning}",
+            "4. 已换用新的 AppSecret。警告：{warning}"
         )),
     }
     Ok(())

@@ -258,6 +258,16 @@ pub(super) fn tone(state: &str) -> Option<Tone> {
 /// A record that the server's store has left out.
 fn damage(one: &Value) -> String {
     let name = |member: &str| text(&one[member]);
+    if one["newer"] == true {
+        return say!(
+            "\n{record} in the store's table {table} is left as it is, and is not served here: {what}\n  Run that version, and it is \
+             served again.\n",
+            "\n存储的表 {table} 中的 {record} 保持原样，这里不提供服务：{what}\n  换用那个版本后即可恢复服务。\n",
+            record = name("record"),
+            table = name("table"),
+            what = name("what")
+        );
+    }
     say!(
         "\nThe store cannot read {record} in its table {table}, and leaves it out: {what}\n  Restore the store from a \
          backup, or make this one anew.\n",

@@ -7,12 +7,12 @@ use std::time::Duration;
 use lingpai_core::audit::{Action, Deed, Note, Who};
 use lingpai_core::event::{Event, What};
 use lingpai_core::{
-    Account, AccountKind, Clock, CredentialId, Directory, Issued, Kind, Mode, NodeId, Store,
-    Timestamp,
+    Account, AccountKind, Clock, CredentialId, Directory, Issued, Keeping, Kind, Mode, NodeId,
+    Policy, Store, Timestamp,
 };
 use lingpai_sandbox::{
     AppKind, AppSettings, DEMO_AGENT, DEMO_AGENT_SECRET, DEMO_APPID, DEMO_COMPONENT,
-    DEMO_COMPONENT_SECRET, DEMO_CORPID, DEMO_SECRET, Fault, FaultKind, Quotas, When,
+    DEMO_COMPONENT_SECRET, DEMO_CORPID, DEMO_SECRET, Fault, FaultKind, OtherSystem, Quotas, When,
 };
 use lingpai_server::doctor::{Finding, House, Verdict};
 use lingpai_wechat::catalogue::Language;
@@ -251,6 +251,41 @@ async fn failures_that_have_passed_are_told_with_their_cause() {
         ["更换 2 次，失败 2 次。最近一次失败：errcode -1", "请等待"],
     );
     says(&findings, ("token", ""), "passed", ["WeChat accepts it", ""], ["微信接受它", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_a_token_says_whether_another_follows() {
+    let clinic = Clinic::open(Mode::Classic).await;
+    clinic.token().await;
+    let keeps = async |keeping| {
+        let stored = clinic.store.account(&DEMO_APPID.parse().unwrap()).await.unwrap().unwrap();
+        let policy = Policy { keeping, ..stored.policy };
+        let changed = Account { policy, ..stored.clone() };
+        clinic.store.put_account(&changed, Some(&stored)).await.unwrap();
+    };
+    keeps(Keeping::Paused).await;
+    let findings = clinic.examines().await;
+    says(
+        &findings,
+        ("token", ""),
+        "passed",
+        ["is paused: no other follows", ""],
+        ["账号已暂停", ""],
+    );
+    keeps(Keeping::Observe).await;
+    clinic.does(|world, now| {
+        for _ in 0..2 {
+            world.other_system_refreshes(now, DEMO_APPID, OtherSystem::Classic).unwrap();
+        }
+    });
+    let findings = clinic.examines().await;
+    says(
+        &findings,
+        ("token", ""),
+        "warned",
+        ["whoever fetches for it has fetched another", "lingpai account adopt"],
+        ["获取凭据的系统又换了新的", "lingpai account adopt"],
+    );
 }
 
 #[tokio::test(start_paused = true)]

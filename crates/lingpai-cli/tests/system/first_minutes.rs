@@ -103,6 +103,19 @@ async fn from_a_try_with_an_account_to_an_sdk_that_works() {
     let of = ["try", &id, "--secret-file", &secret, "--upstream", &upstream, "--sdk", "wechatpy"];
     let (said, tried) = step(&mut home.command(&of));
     assert!(said.contains(&format!("lingpai account add {id}\n")), "{said}");
+    // The file that is written holds comments; what names the simulated WeChat and a free port is all that is taken out of them.
+    std::fs::remove_file(home.file("lingpai.toml")).unwrap();
+    step(&mut home.command(&["init"]));
+    let mut written = home.configuration();
+    for (comment, line) in [
+        ("#upstream = \"http://127.0.0.1:8900\"", format!("upstream = \"{upstream}\"")),
+        ("#listen = \"127.0.0.1:8700\"", format!("listen = \"127.0.0.1:{}\"", home.port)),
+    ] {
+        assert!(written.contains(comment), "{written}");
+        written = written.replace(comment, &line);
+    }
+    home.write(&written);
+    step(&mut home.command(&["config", "check"]));
     let (_, added) = step(&mut home.command(&["account", "add", &id, "--secret-file", &secret]));
     let starting = Instant::now();
     let node = home.start().await;

@@ -51,6 +51,7 @@ mod links;
 mod listeners;
 mod load;
 mod mini_programs;
+mod newer;
 mod node;
 mod nodes;
 mod openapi;

@@ -90,7 +90,7 @@ async fn of_an_account_of_the_configuration_a_wrong_secret_is_named_and_the_righ
     std::fs::write(home.secret_file(0), new.expose()).unwrap();
     let rest: Vec<_> = told.collect();
     assert!(child.wait().unwrap().success(), "{rest:?}");
-    assert!(rest.concat().contains("5. WeChat accepts the new AppSecret"), "{rest:?}");
+    assert!(rest.concat().contains("5. The server has the new AppSecret"), "{rest:?}");
     assert_eq!(home.token(0).await.unwrap(), token);
     // It is in force: what is fetched next is fetched with it.
     wechat.revoke(0);

@@ -145,6 +145,20 @@ async fn store(examination: &Examination<'_>, house: &House) -> Finding {
                 millis = millis
             );
             let damaged = examination.directory.damage();
+            if let Some(first) = damaged.first()
+                && damaged.iter().all(|damage| damage.newer)
+            {
+                let (count, what, record) = (damaged.len(), &first.what, &first.record);
+                let text = both!(
+                    "{name} works, and {count} of its records are left out as they are, such as {record}: {what}",
+                    "{name} 可用，有 {count} 条记录保持原样而被略去，例如 {record}：{what}",
+                    name = name,
+                    count = count,
+                    what = what,
+                    record = record
+                );
+                return Finding::new(Check::Store, Verdict::Warned, text).mended_by(words::NEWER);
+            }
             if let Some(first) = damaged.first() {
                 let (count, what, record) = (damaged.len(), &first.what, &first.record);
                 let text = both!(

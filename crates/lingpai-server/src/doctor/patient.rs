@@ -198,6 +198,10 @@ impl Patient<'_> {
                 );
                 check(Verdict::Passed, text).costing(1)
             }
+            Ok(Trial::Refused(failure)) if self.account.policy.keeping == Keeping::Observe => {
+                let finding = check(Verdict::Warned, words::REPLACED_BY_ITS_OWNER);
+                finding.mended_by(words::ADOPT_ANEW).coded(&failure).costing(1)
+            }
             Ok(Trial::Refused(failure)) => {
                 let trial = diagnosis::Trial::Refused(failure.clone());
                 self.diagnosed(Check::Token, &question, Some(&trial)).coded(&failure).costing(1)

@@ -80,6 +80,10 @@ pub(super) const DAMAGED: Bilingual = fixed(
     "Add what was left out again, or restore a backup: `lingpai store restore`.",
     "请重新添加被略去的内容，或恢复备份：`lingpai store restore`。",
 );
+pub(super) const NEWER: Bilingual = fixed(
+    "Run the version of Lingpai that has written them: this one does not know them, and changes nothing about them.",
+    "请换用写入它们的版本：当前版本不认识这些记录，也不会改动它们。",
+);
 pub(super) const SLOW_STORE: Bilingual = fixed(
     "Look at the disk or the network to it: each rotation waits for such a write.",
     "请检查磁盘或到它的网络：每次更换都要等待这样的写入。",
@@ -137,6 +141,14 @@ pub(super) const UNSEEN: Bilingual = fixed(
 pub(super) const NO_TOKEN: Bilingual = fixed(
     "There is none yet: nobody has needed one, or no server has run.",
     "还没有：无人使用过，或服务没有运行过。",
+);
+pub(super) const REPLACED_BY_ITS_OWNER: Bilingual = fixed(
+    "WeChat refuses it. The account is only observed: whoever fetches for it has fetched another since this one was given.",
+    "微信拒绝它。账号仅观察：这个凭据交来之后，获取凭据的系统又换了新的。",
+);
+pub(super) const ADOPT_ANEW: Bilingual = fixed(
+    "Give the token that is in use now: `lingpai account adopt`. In a drill this is as it should be: production goes on.",
+    "请交来正在使用的凭据：`lingpai account adopt`。演练中出现这一项是正常的：生产环境照常运行。",
 );
 pub(super) const NO_QUOTA_CALL: Bilingual =
     fixed("WeCom does not tell its quotas.", "企业微信不提供额度查询。");

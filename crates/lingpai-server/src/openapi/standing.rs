@@ -21,7 +21,8 @@ pub(super) fn schemas(add: &mut impl FnMut(&str, &[&str], Value)) {
             "damaged": list(reference("Damaged")),
         }),
     );
-    let damaged = json!({"table": text(), "record": text(), "what": text()});
+    let damaged =
+        json!({"table": text(), "record": text(), "what": text(), "newer": {"type": "boolean"}});
     add("Damaged", &["table", "record", "what"], damaged);
     add(
         "Account",

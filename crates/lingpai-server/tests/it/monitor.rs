@@ -65,7 +65,7 @@ async fn a_server_that_can_serve_some_is_degraded_and_says_how() {
 async fn what_the_store_has_left_out_is_named_to_who_may_see_all_accounts() {
     let house = House::open().await;
     let (table, record, what) = ("keys", "lp_000000000001".to_owned(), "not JSON".to_owned());
-    house.directory.damage.lock().unwrap().push(Damage { table, record, what });
+    house.directory.damage.lock().unwrap().push(Damage { table, record, what, newer: false });
     let cause = "damaged records of the store are left out (1); the log names them";
     assert_eq!(ready(&house).await, is(200, "degraded", &[cause]));
     let seen = async |accounts| {

@@ -38,7 +38,7 @@ pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> 
             credentials.push(credential);
         } else {
             let what = "its name makes no sense".to_owned();
-            damaged.push(Damage { table: TABLE, record: name.clone(), what });
+            damaged.push(Damage { table: TABLE, record: name.clone(), what, newer: false });
         }
     }
     store.note_listed(&credentials);
@@ -57,7 +57,7 @@ pub(super) async fn load(store: &RedisStore) -> Result<Vec<Record>, StoreError> 
             Ok(record) => records.push(record),
             Err(error) => {
                 let (record, what) = (credential.to_string(), error.to_string());
-                damaged.push(Damage { table: TABLE, record, what });
+                damaged.push(Damage { table: TABLE, record, what, newer: false });
             }
         }
     }

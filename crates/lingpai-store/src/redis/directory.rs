@@ -19,11 +19,11 @@ use super::fields::Fields;
 use super::link::Repeat;
 use super::script::Call;
 use super::{RedisStore, keepsake, script};
-use crate::damage::KEYS;
+use crate::damage::{self, Flaw, KEYS, refuse_newer};
 use crate::seal::Place;
 use crate::{Damage, rules};
 
-const TABLE: &str = "accounts";
+const TABLE: &str = damage::ACCOUNTS;
 
 /// The fields that are sealed.
 const SECRET: &str = "secret";
@@ -90,8 +90,7 @@ async fn read(
         }
         let is_there = !fields.is_empty() && fields.bytes("removed_at").is_none();
         let account = is_there.then(|| account(store, id.clone(), &fields)).transpose();
-        let damaged = |error: StoreError| Damage { table: TABLE, record, what: error.to_string() };
-        each(&fields, account.map_err(damaged));
+        each(&fields, account.map_err(|flaw| flaw.of(TABLE, record)));
     }
     if has_lost {
         store.whole.watch().await?;
@@ -142,17 +141,22 @@ async fn list(store: &RedisStore, id: &AccountId) -> Result<(), StoreError> {
     store.link.run::<i64>(&list, Repeat::Harmless).await.map(drop)
 }
 
-/// One account, and its fields as they are, for a script that compares them. One that cannot be read counts as none.
+/// One account, and its fields as they are, for a script that compares them. One that is damaged counts as none; what a newer
+/// version has written is left alone.
 pub(super) async fn read_one(
     store: &RedisStore,
     id: &AccountId,
 ) -> Result<(Option<Account>, Vec<(String, Vec<u8>)>), StoreError> {
-    let mut found = (None, Vec::new());
+    let mut found = (Ok(None), Vec::new());
     let note = |fields: &Fields<'_>, read: Result<Option<Account>, Damage>| {
-        found = (read.ok().flatten(), fields.pairs());
+        found = (read, fields.pairs());
     };
     read(store, slice::from_ref(id), note).await?;
-    Ok(found)
+    let (account, fields) = found;
+    if let Err(damage) = &account {
+        refuse_newer(slice::from_ref(damage))?;
+    }
+    Ok((account.ok().flatten(), fields))
 }
 
 /// A script's call, with what was read as its first arguments.
@@ -250,7 +254,7 @@ pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> 
             Ok(key) => keys.push(key),
             Err(error) => {
                 let record = String::from_utf8_lossy(&id).into_owned();
-                damaged.push(Damage { table: KEYS, record, what: error.to_string() });
+                damaged.push(Damage { table: KEYS, record, what: error.to_string(), newer: false });
             }
         }
     }
@@ -300,7 +304,7 @@ async fn changed<T>(store: &RedisStore, outcome: Result<T, StoreError>) -> Resul
     outcome
 }
 
-fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Account, StoreError> {
+fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Account, Flaw> {
     let ring = &store.whole.foundation().ring;
     let opened = |column| {
         let opened = |sealed| ring.open(place_of(id.as_str(), column), sealed);
@@ -316,14 +320,14 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
         .map_err(|why: InvalidApiSecurity| fields.damaged(API_SECURITY, why))?;
     let time = |name| fields.needed(name, fields.time(name)?);
     Ok(Account {
-        kind: fields.needed("kind", fields.json("kind")?)?,
+        kind: damage::read("kind", fields.needed("kind", fields.text("kind")?)?)?,
         secret,
-        mode: fields.needed("mode", fields.json("mode")?)?,
+        mode: damage::read("mode", fields.needed("mode", fields.text("mode")?)?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
         push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
         api_security: api_security.map(Arc::new),
         platform: fields.parsed(PLATFORM)?,
-        policy: fields.needed("policy", fields.json("policy")?)?,
+        policy: damage::read("policy", fields.needed("policy", fields.text("policy")?)?)?,
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,
         id,

@@ -229,8 +229,7 @@ impl RedisStore {
         &self.node
     }
 
-    /// Every account that can be read, and what is wrong with the others. [`Directory::accounts`] is an error if one
-    /// cannot be read.
+    /// Every account that can be used, and what is wrong with the others.
     ///
     /// # Errors
     /// As of every method of [`Store`].
@@ -401,14 +400,12 @@ impl Store for RedisStore {
 #[async_trait]
 impl Directory for RedisStore {
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let (accounts, damage) = self.accounts_and_damage().await?;
-        crate::sqlite::refuse_damage(&damage)?;
-        Ok(accounts)
+        Ok(self.accounts_and_damage().await?.0)
     }
 
     async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
         let (found, damage) = directory::accounts_of(self, vec![account.clone()]).await?;
-        crate::sqlite::refuse_damage(&damage)?;
+        crate::damage::refuse_damage(&damage)?;
         Ok(found.into_iter().next())
     }
 

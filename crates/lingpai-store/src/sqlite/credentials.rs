@@ -43,7 +43,7 @@ pub(super) fn load(database: &Database) -> Result<Vec<Record>, Trouble> {
                 let name = |column| row.get::<_, String>(column).unwrap_or_default();
                 let record = format!("{}/{}", name(0), name(1));
                 let what = trouble.explain(&database.path).to_string();
-                damaged.push(Damage { table: TABLE, record, what });
+                damaged.push(Damage { table: TABLE, record, what, newer: false });
             }
         }
     }

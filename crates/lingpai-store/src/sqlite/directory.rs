@@ -4,19 +4,16 @@ use std::sync::Arc;
 
 use lingpai_core::client::ApiKey;
 use lingpai_core::store::Damage;
-use lingpai_core::{
-    Account, AccountId, ApiSecurityKeys, Proxy, PushSettings, Secret, StoreError, StoreErrorKind,
-    Timestamp,
-};
+use lingpai_core::{Account, AccountId, ApiSecurityKeys, Proxy, PushSettings, Secret, Timestamp};
 use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
 use super::{Database, credentials, outbox, sealed_shut};
-use crate::damage::KEYS;
+use crate::damage::{self, Flaw, KEYS, refuse_newer};
 use crate::rules;
 use crate::seal::{Place, Sealer};
 
-const TABLE: &str = "accounts";
+const TABLE: &str = damage::ACCOUNTS;
 
 /// The columns that are sealed.
 const SECRET: &str = "secret";
@@ -56,27 +53,10 @@ fn select(
         let id: String = row.get(0)?;
         match account(database, &id, row) {
             Ok(account) => whole.push(account),
-            Err(what) => damaged.push(Damage { table: TABLE, record: id, what }),
+            Err(flaw) => damaged.push(flaw.of(TABLE, id)),
         }
     }
     Ok((whole, damaged))
-}
-
-/// The error for whoever can only use all accounts or none.
-pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
-    let Some(first) = damage.first() else { return Ok(()) };
-    let others = match damage.len() - 1 {
-        0 => String::new(),
-        others => format!(" (and {others} more)"),
-    };
-    Err(StoreError::new(
-        StoreErrorKind::Sealed,
-        format!(
-            "the account {}{others} cannot be read from the table {}: {}. Restore the store from a \
-             backup, or add the account again with its AppSecret, or remove it",
-            first.record, first.table, first.what
-        ),
-    ))
 }
 
 /// Puts an account in the place of `before`, if that is what is stored.
@@ -85,7 +65,8 @@ pub(super) fn put_account(
     account: &Account,
     before: Option<&Account>,
 ) -> Result<(), Trouble> {
-    let (stored, _) = accounts_of_name(database, &account.id)?;
+    let (stored, damaged) = accounts_of_name(database, &account.id)?;
+    refuse_newer(&damaged)?;
     rules::may_replace(stored.first(), before, account)?;
     write_account(database, account)
 }
@@ -169,7 +150,9 @@ pub(super) fn keys(database: &Database) -> Result<Vec<ApiKey>, Trouble> {
         let key = body.and_then(|body| serde_json::from_str(body).map_err(|why| why.to_string()));
         match key {
             Ok(key) => keys.push(key),
-            Err(what) => damaged.push(Damage { table: KEYS, record: row.get(0)?, what }),
+            Err(what) => {
+                damaged.push(Damage { table: KEYS, record: row.get(0)?, what, newer: false });
+            }
         }
     }
     database.damaged.found(KEYS, damaged);
@@ -228,7 +211,7 @@ fn reseal_column(database: &Database, to: &Sealer, column: &'static str) -> Resu
     Ok(count)
 }
 
-fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, String> {
+fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Flaw> {
     let wrong = |column: &str, error: &dyn std::fmt::Display| format!("its {column}: {error}");
     let text = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
     let time = |at| row.get(at).map(Timestamp::from_millis);
@@ -246,14 +229,14 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Stri
     let platform = platform.map(|name| name.parse()).transpose();
     Ok(Account {
         id: id.parse().map_err(|error| wrong("name", &error))?,
-        kind: serde_json::from_str(text(1)).map_err(|error| wrong("kind", &error))?,
+        kind: damage::read("kind", text(1))?,
         secret: opened(3, SECRET)?.ok_or_else(|| wrong(SECRET, &"it is missing"))?,
-        mode: serde_json::from_str(text(2)).map_err(|error| wrong("mode", &error))?,
+        mode: damage::read("mode", text(2))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
         push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
         api_security: api_security.map(Arc::new),
         platform: platform.map_err(|error| wrong("platform", &error))?,
-        policy: serde_json::from_str(text(4)).map_err(|error| wrong("policy", &error))?,
+        policy: damage::read("policy", text(4))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,
         updated_at: time(6).map_err(|error| wrong("time", &error))?,
     })

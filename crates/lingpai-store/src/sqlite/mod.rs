@@ -34,10 +34,9 @@ use rusqlite::Connection;
 pub use lingpai_core::store::Damage;
 
 #[cfg(feature = "redis")]
-pub(crate) use self::directory::refuse_damage;
 use self::lane::{Lane, Use};
 use self::node::Node;
-use crate::damage::Damaged;
+use crate::damage::{Damaged, refuse_damage};
 use crate::seal::{Place, Sealer, Unopened};
 use crate::{Journals, KeySource, MasterKey};
 
@@ -114,8 +113,7 @@ impl SqliteStore {
         self.generated_key.as_deref()
     }
 
-    /// Every account that can be read, and what is wrong with the others. [`Directory::accounts`] is an error if one
-    /// cannot be read.
+    /// Every account that can be used, and what is wrong with the others.
     ///
     /// # Errors
     /// As of every method of [`Store`].
@@ -299,16 +297,14 @@ impl Store for SqliteStore {
 #[async_trait]
 impl Directory for SqliteStore {
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let (accounts, damage) = self.accounts_and_damage().await?;
-        directory::refuse_damage(&damage)?;
-        Ok(accounts)
+        Ok(self.accounts_and_damage().await?.0)
     }
 
     async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
         let account = account.clone();
         let find = move |database: &Database| directory::accounts_of_name(database, &account);
         let (found, damage) = self.reader.ask(find).await?;
-        directory::refuse_damage(&damage)?;
+        refuse_damage(&damage)?;
         Ok(found.into_iter().next())
     }
 

@@ -146,7 +146,7 @@ async fn a_tampered_secret_is_an_error_that_names_its_account_and_spares_the_oth
     let directory = sealed().await;
     tamper(&directory, &last_byte("accounts", "secret", "id = 'wx1'"));
     let store = open(&directory).await.unwrap();
-    let error = store.accounts().await.unwrap_err();
+    let error = store.account(&"wx1".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Sealed);
     let text = error.to_string();
     assert!(text.contains("account wx1") && text.contains("table accounts"), "{text}");
@@ -155,6 +155,39 @@ async fn a_tampered_secret_is_an_error_that_names_its_account_and_spares_the_oth
     assert_eq!(damage[0].record, "wx1");
     store.put_account(&account("wx1"), None).await.unwrap();
     assert_whole(&store).await;
+}
+
+#[tokio::test]
+async fn what_a_newer_version_has_written_is_left_as_it_is_and_spares_the_others() {
+    for (column, value) in [
+        ("kind", "'\"cloud-app\"'"),
+        ("mode", "'\"serverless\"'"),
+        ("policy", "'{\"green\":true}'"),
+    ] {
+        let directory = sealed().await;
+        tamper(&directory, &format!("UPDATE accounts SET {column} = {value} WHERE id = 'wx1'"));
+        let store = open(&directory).await.unwrap();
+        assert_eq!(store.accounts().await.unwrap(), [account("wx2")]);
+        let damage = store.damage();
+        assert!(damage[0].newer && damage[0].record == "wx1", "{damage:?}");
+        assert!(damage[0].what.contains("a newer one has written it"), "{damage:?}");
+        let id = "wx1".parse().unwrap();
+        assert_eq!(store.account(&id).await.unwrap_err().kind, StoreErrorKind::Newer);
+        let put = store.put_account(&account("wx1"), None).await;
+        assert_eq!(put.unwrap_err().kind, StoreErrorKind::Newer, "nobody writes over it");
+        store.remove_as_read(&account("wx1")).await.unwrap();
+        drop(store);
+        let before = match column {
+            "kind" => serde_json::to_string(&account("wx1").kind),
+            "mode" => serde_json::to_string(&account("wx1").mode),
+            _ => serde_json::to_string(&account("wx1").policy),
+        };
+        tamper(
+            &directory,
+            &format!("UPDATE accounts SET {column} = '{}' WHERE id = 'wx1'", before.unwrap()),
+        );
+        assert_whole(&open(&directory).await.unwrap()).await;
+    }
 }
 
 #[tokio::test]

@@ -69,13 +69,36 @@ async fn a_sealed_value_that_was_moved_does_not_open() {
     let store = filled(&server).await;
     let key = |name: &str| format!("lingpai:{{{name}}}:account");
     server.cli(&["COPY", &key("wx2"), &key("wx1"), "REPLACE"]);
-    let error = store.accounts().await.unwrap_err();
+    let error = store.account(&"wx1".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Sealed);
     assert!(error.to_string().contains("account wx1"), "{error}");
     let (whole, damage) = store.accounts_and_damage().await.unwrap();
     assert_eq!(whole, [account("wx2")]);
     assert_eq!(damage[0].record, "wx1");
     assert_eq!(named(&store), [("accounts", "wx1".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_a_newer_version_has_written_is_left_as_it_is_and_spares_the_others() {
+    let server = RedisServer::start();
+    let store = filled(&server).await;
+    let key = "lingpai:{wx1}:account";
+    server.cli(&["HSET", key, "kind", "\"cloud-app\""]);
+    let stored = server.cli(&["HGETALL", key]);
+    assert_eq!(store.accounts().await.unwrap(), [account("wx2")]);
+    let damage = store.damage();
+    assert!(damage[0].newer && damage[0].record == "wx1", "{damage:?}");
+    for refused in [
+        store.account(&"wx1".parse().unwrap()).await.map(drop),
+        store.put_account(&account("wx1"), None).await,
+        store.remove_as_read(&account("wx1")).await.map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind, StoreErrorKind::Newer);
+    }
+    assert_eq!(server.cli(&["HGETALL", key]), stored, "nobody writes over it");
+    let kind = serde_json::to_string(&account("wx1").kind).unwrap();
+    server.cli(&["HSET", key, "kind", &kind]);
+    assert_eq!(store.accounts().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
