@@ -1,12 +1,13 @@
 //! `/v1/accounts`: how accounts stand, and rotations that a person asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::client::{Accounts, Right};
-use lingpai_core::{Class, Failure, Verdict};
+use lingpai_core::{Class, Failure, Issuer, Verdict};
 use serde_json::json;
 
-use crate::house::{FakeUpstream, House, KEPT, OTHER, only};
+use crate::house::{FakeUpstream, House, KEPT, OTHER, credential, only};
 
 #[tokio::test]
 async fn the_list_has_the_accounts_that_the_key_is_for() {
@@ -73,6 +74,9 @@ async fn what_stands_in_the_way_of_a_token_is_told_with_the_remedy() {
 #[tokio::test]
 async fn an_operator_has_a_token_replaced_but_not_so_often_that_clients_lose_theirs() {
     let house = House::open().await;
+    house.upstream.mints();
+    let issuer: Arc<dyn Issuer> = Arc::clone(&house.upstream) as _;
+    house.registry.manage(credential(KEPT), issuer, Arc::default());
     let path = format!("/v1/accounts/{KEPT}/token/rotate");
     let operator = [Right::TokenRead, Right::TokenRotate];
     let operator = house.key_with(&operator, only(KEPT), |_| {}).await;

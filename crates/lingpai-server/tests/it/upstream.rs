@@ -21,6 +21,7 @@ pub(crate) struct FakeUpstream {
     tried: AtomicU64,
     failure: Mutex<Option<Failure>>,
     repeats: AtomicBool,
+    mints: AtomicBool,
     verdict: Mutex<Verdict>,
     proxy: Mutex<Option<Arc<Proxy>>>,
     /// A permit for every call that may go through.
@@ -36,6 +37,7 @@ impl Default for FakeUpstream {
             tried: AtomicU64::new(0),
             failure: Mutex::new(None),
             repeats: AtomicBool::new(false),
+            mints: AtomicBool::new(false),
             verdict: Mutex::new(Verdict::Accepted),
             proxy: Mutex::new(None),
             gate: Semaphore::new(1000),
@@ -67,6 +69,11 @@ impl FakeUpstream {
     /// From now on it gives the token that it gave first.
     pub(crate) fn repeats(&self) {
         self.repeats.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it says that each of its calls replaces the token, as in classic mode.
+    pub(crate) fn mints(&self) {
+        self.mints.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn judges(&self, verdict: Verdict) {
@@ -148,10 +155,15 @@ impl Issuer for FakeUpstream {
     }
 
     fn profile(&self) -> Profile {
-        let five_minutes = Duration::from_secs(300);
+        let overlap = Duration::from_secs(300);
+        let primary = if self.mints.load(Ordering::SeqCst) {
+            Renewal::Minting { overlap }
+        } else {
+            Renewal::Windowed { window: overlap, overlap }
+        };
         Profile {
             nominal_life: Duration::from_secs(7200),
-            primary: Renewal::Windowed { window: five_minutes, overlap: five_minutes },
+            primary,
             forced: Some(ForcedLimits { spacing: Duration::from_secs(30), per_day: 20 }),
             fallback: None,
             daily_budget: 200,

@@ -33,7 +33,6 @@ use rusqlite::Connection;
 
 pub use lingpai_core::store::Damage;
 
-#[cfg(feature = "redis")]
 use self::lane::{Lane, Use};
 use self::node::Node;
 use crate::damage::{Damaged, refuse_damage};

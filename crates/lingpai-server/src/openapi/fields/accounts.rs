@@ -8,6 +8,9 @@ fields! {
     "Damaged.table": "Of which table.", "所在的表。";
     "Damaged.record": "Its name.", "记录的名称。";
     "Damaged.what": "What is wrong with it.", "哪里有问题。";
+    "Damaged.newer":
+        "Nothing is: most likely a newer Lingpai has written it, and it is left as it is.",
+        "并没有问题：多半由更新的版本写入，保持原样。";
     "Account.credentials": "Its token, and the tickets that are kept of it.", "它的凭据，以及所维护的 ticket。";
     "Account.keeping":
         "`observe` or `paused`, where nothing is fetched.",

@@ -88,9 +88,9 @@ fields! {
     "WeComServiceToken.expires_in": "Seconds until the SDK should come back.", "SDK 应在多少秒内回来取。";
     "WeComToken.errcode": "0.", "0。";
     "WeComServiceToken.errcode": "0.", "0。";
-    "component_access_token": "The platform's own token.", "第三方平台的凭据。";
-    "suite_access_token": "The suite's own token.", "第三方应用的凭据。";
-    "provider_access_token": "The provider's own token.", "服务商的凭据。";
+    "PlatformToken.component_access_token": "The platform's own token.", "第三方平台的凭据。";
+    "WeComServiceToken.suite_access_token": "The suite's own token.", "第三方应用的凭据。";
+    "WeComServiceToken.provider_access_token": "The provider's own token.", "服务商的凭据。";
     "authorizer_access_token": "The authorizer's token.", "授权方的凭据。";
     "PlatformToken.authorizer_refresh_token":
         "The key that was sent, or a word that the real one is kept here.",
