@@ -31,6 +31,13 @@ async fn there_and_back(wechat: &WeChat, home: &Home, of_kind: impl Fn(&Home, Op
     node.end().await;
 
     of_kind(home, Some("cloud-app"));
+    // Not even where the configuration says something of it.
+    home.configure(2);
+    let node = home.start().await;
+    token_soon(home, 0).await;
+    assert!(home.printed().contains("not kept as the configuration says"), "{}", home.printed());
+    node.end().await;
+    home.configure(1);
     let node = home.start().await;
     let run = |arguments: &[&str]| {
         let mut command = home.command(arguments);
