@@ -66,18 +66,18 @@ fn outcome(outcome: Foreseen) -> Vec<Bilingual> {
         )],
         Foreseen::Replaced(left) => vec![both!(
             "WeChat accepts the present token for {left} more: by then every client that holds it must have asked again.",
-            "微信对现有凭据再接受{left}：持有它的客户端都要在此之前重新获取。",
+            "微信对现有凭据再接受 {left}：持有它的客户端都要在此之前重新获取。",
             left = span(left)
         )],
         Foreseen::Beside(left) => vec![both!(
             "It does not touch the present token, which clients can use to its end, for {left} more.",
-            "不影响现有凭据：客户端可以一直用到它到期，还有{left}。",
+            "不影响现有凭据：客户端可以一直用到它到期，还有 {left}。",
             left = span(left)
         )],
         Foreseen::Repeated(time) => vec![both!(
             "WeChat gives the same token again, and would do so for {time} more: nothing changes for anybody. If the present one \
              came from elsewhere, another one comes, and the present one can be used to its end.",
-            "微信会返回同一个凭据，此后{time}内都是如此：对谁都没有变化。如果现有凭据来自别处，则会得到另一个，现有的仍可用到到期。",
+            "微信会返回同一个凭据，此后 {time}内都是如此：对谁都没有变化。如果现有凭据来自别处，则会得到另一个，现有的仍可用到到期。",
             time = span(time)
         )],
     }

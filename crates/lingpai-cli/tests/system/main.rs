@@ -33,6 +33,8 @@ mod clinic;
 mod console;
 mod crowd;
 mod day;
+#[path = "../../../lingpai-server/tests/it/described.rs"]
+mod described;
 mod doctor;
 mod drill;
 mod first_minutes;
@@ -61,6 +63,8 @@ mod restart;
 mod restored;
 mod revoked;
 mod scaled;
+#[path = "../../../lingpai-server/tests/it/schema.rs"]
+mod schema;
 mod sdk;
 mod sdk_refused;
 mod secrets;

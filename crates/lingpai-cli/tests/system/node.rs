@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use crate::described::{self, Answer};
+
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -385,7 +387,10 @@ impl Home {
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         // A server that refuses a body may answer, and end the connection, before it has read all of it.
         let written = stream.write_all(whole.as_bytes()).await;
-        let answered = answer(&mut stream).await;
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text).await;
+        is_as_described(method, path, &text);
+        let answered = read.and_then(|_| parsed(&text));
         answered.map_err(|error| written.err().unwrap_or(error))
     }
 
@@ -394,7 +399,10 @@ impl Home {
     }
 
     pub(crate) async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
-        answer(&mut self.ask(&self.key, path).await?).await
+        let mut text = String::new();
+        self.ask(&self.key, path).await?.read_to_string(&mut text).await?;
+        is_as_described("GET", path, &text);
+        parsed(&text)
     }
 
     /// Asks with this key; the answer is still to be read.
@@ -479,11 +487,23 @@ pub(crate) async fn answer(
 ) -> std::io::Result<(u16, String)> {
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status
-        .map(|status| (status, body.to_owned()))
-        .ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+    parsed(&text)
+}
+
+/// Holds an answer against `/openapi.json`; one of a former program may be as that described it.
+fn is_as_described(method: &str, path: &str, text: &str) {
+    if std::env::var_os("LINGPAI_FORMER").is_none() {
+        described::check_request(method, path, Answer::parse(text));
+    }
+}
+
+/// The status and the body, if there is an answer.
+fn parsed(text: &str) -> std::io::Result<(u16, String)> {
+    let Answer { status, body, .. } = Answer::parse(text);
+    match status {
+        0 => Err(std::io::ErrorKind::InvalidData.into()),
+        status => Ok((status, body.to_owned())),
+    }
 }
 
 /// A running node.

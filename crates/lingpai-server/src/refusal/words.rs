@@ -11,7 +11,7 @@ use lingpai_wechat::{Ticket, catalogue};
 
 use super::Refusal;
 use super::native::whole_seconds;
-use crate::events::words::span;
+use crate::diagnosis::span;
 use crate::language::{Language, either, say};
 
 impl Refusal {
@@ -313,7 +313,7 @@ impl Refusal {
                     language,
                     "Ask again in {after}; if WeChat refuses the token, report it as invalid instead, which is tried at once",
                     "请在 {after}后再试；如果微信拒绝这个凭据，请改为报告它失效，会立即验证",
-                    after = span(Duration::from_secs(whole_seconds(*after)), language)
+                    after = span(Duration::from_secs(whole_seconds(*after))).text(language)
                 )
                 .into(),
                 RotateError::Denied(AskDenied::TooSoon(_)) => either(

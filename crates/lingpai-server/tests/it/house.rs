@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::described;
+use crate::described::{self, Answer};
 use crate::office::Office;
 pub(crate) use crate::upstream::{FakeTickets, FakeUpstream, fake_ticket};
 
@@ -218,7 +218,7 @@ impl House {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
         let reply = self.exchange(&format!("{head}\r\n{body}")).await;
-        described::check_request(method, path, &reply);
+        described::check_request(method, path, reply.answer());
         reply
     }
 
@@ -314,15 +314,18 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let Answer { status, head, body } = Answer::parse(text);
         let json = serde_json::from_str(body).unwrap_or(Value::Null);
-        Self { status: status.unwrap_or(0), head: head.to_owned(), json, body: body.to_owned() }
+        Self { status, head: head.to_owned(), json, body: body.to_owned() }
+    }
+
+    /// The same as it came.
+    pub(crate) fn answer(&self) -> Answer<'_> {
+        Answer { status: self.status, head: &self.head, body: &self.body }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+        self.answer().header(name)
     }
 
     pub(crate) fn text(&self, field: &str) -> &str {

@@ -28,7 +28,7 @@ struct Description {
 impl Description {
     /// Holds an answer against what is said of it.
     fn check(&mut self, method: &str, path: &str, reply: &Reply) {
-        let status = described::check(method, path, reply);
+        let status = described::check(method, path, reply.answer());
         self.seen.insert((path.to_owned(), method.to_owned(), status));
     }
 

@@ -34,13 +34,15 @@ fields! {
     "Drill.outcome":
         "`planned`: nothing was done. `begun`: the tokens are being ended.",
         "`planned`：什么也没有做；`begun`：已开始作废。";
-    "Drill.breaks": "What stops working, and for how long.", "哪些功能会受影响，影响多久。";
+    "Drill.breaks":
+        "What becomes of the tokens that clients hold, and what it counts.",
+        "客户端手上的 token 会怎样，计入多少次数。";
     "Rotate.compromised":
         "A token has leaked: it is replaced until none of those so far is good.",
         "凭据已泄露：一直更换到此前的凭据全部失效。";
     "Rotate.dry_run":
-        "With `compromised`: only say what would stop working.",
-        "与 `compromised` 一起使用：只说明会影响什么，不真的作废。";
+        "Do nothing, and only say what it would do.",
+        "什么也不做，只说明会怎样。";
     "GivenToken.access_token": "The token that is taken over.", "要接管的凭据。";
     "GivenToken.expires_in":
         "What is left of its life, in seconds; rather less than more.",
