@@ -97,8 +97,12 @@ fn worthless(failure: &Failure) -> Bilingual {
     let code = failure.code.unwrap_or_default();
     let said = &failure.message;
     Bilingual::made(
-        format!("WeChat refuses this token (errcode {code}: {said}), so nothing was changed"),
-        format!("微信拒绝这个凭据（errcode {code}：{said}），没有做任何修改"),
+        format!(
+            "WeChat refuses this token (errcode {code}: {said}), so nothing was changed: it takes the one that is in use now"
+        ),
+        format!(
+            "微信拒绝这个凭据（errcode {code}：{said}），没有做任何修改：需要的是现在正在使用的那个"
+        ),
     )
 }
 

@@ -188,6 +188,15 @@ async fn well(
                 "每天可获取 {limit} 次，还剩 {left} 次"
             ),
         ));
+        if left == 0 {
+            lines.push(
+                either(
+                    "    What to do: find out who fetches so often. It is full again at midnight in China, or at once by `lingpai quota clear`",
+                    "    处理办法：找出是谁获取得这么频繁。北京时间零点恢复，或用 `lingpai quota clear` 立即清零",
+                )
+                .to_owned(),
+            );
+        }
     }
     output::print(&lines.join("\n"))?;
     output::print(&format!("\n{}", permitted(account.kind)))?;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use lingpai_sandbox::{Decision, Fault, FaultKind, When};
+use lingpai_sandbox::{AppKind, AppSettings, Decision, Fault, FaultKind, Quotas, When};
 use tokio::time::{Instant, sleep};
 
 use crate::node::{Home, PATIENCE, WeChat, appid};
@@ -144,6 +144,24 @@ async fn an_administrator_is_not_pressed_and_a_ban_is_waited_for() {
 /// What a child that was killed has printed.
 fn said_by(child: std::process::Child) -> String {
     said(&child.wait_with_output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_that_is_used_up_is_told_with_what_to_do() {
+    let wechat = WeChat::start(Duration::from_secs(7200), 0).await;
+    let home = Home::new(&wechat, 0, "stable", "", "");
+    let quotas = Quotas { stable_per_day: 1, ..Quotas::default() };
+    let app = AppSettings { quotas, ..AppSettings::new(&appid(0), AppKind::OfficialAccount) };
+    let secret = wechat.world.with(|world, _| {
+        world.add_app(app).unwrap();
+        world.secret(&appid(0)).unwrap().expose().to_owned()
+    });
+    std::fs::write(home.secret_file(0), secret).unwrap();
+    let mut once = attempt(&home, &wechat, &["--once"]);
+    let told = said(&once.env("LINGPAI_LANG", "en").output().unwrap());
+    for part in ["FAILED quota: of 1 calls for a token a day, 0 are left", "midnight in China"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
