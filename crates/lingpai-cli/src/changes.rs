@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lingpai_core::store::Entry;
-use lingpai_core::{Account, AccountId, Class, Failure, Kind, Secret, Verdict};
+use lingpai_core::{Account, AccountId, Class, Failure, Kind, Secret, StoreErrorKind, Verdict};
 use lingpai_server::Bilingual;
 use lingpai_server::change::{Change, Changed, Changes, Reply, Unchanged};
 use lingpai_wechat::catalogue::Language;
@@ -120,8 +120,25 @@ async fn make(
         // Without a look at it: one that cannot be read can be removed all the same.
         return remove(keeping, &id).await;
     }
-    let is_about_secret = matches!(change, Change::ReplaceSecret(..));
     let now = keeping.clock().now().wall;
+    if let Change::Create(account) = &change {
+        match keeping.store.directory().account(&id).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(Unchanged::Exists),
+            // What cannot be read is replaced: nothing else brings it back.
+            Err(error) if error.kind == StoreErrorKind::Sealed => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(config) = config {
+            check(account, config)?;
+        }
+        let account = Account::clone(account).renewed(None, now);
+        return match keeping.add(&account).await {
+            Err(error) if error.kind == StoreErrorKind::Changed => Err(Unchanged::Exists),
+            added => Ok(added.map(|()| Changed { account: Some(account), untried })?),
+        };
+    }
+    let is_about_secret = matches!(change, Change::ReplaceSecret(..));
     let changed = keeping.change(&id, |stored| {
         let Some(account) = change.apply(stored)? else { return Ok(None) };
         if let Some(config) = config

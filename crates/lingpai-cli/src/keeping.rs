@@ -300,6 +300,14 @@ impl Keeping {
         self.reaches_anew |= self.engine.force(forces);
     }
 
+    /// Adds an account where there is none that can be read, and keeps it from now on.
+    pub(crate) async fn add(&mut self, account: &Account) -> Result<(), StoreError> {
+        self.store.directory().put_account(account, None).await?;
+        self.keep(account);
+        self.kept.insert(account.id.clone(), account.updated_at);
+        Ok(())
+    }
+
     /// Changes an account in the store, or adds it, as [`change_account`] does, and keeps it so from now on.
     pub(crate) async fn change<E: From<StoreError>>(
         &mut self,

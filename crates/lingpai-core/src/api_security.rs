@@ -42,6 +42,9 @@ pub enum InvalidApiSecurity {
     /// They cannot be read. What stands there is not repeated.
     #[error("the keys of API security cannot be read")]
     Unreadable,
+    /// They say what is not known to this version of Lingpai. What stands there is not repeated.
+    #[error("the keys of API security say what is not known to this version of Lingpai")]
+    Newer,
     /// A number is none.
     #[error(
         "the number (编号) of a key is as WeChat's console shows it, of up to 64 letters and digits"
@@ -105,8 +108,10 @@ impl FromStr for ApiSecurityKeys {
 
     /// What [`ApiSecurityKeys::to_text`] wrote.
     fn from_str(text: &str) -> Result<Self, InvalidApiSecurity> {
-        let stored: Stored =
-            serde_json::from_str(text).map_err(|_| InvalidApiSecurity::Unreadable)?;
+        let stored: Stored = serde_json::from_str(text).map_err(|error| match error.is_data() {
+            true => InvalidApiSecurity::Newer,
+            false => InvalidApiSecurity::Unreadable,
+        })?;
         Ok(Self {
             symmetric: stored.symmetric.into(),
             previous_symmetric: stored.previous_symmetric.map(NumberedKey::from),
@@ -180,6 +185,7 @@ mod tests {
             assert_eq!(keys.to_text().expose().parse(), Ok(keys));
         }
         assert_eq!("{".parse::<ApiSecurityKeys>(), Err(InvalidApiSecurity::Unreadable));
+        assert_eq!("{}".parse::<ApiSecurityKeys>(), Err(InvalidApiSecurity::Newer));
     }
 
     #[test]

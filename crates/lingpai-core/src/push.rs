@@ -75,6 +75,9 @@ pub enum InvalidPush {
     /// They cannot be read. What stands there is not repeated.
     #[error("the push settings cannot be read")]
     Unreadable,
+    /// They say what is not known to this version of Lingpai. What stands there is not repeated.
+    #[error("the push settings say what is not known to this version of Lingpai")]
+    Newer,
     /// The token is none.
     #[error("a push token has 3 to 32 letters and digits")]
     Token,
@@ -144,7 +147,10 @@ impl FromStr for PushSettings {
 
     /// What [`PushSettings::to_text`] wrote.
     fn from_str(text: &str) -> Result<Self, InvalidPush> {
-        let stored: Stored = serde_json::from_str(text).map_err(|_| InvalidPush::Unreadable)?;
+        let stored: Stored = serde_json::from_str(text).map_err(|error| match error.is_data() {
+            true => InvalidPush::Newer,
+            false => InvalidPush::Unreadable,
+        })?;
         let relay = |url: Option<String>, form: Option<RelayForm>| {
             url.map(|url| Relay { url: url.into(), form: form.unwrap_or_default() })
         };
@@ -234,6 +240,8 @@ mod tests {
             assert_eq!(settings.to_text().expose().parse(), Ok(settings));
         }
         assert_eq!("{".parse::<PushSettings>(), Err(InvalidPush::Unreadable));
+        let newer = settings().to_text().expose().replace("\"safe\"", "\"safer\"");
+        assert_eq!(newer.parse::<PushSettings>(), Err(InvalidPush::Newer));
     }
 
     #[test]

@@ -252,10 +252,11 @@ pub trait Directory: Send + Sync + 'static {
     async fn remove_account(&self, account: &AccountId) -> Result<bool, StoreError>;
 
     /// Removes an account and its credentials if it is still as it was read: what was found out about that one need not hold for
-    /// what another process has made of it meanwhile. False if there is none any more.
+    /// what another process has made of it meanwhile. False if there is none any more that can be read.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Changed`] if something else stands there by now; nothing was changed then.
+    /// [`StoreErrorKind::Changed`] if something else stands there by now, [`StoreErrorKind::Newer`] if a newer version has written
+    /// what stands there; nothing was changed then.
     async fn remove_as_read(&self, account: &Account) -> Result<bool, StoreError>;
 
     /// Every API key that can be used, revoked ones too.

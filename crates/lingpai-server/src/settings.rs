@@ -368,6 +368,7 @@ fn wrong(english: &'static str, chinese: &'static str) -> Refusal {
 fn wrong_with_push(why: &InvalidPush) -> Bilingual {
     let chinese = match why {
         InvalidPush::Unreadable => "无法读取",
+        InvalidPush::Newer => "含有当前版本不认识的内容",
         InvalidPush::Token => "Token 由 3 到 32 位字母和数字组成",
         InvalidPush::KeyMissing => "除明文模式外必须提供 EncodingAESKey",
         InvalidPush::Key => "EncodingAESKey 由 43 位字母和数字组成",

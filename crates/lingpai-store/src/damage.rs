@@ -1,10 +1,12 @@
 //! Records that are there and cannot be used. They are left out, and remembered for whoever asks.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use lingpai_core::store::Damage;
-use lingpai_core::{StoreError, StoreErrorKind};
+use lingpai_core::{Secret, StoreError, StoreErrorKind};
 use serde::de::DeserializeOwned;
 
 /// What the last reading of each table found.
@@ -58,6 +60,27 @@ impl From<StoreError> for Flaw {
     }
 }
 
+impl Flaw {
+    /// Of a field that says what is not known here, so far as that may be told.
+    fn newer(field: &str, said: &str) -> Self {
+        let what = format!(
+            "its {field} is not known to this version of Lingpai{said}: most likely a newer one has written it"
+        );
+        Self { what, newer: true }
+    }
+}
+
+/// Reads what is sealed and has been opened: none of it is repeated.
+pub(crate) fn parse<T: FromStr>(field: &str, text: &Secret, newer: &T::Err) -> Result<T, Flaw>
+where
+    T::Err: Display + PartialEq,
+{
+    text.expose().parse().map_err(|error: T::Err| match error == *newer {
+        true => Flaw::newer(field, ""),
+        false => format!("its {field}: {error}").into(),
+    })
+}
+
 /// Reads a field that is JSON. What is whole, and says what is not known here, is of a newer version of Lingpai: of another kind of
 /// account, with another setting.
 pub(crate) fn read<T: DeserializeOwned>(field: &str, text: &str) -> Result<T, Flaw> {
@@ -67,10 +90,7 @@ pub(crate) fn read<T: DeserializeOwned>(field: &str, text: &str) -> Result<T, Fl
         }
         let said = error.to_string();
         let said = said.split(", expected").next().unwrap_or_default();
-        let what = format!(
-            "its {field} is not known to this version of Lingpai ({said}): most likely a newer one has written it"
-        );
-        Flaw { what, newer: true }
+        Flaw::newer(field, &format!(" ({said})"))
     })
 }
 
@@ -82,25 +102,28 @@ pub(crate) const ACCOUNTS: &str = "accounts";
 
 /// The error for whoever can only use an account that is whole, and has just read it.
 pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
-    let Some(Damage { table, record, what, newer }) = damage.first() else { return Ok(()) };
-    let others = match damage.len() - 1 {
-        0 => String::new(),
-        others => format!(" (and {others} more)"),
+    let Some(Damage { table, record, what: reason, newer }) = damage.first() else { return Ok(()) };
+    let (others, others_zh) = match damage.len() - 1 {
+        0 => Default::default(),
+        others => (format!(" (and {others} more)"), format!("（另有 {others} 个）")),
     };
-    let (kind, advice) = match newer {
+    let (kind, advice, advice_zh) = match newer {
         true => (
             StoreErrorKind::Newer,
             "It is left as it is: run the version that has written it, or remove the account",
+            "它保持原样：请换用写入它的版本，或移除该账号",
         ),
         false => (
             StoreErrorKind::Sealed,
             "Restore the store from a backup, or add the account again with its AppSecret, or remove it",
+            "请从备份恢复存储，或带 AppSecret 重新添加该账号，或移除它",
         ),
     };
     let what = format!(
-        "the account {record}{others} cannot be read from the table {table}: {what}. {advice}"
+        "the account {record}{others} cannot be read from the table {table}: {reason}. {advice}"
     );
-    Err(StoreError::new(kind, what))
+    let chinese = format!("无法从表 {table} 读取账号 {record}{others_zh}：{reason}。{advice_zh}");
+    Err(StoreError::new(kind, what).in_chinese(chinese))
 }
 
 /// The error for whoever would write in the place of what a newer version has written.
@@ -122,5 +145,28 @@ pub(crate) fn refuse_damaged(called: &str, damage: &[Damage]) -> Result<(), Stor
              restore a backup",
             first.record, first.what
         ),
-    ))
+    )
+    .in_chinese(format!(
+        "无法读取存储 {called} 中的 API 密钥 {}：{}。请另建一个代替它，再从那里移除它，或恢复备份",
+        first.record, first.what
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use lingpai_core::PushSettings;
+    use lingpai_core::push::InvalidPush;
+
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_by_a_newer_version_is_known_as_such_and_not_repeated() {
+        let read = |text: &str| {
+            parse::<PushSettings>("push", &Secret::from(text), &InvalidPush::Newer).unwrap_err()
+        };
+        let flaw = read(r#"{"token": "AAAAA", "mode": "safer"}"#);
+        assert!(flaw.newer && !flaw.what.contains("safer"), "{flaw:?}");
+        assert!(flaw.what.contains("a newer one has written it"), "{flaw:?}");
+        assert!(!read("{").newer);
+    }
 }

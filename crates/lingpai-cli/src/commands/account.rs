@@ -14,7 +14,8 @@ use std::path::Path;
 use lingpai_core::event::AccountChange;
 use lingpai_core::store::{Damage, Record};
 use lingpai_core::{
-    Account, AccountId, Clock, Kind, Proxy, StoreErrorKind, SystemClock, Timestamp, change_account,
+    Account, AccountId, Clock, Directory, Kind, Proxy, StoreErrorKind, SystemClock, Timestamp,
+    change_account,
 };
 use lingpai_wechat::catalogue::Language;
 use serde_json::{Value, json};
@@ -48,8 +49,12 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if kind.needs_platform() && platform.is_none() {
                 return Err(Error::said(no_platform().to_owned()));
             }
-            if find(store, &id).await?.is_some() {
-                return Err(known(&id));
+            match store.directory().account(&id).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Err(known(&id)),
+                // What cannot be read is replaced: nothing else brings it back.
+                Err(error) if error.kind == StoreErrorKind::Sealed => {}
+                Err(error) => return Err(error.into()),
             }
             let untried = secret.untried;
             let secret = app_secret::take(&id, &secret)?;
@@ -144,10 +149,10 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
         | args::Account::Release(_) => Ok(()),
         args::Account::List { json } => {
             let standings = standings(store, now).await?;
+            tell_of_damage(&*store.directory());
             if json {
                 return output::print_json(&standings.iter().map(Standing::to_json).collect());
             }
-            tell_of_damage(store);
             if standings.is_empty() {
                 output::tell(either(
                     "The store has no accounts yet: `lingpai account add` puts one in, and `lingpai serve` those of the \
@@ -285,10 +290,14 @@ fn unknown(account: &str) -> Error {
     ))
 }
 
-/// Names the accounts that were left out when they were read just now.
-fn tell_of_damage(store: &OpenStore) {
-    let all = store.directory().damage();
-    for Damage { record, what, .. } in all.iter().filter(|damage| damage.table == "accounts") {
+/// The accounts that were left out when they were read just now.
+pub(crate) fn damaged(directory: &dyn Directory) -> Vec<Damage> {
+    directory.damage().into_iter().filter(|damage| damage.table == "accounts").collect()
+}
+
+/// Names them.
+fn tell_of_damage(directory: &dyn Directory) {
+    for Damage { record, what, .. } in damaged(directory) {
         output::tell(&say!(
             "warning: the account {record} cannot be used, and is left as it is: {what}",
             "警告：无法使用账号 {record}，保持原样：{what}"

@@ -32,6 +32,7 @@ mod checkup_redis;
 mod clinic;
 mod console;
 mod crowd;
+mod damaged;
 mod day;
 #[path = "../../../lingpai-server/tests/it/described.rs"]
 mod described;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lingpai_core::AccountId;
-use lingpai_core::store::Entry;
+use lingpai_core::store::{Damage, Entry};
 use lingpai_wechat::wire::{HostLook, look_at_hosts};
 use tokio::time::Instant;
 
@@ -144,32 +144,8 @@ async fn store(examination: &Examination<'_>, house: &House) -> Finding {
                 name = name,
                 millis = millis
             );
-            let damaged = examination.directory.damage();
-            if let Some(first) = damaged.first()
-                && damaged.iter().all(|damage| damage.newer)
-            {
-                let (count, what, record) = (damaged.len(), &first.what, &first.record);
-                let text = both!(
-                    "{name} works, and {count} of its records are left out as they are, such as {record}: {what}",
-                    "{name} 可用，有 {count} 条记录保持原样而被略去，例如 {record}：{what}",
-                    name = name,
-                    count = count,
-                    what = what,
-                    record = record
-                );
-                return Finding::new(Check::Store, Verdict::Warned, text).mended_by(words::NEWER);
-            }
-            if let Some(first) = damaged.first() {
-                let (count, what, record) = (damaged.len(), &first.what, &first.record);
-                let text = both!(
-                    "{name} works, and {count} of its records are damaged and left out, such as {record}: {what}",
-                    "{name} 可用，但有 {count} 条记录损坏而被略去，例如 {record}：{what}",
-                    name = name,
-                    count = count,
-                    record = record,
-                    what = what
-                );
-                return Finding::new(Check::Store, Verdict::Failed, text).mended_by(words::DAMAGED);
+            if let Some(finding) = left_out(name, &examination.directory.damage()) {
+                return finding;
             }
             let verdict = if took > SLOW { Verdict::Warned } else { Verdict::Passed };
             let finding = Finding::new(Check::Store, verdict, text);
@@ -191,6 +167,52 @@ async fn store(examination: &Examination<'_>, house: &House) -> Finding {
             Finding::new(Check::Store, Verdict::Failed, why).mended_by(words::STORE_SAYS)
         }
     }
+}
+
+/// What is said of a store that works and has left out records: those that a newer version has written are mended in another way
+/// than those that are damaged.
+fn left_out(name: &str, all: &[Damage]) -> Option<Finding> {
+    let (newer, damaged): (Vec<&Damage>, Vec<&Damage>) =
+        all.iter().partition(|damage| damage.newer);
+    let Some(first) = damaged.first() else {
+        let first = newer.first()?;
+        let (count, what, record) = (newer.len(), &first.what, &first.record);
+        let text = both!(
+            "{name} works, and {count} of its records are left out as they are, such as {record}: {what}",
+            "{name} 可用，有 {count} 条记录保持原样而被略去，例如 {record}：{what}",
+            name = name,
+            count = count,
+            what = what,
+            record = record
+        );
+        return Some(Finding::new(Check::Store, Verdict::Warned, text).mended_by(words::NEWER));
+    };
+    let (count, what, record) = (damaged.len(), &first.what, &first.record);
+    let Some(of_newer) = newer.first() else {
+        let text = both!(
+            "{name} works, and {count} of its records are damaged and left out, such as {record}: {what}",
+            "{name} 可用，但有 {count} 条记录损坏而被略去，例如 {record}：{what}",
+            name = name,
+            count = count,
+            record = record,
+            what = what
+        );
+        return Some(Finding::new(Check::Store, Verdict::Failed, text).mended_by(words::DAMAGED));
+    };
+    let text = both!(
+        "{name} works, and {count} of its records are damaged and left out, such as {record}: {what}; {others} more are left out \
+         as they are, such as {other}: {why}",
+        "{name} 可用，但有 {count} 条记录损坏而被略去，例如 {record}：{what}；另有 {others} 条保持原样而被略去，例如 {other}：{why}",
+        name = name,
+        count = count,
+        record = record,
+        what = what,
+        others = newer.len(),
+        other = &of_newer.record,
+        why = &of_newer.what
+    );
+    let finding = Finding::new(Check::Store, Verdict::Failed, text);
+    Some(finding.mended_by(words::DAMAGED_AND_NEWER))
 }
 
 fn redis(wanting: &[Bilingual]) -> Finding {
@@ -326,6 +348,22 @@ mod tests {
         assert_eq!(host(&broken, 0).verdict, Verdict::Failed);
         assert_eq!(host(&broken, 1).verdict, Verdict::Warned);
         assert_eq!(host(&look(Some(0), None), 0).verdict, Verdict::Passed);
+    }
+
+    #[test]
+    fn what_a_newer_version_has_written_is_mended_in_another_way_than_what_is_damaged() {
+        let record =
+            |newer| Damage { table: "accounts", record: "wx1".into(), what: "why".into(), newer };
+        assert!(left_out("the store", &[]).is_none());
+        for (all, verdict, remedy) in [
+            (&[record(true)][..], Verdict::Warned, words::NEWER),
+            (&[record(false)], Verdict::Failed, words::DAMAGED),
+            (&[record(true), record(false)], Verdict::Failed, words::DAMAGED_AND_NEWER),
+        ] {
+            let found = left_out("the store", all).unwrap();
+            assert_eq!(found.verdict, verdict);
+            assert_eq!(found.remedy.unwrap().texts(), remedy.texts());
+        }
     }
 
     #[test]

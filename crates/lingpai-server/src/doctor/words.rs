@@ -84,6 +84,11 @@ pub(super) const NEWER: Bilingual = fixed(
     "Run the version of Lingpai that has written them: this one does not know them, and changes nothing about them.",
     "请换用写入它们的版本：当前版本不认识这些记录，也不会改动它们。",
 );
+pub(super) const DAMAGED_AND_NEWER: Bilingual = fixed(
+    "Add what is damaged again, or restore a backup: `lingpai store restore`. For what was left as it is, run the version of Lingpai \
+     that has written it.",
+    "请重新添加损坏的内容，或恢复备份：`lingpai store restore`。对保持原样的记录，请换用写入它们的版本。",
+);
 pub(super) const SLOW_STORE: Bilingual = fixed(
     "Look at the disk or the network to it: each rotation waits for such a write.",
     "请检查磁盘或到它的网络：每次更换都要等待这样的写入。",

@@ -313,19 +313,19 @@ fn account(store: &RedisStore, id: AccountId, fields: &Fields<'_>) -> Result<Acc
     };
     let (secret, proxy) = (fields.needed(SECRET, opened(SECRET)?)?, opened(PROXY)?);
     let proxy = proxy.map(|url| url.expose().parse()).transpose();
-    let push = opened(PUSH)?.map(|text| text.expose().parse()).transpose();
-    let api_security = opened(API_SECURITY)?.map(|text| text.expose().parse::<ApiSecurityKeys>());
-    let api_security = api_security
-        .transpose()
-        .map_err(|why: InvalidApiSecurity| fields.damaged(API_SECURITY, why))?;
+    let push = opened(PUSH)?;
+    let push = push.map(|text| damage::parse(PUSH, &text, &InvalidPush::Newer)).transpose()?;
+    let api_security = opened(API_SECURITY)?.map(|text| {
+        damage::parse::<ApiSecurityKeys>(API_SECURITY, &text, &InvalidApiSecurity::Newer)
+    });
     let time = |name| fields.needed(name, fields.time(name)?);
     Ok(Account {
         kind: damage::read("kind", fields.needed("kind", fields.text("kind")?)?)?,
         secret,
         mode: damage::read("mode", fields.needed("mode", fields.text("mode")?)?)?,
         proxy: proxy.map_err(|why: InvalidProxy| fields.damaged(PROXY, why))?,
-        push: push.map_err(|why: InvalidPush| fields.damaged(PUSH, why))?,
-        api_security: api_security.map(Arc::new),
+        push,
+        api_security: api_security.transpose()?.map(Arc::new),
         platform: fields.parsed(PLATFORM)?,
         policy: damage::read("policy", fields.needed("policy", fields.text("policy")?)?)?,
         created_at: time("created_at")?,

@@ -7,6 +7,7 @@ use lingpai_core::{AccountId, Day, StoreError, Timestamp};
 use super::trouble::Trouble;
 use super::{Database, SqliteStore, credentials, directory, outbox, stream};
 use crate::archive::{Archive, Kept};
+use crate::damage::refuse_newer;
 
 #[async_trait]
 impl Archive for SqliteStore {
@@ -32,7 +33,8 @@ impl Archive for SqliteStore {
     async fn bury(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
         let account = account.clone();
         let bury = move |database: &Database| -> Result<(), Trouble> {
-            let (stored, _) = directory::accounts_of_name(database, &account)?;
+            let (stored, damaged) = directory::accounts_of_name(database, &account)?;
+            refuse_newer(&damaged)?;
             if stored.iter().any(|stored| stored.updated_at > at) {
                 return Ok(());
             }

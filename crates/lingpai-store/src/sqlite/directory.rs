@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use lingpai_core::api_security::InvalidApiSecurity;
 use lingpai_core::client::ApiKey;
+use lingpai_core::push::InvalidPush;
 use lingpai_core::store::Damage;
-use lingpai_core::{Account, AccountId, ApiSecurityKeys, Proxy, PushSettings, Secret, Timestamp};
+use lingpai_core::{Account, AccountId, ApiSecurityKeys, Proxy, Secret, Timestamp};
 use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
@@ -116,7 +118,8 @@ pub(super) fn remove_account(database: &Database, account: &AccountId) -> Result
 
 /// Removes an account if it is what was read.
 pub(super) fn remove_as_read(database: &Database, read: &Account) -> Result<bool, Trouble> {
-    let (stored, _) = accounts_of_name(database, &read.id)?;
+    let (stored, damaged) = accounts_of_name(database, &read.id)?;
+    refuse_newer(&damaged)?;
     let Some(stored) = stored.first() else { return Ok(false) };
     rules::may_remove(stored, read)?;
     remove_account(database, &read.id)
@@ -221,10 +224,11 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Flaw
         opened.transpose().map_err(|why| format!("its {column} cannot be opened: {why}"))
     };
     let proxy = opened(7, PROXY)?.map(|url| url.expose().parse::<Proxy>());
-    let push = opened(8, PUSH)?.map(|text| text.expose().parse::<PushSettings>());
-    let api_security =
-        opened(10, API_SECURITY)?.map(|text| text.expose().parse::<ApiSecurityKeys>());
-    let api_security = api_security.transpose().map_err(|error| wrong(API_SECURITY, &error))?;
+    let push = opened(8, PUSH)?;
+    let push = push.map(|text| damage::parse(PUSH, &text, &InvalidPush::Newer)).transpose()?;
+    let api_security = opened(10, API_SECURITY)?.map(|text| {
+        damage::parse::<ApiSecurityKeys>(API_SECURITY, &text, &InvalidApiSecurity::Newer)
+    });
     let platform: Option<String> = row.get(9).map_err(|error| wrong("platform", &error))?;
     let platform = platform.map(|name| name.parse()).transpose();
     Ok(Account {
@@ -233,8 +237,8 @@ fn account(database: &Database, id: &str, row: &Row<'_>) -> Result<Account, Flaw
         secret: opened(3, SECRET)?.ok_or_else(|| wrong(SECRET, &"it is missing"))?,
         mode: damage::read("mode", text(2))?,
         proxy: proxy.transpose().map_err(|error| wrong(PROXY, &error))?,
-        push: push.transpose().map_err(|error| wrong(PUSH, &error))?,
-        api_security: api_security.map(Arc::new),
+        push,
+        api_security: api_security.transpose()?.map(Arc::new),
         platform: platform.map_err(|error| wrong("platform", &error))?,
         policy: damage::read("policy", text(4))?,
         created_at: time(5).map_err(|error| wrong("time", &error))?,

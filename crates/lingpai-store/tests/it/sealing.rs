@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use lingpai_core::{Directory, Generation, Outbox, Store, StoreErrorKind, Token};
-use lingpai_store::{KeySource, MasterKey, SqliteOptions, SqliteStore};
+use lingpai_store::{Archive, KeySource, MasterKey, SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -174,8 +174,13 @@ async fn what_a_newer_version_has_written_is_left_as_it_is_and_spares_the_others
         let id = "wx1".parse().unwrap();
         assert_eq!(store.account(&id).await.unwrap_err().kind, StoreErrorKind::Newer);
         let put = store.put_account(&account("wx1"), None).await;
-        assert_eq!(put.unwrap_err().kind, StoreErrorKind::Newer, "nobody writes over it");
-        store.remove_as_read(&account("wx1")).await.unwrap();
+        let put = put.unwrap_err();
+        assert_eq!(put.kind, StoreErrorKind::Newer, "nobody writes over it");
+        assert!(put.chinese().unwrap().contains("账号 wx1"), "{put:?}");
+        let removal = store.remove_as_read(&account("wx1")).await;
+        assert_eq!(removal.unwrap_err().kind, StoreErrorKind::Newer);
+        let burial = store.bury(&id, NOON).await;
+        assert_eq!(burial.unwrap_err().kind, StoreErrorKind::Newer);
         drop(store);
         let before = match column {
             "kind" => serde_json::to_string(&account("wx1").kind),

@@ -64,6 +64,7 @@ impl InvalidKey {
                  -----BEGIN RSA PRIVATE KEY----- 开头；不支持 SM2"
             }
             Self::Form(InvalidApiSecurity::Unreadable) => "API 安全密钥无法读取",
+            Self::Form(InvalidApiSecurity::Newer) => "API 安全密钥含有当前版本不认识的内容",
             Self::Form(InvalidApiSecurity::Serial) => {
                 "密钥编号应与微信后台显示的一致，为 1 到 64 位字母和数字"
             }

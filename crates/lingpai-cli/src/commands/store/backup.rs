@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lingpai_core::audit::{Action, Deed as Done};
 use lingpai_core::outbox::{MOST_PARCELS, Outbox, Put};
+use lingpai_core::store::Damage;
 use lingpai_core::{Account, AccountKind, Clock, Directory, Keeping, Policy, Store, SystemClock};
 use lingpai_store::{
     Archive, Copying, Part, RedisOptions, RedisStore, SqliteOptions, SqliteStore, copy,
@@ -13,6 +14,7 @@ use lingpai_store::{
 
 use super::progress::Progress;
 use super::refuse_missing;
+use crate::commands::account::damaged;
 use crate::commands::noted;
 use crate::config::{Config, StoreAt};
 use crate::error::{Deed, Error};
@@ -95,6 +97,7 @@ async fn put_back(
     let at = SystemClock::new().now().wall;
     let newest = store.events(None, 1).await?.first().map(|event| event.at);
     let accounts = store.accounts().await?;
+    let damaged = damaged(&**store);
     if is_drill {
         hold_still(store, &accounts).await?;
     }
@@ -106,6 +109,22 @@ async fn put_back(
         // Where so many pushes wait that there is no room for a mark, a person has to see to it.
         let is_marked = store.put_parcel(&held::mark(&platform.id, at)).await? != Put::Full;
         platforms.push((platform.id.to_string(), is_marked));
+    }
+    let mut unread = Vec::new();
+    for damage in damaged {
+        if let Ok(id) = damage.record.parse() {
+            if is_drill {
+                // It cannot be told to do nothing.
+                store.remove_account(&id).await?;
+            } else {
+                // It may be a platform. For any other account a mark means nothing.
+                held::unmark(&**store, &id).await?;
+                let is_marked = store.put_parcel(&held::mark(&id, at)).await? != Put::Full;
+                unread.push((damage, is_marked));
+                continue;
+            }
+        }
+        unread.push((damage, false));
     }
     let suites: Vec<_> = of(AccountKind::WeComSuite).map(|suite| suite.id.to_string()).collect();
     let accounts = accounts.len();
@@ -145,6 +164,25 @@ async fn put_back(
             "原来的存储保留为 {file}。",
             file = former.display()
         );
+    }
+    for (Damage { record, what, .. }, is_marked) in unread {
+        told += &match (is_drill, is_marked) {
+            (true, _) => say!(
+                "\nwarning: the account {record} cannot be read, and is left out of this copy: {what}.",
+                "\n警告：无法读取账号 {record}，这份副本中没有它：{what}。"
+            ),
+            (false, true) => say!(
+                "\nwarning: the account {record} cannot be read, and is in it as it was: {what}. If it is a platform, WeChat's list is \
+                 gone through before any of its refresh tokens is used, as soon as it can be read.",
+                "\n警告：无法读取账号 {record}，它原样保留：{what}。如果它是第三方平台，一旦可以读取，会先核对微信的授权方列表，再使用它的刷新令牌。"
+            ),
+            (false, false) => say!(
+                "\nwarning: the account {record} cannot be read, and is in it as it was: {what}. If it is a platform: \
+                 `lingpai platform recover {record}` as soon as it can be read.",
+                "\n警告：无法读取账号 {record}，它原样保留：{what}。如果它是第三方平台，一旦可以读取，请执行 \
+                 `lingpai platform recover {record}`。"
+            ),
+        };
     }
     if is_drill {
         told += either(
@@ -241,7 +279,7 @@ fn nothing_kept() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use lingpai_core::Timestamp;
+    use lingpai_core::{AccountId, Timestamp};
     use lingpai_store::KeySource;
 
     use super::*;
@@ -274,5 +312,42 @@ mod tests {
         let store = SqliteStore::open(SqliteOptions::new(&path, key)).await.unwrap();
         let waiting = store.parcels(&platform.id, MOST_PARCELS).await.unwrap();
         assert!(waiting.is_empty(), "in a drill nothing is gone through, and nothing relayed");
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_cannot_be_read_is_named_and_marked_and_for_a_drill_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, file] = ["lingpai.db", "backup.db"].map(|name| directory.path().join(name));
+        let mut config = Source::new(None, None).load(&|_| None).unwrap();
+        let (key, journals) = (KeySource::Beside, Default::default());
+        config.store = StoreAt::Sqlite { path: path.clone(), key: key.clone(), journals };
+        let open = async |path: &Path| {
+            SqliteStore::open(SqliteOptions::new(path, key.clone())).await.unwrap()
+        };
+        let store = open(&path).await;
+        let id: AccountId = "wxp".parse().unwrap();
+        let platform = Account::new(id.clone(), "secret".into(), Timestamp::default());
+        let platform = Account { kind: AccountKind::Platform, ..platform };
+        store.put_account(&platform, None).await.unwrap();
+        store.close().await;
+        backup(&file, &config).await.unwrap();
+        let statement = "UPDATE accounts SET secret = x'00'";
+        rusqlite::Connection::open(&file).unwrap().execute(statement, []).unwrap();
+        for is_drill in [false, true] {
+            let prepared = directory.path().join("prepared");
+            SqliteStore::snapshot(&file, &prepared).await.unwrap();
+            let prepared_store = Arc::new(open(&prepared).await);
+            let told = put_back(&prepared_store, &prepared, (&file, is_drill, &config)).await;
+            prepared_store.close().await;
+            let told = told.unwrap();
+            assert!(
+                told.contains("wxp cannot be read") || told.contains("无法读取账号 wxp"),
+                "{told}"
+            );
+            let store = open(&path).await;
+            assert_eq!(held::marks(&store, &id).await.unwrap().len(), usize::from(!is_drill));
+            assert_eq!(store.account(&id).await.is_err(), !is_drill);
+            store.close().await;
+        }
     }
 }
