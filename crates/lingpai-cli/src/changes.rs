@@ -109,7 +109,8 @@ async fn make(
     let id = change.account().clone();
     if let Err(unchanged) = configured(&id, config) {
         return match (change, keeping.store.directory().account(&id).await?) {
-            // What was asked for is so already: somebody has put it into its file.
+            // What was asked for is so already: somebody has put it into its file. It counts as made, in the audit trail too: what
+            // is read from a file leaves no record, and this one says who had it replaced.
             (Change::ReplaceSecret(_, secret), Some(stored)) if stored.secret == secret => {
                 Ok(Changed { account: Some(stored), untried })
             }

@@ -128,7 +128,7 @@ async fn look(
         }
         Ok::<_, Error>((plan, all))
     };
-    let ((), told) = tokio::join!(examination.run(tell), printing);
+    let (_, told) = tokio::join!(examination.run(tell), printing);
     let (plan, all) = told?;
     let mut answer = summary(&all);
     answer["plan"] = plan;

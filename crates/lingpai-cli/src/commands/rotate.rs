@@ -48,7 +48,15 @@ async fn is_wanted(
     if options.yes && !options.dry_run {
         return Ok(true);
     }
-    let plan = client.post(&path(&options.account), &dry_run).await?;
+    let plan = match client.post(&path(&options.account), &dry_run).await {
+        // A server of an earlier version, which has no plan of this to show: it is asked about without one.
+        Err(Error::Refused { code, said })
+            if !options.dry_run && code == "body-wrong" && said.contains("`dry_run`") =>
+        {
+            Value::Null
+        }
+        plan => plan?,
+    };
     let lines = plan["breaks"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let lines: String = lines.map(|line| format!("\n- {line}")).collect();
     let deed = about_to(&options.account, &lines);

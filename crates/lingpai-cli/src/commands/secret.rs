@@ -80,6 +80,17 @@ async fn put_into_its_file(
     at: &str,
     (standing, wanted): (&Value, &Value),
 ) -> Result<(), Error> {
+    // A server of an earlier version has not tried it, and would never say that it has it.
+    if standing["updated_at"].is_null() {
+        output::tell(either(
+            "4. The account stands in the configuration of the server, which is of an earlier version than this command: it has not tried \
+             the new AppSecret, and does not say when it has it. Put it now into the file that the account's `secret` names, on each \
+             node: it is taken over within seconds, and each server's log says so (\"kept as it is now\").",
+            "4. 这个账号写在服务的配置中，而服务的版本比本命令旧：新的 AppSecret 没有经过验证，服务也不会告知何时采用。请现在把它写进该账号 `secret` \
+             所指的文件，每个节点都要写：服务几秒内会采用，其日志会写明（kept as it is now）。",
+        ));
+        return Ok(());
+    }
     output::tell(either(
         "4. WeChat does not refuse it. The account stands in the configuration of the server: put the new AppSecret now into the file that \
          its `secret` names, on each node. This waits until the server has taken it over, which takes seconds; Ctrl-C ends the waiting. \

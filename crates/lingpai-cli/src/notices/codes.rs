@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lingpai_core::outbox::{Delivery, MOST_PARCELS, Outbox, Parcel, Put};
-use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, Directory, Failure, Fingerprint, Kind, Secret,
     StoreError, Timestamp,
@@ -23,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::platform::Platforms;
 use super::suite::Suites;
+use super::unavailable;
 use crate::keeping::Engine;
 
 /// What a code is called among the pushes that wait.
@@ -393,10 +393,6 @@ fn outcome_of(parcel: &Parcel) -> Option<Outcome> {
         Some(account) => Some(Outcome::Kept(account)),
         None => (*attempts > 0).then(|| Outcome::Lost(said.to_owned())),
     }
-}
-
-fn unavailable(what: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, what)
 }
 
 #[cfg(test)]

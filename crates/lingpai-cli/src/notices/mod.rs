@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lingpai_core::outbox::{Outbox, Parcel};
+use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{Account, AccountId, AccountKind, Directory, Secret, StoreError};
 use lingpai_server::authorize::{Admission, Newcomer, NotInvited, Recovered};
 use lingpai_server::push::{Notices, Taken};
@@ -142,4 +143,9 @@ impl Notices for Taker {
     fn is_settled(&self, parcel: &Parcel) -> bool {
         codes::is_settled(parcel) || held::is_mark(parcel)
     }
+}
+
+/// What is not to be had now: whoever pushed is to push it again.
+fn unavailable(what: impl Into<String>) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, what)
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingpai_core::event::{AccountChange, What};
-use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
     Account, AccountId, AccountKind, Class, CredentialId, Directory, Failure, Issued, Keeper, Kind,
     Parent, Secret, StoreError, Timestamp, change_account,
@@ -20,6 +19,7 @@ use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
 use super::reconcile::down;
+use super::unavailable;
 use crate::keeping::Engine;
 
 /// WeChat's words for a code that is of no use any more.
@@ -384,14 +384,10 @@ impl Platforms {
         }
     }
 
-    /// As it was when WeChat was asked: if it has authorised the platform anew meanwhile, that is an error, and it is asked again.
     async fn remove(&self, platform: &Account, account: &Account) -> Result<(), StoreError> {
-        let was_there = self.directory.remove_as_read(account).await?;
-        let account = &account.id;
-        self.engine.let_go(account);
-        if was_there {
+        if remove(&self.engine, &*self.directory, account).await? {
+            let account = &account.id;
             tracing::warn!(%account, platform = %platform.id, "it has taken its authorisation back, and is no longer kept");
-            tell(&self.engine, account, AccountChange::Removed);
         }
         Ok(())
     }
@@ -415,6 +411,21 @@ pub(super) async fn change(
         tell(engine, account, what);
     }
     Ok(changed)
+}
+
+/// Removes the account of somebody who has authorised another, as it was when WeChat was asked: if it has authorised it anew
+/// meanwhile, that is an error, and it is asked again. False, and nothing is told, if it was gone already.
+pub(super) async fn remove(
+    engine: &Engine,
+    directory: &dyn Directory,
+    account: &Account,
+) -> Result<bool, StoreError> {
+    let was_there = directory.remove_as_read(account).await?;
+    engine.let_go(&account.id);
+    if was_there {
+        tell(engine, &account.id, AccountChange::Removed);
+    }
+    Ok(was_there)
 }
 
 /// What the account is to be of somebody who has authorised this platform: as it was, if it was there. None if there is another
@@ -467,12 +478,10 @@ fn is_mini_program(account: &Account) -> bool {
     account.kind == AccountKind::AuthorizerMiniProgram
 }
 
-fn unavailable(what: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, what)
-}
-
 #[cfg(test)]
 mod tests {
+    use lingpai_core::store::StoreErrorKind;
+
     use super::*;
     use crate::keeping::Keeping;
 

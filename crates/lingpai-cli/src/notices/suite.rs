@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lingpai_core::event::AccountChange;
-use lingpai_core::store::StoreErrorKind;
 use lingpai_core::{
     Account, AccountId, AccountKind, CredentialId, Directory, Issued, Keeper, Kind, Secret,
     StoreError, Timestamp, Way,
@@ -18,7 +16,8 @@ use lingpai_wechat::{CorpAuthorization, kinds, protocol};
 use tokio::time::timeout;
 
 use super::codes::{Attempt, Code, Insistence};
-use super::platform::{change, tell};
+use super::platform::{change, remove};
+use super::unavailable;
 use crate::keeping::Engine;
 
 /// WeCom's words for a code that is of no use any more: it was exchanged before, or is none.
@@ -155,10 +154,9 @@ impl Suites {
         let account = &stored.id;
         match timeout(TRIAL, issuer.issue(Way::Primary, None)).await {
             Ok(Err(failure)) if failure.code.is_some_and(|code| WITHDRAWN.contains(&code)) => {
-                self.directory.remove_as_read(&stored).await?;
-                self.engine.let_go(account);
-                tell(&self.engine, account, AccountChange::Removed);
-                tracing::info!(%account, "the corp has taken back its authorisation; the account is removed");
+                if remove(&self.engine, &*self.directory, &stored).await? {
+                    tracing::info!(%account, "the corp has taken back its authorisation; the account is removed");
+                }
             }
             Ok(Ok(_)) => {
                 tracing::info!(%account, "an authorisation that was taken back, and given again since");
@@ -179,8 +177,4 @@ impl Suites {
 /// Whether this is the suite that a notice is to.
 pub(super) fn is(suite: &Account, of: &str) -> bool {
     suite.kind == AccountKind::WeComSuite && suite.id.as_str() == of
-}
-
-fn unavailable(what: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, what)
 }

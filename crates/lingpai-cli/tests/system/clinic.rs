@@ -168,7 +168,7 @@ impl Clinic {
             }
             (plan, all)
         };
-        let ((), (plan, all)) = tokio::join!(examination.run(tell), listening);
+        let (_, (plan, all)) = tokio::join!(examination.run(tell), listening);
         let calls: u32 = all.iter().map(|finding| finding.calls).sum();
         assert!(calls <= plan.calls, "{calls} calls, and {plan:?}");
         all

@@ -199,10 +199,10 @@ async fn examine(
         }
         true
     };
-    let ((), is_told) = tokio::join!(examination.run(told), passing_on);
+    let (left_out, is_told) = tokio::join!(examination.run(told), passing_on);
     if is_told {
         let at = registry.clock().now().wall;
         let mut kept = serving.examined.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.take(at, account.as_ref(), &allowed, findings);
+        kept.take(at, account.as_ref(), (&allowed, left_out.as_ref()), findings);
     }
 }

@@ -16,6 +16,7 @@ mod patient;
 mod step;
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,7 +33,7 @@ use step::Teller;
 pub use step::{Plan, Step};
 
 /// Without an account's name, so many are looked at.
-const MOST: usize = 50;
+const MOST_LOOKED_AT: usize = 50;
 
 /// What only the program knows that keeps the accounts: its configuration, its store, its certificates.
 #[async_trait]
@@ -283,7 +284,9 @@ impl<'a> Examination<'a> {
 
     /// Looks at everything, and tells what it may cost, what it is looking at, and each finding when it is there. WeChat is
     /// waited for ten seconds for the house, and as long for each account; dropping the future harms nothing.
-    pub async fn run(&self, tell: mpsc::Sender<Step>) {
+    ///
+    /// Answers with the accounts that are there and were left out, since there are too many; none if it is not known which are.
+    pub async fn run(&self, tell: mpsc::Sender<Step>) -> Option<BTreeSet<AccountId>> {
         let accounts = self.directory.accounts().await;
         let accounts = accounts.map(|all| {
             let mut all: Vec<_> =
@@ -294,19 +297,20 @@ impl<'a> Examination<'a> {
         let is_wanted =
             |account: &&Account| self.account.is_none_or(|wanted| *wanted == account.id);
         let wanted: Vec<_> = accounts.iter().flatten().filter(is_wanted).collect();
-        let looked_at = &wanted[..wanted.len().min(MOST)];
+        let (looked_at, left_out) = wanted.split_at(wanted.len().min(MOST_LOOKED_AT));
         drop(tell.send(Step::Plan(Plan::of(looked_at))).await);
         let teller = Teller { to: &tell, account: None };
         if let Some(house) = self.house {
             let with_wecom = accounts.iter().flatten().any(|account| account.kind.is_of_wecom());
             house::examine(self, house, with_wecom, &teller).await;
         }
-        if wanted.len() > MOST {
-            teller.found(words::left_out(wanted.len(), MOST)).await;
+        if !left_out.is_empty() {
+            teller.found(words::left_out(wanted.len(), MOST_LOOKED_AT)).await;
         }
         for account in looked_at {
             patient::examine(self, account, &tell).await;
         }
+        accounts.is_ok().then(|| left_out.iter().map(|account| account.id.clone()).collect())
     }
 }
 

@@ -69,22 +69,22 @@ async fn read(
     mut each: impl FnMut(&Fields<'_>, Result<Option<Account>, Damage>) + Send,
 ) -> Result<(), StoreError> {
     let keys: Vec<_> = ids.iter().map(|id| store.layout.account(id)).collect();
-    let found: Vec<HashMap<String, Vec<u8>>> =
-        store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
-    let sealed = SEALED.iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
-    if !store.whole.knows(sealed.map(Vec::as_slice)) {
-        store.whole.look_for_keys().await?;
-    }
+    let found = values(store, &keys).await?;
     let mut has_lost = false;
-    for ((id, key), values) in ids.iter().zip(&keys).zip(found) {
-        let mut fields = Fields::new(key, values);
+    for ((id, key), found) in ids.iter().zip(&keys).zip(found) {
+        let mut fields = Fields::new(key, found);
         let record = id.to_string();
         match keepsake::lost(store, id, &fields) {
             Ok(None) => {}
             Ok(Some(lost)) => {
-                keepsake::put_back(store, id, &lost).await?;
-                has_lost = true;
-                fields = Fields::new(key, lost.fields.into_iter().collect());
+                let values = if keepsake::put_back(store, id, &lost).await? {
+                    has_lost = true;
+                    lost.fields.into_iter().collect()
+                } else {
+                    // What was read was older than what this node has seen meanwhile, or another has put it back.
+                    values(store, slice::from_ref(key)).await?.pop().unwrap_or_default()
+                };
+                fields = Fields::new(key, values);
             }
             Err(error) => tracing::error!(account = record, "{error}"),
         }
@@ -97,6 +97,20 @@ async fn read(
         store.whole.accounts_changed().await?;
     }
     Ok(())
+}
+
+/// The fields that these accounts have, with the keys at hand to open what is sealed in them.
+async fn values(
+    store: &RedisStore,
+    keys: &[String],
+) -> Result<Vec<HashMap<String, Vec<u8>>>, StoreError> {
+    let found: Vec<HashMap<String, Vec<u8>>> =
+        store.link.run_all(keys.iter().map(Cmd::hgetall).collect()).await?;
+    let sealed = SEALED.iter().flat_map(|name| found.iter().filter_map(|it| it.get(*name)));
+    if !store.whole.knows(sealed.map(Vec::as_slice)) {
+        store.whole.look_for_keys().await?;
+    }
+    Ok(found)
 }
 
 /// Puts an account in the place of `before`, if that is what stands there. What was read is opened and decided on here, and the

@@ -61,12 +61,12 @@ pub(super) fn lost(
     }
 }
 
-/// Puts an account back, unless another node has done so.
+/// Puts an account back. False if another node has done so meanwhile, or somebody has changed or removed it.
 pub(super) async fn put_back(
     store: &RedisStore,
     id: &AccountId,
     seen: &Seen,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut call = script::restore([store.layout.account(id)]).arg(seen.updated_at);
     for (name, value) in &seen.fields {
         call = call.arg(name).arg(value.as_slice());
@@ -74,9 +74,11 @@ pub(super) async fn put_back(
     let mut list = cmd("SADD");
     list.arg(store.layout.accounts()).arg(id.as_str());
     let _: i64 = store.link.run(&list, Repeat::Harmless).await?;
-    let _: i64 = store.link.call(&call, Repeat::Harmless).await?;
-    tracing::warn!(account = %id, "Redis has lost this account, or a change of it; it was put back");
-    Ok(())
+    let is_put = store.link.call::<i64>(&call, Repeat::Harmless).await? == 1;
+    if is_put {
+        tracing::warn!(account = %id, "Redis has lost this account, or a change of it; it was put back");
+    }
+    Ok(is_put)
 }
 
 /// The keys that were seen otherwise than they are: missing, or no longer revoked. The others are noted. One that is damaged

@@ -65,7 +65,9 @@ pub(crate) async fn backup(to: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts a backup in the place of the configured store; for a drill, so that the copy does nothing out in the world.
+/// Puts a backup in the place of the configured store; for a drill, so that nothing is fetched for the accounts in it, and none of
+/// its pushes is relayed. What the configuration names acts all the same: its accounts, sinks and alerts. So do people who try
+/// something or ask the doctor, which calls WeChat.
 pub(crate) async fn restore(from: &Path, is_drill: bool, config: &Config) -> Result<(), Error> {
     let key = match &config.store {
         StoreAt::Memory => return Err(nothing_kept()),
