@@ -180,6 +180,11 @@ impl Profile {
         }
     }
 
+    /// Whether upstream has two isolated families of tokens for this credential, of which the account's mode chooses one.
+    pub fn has_two_families(&self) -> bool {
+        self.forced.is_some() || self.fallback.is_some()
+    }
+
     /// Whether a call of this way whose answer is lost leaves something behind: another call has to follow.
     pub fn matters_if_lost(&self, way: Way) -> bool {
         self.renewal(way).is_minting() || self.given_once

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Response;
 use lingpai_core::rotation::{Foreseen, Foresight};
-use lingpai_core::{Keeper, Kind, Renewal, Way};
+use lingpai_core::{Keeper, Renewal, Way};
 
 use crate::answer::Body;
 use crate::diagnosis::span;
@@ -15,8 +15,7 @@ use crate::leak;
 pub(crate) fn answer(keeper: &Keeper, foresight: Foresight, language: Language) -> Response<Body> {
     let status = keeper.status();
     let (used, budget) = (status.outlook.fetches_today, status.outlook.daily_budget);
-    let has_two_families = status.credential.kind == Kind::ACCESS_TOKEN;
-    let said = place(foresight).filter(|_| has_two_families);
+    let said = place(foresight).filter(|_| foresight.has_two_families);
     let said = said.into_iter().chain(outcome(foresight.outcome)).chain([both!(
         "It counts as one of this day's fetches: {used} of {budget} were made so far.",
         "计入当天的获取次数：今天已获取 {used} 次，预算 {budget} 次。",
@@ -65,9 +64,13 @@ fn outcome(outcome: Foreseen) -> Vec<Bilingual> {
             "它由微信推送：会请微信推送一次，在此之前现有的照常使用。",
         )],
         Foreseen::Replaced(left) => vec![both!(
-            "WeChat accepts the present token for {left} more: by then every client that holds it must have asked again.",
-            "微信对现有凭据再接受 {left}：持有它的客户端都要在此之前重新获取。",
+            "WeChat accepts the present token for {left} more at least: by then every client that holds it must have asked again.",
+            "微信对现有凭据至少再接受 {left}：持有它的客户端都要在此之前重新获取。",
             left = span(left)
+        )],
+        Foreseen::Ended => vec![Bilingual::fixed(
+            "WeChat may refuse the present token from then on: clients that hold it must ask again at once.",
+            "之后微信可能拒绝现有凭据：持有它的客户端都要立即重新获取。",
         )],
         Foreseen::Beside(left) => vec![both!(
             "It does not touch the present token, which clients can use to its end, for {left} more.",

@@ -150,15 +150,6 @@ fn breaks(serving: &Serving, keeper: &Keeper, language: Language) -> Vec<String>
              等有了额度，才会使账号自己的凭据失效。",
         ));
     }
-    if keeper.is_of_former_family() {
-        breaks.push(either(
-            "The current token is of the family that the account used until its mode was changed. It cannot be ended from \
-             here and stays good to its end; only tokens of the present family are ended. If it is the one that leaked, change \
-             the mode back first.",
-            "当前凭据来自更改模式之前的那类接口，与现在的互不影响，无法使它提前失效，它会有效到过期为止；只有现在这类接口的凭据会失效。\
-             如果泄露的是它，请先把模式改回去。",
-        ));
-    }
     if let Some(gateway) = &serving.gateway {
         breaks.push(either(
             "Clients of the gateway with virtual tokens notice nothing.",

@@ -292,11 +292,6 @@ impl Keeper {
         self.published().is_some_and(|token| token.way == Way::Fallback)
     }
 
-    /// Whether the current token is of the family that the account has left, as far as this process knows.
-    pub fn is_of_former_family(&self) -> bool {
-        self.with(|rotation, _| rotation.is_of_former_family())
-    }
-
     /// The token as soon as it is of a later generation than `known`. Waits for ever if that never happens.
     pub async fn later_than(&self, known: Generation) -> TokenRef {
         loop {

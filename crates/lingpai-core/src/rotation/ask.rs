@@ -161,11 +161,6 @@ impl Rotation {
         self.forced().is_some() || self.profile.primary.is_minting()
     }
 
-    /// Whether the current token is of the family that the account has left, as far as is known here.
-    pub fn is_of_former_family(&self) -> bool {
-        self.current.is_some_and(|held| held.elsewhere)
-    }
-
     /// How many more tokens are to be issued until none that leaked is good.
     pub fn compromised(&self) -> u8 {
         self.compromised

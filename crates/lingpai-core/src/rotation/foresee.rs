@@ -13,6 +13,8 @@ pub struct Foresight {
     pub way: Way,
     /// How the calls of that way renew.
     pub renewal: Renewal,
+    /// Whether the account's mode had a say in that.
+    pub has_two_families: bool,
     /// What becomes of the token that clients hold.
     pub outcome: Foreseen,
 }
@@ -24,8 +26,10 @@ pub enum Foreseen {
     Missing,
     /// Upstream is asked to bring one of its own accord.
     Pushed,
-    /// Upstream replaces it, and accepts it for so long more.
+    /// Upstream replaces it, and accepts it for so long more at least.
     Replaced(Duration),
+    /// Upstream replaces it, and may refuse it from then on: it is not known whether others have replaced it already.
+    Ended,
     /// The new one does not touch it, which is good to its end, in this time.
     Beside(Duration),
     /// Upstream gives the same one again, and would do so for this time to come.
@@ -50,19 +54,22 @@ impl Rotation {
             None => Foreseen::Missing,
             Some(held) => {
                 let left = held.ends.since(at.instant);
-                let overlap = Foreseen::Replaced(left.min(self.overlap(way)));
+                let replaced = self
+                    .previous_until(at, way)
+                    .map_or(Foreseen::Ended, |until| Foreseen::Replaced(until.since(at.instant)));
                 match renewal {
-                    _ if !self.is_of_family(held, way) => Foreseen::Beside(left),
+                    _ if self.profile.renewal(held.way) != renewal => Foreseen::Beside(left),
                     Renewal::Surviving | Renewal::Pushed { .. } => Foreseen::Beside(left),
                     Renewal::Repeating => Foreseen::Repeated(left),
                     Renewal::Windowed { window, .. } if way != Way::Forced => {
                         let repeated = left.saturating_sub(self.scaled(window));
-                        if repeated.is_zero() { overlap } else { Foreseen::Repeated(repeated) }
+                        if repeated.is_zero() { replaced } else { Foreseen::Repeated(repeated) }
                     }
-                    Renewal::Windowed { .. } | Renewal::Minting { .. } => overlap,
+                    Renewal::Windowed { .. } | Renewal::Minting { .. } => replaced,
                 }
             }
         };
-        Ok(Foresight { way, renewal, outcome })
+        let has_two_families = self.profile.has_two_families();
+        Ok(Foresight { way, renewal, has_two_families, outcome })
     }
 }

@@ -37,9 +37,6 @@ impl Rotation {
             // Upstream counts from when it got the call, which was before it answered.
             self.last_forced = Some(at.instant);
         }
-        if self.profile.renewal(way).is_minting() && !is_given {
-            self.minted = Some(admission.issued_at.instant);
-        }
         let before = self.current;
         let mut held = Held {
             fingerprint: admission.fingerprint,
@@ -49,7 +46,6 @@ impl Rotation {
             way: if way == Way::Forced { Way::Primary } else { way },
             doubtful: false,
             repeated_until: None,
-            elsewhere: false,
         };
         match before.filter(|before| before.fingerprint == held.fingerprint) {
             Some(before) => {
@@ -263,9 +259,6 @@ impl Rotation {
             self.previous = record
                 .previous
                 .map(|previous| (previous.fingerprint, at.instant_at(previous.until)));
-            // Which family it is of is not stored: the present one, unless another is known.
-            let minted = stored.filter(|held| self.profile.renewal(held.way).is_minting());
-            self.minted = self.minted.max(minted.map(|held| held.issued));
             self.forget_trials();
             self.suspect = None;
             self.trouble = None;
@@ -305,7 +298,7 @@ impl Rotation {
             let kills = self.profile.renewal(intent.way).is_minting();
             let dead = kills && (intent.lost > 0 || overlap_ends <= at.instant);
             if let Some(held) = &mut self.current {
-                held.doubtful = dead && held.way == intent.way && !held.elsewhere;
+                held.doubtful = dead && held.way == intent.way;
             }
         }
     }
@@ -394,6 +387,5 @@ fn restored(at: Moment, token: &Token) -> Held {
         way: token.way,
         doubtful: false,
         repeated_until: None,
-        elsewhere: false,
     }
 }

@@ -67,8 +67,6 @@ pub struct Rotation {
     compromised: u8,
     last_used: Instant,
     last_forced: Option<Instant>,
-    /// When a call last minted a token, as far as is known.
-    minted: Option<Instant>,
     /// A fetch may have replaced the token without our knowing; whatever it was can no longer arrive after this.
     suspect: Option<Instant>,
     /// How likely that is, where it is suspected.
@@ -129,8 +127,6 @@ struct Held {
     doubtful: bool,
     /// Upstream repeated it: not asked again before this.
     repeated_until: Option<Instant>,
-    /// It is of the other of upstream's two families: the account has changed over since.
-    elsewhere: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +174,6 @@ impl Rotation {
             compromised: 0,
             last_used: Instant::default(),
             last_forced: None,
-            minted: None,
             suspect: None,
             doubt: Doubt::Grave,
             settles: None,
@@ -307,10 +302,6 @@ impl Rotation {
             Fact::Tried(fingerprint, verdict) => self.tried(at, fingerprint, verdict, &mut events),
             Fact::Reconfigured(profile, policy) => {
                 if *self.profile != profile {
-                    let changes_over = self.profile.primary != profile.primary;
-                    if let Some(held) = &mut self.current {
-                        held.elsewhere ^= changes_over && held.way == Way::Primary;
-                    }
                     self.profile = Arc::new(profile);
                 }
                 self.policy = policy;
@@ -489,8 +480,9 @@ impl Rotation {
         if self.compromised > 0 {
             return None;
         }
+        let one_family = self.profile.renewal(held.way) == self.profile.renewal(way);
         let survives = self.profile.renewal(way).is_surviving();
-        let until = if self.is_of_family(&held, way) && !survives {
+        let until = if one_family && !survives {
             // What was issued in between, if anything, has already used the overlap up.
             if self.suspect.is_some() || self.refused.is_some() {
                 return None;
@@ -500,11 +492,6 @@ impl Rotation {
             held.ends
         };
         (until > sent.instant).then_some(until)
-    }
-
-    /// Whether a token is of the family that this way's calls bring: only those end each other. There are two at most.
-    fn is_of_family(&self, held: &Held, way: Way) -> bool {
-        (self.profile.renewal(held.way) == self.profile.renewal(way)) != held.elsewhere
     }
 
     /// The current token, if it is still good.
@@ -517,9 +504,9 @@ impl Rotation {
     /// there was most likely no lost one, readers do not wait, perhaps for a store that hangs in the commit.
     fn hold_back(&mut self) {
         let Some(held) = &mut self.current else { return };
-        // The other family is isolated: what happens to the primary one does not kill its tokens.
+        // The fallback family is isolated: what happens to the primary one does not kill its tokens.
         let lost = self.suspect.is_some() && self.doubt == Doubt::Grave;
-        let suspect = lost && self.profile.renewal(held.way).is_minting() && !held.elsewhere;
+        let suspect = lost && self.profile.renewal(held.way).is_minting();
         held.doubtful |= (suspect || self.refused.is_some()) && self.trouble.is_none();
     }
 

@@ -102,14 +102,9 @@ impl Rotation {
         })
     }
 
-    /// The earliest time for a rotation that a person asks for. Only where calls mint can one end a token that is in use, and
-    /// then none of the family that the account has left.
+    /// The earliest time for a rotation that a person asks for. Only where calls mint can one end a token that is in use.
     pub(super) fn askable_at(&self) -> Instant {
-        let mints = self.profile.primary.is_minting();
-        let Some(held) = self.current.filter(|_| mints) else { return Instant::default() };
-        let own = if held.elsewhere { Instant::default() } else { self.spaced() };
-        let minted = self.minted.map(|minted| minted + self.overlap(Way::Primary));
-        own.max(minted.unwrap_or_default()).min(held.ends)
+        if self.profile.primary.is_minting() { self.spaced() } else { Instant::default() }
     }
 
     /// How long a token is still accepted after one that was fetched by `way` replaced it.

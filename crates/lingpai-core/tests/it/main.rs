@@ -13,7 +13,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod changing_over;
+mod asking;
 mod durations;
 mod edges;
 mod forgetting;

@@ -3,8 +3,10 @@
 //!
 //! Each attempt copies under a prefix that nobody else uses, so that of several nodes that start at once none writes into
 //! another's copy. The one that changes the layout writes down in `meta` which copy is from the moment before; the others take
-//! theirs away again. `meta` is copied last, and without it a copy is no store.
+//! theirs away again. `meta` is copied last, and without it a copy is no store: what an attempt has left that was killed is
+//! removed by the next one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lingpai_core::StoreError;
@@ -12,7 +14,13 @@ use redis::{Cmd, cmd, from_redis_value};
 
 use super::PAGE;
 use super::layout::Layout;
-use super::link::Link;
+use super::link::{Link, Repeat};
+
+/// How long an attempt is known to be under way after each page that it copies.
+const UNDER_WAY: u64 = 60;
+
+/// The cursor of `SCAN` before it begins, and when it has ended.
+const BEGINNING: &str = "0";
 
 /// What `PTTL` answers of a key that has no end, and, below it, of one that is gone.
 const ENDLESS: i64 = -1;
@@ -27,7 +35,8 @@ pub(super) struct Former {
 }
 
 impl Former {
-    /// Copies a store of this layout. Nothing of an attempt that fails is left behind.
+    /// Copies a store of this layout. Nothing of an attempt that fails is left behind; what was left by one that was killed is
+    /// removed before.
     ///
     /// # Errors
     /// There is no room, or it is not allowed: the store is as it was.
@@ -47,7 +56,11 @@ impl Former {
         );
         let prefixes = (prefix.to_owned(), own);
         let mut former = Self { link: Arc::clone(link), prefixes, names: Vec::new() };
-        match former.fill(layout).await {
+        let filled = match sweep(link, prefix, version).await {
+            Ok(()) => former.fill(layout).await,
+            failed => failed,
+        };
+        match filled {
             Ok(()) => Ok(former),
             Err(error) => {
                 let explained = StoreError::new(
@@ -76,7 +89,8 @@ impl Former {
 
     /// Takes the copy away again. What cannot be removed now harms nobody.
     pub(super) async fn discard(self) {
-        let removals = self.names.iter().map(Cmd::unlink).collect();
+        let removals =
+            self.names.iter().chain([&under_way(self.prefix())]).map(Cmd::unlink).collect();
         if let Err(error) = self.link.run_all::<i64>(removals).await {
             tracing::warn!(
                 %error,
@@ -89,21 +103,10 @@ impl Former {
     async fn fill(&mut self, layout: &Layout) -> Result<(), StoreError> {
         // Those of accounts only, all of which are hash-tagged: another store may have a prefix that begins with this one.
         let pattern = format!("{}{{*", escaped(layout.prefix()));
-        let servers = self.link.ask_servers(&cmd("PING")).await?;
-        for (server, _) in servers {
-            let mut cursor = "0".to_owned();
-            loop {
-                let mut scan = cmd("SCAN");
-                scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(PAGE);
-                let answer = self.link.ask_server(server.as_deref(), &scan).await?;
-                let page = from_redis_value(answer).map_err(redis::RedisError::from);
-                let (next, names): (String, Vec<String>) = self.link.explained(page)?;
-                self.copy(&names).await?;
-                if next == "0" {
-                    break;
-                }
-                cursor = next;
-            }
+        let link = Arc::clone(&self.link);
+        let mut pages = Pages::new(&link, pattern).await?;
+        while let Some(names) = pages.next().await? {
+            self.copy(&names).await?;
         }
         let (mut last, mut others) = (Vec::new(), Vec::new());
         for (name, _) in layout.types() {
@@ -113,7 +116,15 @@ impl Former {
         self.copy(&last).await
     }
 
+    /// Says that this attempt is under way.
+    async fn mark(&self) -> Result<(), StoreError> {
+        let mut mark = one("SET", &under_way(self.prefix()));
+        mark.arg("").arg("EX").arg(UNDER_WAY);
+        self.link.run::<String>(&mark, Repeat::Harmless).await.map(drop)
+    }
+
     async fn copy(&mut self, names: &[String]) -> Result<(), StoreError> {
+        self.mark().await?;
         let dumps = names.iter().map(|name| one("DUMP", name)).collect();
         let values: Vec<Option<Vec<u8>>> = self.link.run_all(dumps).await?;
         let lives: Vec<i64> = self.link.run_all(names.iter().map(Cmd::pttl).collect()).await?;
@@ -131,6 +142,66 @@ impl Former {
             self.names.push(copy);
         }
         self.link.run_all::<String>(restores).await.map(drop)
+    }
+}
+
+/// Removes what attempts have left that were killed: copies without a `meta`, on which nobody works.
+async fn sweep(link: &Arc<Link>, prefix: &str, version: u32) -> Result<(), StoreError> {
+    let attempts = format!("{prefix}schema-{version}-");
+    let length = attempts.len() + "xxxxxxxx:".len();
+    let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut pages = Pages::new(link, format!("{}*", escaped(&attempts))).await?;
+    while let Some(names) = pages.next().await? {
+        for name in names {
+            if let Some(attempt) = name.get(..length) {
+                left.entry(attempt.to_owned()).or_default().push(name);
+            }
+        }
+    }
+    for (attempt, names) in left {
+        let signs = [Layout::new(&attempt).meta(), under_way(&attempt)];
+        let signs: Vec<i64> = link.run_all(signs.iter().map(Cmd::exists).collect()).await?;
+        if signs == [0, 0] {
+            tracing::info!(prefix = attempt, "a copy of the store that was broken off is removed");
+            link.run_all::<i64>(names.iter().map(Cmd::unlink).collect()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The key that is there while an attempt is under way.
+fn under_way(prefix: &str) -> String {
+    format!("{prefix}under-way")
+}
+
+/// The names of the keys that a pattern fits, on all servers that have keys of their own.
+struct Pages<'a> {
+    link: &'a Link,
+    pattern: String,
+    servers: Vec<Option<String>>,
+    cursor: String,
+}
+
+impl<'a> Pages<'a> {
+    async fn new(link: &'a Link, pattern: String) -> Result<Self, StoreError> {
+        let answers = link.ask_servers(&cmd("PING")).await?;
+        let servers = answers.into_iter().map(|(server, _)| server).collect();
+        Ok(Self { link, pattern, servers, cursor: BEGINNING.to_owned() })
+    }
+
+    /// Some of them; none at the end.
+    async fn next(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(server) = self.servers.last() else { return Ok(None) };
+        let mut scan = cmd("SCAN");
+        scan.arg(&self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(PAGE);
+        let answer = self.link.ask_server(server.as_deref(), &scan).await?;
+        let page = from_redis_value(answer).map_err(redis::RedisError::from);
+        let (cursor, names): (String, Vec<String>) = self.link.explained(page)?;
+        if cursor == BEGINNING {
+            self.servers.pop();
+        }
+        self.cursor = cursor;
+        Ok(Some(names))
     }
 }
 

@@ -270,12 +270,22 @@ async fn migrate<'a>(
     key: &'a str,
     master: &MasterKey,
 ) -> Result<Fields<'a>, StoreError> {
-    if listeners(link, layout).await? > 0 {
-        let meta = read(link, key).await?;
-        // Another node of this version may have been first, and listens already.
-        return if meta.parsed("schema")? == Some(FIRST) { Err(in_use(link)) } else { Ok(meta) };
+    if let Some(meta) = unless_used(link, layout, key).await? {
+        return Ok(meta);
     }
     let former = Former::keep(link, layout, FIRST).await?;
+    // One of the former version may have been started while that was made.
+    match unless_used(link, layout, key).await {
+        Ok(None) => {}
+        Ok(Some(meta)) => {
+            former.discard().await;
+            return Ok(meta);
+        }
+        Err(error) => {
+            former.discard().await;
+            return Err(error);
+        }
+    }
     let mut call = script::migrate([key.to_owned()]).arg(FORMER).arg(former.prefix());
     for (name, value) in beginning(&Ring::found(master, Some(master))?)? {
         call = call.arg(name).arg(value);
@@ -291,6 +301,22 @@ async fn migrate<'a>(
         former.discard().await;
     }
     Ok(meta)
+}
+
+/// Nothing if no node listens; what is written of the store if another node has brought it to this layout, and listens already.
+///
+/// # Errors
+/// Nodes of the former version use it.
+async fn unless_used<'a>(
+    link: &Link,
+    layout: &Layout,
+    key: &'a str,
+) -> Result<Option<Fields<'a>>, StoreError> {
+    if listeners(link, layout).await? == 0 {
+        return Ok(None);
+    }
+    let meta = read(link, key).await?;
+    if meta.parsed("schema")? == Some(FIRST) { Err(in_use(link)) } else { Ok(Some(meta)) }
 }
 
 fn in_use(link: &Link) -> StoreError {

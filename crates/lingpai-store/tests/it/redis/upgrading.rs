@@ -151,3 +151,23 @@ async fn where_no_copy_can_be_made_nothing_is_changed_and_nothing_is_left_behind
     assert_eq!(server.cli(&["ACL", "SETUSER", "default", "allkeys"]), "OK");
     assert_whole(&open(&server).await, 7).await;
 }
+
+#[tokio::test]
+async fn what_an_attempt_has_left_that_was_killed_is_removed_by_the_next_one() {
+    let server = RedisServer::start();
+    of_the_first_layout(&server).await;
+    let left = ["lingpai:schema-1-0000000a:accounts", "lingpai:schema-1-0000000b:{wx1}:account"];
+    let under_way = "lingpai:schema-1-0000000c:";
+    let whole = "lingpai:schema-1-0000000d:";
+    let of_others = [under_way, whole].map(|prefix| format!("{prefix}accounts"));
+    let signs = [format!("{under_way}under-way"), format!("{whole}meta")];
+    for key in left.iter().copied().chain(of_others.iter().chain(&signs).map(String::as_str)) {
+        server.cli(&["SET", key, "x"]);
+    }
+    let store = open(&server).await;
+    let kept = server.cli(&["HGET", "lingpai:meta", "former"]);
+    let mut expected = vec![under_way.to_owned(), whole.to_owned(), kept];
+    expected.sort();
+    assert_eq!(copies(std::slice::from_ref(&server)), expected);
+    assert_whole(&store, 7).await;
+}
