@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod messages;
 mod noted;
+mod older;
 mod quota;
 mod serve;
 mod support;
