@@ -3,7 +3,7 @@
 use lingpai_core::client::Right;
 use serde_json::{Map, Value, json};
 
-use super::operation::{Operation, account_name, in_path, in_query, limit};
+use super::operation::{Operation, account_name, after_name, in_path, in_query, limit};
 use super::words::words;
 use crate::authorize::{Admission, LIFE, LONGEST_LIFE, MOST, PAGE};
 
@@ -35,18 +35,7 @@ pub(super) fn calls() -> Vec<Operation> {
             ),
         )
         .needs(Right::Platform)
-        .takes([
-            platform(),
-            limit(PAGE, PAGE),
-            in_query(
-                "after",
-                &account_name(),
-                &words(
-                    "Those whose names come after this: the `next` of the page before.",
-                    "名称排在它之后的：填上一页的 `next`。",
-                ),
-            ),
-        ])
+        .takes([platform(), limit(PAGE, PAGE), after_name()])
         .refuses(["no-platform", "store-unavailable"])
         .answers(200, "Authorizers"),
         Operation::new(

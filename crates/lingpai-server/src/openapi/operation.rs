@@ -261,6 +261,12 @@ pub(super) fn limit(default: usize, most: usize) -> Value {
     in_query("limit", &number, &Bilingual::made(english, chinese))
 }
 
+/// Where a page of names begins.
+pub(super) fn after_name() -> Value {
+    let english = "Those whose names come after this: the `next` of the page before.";
+    in_query("after", &account_name(), &words(english, "名称排在它之后的：填上一页的 `next`。"))
+}
+
 /// In which language a member is.
 pub(super) fn language(member: &str) -> Value {
     let english =

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::accounts::{PAGE, State};
 use crate::openapi::operation::{
-    OF_ACCOUNTS, OF_BODIES, Operation, account, account_name, in_path, in_query, limit, reference,
+    OF_ACCOUNTS, OF_BODIES, Operation, account, account_name, after_name, in_path, in_query, limit,
+    reference,
 };
 use crate::openapi::words::words;
 use crate::overview;
@@ -38,14 +39,7 @@ pub(super) fn calls() -> Vec<Operation> {
         .needs(Right::StatusRead)
         .takes([
             limit(PAGE, PAGE),
-            in_query(
-                "after",
-                &account_name(),
-                &words(
-                    "Those whose names come after this: the `next` of the page before.",
-                    "名称排在它之后的账号：填上一页的 `next`。",
-                ),
-            ),
+            after_name(),
         ])
         .answers(200, "Accounts"),
         Operation::new(
