@@ -123,12 +123,8 @@ async fn make(
     }
     let now = keeping.clock().now().wall;
     if let Change::Create(account) = &change {
-        match keeping.store.directory().account(&id).await {
-            Ok(None) => {}
-            Ok(Some(_)) => return Err(Unchanged::Exists),
-            // What cannot be read is replaced: nothing else brings it back.
-            Err(error) if error.kind == StoreErrorKind::Sealed => {}
-            Err(error) => return Err(error.into()),
+        if keeping.store.has(&id).await? {
+            return Err(Unchanged::Exists);
         }
         if let Some(config) = config {
             check(account, config)?;

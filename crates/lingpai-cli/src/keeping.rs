@@ -112,6 +112,15 @@ impl OpenStore {
         Ok((accounts, damage.into_iter().map(|damage| damage.record).collect()))
     }
 
+    /// Whether an account of this name stands in the way of a new one. One that cannot be read does not, and is replaced: nothing
+    /// else brings it back.
+    pub(crate) async fn has(&self, id: &AccountId) -> Result<bool, StoreError> {
+        match self.directory().account(id).await {
+            Err(error) if error.kind == StoreErrorKind::Sealed => Ok(false),
+            stored => Ok(stored?.is_some()),
+        }
+    }
+
     /// What differs after any change of an account.
     async fn revision(&self) -> Result<i64, StoreError> {
         match self {

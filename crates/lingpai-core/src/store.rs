@@ -289,6 +289,23 @@ pub struct Damage {
     pub newer: bool,
 }
 
+impl Damage {
+    /// The table of accounts, in every store.
+    pub const ACCOUNTS: &str = "accounts";
+    /// The table of API keys, in every store.
+    pub const KEYS: &str = "keys";
+
+    /// Whether the record is an account.
+    pub fn is_of_account(&self) -> bool {
+        self.table == Self::ACCOUNTS
+    }
+
+    /// Whether the record is an API key.
+    pub fn is_of_key(&self) -> bool {
+        self.table == Self::KEYS
+    }
+}
+
 /// A credential as a store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -46,6 +46,14 @@ impl Flaw {
     pub(crate) fn of(self, table: &'static str, record: String) -> Damage {
         Damage { table, record, what: self.what, newer: self.newer }
     }
+
+    /// Of a field that says what is not known here, so far as that may be told.
+    fn newer(field: &str, said: &str) -> Self {
+        let what = format!(
+            "its {field} is not known to this version of Lingpai{said}: most likely a newer one has written it"
+        );
+        Self { what, newer: true }
+    }
 }
 
 impl From<String> for Flaw {
@@ -57,16 +65,6 @@ impl From<String> for Flaw {
 impl From<StoreError> for Flaw {
     fn from(error: StoreError) -> Self {
         error.to_string().into()
-    }
-}
-
-impl Flaw {
-    /// Of a field that says what is not known here, so far as that may be told.
-    fn newer(field: &str, said: &str) -> Self {
-        let what = format!(
-            "its {field} is not known to this version of Lingpai{said}: most likely a newer one has written it"
-        );
-        Self { what, newer: true }
     }
 }
 
@@ -93,12 +91,6 @@ pub(crate) fn read<T: DeserializeOwned>(field: &str, text: &str) -> Result<T, Fl
         Flaw::newer(field, &format!(" ({said})"))
     })
 }
-
-/// The table of API keys, as [`Damage`] has it.
-pub(crate) const KEYS: &str = "keys";
-
-/// The table of accounts.
-pub(crate) const ACCOUNTS: &str = "accounts";
 
 /// The error for whoever can only use an account that is whole, and has just read it.
 pub(crate) fn refuse_damage(damage: &[Damage]) -> Result<(), StoreError> {
@@ -134,10 +126,9 @@ pub(crate) fn refuse_newer(damage: &[Damage]) -> Result<(), StoreError> {
 
 /// The error for whoever must have all accounts and keys of a store, and has just read them.
 pub(crate) fn refuse_damaged(called: &str, damage: &[Damage]) -> Result<(), StoreError> {
-    let accounts: Vec<_> =
-        damage.iter().filter(|damage| damage.table == ACCOUNTS).cloned().collect();
+    let accounts: Vec<_> = damage.iter().filter(|damage| damage.is_of_account()).cloned().collect();
     refuse_damage(&accounts)?;
-    let Some(first) = damage.iter().find(|damage| damage.table == KEYS) else { return Ok(()) };
+    let Some(first) = damage.iter().find(|damage| damage.is_of_key()) else { return Ok(()) };
     Err(StoreError::new(
         StoreErrorKind::Corrupt,
         format!(

@@ -38,10 +38,14 @@ fn prove_foreign(machine: &Machine, tree: &Path) -> Outcome {
         println!("==> without {emulator}: the program for {} was not run", machine.name);
         return Ok(());
     }
-    let program = tree.join("usr/bin/lingpai").to_string_lossy().into_owned();
-    run(&mut within(A_MINUTE, &[&emulator, &program, "--version"]))?;
-    let mut check = within(A_MINUTE, &[&emulator, &program, "config", "check", "--config"]);
-    run(check.arg(tree.join("etc/lingpai/lingpai.toml")))
+    prove_start(&[&emulator, &tree.join("usr/bin/lingpai").to_string_lossy()], tree)
+}
+
+/// Started so, the program says its version, and reads the configuration of the package.
+fn prove_start(program: &[&str], tree: &Path) -> Outcome {
+    run(within(A_MINUTE, program).arg("--version"))?;
+    let mut check = within(A_MINUTE, program);
+    run(check.args(["config", "check", "--config"]).arg(tree.join("etc/lingpai/lingpai.toml")))
 }
 
 fn prove_static(binary: &Path) -> Outcome {
@@ -69,10 +73,7 @@ const NAMESPACES: [&str; 6] =
 fn prove_use(machine: &Machine, tree: &Path, binary: &Path) -> Outcome {
     if !succeeds(within("10", &NAMESPACES).arg("true")) {
         println!("==> without root's rights: nothing is installed, the program is only started");
-        let program = binary.to_string_lossy();
-        run(&mut within(A_MINUTE, &[&program, "--version"]))?;
-        let mut check = within(A_MINUTE, &[&program, "config", "check", "--config"]);
-        return run(check.arg(tree.join("etc/lingpai/lingpai.toml")));
+        return prove_start(&[&binary.to_string_lossy()], tree);
     }
     let folder = tree.with_extension("proof");
     make_folder(&folder)?;

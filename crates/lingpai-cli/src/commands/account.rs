@@ -49,12 +49,8 @@ async fn work(command: args::Account, store: &OpenStore, config: &Config) -> Res
             if kind.needs_platform() && platform.is_none() {
                 return Err(Error::said(no_platform().to_owned()));
             }
-            match store.directory().account(&id).await {
-                Ok(None) => {}
-                Ok(Some(_)) => return Err(known(&id)),
-                // What cannot be read is replaced: nothing else brings it back.
-                Err(error) if error.kind == StoreErrorKind::Sealed => {}
-                Err(error) => return Err(error.into()),
+            if store.has(&id).await? {
+                return Err(known(&id));
             }
             let untried = secret.untried;
             let secret = app_secret::take(&id, &secret)?;
@@ -292,7 +288,7 @@ fn unknown(account: &str) -> Error {
 
 /// The accounts that were left out when they were read just now.
 pub(crate) fn damaged(directory: &dyn Directory) -> Vec<Damage> {
-    directory.damage().into_iter().filter(|damage| damage.table == "accounts").collect()
+    directory.damage().into_iter().filter(Damage::is_of_account).collect()
 }
 
 /// Names them.

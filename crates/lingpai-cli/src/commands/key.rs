@@ -41,7 +41,7 @@ pub(crate) async fn first(
     now: Timestamp,
 ) -> Result<Option<String>, Error> {
     // One that cannot be read is one all the same.
-    if !directory.keys().await?.is_empty() || directory.damage().iter().any(is_key) {
+    if !directory.keys().await?.is_empty() || directory.damage().iter().any(Damage::is_of_key) {
         return Ok(None);
     }
     let new = make("first admin key", [Right::Admin].into(), Accounts::All, now)?;
@@ -167,13 +167,9 @@ async fn list(directory: &dyn Directory, json: bool, now: Timestamp) -> Result<(
     output::print(&output::table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>()))
 }
 
-fn is_key(damage: &Damage) -> bool {
-    damage.table == "keys"
-}
-
 /// Names the keys that were left out when they were read just now.
 fn tell_of_damage(directory: &dyn Directory) {
-    for damage in directory.damage().iter().filter(|damage| is_key(damage)) {
+    for damage in directory.damage().iter().filter(|damage| damage.is_of_key()) {
         output::tell(&told_of_damage(damage));
     }
 }

@@ -19,11 +19,11 @@ use super::fields::Fields;
 use super::link::Repeat;
 use super::script::Call;
 use super::{RedisStore, keepsake, script};
-use crate::damage::{self, Flaw, KEYS, refuse_newer};
+use crate::damage::{self, Flaw, refuse_newer};
 use crate::seal::Place;
 use crate::{Damage, rules};
 
-const TABLE: &str = damage::ACCOUNTS;
+const TABLE: &str = Damage::ACCOUNTS;
 
 /// The fields that are sealed.
 const SECRET: &str = "secret";
@@ -268,14 +268,19 @@ pub(super) async fn keys(store: &RedisStore) -> Result<Vec<ApiKey>, StoreError> 
             Ok(key) => keys.push(key),
             Err(error) => {
                 let record = String::from_utf8_lossy(&id).into_owned();
-                damaged.push(Damage { table: KEYS, record, what: error.to_string(), newer: false });
+                damaged.push(Damage {
+                    table: Damage::KEYS,
+                    record,
+                    what: error.to_string(),
+                    newer: false,
+                });
             }
         }
     }
     // Redis has no order.
     damaged.sort_by(|one, other| one.record.cmp(&other.record));
     let lost = keepsake::lost_keys(store, &keys, &damaged);
-    store.damaged.found(KEYS, damaged);
+    store.damaged.found(Damage::KEYS, damaged);
     for key in &lost {
         put_key(store, key).await?;
         tracing::warn!(

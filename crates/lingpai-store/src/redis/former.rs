@@ -56,11 +56,7 @@ impl Former {
         );
         let prefixes = (prefix.to_owned(), own);
         let mut former = Self { link: Arc::clone(link), prefixes, names: Vec::new() };
-        let filled = match sweep(link, prefix, version).await {
-            Ok(()) => former.fill(layout).await,
-            failed => failed,
-        };
-        match filled {
+        match former.fill(layout, version).await {
             Ok(()) => Ok(former),
             Err(error) => {
                 let explained = StoreError::new(
@@ -100,10 +96,12 @@ impl Former {
         }
     }
 
-    async fn fill(&mut self, layout: &Layout) -> Result<(), StoreError> {
+    async fn fill(&mut self, layout: &Layout, version: u32) -> Result<(), StoreError> {
+        let link = Arc::clone(&self.link);
+        // First, so that there is room.
+        sweep(&link, layout.prefix(), version).await?;
         // Those of accounts only, all of which are hash-tagged: another store may have a prefix that begins with this one.
         let pattern = format!("{}{{*", escaped(layout.prefix()));
-        let link = Arc::clone(&self.link);
         let mut pages = Pages::new(&link, pattern).await?;
         while let Some(names) = pages.next().await? {
             self.copy(&names).await?;

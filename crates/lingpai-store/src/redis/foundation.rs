@@ -275,16 +275,9 @@ async fn migrate<'a>(
     }
     let former = Former::keep(link, layout, FIRST).await?;
     // One of the former version may have been started while that was made.
-    match unless_used(link, layout, key).await {
-        Ok(None) => {}
-        Ok(Some(meta)) => {
-            former.discard().await;
-            return Ok(meta);
-        }
-        Err(error) => {
-            former.discard().await;
-            return Err(error);
-        }
+    if let Some(ended) = unless_used(link, layout, key).await.transpose() {
+        former.discard().await;
+        return ended;
     }
     let mut call = script::migrate([key.to_owned()]).arg(FORMER).arg(former.prefix());
     for (name, value) in beginning(&Ring::found(master, Some(master))?)? {

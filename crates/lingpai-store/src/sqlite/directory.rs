@@ -11,11 +11,11 @@ use rusqlite::{OptionalExtension, Params, Row};
 
 use super::trouble::Trouble;
 use super::{Database, credentials, outbox, sealed_shut};
-use crate::damage::{self, Flaw, KEYS, refuse_newer};
+use crate::damage::{self, Flaw, refuse_newer};
 use crate::rules;
 use crate::seal::{Place, Sealer};
 
-const TABLE: &str = damage::ACCOUNTS;
+const TABLE: &str = Damage::ACCOUNTS;
 
 /// The columns that are sealed.
 const SECRET: &str = "secret";
@@ -154,11 +154,16 @@ pub(super) fn keys(database: &Database) -> Result<Vec<ApiKey>, Trouble> {
         match key {
             Ok(key) => keys.push(key),
             Err(what) => {
-                damaged.push(Damage { table: KEYS, record: row.get(0)?, what, newer: false });
+                damaged.push(Damage {
+                    table: Damage::KEYS,
+                    record: row.get(0)?,
+                    what,
+                    newer: false,
+                });
             }
         }
     }
-    database.damaged.found(KEYS, damaged);
+    database.damaged.found(Damage::KEYS, damaged);
     Ok(keys)
 }
 
